@@ -1,0 +1,43 @@
+# Two commands for newcomers: `make demo` and `make test`. Both need python3, make and a package index.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint bench schema vsix e2e clean
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+.PHONY: help
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## show the whole loop on examples/tiny_mlp.py (creates .venv and installs first)
+	$(BIN)/python examples/demo.py
+
+test: lint  ## lint, type-check and run all tests (creates .venv and installs first)
+	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+lint: $(STAMP)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)  ## measure against what users have today
+	$(BIN)/python -m benchmarks
+
+schema: $(STAMP)  ## write schema/ again from the kind table
+	$(BIN)/python -m torchlean_core.artifact.schema schema/
+
+vsix:  ## package the VS Code extension (needs node and npm)
+	cd editors/vscode && npm ci && npm run check && npm run package
+
+e2e: $(STAMP) vsix  ## drive a real VS Code in a browser (needs node, npm and chromium)
+	tests/e2e/vscode/run.sh
+
+clean:  ## remove what the commands above made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-out

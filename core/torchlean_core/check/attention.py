@@ -1,0 +1,131 @@
+"""Projections of tuples: `tuple_getitem`, and the one case of attention that lowers (ir-v1 section 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torchlean_core.check.findings import Finding
+from torchlean_core.check.nodes import Reader, Record
+from torchlean_core.kinds import TUPLE_GETITEM, TUPLE_KINDS
+from torchlean_core.kinds.numbers import show, show_shape
+
+
+def check_projection(reader: Reader, record: Record, parent: Record, records: list[Record | None]) -> None:
+    """Check one projection: its parent, its index, its shape, and whether it can be lowered."""
+    if not parent.is_tuple:
+        if parent.is_tuple is False:
+            message = (
+                f"the parent {show(parent.ref)} (`{_cut(parent)}`) is a tensor; there is nothing to take from"
+            )
+            reader.error(record, "TL302", message, ("parents", 0))
+        return
+    index = record.fields.get("index")
+    if index is not None and parent.tuple_shapes is not None:
+        count = len(parent.tuple_shapes)
+        if index >= count:
+            reader.error(
+                record,
+                "TL302",
+                f"index {show(index)} is out of range: the tuple {show(parent.ref)} has {count} component"
+                f"{'' if count == 1 else 's'}",
+                ("index",),
+            )
+        elif record.shape is not None and record.shape != parent.tuple_shapes[index]:
+            reader.error(
+                record,
+                "TL302",
+                f"component {index} of the tuple {show(parent.ref)} has shape "
+                f"{show_shape(parent.tuple_shapes[index])}, found {show_shape(record.shape)}",
+                ("shape",),
+                inferred=parent.tuple_shapes[index],
+            )
+    producer = TUPLE_KINDS.get(parent.kind or "")
+    if parent.kind is None:
+        return
+    if producer is None or not producer.lowers:
+        reader.error(
+            record,
+            "TL303",
+            f"a component of `{_cut(parent)}` cannot be lowered: only `multihead_attention` can",
+            ("parents", 0),
+        )
+        return
+    if parent.parents is not None and None in parent.parents:
+        return  # reported at the attention node
+    _check_attention(reader, record, parent, records)
+
+
+def _check_attention(reader: Reader, record: Record, attention: Record, records: list[Record | None]) -> None:
+    """Check that a projection of `multihead_attention` is the supported case; say which condition fails."""
+    fields = _attention_fields(reader, attention)
+    if fields is None:
+        return  # a missing or ill-typed field, reported at the attention node
+
+    def refuse(condition: str, path: tuple[str | int, ...] = ("parents", 0)) -> None:
+        reader.error(record, "TL304", f"multihead_attention lowers only when {condition}", path)
+
+    index = record.fields.get("index")
+    if index is not None and index != 0:
+        refuse(
+            f"component 0 (the output) is taken; component {show(index)} (the weights) is not lowered",
+            ("index",),
+        )
+    if fields["num_heads"] != 1:
+        refuse(f"num_heads is 1, found {show(fields['num_heads'])}")
+    for name in ("batch_first", "dropout_zero"):
+        if not fields[name]:
+            refuse(f"{name} is true, found false")
+    parents = attention.parents
+    if parents is None:
+        return
+    if len(parents) != 3:
+        refuse(f"it has three parents (query, key, value), found {len(parents)}")
+        return
+    if len(set(parents)) != 1:
+        found = ", ".join(show(parent) for parent in parents if parent is not None)
+        refuse(f"query, key and value are one node (self-attention), found {found}")
+        return
+    source = _find(records, attention, parents[0])
+    if source is None:
+        refuse("its query, key and value name an earlier node")
+    elif source.is_tuple:
+        refuse("its query, key and value are tensors, found a tuple")
+    elif source.shape is not None:
+        _check_shapes(refuse, record, source.shape, fields["embed_dim"])
+
+
+def _check_shapes(refuse: Any, record: Record, shape: list[int], embed_dim: int) -> None:
+    if len(shape) != 3:
+        refuse(f"its input is (batch, seq, embed) of rank 3, found {show_shape(shape)}")
+        return
+    if shape[2] != embed_dim:
+        refuse(f"embed_dim is the input's last dimension, found {show(embed_dim)} and {show_shape(shape)}")
+    if record.shape is not None and record.shape != shape:
+        refuse(
+            f"the output's shape is the input's {show_shape(shape)}, found {show_shape(record.shape)}",
+            ("shape",),
+        )
+
+
+def _attention_fields(reader: Reader, attention: Record) -> dict[str, Any] | None:
+    """The fields of an attention node, read once; None where one is missing or ill-typed."""
+    if not attention.fields and attention.complete:
+        kind = TUPLE_KINDS["multihead_attention"]
+        reader.own_fields(attention, kind.fields, kind.name)
+    return attention.fields if attention.complete else None
+
+
+def _find(records: list[Record | None], attention: Record, parent: int | None) -> Record | None:
+    """The node before the attention that its parent id names."""
+    for record in reversed(records[: attention.index]):
+        if record is not None and record.ref == parent and parent < attention.ref:
+            return record
+    return None
+
+
+def _cut(record: Record) -> str:
+    kind = record.kind or "?"
+    return kind if len(kind) <= 60 else kind[:59] + "…"
+
+
+__all__ = ["TUPLE_GETITEM", "Finding", "check_projection"]

@@ -1,0 +1,57 @@
+"""A finding: which rule, at which node and field, and why."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torchlean_core.kinds.spec import Path
+
+
+class Severity(enum.Enum):
+    """How bad a finding is; the values are what JSON output prints."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFORMATION = "information"
+    HINT = "hint"
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that a finding is about."""
+
+    index: int
+    path: Path
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One violation of a rule.
+
+    Attributes:
+        code: Code of the rule, such as `TL201`.
+        severity: How bad it is.
+        message: What was expected and what was found.
+        index: Place in `nodes`; None for the root or the whole text.
+        node: Raw id of the node; None where it cannot be read.
+        path: Place inside the node (or the root): keys and array positions; `()` is its opening brace.
+        on_key: Whether the finding points at the last key of `path` instead of its value.
+        span: Offsets in the text, where the finding is about the text itself.
+        related: Other places involved.
+        data: What the fixes of the rule need to know.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    index: int | None = None
+    node: int | None = None
+    path: Path = ()
+    on_key: bool = False
+    span: tuple[int, int] | None = None
+    related: tuple[Related, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,49 @@
+"""From a finding's node and field to the text it points at."""
+
+from __future__ import annotations
+
+from torchlean_core.kinds.spec import Path
+from torchlean_core.text import Document
+from torchlean_core.text.tree import Tree
+
+
+def place(
+    document: Document,
+    index: int | None,
+    path: Path,
+    span: tuple[int, int] | None = None,
+    on_key: bool = False,
+) -> tuple[int, int]:
+    """Offsets of a value, of a key, or of the opening brace of the node (or root) where the path is empty.
+
+    Where a path cannot be followed to its end (the value is missing), the deepest value on it stands in.
+    """
+    if span is not None:
+        return span
+    tree = document.tree if index is None else document.tree_of(index)
+    if tree is None:
+        return 0, min(1, len(document.text))
+    return _descend(tree, path, on_key)
+
+
+def _descend(tree: Tree, path: Path, on_key: bool) -> tuple[int, int]:
+    for depth, step in enumerate(path):
+        if isinstance(step, str):
+            pair = tree.member(step)
+            if pair is None:
+                return _head(tree)
+            if on_key and depth == len(path) - 1:
+                return pair[0].start, pair[0].end
+            tree = pair[1]
+        elif step < len(tree.items):
+            tree = tree.items[step]
+        else:
+            return _head(tree)
+    return (tree.start, tree.end) if path else _head(tree)
+
+
+def _head(tree: Tree) -> tuple[int, int]:
+    """The opening bracket of a container, or the whole of another value."""
+    if isinstance(tree.value, dict | list):
+        return tree.start, tree.start + 1
+    return tree.start, tree.end

@@ -1,0 +1,1 @@
+"""The command line, `torchlean`: one module per command, imported only when that command runs."""

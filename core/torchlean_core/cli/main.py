@@ -1,0 +1,83 @@
+"""Entry point of `torchlean`: finds the command, runs it, and turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from torchlean_core import __version__
+from torchlean_core.errors import UserError
+
+# Command to (module with `add_arguments(parser)` and `run(args) -> exit code`, help). Modules are imported on use.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "check": ("torchlean_core.cli.check_command", "check artifacts and show every error where it stands"),
+    "emit": ("torchlean_core.cli.emit_command", "write the nn.Module that an artifact describes"),
+    "capture": ("torchlean_core.cli.capture_command", "capture a PyTorch model into an artifact"),
+    "init": ("torchlean_core.cli.init_command", "initialize the parameters of an artifact deterministically"),
+    "run": ("torchlean_core.cli.run_command", "evaluate an artifact with the reference interpreter"),
+    "train": ("torchlean_core.cli.train_command", "train the parameters of an artifact"),
+    "rules": ("torchlean_core.cli.rules_command", "list the rules, or explain one"),
+    "server": ("torchlean_ls.command", "run the language server"),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose usage errors read like the other messages."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(2, f"torchlean: {message}\n")
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="torchlean",
+        description="Check, emit, capture, initialize and train torchlean.ir.v1 artifacts.",
+    )
+    parser.add_argument("--version", action="version", version=f"torchlean-ls {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, help_text) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        subparser.add_argument("-q", "--quiet", action="store_true", help="print results and errors only")
+        subparser.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR is set)")
+        if name == command:
+            importlib.import_module(module).add_arguments(subparser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code (0 fine, 1 files have errors, 2 usage or unreadable)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    command = next((argument for argument in arguments if argument in COMMANDS), None)
+    try:
+        args = _parser(command).parse_args(arguments)
+        code: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        print(f"torchlean: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("torchlean: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`torchlean check … | head`); nothing is left to say to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("TORCHLEAN_DEBUG"):
+            raise
+        print(
+            f"torchlean: internal error: {type(error).__name__}: {error}\n"
+            "  This is a bug in torchlean-ls. Run again with TORCHLEAN_DEBUG=1 for the traceback to report.",
+            file=sys.stderr,
+        )
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

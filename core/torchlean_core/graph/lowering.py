@@ -1,0 +1,194 @@
+"""Lowering of a graph to tensor nodes: projections of tuples become what they compute (ir-v1 section 5).
+
+The result is what the interpreter runs, the emitter writes and the parameter store is laid out for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torchlean_core.graph.model import Graph, Node
+from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, Call, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One tensor of the parameter store.
+
+    Attributes:
+        name: Its name in the store, in generated code and in messages (`linear_3_W`).
+        role: Short name within its node (`W`, `kernel`, `value`).
+        shape: Its shape.
+        trainable: Whether training may change it and initialization may set it.
+        node: Raw id of the artifact's node that it belongs to.
+        kind: Kind of the tensor node that it feeds.
+    """
+
+    name: str
+    role: str
+    shape: tuple[int, ...]
+    trainable: bool
+    node: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class TensorNode:
+    """One tensor-valued node after lowering.
+
+    Attributes:
+        id: Tensor id: its place in `Program.nodes`.
+        raw: Id of the artifact's node that it came from.
+        kind: Its entry in the kind table.
+        parents: Tensor ids of the operands.
+        shape: Shape of the result.
+        fields: The kind's own fields and the extra fields that mean something (`Kind.extras`).
+        params: Its payload, in the order of the kind's entry; None where a bias is left out.
+        extra: The remaining extra fields of the artifact's node (`debug_target`, `source`).
+    """
+
+    id: int
+    raw: int
+    kind: Kind
+    parents: tuple[int, ...]
+    shape: tuple[int, ...]
+    fields: Mapping[str, Any]
+    params: Mapping[str, Parameter | None] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A lowered graph.
+
+    Attributes:
+        nodes: Tensor nodes in order; `nodes[i].id == i`.
+        input_id: Tensor id of the designated input.
+        output_id: Tensor id of the output.
+        graph: The graph it came from.
+    """
+
+    nodes: tuple[TensorNode, ...]
+    input_id: int
+    output_id: int
+    graph: Graph
+
+    def parameters(self) -> list[Parameter]:
+        """The payload of the whole program, in node order, each tensor once."""
+        found: dict[str, Parameter] = {}
+        for node in self.nodes:
+            for parameter in node.params.values():
+                if parameter is not None:
+                    found.setdefault(parameter.name, parameter)
+        return list(found.values())
+
+    def live(self) -> set[int]:
+        """Tensor ids of the nodes that the output depends on."""
+        reached = {self.output_id}
+        for node in reversed(self.nodes):
+            if node.id in reached:
+                reached.update(node.parents)
+        return reached
+
+    def call(self, node: TensorNode, args: list[str], params: Mapping[str, str]) -> Call:
+        """The use of a node's kind that its code template is applied to."""
+        return Call(
+            args=args,
+            params=params,
+            fields=node.fields,
+            parent_shapes=[self.nodes[parent].shape for parent in node.parents],
+            shape=node.shape,
+            id=node.id,
+        )
+
+
+def lower(graph: Graph) -> Program:
+    """Lower a graph without errors to tensor nodes, numbered densely in order.
+
+    Tuple-valued nodes go; a projection of `multihead_attention` becomes ten nodes, whose parameters are
+    named after the attention node.
+    """
+    nodes: list[TensorNode] = []
+    tensor_id: dict[int, int] = {}
+
+    def add(
+        raw: Node,
+        kind: str,
+        parents: list[int],
+        shape: tuple[int, ...],
+        fields: Mapping[str, Any],
+        params: Mapping[str, Parameter | None],
+    ) -> int:
+        meaningful = {name: raw.extra[name] for name in TENSOR_KINDS[kind].extras if name in raw.extra}
+        nodes.append(
+            TensorNode(
+                len(nodes),
+                raw.id,
+                TENSOR_KINDS[kind],
+                tuple(parents),
+                shape,
+                {**fields, **meaningful},
+                params,
+                {name: value for name, value in raw.extra.items() if name not in meaningful},
+            )
+        )
+        return len(nodes) - 1
+
+    for node in graph.nodes:
+        if node.shape is None:
+            continue
+        if node.kind == TUPLE_GETITEM.name:
+            tensor_id[node.id] = _attention(graph, node, tensor_id, add)
+            continue
+        parents = [tensor_id[parent] for parent in node.parents]
+        params = _payload(node, [nodes[parent].shape for parent in parents])
+        tensor_id[node.id] = add(node, node.kind, parents, node.shape, node.fields, params)
+    return Program(tuple(nodes), tensor_id[graph.input_id], tensor_id[graph.output_id], graph)
+
+
+def _payload(node: Node, parent_shapes: list[tuple[int, ...]]) -> dict[str, Parameter | None]:
+    kind = TENSOR_KINDS[node.kind]
+    assert node.shape is not None
+    trainable = node.extra.get("trainable") is not False
+    return {
+        spec.role: Parameter(
+            kind.param_name(spec, node.id),
+            spec.role,
+            spec.shape(node.fields, parent_shapes, node.shape),
+            spec.trainable and (trainable or "trainable" not in kind.extras),
+            node.id,
+            kind.name,
+        )
+        for spec in kind.params
+    }
+
+
+def _attention(graph: Graph, projection: Node, tensor_id: dict[int, int], add: Any) -> int:
+    """The ten nodes of a single-head self-attention; returns the tensor id of the result."""
+    attention = graph.nodes[projection.parents[0]]
+    x = tensor_id[attention.parents[0]]
+    assert projection.shape is not None
+    batch, seq, embed = projection.shape
+    full, scores = (batch, seq, embed), (batch, seq, seq)
+    has_bias = attention.fields.get("bias", True)
+
+    def linear(role: str, source: int) -> int:
+        def parameter(suffix: str, shape: tuple[int, ...]) -> Parameter:
+            name = f"mha_{attention.id}_{role}_{suffix}"
+            return Parameter(name, suffix, shape, True, attention.id, "linear")
+
+        params = {"W": parameter("W", (embed, embed)), "b": parameter("b", (embed,)) if has_bias else None}
+        result: int = add(projection, "linear", [source], full, {}, params)
+        return result
+
+    q, k, v = (linear(role, x) for role in ("q", "k", "v"))
+    k_transposed = add(projection, "transpose3d_last_two", [k], (batch, embed, seq), {}, {})
+    raw_scores = add(projection, "matmul", [q, k_transposed], scores, {}, {})
+    value = Parameter(f"mha_{attention.id}_scale", "value", scores, False, attention.id, "const")
+    scale = add(projection, "const", [], scores, {}, {"value": value})
+    scaled = add(projection, "mul_elem", [raw_scores, scale], scores, {}, {})
+    weights = add(projection, "softmax", [scaled], scores, {"axis": 2}, {})
+    mixed = add(projection, "matmul", [weights, v], full, {}, {})
+    return linear("out", mixed)

@@ -1,0 +1,31 @@
+"""The kind table: the one place where the vocabulary of `torchlean.ir.v1` is written down."""
+
+from torchlean_core.kinds.spec import (
+    Call,
+    Field,
+    FieldType,
+    Kind,
+    ParamSpec,
+    Problem,
+    Problems,
+    Shape,
+    TupleKind,
+)
+from torchlean_core.kinds.table import FORMAT, INPUT, TENSOR_KINDS, TUPLE_GETITEM, TUPLE_KINDS
+
+__all__ = [
+    "FORMAT",
+    "INPUT",
+    "TENSOR_KINDS",
+    "TUPLE_GETITEM",
+    "TUPLE_KINDS",
+    "Call",
+    "Field",
+    "FieldType",
+    "Kind",
+    "ParamSpec",
+    "Problem",
+    "Problems",
+    "Shape",
+    "TupleKind",
+]

@@ -1,0 +1,128 @@
+"""Natural numbers of any size: reading them exactly, multiplying them safely, printing them short."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+MAX_DIGITS = 10_000
+"""A JSON number that stands for more decimal digits than this is refused, never expanded."""
+
+_NUMBER = re.compile(r"(-?)(\d+)(?:\.(\d*))?(?:[eE]([+-]?\d+))?")
+_CHUNK = 4_000  # Python refuses to convert more than 4,300 digits at once
+_EXACT_BITS = 1_000_000
+_PRIMES = ((1 << 521) - 1, (1 << 607) - 1, (1 << 1279) - 1)
+
+
+MAX_ZERO_DECIMALS = 10
+"""A zero spelled with more decimals (`0e-11`) is no natural number to TorchLean's JSON library, which prints it
+in exponential form; every other number that is an integer is one, however spelled."""
+
+
+class TooManyDigits(ValueError):
+    """A number has more than `MAX_DIGITS` digits."""
+
+
+def parse_number(text: str) -> int | float:
+    """Read the text of a JSON number: an int where TorchLean reads an integer, else a float.
+
+    Raises:
+        TooManyDigits: The integer has more than `MAX_DIGITS` digits.
+    """
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not a JSON number: {text[:40]!r}")
+    sign, whole, fraction, exponent_text = match.groups()
+    fraction = fraction or ""
+    digits = (whole + fraction).lstrip("0")
+    exponent_digits = (exponent_text or "0").lstrip("+-").lstrip("0")
+    exponent = int(exponent_digits or "0") if len(exponent_digits) < 20 else 10**20
+    if (exponent_text or "").startswith("-"):
+        exponent = -exponent
+    exponent -= len(fraction)
+    if not digits:
+        return 0 if exponent >= -MAX_ZERO_DECIMALS else 0.0
+    stripped = digits.rstrip("0")
+    exponent += len(digits) - len(stripped)
+    if exponent < 0:
+        # Not an integer; only its being a fraction matters, so rounding or overflow is harmless.
+        fraction_value = float(text)
+        keep = math.isfinite(fraction_value) and not fraction_value.is_integer()
+        return fraction_value if keep else math.copysign(0.5, fraction_value)
+    if len(stripped) + exponent > MAX_DIGITS:
+        raise TooManyDigits(text)
+    value = _int_of_digits(stripped) * int(10**exponent)
+    return -value if sign else value
+
+
+def _int_of_digits(digits: str) -> int:
+    if len(digits) <= _CHUNK:
+        return int(digits)
+    middle = len(digits) // 2
+    return _int_of_digits(digits[:middle]) * int(10 ** (len(digits) - middle)) + _int_of_digits(
+        digits[middle:]
+    )
+
+
+def show(value: int) -> str:
+    """A number for a message: exact up to 24 digits, else its leading digits and its length."""
+    if -(10**24) < value < 10**24:
+        return str(value)
+    sign, value = ("-", -value) if value < 0 else ("", value)
+    digits = max(1, int(value.bit_length() * 0.30102999566398119521) - 2)
+    while 10**digits <= value:
+        digits += 1
+    return f"{sign}{value // 10 ** (digits - 6)}…({digits} digits)"
+
+
+def show_shape(shape: Iterable[int]) -> str:
+    """A shape for a message: `[1, 3, 32, 32]`, with very long ones shortened in the middle."""
+    dims = list(shape)
+    if len(dims) > 16:
+        head, tail = ", ".join(map(show, dims[:6])), ", ".join(map(show, dims[-3:]))
+        return f"[{head}, … {len(dims) - 9} more …, {tail}]"
+    return f"[{', '.join(map(show, dims))}]"
+
+
+def numel(shape: Iterable[int]) -> int | None:
+    """Number of elements, or None where the product has more than about 300,000 digits."""
+    product, bits = 1, 0
+    dims = list(shape)
+    if 0 in dims:
+        return 0
+    for dim in dims:
+        bits += dim.bit_length()
+        if bits > _EXACT_BITS:
+            return None
+        product *= dim
+    return product
+
+
+def same_numel(a: Iterable[int], b: Iterable[int]) -> bool:
+    """Whether two shapes have the same number of elements.
+
+    Products too long to be multiplied out are compared by their residues modulo three Mersenne primes
+    (2,407 bits together) after equal dimensions are cancelled.
+    """
+    left, right = Counter(a), Counter(b)
+    if 0 in left or 0 in right:
+        return (0 in left) == (0 in right)
+    common = left & right
+    left, right = left - common, right - common
+    exact_left, exact_right = numel(left.elements()), numel(right.elements())
+    if exact_left is not None and exact_right is not None:
+        return exact_left == exact_right
+    bits = [sum((dim.bit_length() - 1) * count for dim, count in side.items()) for side in (left, right)]
+    slack = sum(left.values()) + sum(right.values())
+    if abs(bits[0] - bits[1]) > slack:
+        return False
+    return all(_residue(left, prime) == _residue(right, prime) for prime in _PRIMES)
+
+
+def _residue(factors: Counter[int], prime: int) -> int:
+    result = 1
+    for dim, count in factors.items():
+        result = result * pow(dim, count, prime) % prime
+    return result

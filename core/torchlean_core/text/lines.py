@@ -1,0 +1,101 @@
+"""Lines and columns of a text, counted as LSP counts them.
+
+A line ends at a line feed, a carriage return, or both together, and nowhere else (not at U+2028 or U+0085,
+where `str.splitlines` ends one too). Columns are counted in the units of an encoding.
+"""
+
+from __future__ import annotations
+
+import bisect
+import enum
+import re
+from typing import NamedTuple
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+class Encoding(enum.Enum):
+    """Units in which columns are counted."""
+
+    UTF8 = "utf-8"
+    UTF16 = "utf-16"
+    UTF32 = "utf-32"
+
+    def units(self, text: str) -> int:
+        """Length of a text in this encoding's units."""
+        if self is Encoding.UTF32 or text.isascii():
+            return len(text)
+        if self is Encoding.UTF8:
+            return len(text.encode("utf-8", "surrogatepass"))
+        return len(text) + sum(1 for char in text if char > "\uffff")
+
+    def prefix(self, text: str, units: int) -> int:
+        """Number of characters of `text` that the first `units` units hold; its length if they exceed it.
+
+        A position inside a character counts as the one before it.
+        """
+        if self is Encoding.UTF32 or text.isascii():
+            return min(units, len(text))
+        used = 0
+        for index, char in enumerate(text):
+            used += self.units(char)
+            if used > units:
+                return index
+        return len(text)
+
+
+class Position(NamedTuple):
+    """A place in a text: line and column, both from 0."""
+
+    line: int
+    character: int
+
+
+class Range(NamedTuple):
+    """A stretch of text, from `start` up to but not including `end`."""
+
+    start: Position
+    end: Position
+
+
+class LineIndex:
+    """The line starts of one text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        if "\r" in text:
+            self.starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
+        else:
+            self.starts = [0]
+            find, append = text.find, self.starts.append
+            position = find("\n")
+            while position >= 0:
+                append(position + 1)
+                position = find("\n", position + 1)
+
+    def line_span(self, line: int) -> tuple[int, int]:
+        """Offsets of a line's first character and of the end of its content, without the line end."""
+        start = self.starts[line]
+        end = self.starts[line + 1] if line + 1 < len(self.starts) else len(self.text)
+        while end > start and self.text[end - 1] in "\r\n":
+            end -= 1
+        return start, end
+
+    def position(self, offset: int, encoding: Encoding = Encoding.UTF16) -> Position:
+        """Line and column of an offset."""
+        line = bisect.bisect_right(self.starts, offset) - 1
+        start = self.starts[line]
+        return Position(line, encoding.units(self.text[start:offset]))
+
+    def range(self, start: int, end: int, encoding: Encoding = Encoding.UTF16) -> Range:
+        """Range between two offsets."""
+        return Range(self.position(start, encoding), self.position(end, encoding))
+
+    def offset(self, position: Position, encoding: Encoding = Encoding.UTF16) -> int:
+        """Offset of a position; one past the end of a line or of the text is that end."""
+        if position.line < 0:
+            return 0
+        if position.line >= len(self.starts):
+            return len(self.text)
+        start, end = self.line_span(position.line)
+        return start + encoding.prefix(self.text[start:end], max(position.character, 0))
