@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
+from torchlean_core.errors import UserError
 from torchlean_core.kinds.shapes import broadcast_axes
 from torchlean_core.kinds.spec import Call
 
@@ -17,8 +19,15 @@ def ints(values: Sequence[int]) -> str:
 
 
 def eps(call: Call) -> str:
-    """The node's epsilon as source text."""
-    return repr(float(call.fields.get("eps", DEFAULT_EPS)))
+    """The node's epsilon as source text.
+
+    Raises:
+        UserError: The node's field `eps` is not a finite number >= 0.
+    """
+    value = call.fields.get("eps", DEFAULT_EPS)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
+        raise UserError(f"eps must be a finite number >= 0, found {str(value)[:40]}")
+    return repr(float(value))
 
 
 def _signed64(value: int) -> int:
@@ -73,30 +82,62 @@ def concat(call: Call) -> str:
     return f"torch.cat(({', '.join(call.args)}), dim={call.fields['axis']})"
 
 
-def _window(call: Call) -> str:
-    f = call.fields
-    return f"({f['kH']}, {f['kW']}), stride={f['stride']}"
+def _stride(call: Call) -> int:
+    """The stride, or an equal one that torch can hold: a stride past the padded extent takes one window."""
+    f, (_, height, width) = call.fields, call.parent_shapes[0]
+    stride: int = f["stride"]
+    return stride if stride < 1 << 31 else max(height, width) + 2 * f.get("padding", 0)
 
 
-def _padding(call: Call, fill: str) -> tuple[str, str]:
-    """Operand and padding argument; torch pads pools by half a window at most, so larger ones go first."""
+def _pad(call: Call, fill: str) -> str:
+    padding = call.fields["padding"]
+    return f"F.pad({call.args[0]}, ({padding}, {padding}, {padding}, {padding}), value={fill})"
+
+
+def _pool(function: str, call: Call, operand: str, padding: str = "") -> str:
     f = call.fields
-    padding = f.get("padding", 0)
-    if 2 * padding <= min(f["kH"], f["kW"]):
-        return call.args[0], f", padding={padding}" if padding else ""
-    return f"F.pad({call.args[0]}, ({padding}, {padding}, {padding}, {padding}), value={fill})", ""
+    if 0 in call.shape:  # no channels: torch refuses the operand, the result has no elements
+        return f"{call.args[0]}.new_zeros({ints(call.shape)})"
+    return f"F.{function}({operand}, ({f['kH']}, {f['kW']}), stride={_stride(call)}{padding})"
+
+
+def _padded_pool(function: str, call: Call, fill: str) -> str:
+    """Torch pads pools by half a window at most, and nothing empty: such padding goes first."""
+    f = call.fields
+    if 2 * f["padding"] > min(f["kH"], f["kW"]) or 0 in call.parent_shapes[0]:
+        return _pool(function, call, _pad(call, fill))
+    return _pool(function, call, call.args[0], f", padding={f['padding']}" if f["padding"] else "")
+
+
+def max_pool(call: Call) -> str:
+    """The largest element of every window; a `padding` field does not count."""
+    return _pool("max_pool2d", call, call.args[0])
+
+
+def avg_pool(call: Call) -> str:
+    """The mean of every window; a `padding` field does not count."""
+    return _pool("avg_pool2d", call, call.args[0])
 
 
 def max_pool_pad(call: Call) -> str:
     """Padded cells never win: they count as -inf."""
-    operand, padding = _padding(call, 'float("-inf")')
-    return f"F.max_pool2d({operand}, {_window(call)}{padding})"
+    return _padded_pool("max_pool2d", call, 'float("-inf")')
 
 
 def avg_pool_pad(call: Call) -> str:
     """Padded cells count as zeros (`count_include_pad=True`, torch's default)."""
-    operand, padding = _padding(call, "0.0")
-    return f"F.avg_pool2d({operand}, {_window(call)}{padding})"
+    return _padded_pool("avg_pool2d", call, "0.0")
+
+
+def conv2d(call: Call) -> str:
+    """`F.conv2d`, and what it means where torch refuses an empty operand or no output channels."""
+    f, p = call.fields, call.params
+    if 0 in call.shape:
+        return f"{call.args[0]}.new_zeros({ints(call.shape)})"
+    operand, padding = call.args[0], f["padding"]
+    if 0 in call.parent_shapes[0]:
+        operand, padding = _pad(call, "0.0"), 0
+    return f"F.conv2d({operand}, {p['kernel']}, {p['bias']}, stride={_stride(call)}, padding={padding})"
 
 
 def batch_norm(call: Call) -> str:

@@ -358,7 +358,7 @@ _KINDS: tuple[Kind, ...] = (
         "conv(x, kernel) + bias",
         "(inC, H, W) gives (outC, out(H,kH), out(W,kW)); out(x,k) = (x + 2*padding - k) div stride + 1",
         "`F.conv2d(x, kernel, bias, stride=stride, padding=padding)`",
-        "F.conv2d({0}, {kernel}, {bias}, stride={stride}, padding={padding})",
+        code.conv2d,
         fields=(
             Field("inC", _NAT, "Input channels.", positive=True, example="1"),
             Field("outC", _NAT, "Output channels.", example="1"),
@@ -386,7 +386,7 @@ _KINDS: tuple[Kind, ...] = (
         "Largest element of every window of an unbatched image.",
         "max over windows",
         "`F.max_pool2d(x, (kH, kW), stride=stride)`",
-        "F.max_pool2d({0}, ({kH}, {kW}), stride={stride})",
+        code.max_pool,
     ),
     _pool(
         "avg_pool2d",
@@ -395,7 +395,7 @@ _KINDS: tuple[Kind, ...] = (
         "Mean of every window of an unbatched image.",
         "mean over windows",
         "`F.avg_pool2d(x, (kH, kW), stride=stride)`",
-        "F.avg_pool2d({0}, ({kH}, {kW}), stride={stride})",
+        code.avg_pool,
     ),
     _pool(
         "max_pool2d_pad",

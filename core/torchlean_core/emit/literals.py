@@ -1,0 +1,26 @@
+"""Float values as source text that reads back exactly."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+
+def literal(values: npt.NDArray[np.floating]) -> str:
+    """A flat Python list of the values, each the shortest text that gives the same float back."""
+    return "[" + ", ".join(_scalar(value) for value in values.reshape(-1)) + "]"
+
+
+def _scalar(value: np.floating) -> str:
+    exact = float(value)
+    if math.isnan(exact):
+        return 'float("nan")'
+    if math.isinf(exact):
+        return 'float("inf")' if exact > 0 else 'float("-inf")'
+    text = np.format_float_positional(value, unique=True, trim="0")
+    if len(text) > 14:
+        text = np.format_float_scientific(value, unique=True, trim="0", exp_digits=2)
+    # torch reads a literal as a double first; where rounding twice would differ, the double is written out.
+    return text if type(value)(float(text)) == value else repr(exact)

@@ -1,0 +1,4 @@
+"""The language server of TorchLean LS: features ask the core, and convert.
+
+Nothing here imports torch; what needs it runs in worker processes (`torchlean_core.jobs`).
+"""

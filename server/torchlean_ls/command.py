@@ -1,0 +1,54 @@
+"""`torchlean server`: start the language server."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import logging
+
+from torchlean_core.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `torchlean server`."""
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument(
+        "--stdio", action="store_true", help="talk over standard input and output (the default)"
+    )
+    ways.add_argument(
+        "--tcp", metavar="[HOST:]PORT", help="listen on a TCP port, on 127.0.0.1 unless said otherwise"
+    )
+    ways.add_argument("--ws", metavar="[HOST:]PORT", help="listen for WebSocket connections")
+    parser.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="warning",
+        help="log to standard error",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until the client says `exit` or goes away."""
+    logging.basicConfig(level=args.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    # pygls logs whole payloads at INFO; they are worth reading only when something is hunted down.
+    logging.getLogger("pygls").setLevel("DEBUG" if args.log_level == "debug" else "WARNING")
+    from torchlean_ls.server import create_server
+
+    address = _address(args.tcp or args.ws) if args.tcp or args.ws else None
+    server = create_server()
+    if address is None:
+        server.start_io()
+    elif args.tcp:
+        server.start_tcp(*address)
+    else:
+        if importlib.util.find_spec("websockets") is None:
+            raise UsageError("--ws needs the websockets package: pip install 'pygls[ws]'")
+        server.start_ws(*address)
+    return 0
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or not 0 <= int(port) < 65536:
+        raise UsageError(f"expected [HOST:]PORT with a port number below 65536, found {text!r}")
+    return host or "127.0.0.1", int(port)

@@ -1,0 +1,276 @@
+"""Commands: long work in worker processes, with progress in the editor and cancellation that stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+
+from torchlean_core.artifact.companions import generated_module_path, stem
+from torchlean_core.errors import UserError
+from torchlean_core.models import find_models
+from torchlean_ls.features.base import Feature
+from torchlean_ls.uris import file_path, file_uri
+
+if TYPE_CHECKING:
+    from torchlean_ls.server import Server
+
+COMMANDS = ("torchlean.emit", "torchlean.capture", "torchlean.init", "torchlean.train", "torchlean.stop")
+_TITLES = {"emit": "Emitting", "capture": "Capturing", "init": "Initializing", "train": "Training"}
+_MAX_JOBS = 4
+
+
+class CommandFailed(JsonRpcException):
+    """A command's error as the client shows it."""
+
+    CODE = -32803  # LSP's RequestFailed
+    MESSAGE = "Request failed"
+
+
+class Commands(Feature):
+    """Runs `torchlean.*` commands; each takes one object with a `uri`."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self._running: dict[str, tuple[str, threading.Event]] = {}
+        self._threads = ThreadPoolExecutor(_MAX_JOBS, "torchlean-job")
+        self._progress = False
+
+    def register(self, params: types.InitializeParams) -> None:
+        """Announce the commands."""
+        window = params.capabilities.window
+        self._progress = bool(window and window.work_done_progress)
+        for command in COMMANDS:
+            # pygls announces what is registered; `Server.execute` runs it.
+            self.server.command(command)(self._announced)
+
+    def _announced(self, *_: Any) -> None:
+        raise AssertionError("commands run through Server.execute")
+
+    async def execute(self, params: types.ExecuteCommandParams) -> Any:
+        """Run a command to its end."""
+        if params.command not in COMMANDS:
+            raise JsonRpcInvalidParams(f"unknown command {params.command!r}; known: {', '.join(COMMANDS)}")
+        argument = _argument(params)
+        if params.command == "torchlean.stop":
+            return self._stop(argument.get("uri"))
+        name = params.command.removeprefix("torchlean.")
+        path = _path(argument)
+        try:
+            request = self._request(name, path, argument)
+        except UserError as error:
+            raise CommandFailed(str(error)) from error
+        return await self._run(name, argument["uri"], path, request, params.work_done_token)
+
+    # -- requests -----------------------------------------------------------------------------------------
+
+    def _request(self, name: str, path: Path, argument: dict[str, Any]) -> dict[str, Any]:
+        """What the worker is asked to do."""
+        self._refuse_unsaved(argument["uri"], path)
+        if name == "capture":
+            return self._capture_request(path, argument)
+        request = {key: value for key, value in argument.items() if key not in ("uri", "out")}
+        request["artifact"] = str(path)
+        if argument.get("out"):
+            request["out"] = str(path.parent / str(argument["out"]))
+        elif name == "emit":
+            request["out"] = str(_module_path(path))
+        return request
+
+    def _capture_request(self, path: Path, argument: dict[str, Any]) -> dict[str, Any]:
+        if not self.server.trusted:
+            raise UserError("capturing runs the model's code; this workspace is not trusted")
+        models = {model.name: model for model in find_models(path.read_text("utf-8", "replace"))}
+        name = argument.get("name")
+        if name is None:
+            if len(models) != 1:
+                names = ", ".join(models) or "none"
+                raise UserError(f"which model? give its `name`; models in {path.name}: {names}")
+            name = next(iter(models))
+        shape: Any = argument.get("exampleShape")
+        if shape is None and name in models:
+            shape = models[name].example_shape
+        if shape is None:
+            raise UserError(
+                f"no example shape for {name}: give `exampleShape`, or write `# torchlean: example-shape=1,4` "
+                "over the class"
+            )
+        out = argument.get("out") or f"{_snake(str(name))}.ir.json"
+        return {
+            "file": str(path),
+            "name": name,
+            "out": str(path.parent / str(out)),
+            "example_shape": _dims(shape),
+            "force": bool(argument.get("force", False)),
+        }
+
+    def _refuse_unsaved(self, uri: str, path: Path) -> None:
+        document = self.server.documents.get(uri)
+        if not path.is_file():
+            raise UserError(f"{path.name} is not a file on disk; save it first")
+        if document is not None and document.text != _disk_text(path):
+            raise UserError(f"{path.name} has unsaved changes; save it first")
+
+    # -- running ------------------------------------------------------------------------------------------
+
+    async def _run(
+        self,
+        name: str,
+        uri: str,
+        path: Path,
+        request: dict[str, Any],
+        token: types.ProgressToken | None,
+    ) -> dict[str, Any]:
+        from torchlean_core.jobs import JobCancelled, run_job
+
+        loop = asyncio.get_running_loop()
+        cancelled = threading.Event()
+        key = uuid.uuid4().hex
+        self._running[key] = (uri, cancelled)
+        progress = await _Progress.begin(
+            self.server, token, self._progress, f"{_TITLES[name]} {path.name}", cancelled
+        )
+
+        def on_event(event: dict[str, Any]) -> None:
+            loop.call_soon_threadsafe(progress.report, event)
+
+        def work() -> dict[str, Any]:
+            settings = self.server.settings
+            return run_job(
+                name,
+                request,
+                on_event=on_event,
+                cancelled=cancelled,
+                timeout=settings.time_limit if name == "capture" else None,
+                cwd=path.parent,
+                python=settings.python,
+            )
+
+        try:
+            result = await loop.run_in_executor(self._threads, work)
+        except asyncio.CancelledError:
+            cancelled.set()
+            progress.end("cancelled")
+            raise
+        except JobCancelled as error:
+            progress.end("stopped")
+            raise CommandFailed(f"{_TITLES[name]} {path.name} was stopped") from error
+        except UserError as error:
+            progress.end("failed")
+            raise CommandFailed(str(error)) from error
+        finally:
+            self._running.pop(key, None)
+        progress.end(str(result.get("message", "done")))
+        if isinstance(result.get("output"), str):
+            result["uri"] = file_uri(Path(result["output"]))
+        return result
+
+    def _stop(self, uri: Any) -> dict[str, Any]:
+        """Stop the work on one document, or all of it."""
+        stopped = [event for where, event in self._running.values() if uri is None or where == uri]
+        for event in stopped:
+            event.set()
+        return {"stopped": len(stopped)}
+
+    def shutdown(self) -> None:
+        """Stop everything that still runs."""
+        self._stop(None)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class _Progress:
+    """Progress of one command, where the client shows it."""
+
+    def __init__(self, server: Server, token: types.ProgressToken | None) -> None:
+        self._server = server
+        self._token = token
+
+    @classmethod
+    async def begin(
+        cls,
+        server: Server,
+        token: types.ProgressToken | None,
+        supported: bool,
+        title: str,
+        cancelled: threading.Event,
+    ) -> _Progress:
+        if token is None and supported:
+            token = f"torchlean-{uuid.uuid4().hex}"
+            await server.work_done_progress.create_async(token)
+        if token is not None:
+            value = types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0)
+            server.work_done_progress.begin(token, value)
+            server.work_done_progress.tokens[token].add_done_callback(lambda _: cancelled.set())
+        return cls(server, token)
+
+    def report(self, event: dict[str, Any]) -> None:
+        if self._token is None or event.get("kind") != "progress":
+            return
+        percentage = event.get("percentage")
+        value = types.WorkDoneProgressReport(
+            message=str(event.get("message", "")),
+            percentage=None if percentage is None else max(0, min(100, int(percentage))),
+        )
+        self._server.work_done_progress.report(self._token, value)
+
+    def end(self, message: str) -> None:
+        if self._token is not None:
+            self._server.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=message))
+            self._server.work_done_progress.tokens.pop(self._token, None)
+            self._token = None
+
+
+def _argument(params: types.ExecuteCommandParams) -> dict[str, Any]:
+    arguments = params.arguments or []
+    if params.command == "torchlean.stop" and not arguments:
+        return {}
+    if len(arguments) != 1 or not isinstance(arguments[0], dict):
+        raise JsonRpcInvalidParams(f"{params.command} takes one object with a `uri`")
+    return dict(arguments[0])
+
+
+def _path(argument: dict[str, Any]) -> Path:
+    uri = argument.get("uri")
+    path = file_path(uri) if isinstance(uri, str) else None
+    if path is None:
+        raise JsonRpcInvalidParams(f"`uri` must be the file: URI of a saved file, found {uri!r}")
+    return path
+
+
+def _module_path(artifact: Path) -> Path:
+    """Where the editor emits to: beside the artifact, never over a Python file that was not generated."""
+    target = generated_module_path(artifact)
+    if target.exists() and "# torchlean-provenance: " not in target.read_text("utf-8", "replace")[:2000]:
+        return target.with_name(f"{stem(artifact)}_module.py")
+    return target
+
+
+def _disk_text(path: Path) -> str:
+    return path.read_bytes().decode("utf-8", "replace")
+
+
+def _dims(shape: Any) -> list[int]:
+    try:
+        if isinstance(shape, str):
+            return [int(dim) for dim in shape.split(",") if dim.strip()]
+        return [int(dim) for dim in shape]
+    except (TypeError, ValueError) as error:
+        raise UserError(f"an example shape is numbers with commas, such as 1,4; found {shape!r}") from error
+
+
+def _snake(name: str) -> str:
+    """`tiny_mlp` of `TinyMLP`."""
+    result = ""
+    for position, char in enumerate(name):
+        after_lower = position > 0 and name[position - 1].islower()
+        before_lower = (
+            0 < position < len(name) - 1 and name[position + 1].islower() and name[position - 1].isupper()
+        )
+        result += ("_" if char.isupper() and (after_lower or before_lower) else "") + char.lower()
+    return result
