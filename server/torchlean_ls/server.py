@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 from collections.abc import Callable
@@ -44,14 +45,29 @@ class Server(LanguageServer):
         self.trusted = True
         self.features: list[Feature] = [feature(self) for feature in FEATURES]
         self._parent_watch: asyncio.Task[None] | None = None
-        self.feature(types.INITIALIZE)(self._initialize)
-        self.feature(types.INITIALIZED)(self._initialized)
-        self.feature(types.SHUTDOWN)(self._shutdown)
-        self.feature(types.TEXT_DOCUMENT_DID_OPEN)(self._did_open)
-        self.feature(types.TEXT_DOCUMENT_DID_CHANGE)(self._did_change)
-        self.feature(types.TEXT_DOCUMENT_DID_SAVE)(self._did_save)
-        self.feature(types.TEXT_DOCUMENT_DID_CLOSE)(self._did_close)
-        self.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(self._did_change_configuration)
+        self.on(types.INITIALIZE, self._initialize)
+        self.on(types.INITIALIZED, self._initialized)
+        self.on(types.SHUTDOWN, self._shutdown)
+        self.on(types.TEXT_DOCUMENT_DID_OPEN, self._did_open)
+        self.on(types.TEXT_DOCUMENT_DID_CHANGE, self._did_change)
+        self.on(types.TEXT_DOCUMENT_DID_SAVE, self._did_save)
+        self.on(types.TEXT_DOCUMENT_DID_CLOSE, self._did_close)
+        self.on(types.WORKSPACE_DID_CHANGE_CONFIGURATION, self._did_change_configuration)
+
+    def on(self, method: str, handler: Callable[[Any], Any], options: Any = None) -> None:
+        """Register the handler of an LSP method; pygls wants plain functions, not bound ones."""
+        if inspect.iscoroutinefunction(handler):
+
+            async def call_async(params: Any) -> Any:
+                return await handler(params)
+
+            self.feature(method, options)(call_async)
+        else:
+
+            def call(params: Any) -> Any:
+                return handler(params)
+
+            self.feature(method, options)(call)
 
     async def execute(self, params: types.ExecuteCommandParams) -> Any:
         """Run a command; see `features.commands`."""

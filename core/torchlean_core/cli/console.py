@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from rich.console import Console
@@ -15,7 +16,7 @@ def _console(args: argparse.Namespace, *, stderr: bool) -> Console:
         stream.reconfigure(errors="backslashreplace")
     return Console(
         file=stream,
-        no_color=True if args.no_color else None,
+        color_system=None if args.no_color or os.environ.get("NO_COLOR") else "auto",
         highlight=False,
         soft_wrap=True,
         emoji=False,

@@ -56,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parser(command).parse_args(arguments)
         code: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
-        sys.stdout.flush()
+        if not sys.stdout.closed:  # the server closes it when its client goes
+            sys.stdout.flush()
         return code
     except UserError as error:
         print(f"torchlean: {error}", file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable
 
@@ -11,7 +12,6 @@ MAX_DIGITS = 10_000
 """A JSON number that stands for more decimal digits than this is refused, never expanded."""
 
 _NUMBER = re.compile(r"(-?)(\d+)(?:\.(\d*))?(?:[eE]([+-]?\d+))?")
-_CHUNK = 4_000  # Python refuses to convert more than 4,300 digits at once
 _EXACT_BITS = 1_000_000
 _PRIMES = ((1 << 521) - 1, (1 << 607) - 1, (1 << 1279) - 1)
 
@@ -19,6 +19,11 @@ _PRIMES = ((1 << 521) - 1, (1 << 607) - 1, (1 << 1279) - 1)
 MAX_ZERO_DECIMALS = 10
 """A zero spelled with more decimals (`0e-11`) is no natural number to TorchLean's JSON library, which prints it
 in exponential form; every other number that is an integer is one, however spelled."""
+
+
+# Python converts 4,300 digits at most unless told otherwise; numbers up to MAX_DIGITS are read and written here.
+if 0 < sys.get_int_max_str_digits() < 2 * MAX_DIGITS:
+    sys.set_int_max_str_digits(2 * MAX_DIGITS)
 
 
 class TooManyDigits(ValueError):
@@ -53,17 +58,8 @@ def parse_number(text: str) -> int | float:
         return fraction_value if keep else math.copysign(0.5, fraction_value)
     if len(stripped) + exponent > MAX_DIGITS:
         raise TooManyDigits(text)
-    value = _int_of_digits(stripped) * int(10**exponent)
+    value = int(stripped) * int(10**exponent)
     return -value if sign else value
-
-
-def _int_of_digits(digits: str) -> int:
-    if len(digits) <= _CHUNK:
-        return int(digits)
-    middle = len(digits) // 2
-    return _int_of_digits(digits[:middle]) * int(10 ** (len(digits) - middle)) + _int_of_digits(
-        digits[middle:]
-    )
 
 
 def show(value: int) -> str:

@@ -33,7 +33,7 @@ class CodeActions(Feature):
         kinds = [types.CodeActionKind.QuickFix, *(f"{_SOURCE}.{name}" for name, _ in _ARTIFACT_ACTIONS)]
         kinds.append(f"{_SOURCE}.capture")
         options = types.CodeActionOptions(code_action_kinds=kinds)
-        self.server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)(self._actions)
+        self.server.on(types.TEXT_DOCUMENT_CODE_ACTION, self._actions, options)
 
     def _actions(self, params: types.CodeActionParams) -> list[types.CodeAction | types.Command] | None:
         document = self.server.documents.get(params.text_document.uri)

@@ -49,7 +49,7 @@ class Diagnostics(Feature):
             options = types.DiagnosticOptions(
                 identifier="torchlean", inter_file_dependencies=False, workspace_diagnostics=False
             )
-            self.server.feature(types.TEXT_DOCUMENT_DIAGNOSTIC, options)(self._pull)
+            self.server.on(types.TEXT_DOCUMENT_DIAGNOSTIC, self._pull, options)
 
     def _pull(self, params: types.DocumentDiagnosticParams) -> types.DocumentDiagnosticReport:
         document = self.server.documents.get(params.text_document.uri)

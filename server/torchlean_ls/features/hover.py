@@ -19,7 +19,7 @@ class Hover(Feature):
 
     def register(self, params: types.InitializeParams) -> None:
         """Every client can show a hover."""
-        self.server.feature(types.TEXT_DOCUMENT_HOVER)(self._hover)
+        self.server.on(types.TEXT_DOCUMENT_HOVER, self._hover)
 
     def _hover(self, params: types.HoverParams) -> types.Hover | None:
         document = self.server.documents.get(params.text_document.uri)

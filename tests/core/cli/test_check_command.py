@@ -1,0 +1,155 @@
+"""`torchlean check` as a user runs it: output, exit codes, files, folders, standard input."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOOD = json.dumps(
+    {
+        "format": "torchlean.ir.v1",
+        "input_id": 0,
+        "output_id": 1,
+        "nodes": [
+            {"id": 0, "kind": "input", "parents": [], "shape": [1, 4]},
+            {"id": 1, "kind": "relu", "parents": [0], "shape": [1, 4]},
+        ],
+    }
+)
+BROKEN = GOOD.replace('[0], "shape": [1, 4]', '[0], "shape": [1, 3]')
+
+
+def torchlean(*arguments, cwd, stdin=b"", **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "torchlean_core", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "100", **environment},
+        check=False,
+    )
+
+
+def test_a_clean_file_exits_0_and_says_so_on_stderr(tmp_path):
+    (tmp_path / "m.ir.json").write_text(GOOD)
+    done = torchlean("check", "m.ir.json", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"1 artifact checked: all clean" in done.stderr
+    assert torchlean("check", "-q", "m.ir.json", cwd=tmp_path).stderr == b""
+
+
+def test_an_error_is_shown_like_a_compiler_does(tmp_path):
+    (tmp_path / "m.ir.json").write_text(BROKEN)
+    done = torchlean("check", "m.ir.json", cwd=tmp_path)
+    text = done.stdout.decode()
+    assert done.returncode == 1
+    assert "m.ir.json:1:" in text and "error[TL201]" in text
+    assert "^^^^^^" in text and "fix: Set shape to inferred [1, 4]" in text
+    assert "\x1b" not in text
+
+
+def test_json_output_has_the_public_form(tmp_path):
+    (tmp_path / "m.ir.json").write_text(BROKEN)
+    done = torchlean("check", "--output-format", "json", "./m.ir.json", cwd=tmp_path)
+    [finding] = json.loads(done.stdout)
+    column = BROKEN.rindex("[1, 3]")
+    assert finding == {
+        "file": "./m.ir.json",
+        "code": "TL201",
+        "severity": "error",
+        "message": "shape of `relu` should be [1, 4], found [1, 3]",
+        "node": 1,
+        "index": 1,
+        "range": {"start": {"line": 0, "character": column}, "end": {"line": 0, "character": column + 6}},
+        "fixes": ["Set shape to inferred [1, 4]"],
+    }
+
+
+def test_json_output_of_a_clean_file_is_an_empty_array(tmp_path):
+    (tmp_path / "m.ir.json").write_text(GOOD)
+    done = torchlean("check", "--output-format", "json", "m.ir.json", cwd=tmp_path)
+    assert (done.returncode, json.loads(done.stdout)) == (0, [])
+
+
+def test_standard_input_is_checked(tmp_path):
+    done = torchlean("check", "-", "--output-format", "json", cwd=tmp_path, stdin=BROKEN.encode())
+    assert done.returncode == 1
+    assert json.loads(done.stdout)[0]["file"] == "-"
+
+
+def test_a_file_that_cannot_be_read_is_one_line_and_the_others_are_judged(tmp_path):
+    (tmp_path / "m.ir.json").write_text(BROKEN)
+    done = torchlean("check", "--output-format", "json", "none.ir.json", "m.ir.json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.decode().strip() == "torchlean: none.ir.json: No such file or directory"
+    assert [finding["file"] for finding in json.loads(done.stdout)] == ["m.ir.json"]
+
+
+def test_a_folder_is_searched_by_name_and_by_marker_and_ignored_files_are_skipped(tmp_path):
+    for name in (
+        "a.ir.json",
+        "b.torchlean.json",
+        "marked.json",
+        "sub/c.ir.json",
+        "out/d.ir.json",
+        ".h/e.ir.json",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(BROKEN)
+    (tmp_path / "package.json").write_text('{"name": 3')
+    (tmp_path / ".gitignore").write_text("out/\n")
+    done = torchlean("check", ".", "--output-format", "json", "--exclude", "sub/*", cwd=tmp_path)
+    names = [finding["file"] for finding in json.loads(done.stdout)]
+    assert names == ["a.ir.json", "b.torchlean.json", "marked.json"]
+
+
+def test_a_file_named_is_checked_whatever_it_holds(tmp_path):
+    (tmp_path / "package.json").write_text('{"name": "x"}')
+    done = torchlean("check", "package.json", "--output-format", "json", cwd=tmp_path)
+    assert {finding["code"] for finding in json.loads(done.stdout)} >= {"TL010"}
+
+
+def test_codes_can_be_selected_and_ignored(tmp_path):
+    (tmp_path / "m.ir.json").write_text(BROKEN.replace('"format": "torchlean.ir.v1", ', ""))
+    assert torchlean("check", "m.ir.json", "--ignore", "TL201", cwd=tmp_path).returncode == 0
+    done = torchlean("check", "m.ir.json", "--select", "TL2", "--output-format", "json", cwd=tmp_path)
+    assert [finding["code"] for finding in json.loads(done.stdout)] == ["TL201"]
+    done = torchlean("check", "m.ir.json", "--select", "X9", cwd=tmp_path)
+    assert done.returncode == 2 and b"no rule's code starts with `X9`" in done.stderr
+
+
+def test_colour_goes_to_terminals_that_want_it(tmp_path):
+    (tmp_path / "m.ir.json").write_text(BROKEN)
+    assert b"\x1b[" in torchlean("check", "m.ir.json", cwd=tmp_path, FORCE_COLOR="1").stdout
+    assert b"\x1b[" not in torchlean("check", "--no-color", "m.ir.json", cwd=tmp_path, FORCE_COLOR="1").stdout
+    assert (
+        b"\x1b[" not in torchlean("check", "m.ir.json", cwd=tmp_path, FORCE_COLOR="1", NO_COLOR="1").stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "required: COMMAND"),
+        (("chek",), "invalid choice"),
+        (("check",), "required: PATH"),
+        (("check", "--nonsense", "x"), "unrecognized arguments: --nonsense"),
+    ],
+)
+def test_usage_errors_exit_2_with_the_usage(tmp_path, arguments, message):
+    done = torchlean(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"usage: torchlean" in done.stderr and message.encode() in done.stderr
+
+
+def test_no_input_makes_a_traceback(tmp_path):
+    corpus = Path(__file__).parents[2] / "conformance" / "cases"
+    done = torchlean("check", corpus, cwd=tmp_path, LC_ALL="C", PYTHONUTF8="0")
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr and b"internal error" not in done.stderr

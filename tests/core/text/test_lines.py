@@ -1,0 +1,37 @@
+"""Lines and columns as LSP counts them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torchlean_core.text import Encoding, LineIndex, Position
+
+texts = st.text(alphabet=["a", "é", "𝔸", "\n", "\r", "\u2028", "\x85", " "], max_size=40)
+
+
+@given(texts, st.sampled_from(Encoding), st.data())
+def test_an_offset_survives_the_way_to_a_position_and_back(text, encoding, data):
+    lines = LineIndex(text)
+    offset = data.draw(st.integers(0, len(text)))
+    position = lines.position(offset, encoding)
+    back = lines.offset(position, encoding)
+    inside_line_end = text[offset - 1 : offset + 1] == "\r\n" and 0 < offset < len(text)
+    assert back == (offset - 1 if inside_line_end else offset)
+
+
+def test_only_line_feed_and_carriage_return_end_a_line():
+    assert LineIndex("a\nb\r\nc\rd\u2028e\x85f").starts == [0, 2, 5, 7]
+
+
+@pytest.mark.parametrize(("encoding", "column"), [("utf-8", 4), ("utf-16", 2), ("utf-32", 1)])
+def test_columns_are_counted_in_the_encodings_units(encoding, column):
+    assert LineIndex("𝔸b").position(1, Encoding(encoding)).character == column
+
+
+def test_positions_out_of_range_are_the_nearest_place():
+    lines = LineIndex("ab\ncd")
+    assert lines.offset(Position(0, 99)) == 2
+    assert lines.offset(Position(9, 0)) == 5
+    assert lines.offset(Position(-1, 3)) == 0

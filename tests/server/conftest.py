@@ -1,0 +1,117 @@
+"""A real server process per test, once for each client profile."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_lsp
+from lsprotocol import types
+from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
+
+PROFILES = ["visual_studio_code", "neovim@v0.11.0"]
+
+
+@pytest_lsp.fixture(
+    params=PROFILES,
+    config=ClientServerConfig(server_command=[sys.executable, "-m", "torchlean_core", "server", "--stdio"]),
+)
+async def client(request, lsp_client: LanguageClient, tmp_path: Path):
+    """A client whose session is initialized with the folder of the test as its workspace."""
+    params = types.InitializeParams(
+        capabilities=client_capabilities(request.param),
+        workspace_folders=[types.WorkspaceFolder(tmp_path.as_uri(), "work")],
+    )
+    # A client that pulls and one that does not: both ways are tested, whatever the recorded profiles announce.
+    text = params.capabilities.text_document
+    assert text is not None
+    text.diagnostic = types.DiagnosticClientCapabilities() if request.param.startswith("neovim") else None
+    await lsp_client.initialize_session(params)
+    yield
+    await lsp_client.shutdown_session()
+
+
+class Editor:
+    """What a test does as an editor would, over a client."""
+
+    def __init__(self, client: LanguageClient, folder: Path) -> None:
+        self.client = client
+        self.folder = folder
+        self.pulls = client.capabilities.text_document.diagnostic is not None
+        self.versions: dict[str, int] = {}
+
+    async def open(self, name: str, text: str, language: str = "json") -> str:
+        uri = (self.folder / name).as_uri()
+        self.versions[uri] = 1
+        item = types.TextDocumentItem(uri, language, 1, text)
+        self.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+        return uri
+
+    def change(self, uri: str, *changes: Any) -> None:
+        self.versions[uri] += 1
+        identifier = types.VersionedTextDocumentIdentifier(version=self.versions[uri], uri=uri)
+        self.client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, list(changes)))
+
+    async def diagnostics(self, uri: str) -> list[types.Diagnostic]:
+        """The diagnostics of the present version, pulled or pushed as this client does it."""
+        if self.pulls:
+            report = await self.client.text_document_diagnostic_async(
+                types.DocumentDiagnosticParams(types.TextDocumentIdentifier(uri))
+            )
+            return list(report.items)
+        while True:
+            last = self.published.get(uri)
+            if last is not None and last.version == self.versions[uri]:
+                return list(last.diagnostics)
+            await self.client.wait_for_notification(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+
+    @property
+    def published(self) -> dict[str, types.PublishDiagnosticsParams]:
+        return self.client.published  # type: ignore[attr-defined]
+
+    async def fixes(self, uri: str, where: types.Range, *kinds: str) -> list[types.CodeAction]:
+        context = types.CodeActionContext([], only=list(kinds) or None)
+        params = types.CodeActionParams(types.TextDocumentIdentifier(uri), where, context)
+        return [_action(found) for found in await self.client.text_document_code_action_async(params) or []]
+
+    async def run(self, command: str, *arguments: Any) -> Any:
+        return await self.client.workspace_execute_command_async(
+            types.ExecuteCommandParams(command, list(arguments))
+        )
+
+
+def _action(found: Any) -> types.CodeAction:
+    """Undo lsprotocol's reading of a code action that has a command and no edit as a bare command."""
+    if isinstance(found, types.Command):
+        return types.CodeAction(found.title, command=types.Command(**ast.literal_eval(found.command)))
+    return found
+
+
+@pytest.fixture
+def editor(client: LanguageClient, tmp_path: Path) -> Editor:
+    """The client of a test, with an editor's moves."""
+    client.published = {}  # type: ignore[attr-defined]
+
+    def remember(ls: LanguageClient, params: types.PublishDiagnosticsParams) -> None:
+        ls.published[params.uri] = params  # type: ignore[attr-defined]
+
+    client.protocol.fm.features[types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS] = lambda params: remember(
+        client, params
+    )
+    return Editor(client, tmp_path)
+
+
+def artifact(*nodes: dict[str, Any], **root: Any) -> str:
+    """Text of an artifact whose last node is the output."""
+    content = {"format": "torchlean.ir.v1", "input_id": 0, "output_id": len(nodes) - 1, "nodes": list(nodes)}
+    return json.dumps({**content, **root}, indent=1)
+
+
+INPUT = {"id": 0, "kind": "input", "parents": [], "shape": [1, 4]}
+RELU = {"id": 1, "kind": "relu", "parents": [0], "shape": [1, 4]}
+BROKEN = artifact(INPUT, {**RELU, "shape": [1, 3]})
+GOOD = artifact(INPUT, RELU)

@@ -1,0 +1,199 @@
+"""The server as a process: what it imports, how it ends, what it does with odd input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from tests.server.conftest import BROKEN, GOOD
+
+SERVER = [sys.executable, "-m", "torchlean_core", "server", "--stdio"]
+
+
+class Raw:
+    """A client that writes and reads frames, so that it can send what no client library would."""
+
+    def __init__(self, *command: str) -> None:
+        self.process = subprocess.Popen(
+            command or SERVER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def send_bytes(self, content: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(content), content))
+        self.process.stdin.flush()
+
+    def send(self, method: str, params: Any, number: int | None = None) -> None:
+        message = {"jsonrpc": "2.0", "method": method, "params": params}
+        self.send_bytes(json.dumps(message if number is None else {**message, "id": number}).encode())
+
+    def read(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        length = 0
+        while (line := self.process.stdout.readline().strip()) != b"":
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        return json.loads(self.process.stdout.read(length))
+
+    def answer(self, number: int) -> dict[str, Any]:
+        while (message := self.read()).get("id") != number or "method" in message:
+            pass
+        return message
+
+    def initialize(self, **params: Any) -> dict[str, Any]:
+        self.send("initialize", {"processId": None, "rootUri": None, "capabilities": {}, **params}, 1)
+        answer = self.answer(1)
+        self.send("initialized", {})
+        return answer
+
+    def open(self, uri: str, text: str) -> None:
+        item = {"uri": uri, "languageId": "json", "version": 1, "text": text}
+        self.send("textDocument/didOpen", {"textDocument": item})
+
+    def end(self) -> int:
+        self.send("shutdown", None, 99)
+        self.answer(99)
+        self.send("exit", None)
+        code = self.process.wait(20)
+        return code
+
+
+@pytest.fixture
+def raw():
+    client = Raw()
+    yield client
+    client.process.kill()
+    client.process.wait()
+    for stream in (client.process.stdin, client.process.stdout, client.process.stderr):
+        stream.close()
+
+
+def test_torch_is_not_imported_after_opening_checking_and_hovering():
+    client = Raw(sys.executable, "-X", "importtime", *SERVER[1:])
+    client.initialize()
+    client.open("file:///m.ir.json", BROKEN)
+    assert client.read()["params"]["diagnostics"][0]["code"] == "TL201"
+    position = {"textDocument": {"uri": "file:///m.ir.json"}, "position": {"line": 6, "character": 4}}
+    client.send("textDocument/hover", position, 2)
+    assert "node 0" in client.answer(2)["result"]["contents"]["value"]
+    where = {"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}}
+    params = {"textDocument": position["textDocument"], "range": where, "context": {"diagnostics": []}}
+    client.send("textDocument/codeAction", params, 3)
+    client.answer(3)
+    assert client.end() == 0
+    assert client.process.stderr is not None
+    imported = {line.rpartition(b"|")[2].strip() for line in client.process.stderr.read().split(b"\n")}
+    assert b"torchlean_core.check" in imported
+    assert not imported & {b"torch", b"numpy", b"safetensors"}
+
+
+def test_a_session_ends_with_exit_code_0(raw):
+    raw.initialize()
+    assert raw.end() == 0
+    assert b"Traceback" not in raw.process.stderr.read()
+
+
+def test_the_server_ends_when_its_input_ends(raw):
+    raw.initialize()
+    raw.process.stdin.close()
+    assert raw.process.wait(20) in (0, 1)
+
+
+def test_the_server_ends_with_the_client_process():
+    parent = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    client = Raw()
+    client.initialize(processId=parent.pid)
+    parent.kill()
+    parent.wait()
+    assert client.process.wait(20) == 1
+    client.process.communicate()
+
+
+def test_the_capabilities_name_the_commands(raw):
+    capabilities = raw.initialize()["result"]["capabilities"]
+    assert set(capabilities["executeCommandProvider"]["commands"]) >= {
+        f"torchlean.{name}" for name in ("emit", "capture", "init", "train", "stop")
+    }
+    assert capabilities["hoverProvider"]
+    assert "diagnosticProvider" not in capabilities  # this client cannot pull
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_position_encodings_are_negotiated(raw, encoding):
+    capabilities = raw.initialize(capabilities={"general": {"positionEncodings": [encoding]}})["result"][
+        "capabilities"
+    ]
+    assert capabilities["positionEncoding"] == encoding
+    text = BROKEN.replace("\n", "").replace('"id": 1', '"note": "𝔸", "id": 1')
+    raw.open("file:///m.ir.json", text)
+    start = raw.read()["params"]["diagnostics"][0]["range"]["start"]["character"]
+    column = text.rindex('"shape":') + len('"shape": ')
+    assert start == column + {"utf-8": 3, "utf-16": 1, "utf-32": 0}[encoding]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "untitled:Untitled-1",
+        "git:/m.ir.json?ref=HEAD",
+        "file:///c%3A/a%20b/m.ir.json",
+        "file:///C:/m.ir.json",
+        "odd",
+    ],
+)
+def test_unusual_uris_are_served(raw, uri):
+    raw.initialize()
+    item = {"uri": uri, "languageId": "torchlean-ir", "version": 1, "text": BROKEN}
+    raw.send("textDocument/didOpen", {"textDocument": item})
+    answer = raw.read()["params"]
+    assert answer["uri"] == uri and [d["code"] for d in answer["diagnostics"]] == ["TL201"]
+
+
+def test_odd_messages_do_not_end_the_server(raw):
+    raw.initialize()
+    raw.send_bytes(b'{"jsonrpc": "2.0", "method": "textDocument/didOpen", "params": {"textDocument": 3}}')
+    raw.send(
+        "textDocument/didChange", {"textDocument": {"uri": "file:///no", "version": 2}, "contentChanges": []}
+    )
+    raw.send("textDocument/didClose", {"textDocument": {"uri": "file:///no"}})
+    raw.send("no/such/method", {}, 5)
+    assert raw.answer(5)["error"]["code"] == -32601
+    raw.open("file:///m.ir.json", GOOD)
+    raw.send(
+        "textDocument/hover",
+        {"textDocument": {"uri": "file:///m.ir.json"}, "position": {"line": 6, "character": 4}},
+        6,
+    )
+    assert "node 0" in raw.answer(6)["result"]["contents"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        ("torchlean.emit", [], "takes one object"),
+        ("torchlean.emit", ["x"], "takes one object"),
+        ("torchlean.emit", [{}], "`uri` must be"),
+        ("torchlean.emit", [{"uri": "untitled:1"}], "`uri` must be"),
+        ("torchlean.emit", [{"uri": "file:///no/such/m.ir.json"}], "save it first"),
+        ("torchlean.nonsense", [{}], "unknown command"),
+    ],
+)
+def test_wrong_command_arguments_are_refused_with_a_message(raw, command, arguments, message):
+    raw.initialize()
+    raw.send("workspace/executeCommand", {"command": command, "arguments": arguments}, 7)
+    assert message in raw.answer(7)["error"]["message"]
+
+
+def test_initialize_is_answered_without_much_ado():
+    """A coarse bound against accidents; the measured figure is in benchmarks/."""
+    start = time.perf_counter()
+    client = Raw()
+    client.initialize()
+    assert time.perf_counter() - start < 10
+    assert client.end() == 0
