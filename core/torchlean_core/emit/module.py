@@ -89,9 +89,8 @@ def _class(
 
 
 def _expression(program: Program, node: TensorNode, names: dict[int, str], uses: dict[str, str]) -> str:
-    params = {role: "None" if p is None else uses[p.name] for role, p in node.params.items()}
-    args = [names[parent] for parent in node.parents]
-    return node.kind.expression(program.call(node, args, {"like": "x", **params}))
+    params = {role: uses[parameter.name] for role, parameter in node.params.items() if parameter is not None}
+    return program.expression(node, [names[parent] for parent in node.parents], {**params, "like": "x"})
 
 
 def _local_names(program: Program) -> dict[int, str]:
@@ -115,9 +114,11 @@ def _assignment(binding: Binding, store: ParameterStore | None, from_file: bool)
     else:
         values = store.numpy(name)
         text = literal(values[0] if binding.row_of is not None else values)
-        value = f"torch.tensor({text}, dtype=dtype)"
+        # Literals are read in the type they were stored in, so that another dtype sees the very same values.
+        value = f"torch.tensor({text}, dtype=torch.{values.dtype.name})"
         if len(binding.shape) != 1 or text == "[]":
             value += f".reshape({', '.join(map(str, binding.shape)) or '()'})"
+        value += ".to(dtype)"
     if not binding.learnable:
         return [f'self.register_buffer("{name}", {value})']
     lines = [f"self.{name} = nn.Parameter({value})"]

@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from torchlean_core.errors import UserError
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, Call, Kind
+from torchlean_core.kinds.numbers import show
+
+_MAX_INT64 = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +96,30 @@ class Program:
                 reached.update(node.parents)
         return reached
 
-    def call(self, node: TensorNode, args: list[str], params: Mapping[str, str]) -> Call:
-        """The use of a node's kind that its code template is applied to."""
-        return Call(
+    def expression(self, node: TensorNode, args: list[str], params: Mapping[str, str]) -> str:
+        """Source text of the torch expression that computes a node.
+
+        Args:
+            node: One of this program's nodes.
+            args: Source text of its operands.
+            params: Source text of its parameters by role; roles left out of the payload are `None`. The
+                role `like` is a tensor that generators take dtype and device from.
+
+        Raises:
+            UserError: A field that the checker leaves alone (`eps`) has no meaning.
+        """
+        call = Call(
             args=args,
-            params=params,
+            params={**dict.fromkeys(node.params, "None"), **params},
             fields=node.fields,
             parent_shapes=[self.nodes[parent].shape for parent in node.parents],
             shape=node.shape,
             id=node.id,
         )
+        try:
+            return node.kind.expression(call)
+        except UserError as error:
+            raise UserError(f"node {node.raw} ({node.kind.name}): {error}") from error
 
 
 def lower(graph: Graph) -> Program:
@@ -109,7 +127,11 @@ def lower(graph: Graph) -> Program:
 
     Tuple-valued nodes go; a projection of `multihead_attention` becomes ten nodes, whose parameters are
     named after the attention node.
+
+    Raises:
+        UserError: A dimension is larger than any tensor library can hold.
     """
+    _require_computable(graph)
     nodes: list[TensorNode] = []
     tensor_id: dict[int, int] = {}
 
@@ -146,6 +168,16 @@ def lower(graph: Graph) -> Program:
         params = _payload(node, [nodes[parent].shape for parent in parents])
         tensor_id[node.id] = add(node, node.kind, parents, node.shape, node.fields, params)
     return Program(tuple(nodes), tensor_id[graph.input_id], tensor_id[graph.output_id], graph)
+
+
+def _require_computable(graph: Graph) -> None:
+    """The format has naturals of any size; what is computed has 64 bits."""
+    for node in graph.nodes:
+        largest = max(node.shape or (), default=0)
+        if largest > _MAX_INT64:
+            raise UserError(
+                f"node {node.id} ({node.kind}): dimension {show(largest)} is too large to compute with"
+            )
 
 
 def _payload(node: Node, parent_shapes: list[tuple[int, ...]]) -> dict[str, Parameter | None]:

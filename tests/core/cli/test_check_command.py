@@ -128,9 +128,7 @@ def test_colour_goes_to_terminals_that_want_it(tmp_path):
     (tmp_path / "m.ir.json").write_text(BROKEN)
     assert b"\x1b[" in torchlean("check", "m.ir.json", cwd=tmp_path, FORCE_COLOR="1").stdout
     assert b"\x1b[" not in torchlean("check", "--no-color", "m.ir.json", cwd=tmp_path, FORCE_COLOR="1").stdout
-    assert (
-        b"\x1b[" not in torchlean("check", "m.ir.json", cwd=tmp_path, FORCE_COLOR="1", NO_COLOR="1").stdout
-    )
+    assert b"\x1b[" not in torchlean("check", "m.ir.json", cwd=tmp_path, FORCE_COLOR="1", NO_COLOR="1").stdout
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,6 @@
+"""The reference interpreter: evaluates a checked graph with its parameters (semantics section 1)."""
+
+from torchlean_core.interp.device import resolve_device
+from torchlean_core.interp.interpreter import Interpreter
+
+__all__ = ["Interpreter", "resolve_device"]
