@@ -197,3 +197,12 @@ def test_initialize_is_answered_without_much_ado():
     client.initialize()
     assert time.perf_counter() - start < 10
     assert client.end() == 0
+
+
+def test_capture_is_refused_where_the_workspace_is_not_trusted(raw, tmp_path):
+    model = tmp_path / "m.py"
+    model.write_text("raise SystemExit('ran')\n")
+    raw.initialize(initializationOptions={"trusted": False})
+    argument = {"uri": model.as_uri(), "name": "M", "exampleShape": "1"}
+    raw.send("workspace/executeCommand", {"command": "torchlean.capture", "arguments": [argument]}, 8)
+    assert "not trusted" in raw.answer(8)["error"]["message"]

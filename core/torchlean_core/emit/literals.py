@@ -9,8 +9,12 @@ import numpy.typing as npt
 
 
 def literal(values: npt.NDArray[np.floating]) -> str:
-    """A flat Python list of the values, each the shortest text that gives the same float back."""
-    return "[" + ", ".join(_scalar(value) for value in values.reshape(-1)) + "]"
+    """The values as nested lists (a scalar as itself), each the shortest text that gives the same float back."""
+    if values.ndim == 0:
+        return _scalar(values.reshape(1)[0])
+    if values.ndim == 1:
+        return "[" + ", ".join(map(_scalar, values)) + "]"
+    return "[" + ", ".join(map(literal, values)) + "]"
 
 
 def _scalar(value: np.floating) -> str:

@@ -10,6 +10,7 @@ from torchlean_core.emit.bindings import Binding, bind
 from torchlean_core.emit.literals import literal
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.graph import Program, TensorNode
+from torchlean_core.kinds.code import ints
 from torchlean_core.params import ParameterStore
 
 _INDENT = "    "
@@ -113,12 +114,13 @@ def _assignment(binding: Binding, store: ParameterStore | None, from_file: bool)
             value += ".clone()"
     else:
         values = store.numpy(name)
-        text = literal(values[0] if binding.row_of is not None else values)
-        # Literals are read in the type they were stored in, so that another dtype sees the very same values.
-        value = f"torch.tensor({text}, dtype=torch.{values.dtype.name})"
-        if len(binding.shape) != 1 or text == "[]":
-            value += f".reshape({', '.join(map(str, binding.shape)) or '()'})"
-        value += ".to(dtype)"
+        if binding.row_of is not None:
+            values = values[0]
+        if values.size == 0:
+            value = f"torch.empty({ints(binding.shape)}, dtype=dtype)"
+        else:
+            # Literals are read in the type they were stored in, so that another dtype sees the very same values.
+            value = f"torch.tensor({literal(values)}, dtype=torch.{values.dtype.name}).to(dtype)"
     if not binding.learnable:
         return [f'self.register_buffer("{name}", {value})']
     lines = [f"self.{name} = nn.Parameter({value})"]

@@ -74,6 +74,8 @@ class Commands(Feature):
             return self._capture_request(path, argument)
         request = {key: value for key, value in argument.items() if key not in ("uri", "out")}
         request["artifact"] = str(path)
+        if name in ("init", "train"):
+            request.setdefault("device", self.server.settings.device)
         if argument.get("out"):
             request["out"] = str(path.parent / str(argument["out"]))
         elif name == "emit":
@@ -104,7 +106,6 @@ class Commands(Feature):
             "name": name,
             "out": str(path.parent / str(out)),
             "example_shape": _dims(shape),
-            "force": bool(argument.get("force", False)),
         }
 
     def _refuse_unsaved(self, uri: str, path: Path) -> None:
@@ -135,7 +136,7 @@ class Commands(Feature):
         )
 
         def on_event(event: dict[str, Any]) -> None:
-            loop.call_soon_threadsafe(progress.report, event)
+            loop.call_soon_threadsafe(self._on_event, progress, event)
 
         def work() -> dict[str, Any]:
             settings = self.server.settings
@@ -168,6 +169,20 @@ class Commands(Feature):
             result["uri"] = file_uri(Path(result["output"]))
         return result
 
+    def _on_event(self, progress: _Progress, event: dict[str, Any]) -> None:
+        """Show one event of a worker: progress, a stage, or what the model printed."""
+        if event.get("event") == "output":
+            message = types.LogMessageParams(types.MessageType.Log, str(event.get("text", "")).rstrip())
+            self.server.window_log_message(message)
+        elif event.get("event") == "stage":
+            progress.report(str(event.get("name", "")), None)
+        elif event.get("kind") == "progress":
+            percentage = event.get("percentage")
+            progress.report(str(event.get("message", "")), None if percentage is None else int(percentage))
+        elif event.get("kind") == "warning":
+            text = str(event.get("message", ""))
+            self.server.window_log_message(types.LogMessageParams(types.MessageType.Warning, text))
+
     def _stop(self, uri: Any) -> dict[str, Any]:
         """Stop the work on one document, or all of it."""
         stopped = [event for where, event in self._running.values() if uri is None or where == uri]
@@ -187,6 +202,7 @@ class _Progress:
     def __init__(self, server: Server, token: types.ProgressToken | None) -> None:
         self._server = server
         self._token = token
+        self._percentage = 0
 
     @classmethod
     async def begin(
@@ -206,14 +222,13 @@ class _Progress:
             server.work_done_progress.tokens[token].add_done_callback(lambda _: cancelled.set())
         return cls(server, token)
 
-    def report(self, event: dict[str, Any]) -> None:
-        if self._token is None or event.get("kind") != "progress":
+    def report(self, message: str, percentage: int | None) -> None:
+        """Say how far the work is; percentages only grow."""
+        if self._token is None:
             return
-        percentage = event.get("percentage")
-        value = types.WorkDoneProgressReport(
-            message=str(event.get("message", "")),
-            percentage=None if percentage is None else max(0, min(100, int(percentage))),
-        )
+        if percentage is not None:
+            self._percentage = max(self._percentage, min(100, percentage))
+        value = types.WorkDoneProgressReport(message=message, percentage=self._percentage)
         self._server.work_done_progress.report(self._token, value)
 
     def end(self, message: str) -> None:

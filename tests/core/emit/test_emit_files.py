@@ -223,11 +223,10 @@ def test_a_fresh_file_is_left_alone_and_a_stale_one_written_again(tmp_path):
 def test_other_parameters_make_it_stale(tmp_path):
     artifact = write(tmp_path, MLP)
     emit_file(artifact)
+    from tests.core.emit.support import random_tensors
     from torchlean_core.artifact import load_graph
     from torchlean_core.graph import lower
     from torchlean_core.params.tensors import save_tensors
-
-    from tests.core.emit.support import random_tensors
 
     graph = load_graph(artifact)
     save_tensors(tmp_path / "m.params.safetensors", random_tensors(lower(graph), 7), graph, "test")

@@ -196,7 +196,7 @@ def test_checkpoint_of_anything_else_is_refused_and_not_executed(model, tmp_path
 
 
 def test_plain_pickle_and_garbage_are_refused(model, tmp_path, capsys):
-    (tmp_path / "p.pt").write_bytes(pickle.dumps(Evil()))
+    (tmp_path / "p.pt").write_bytes(pickle.dumps(Evil(), protocol=2))
     fails(capsys, 1, "not a checkpoint of plain tensors", model, "--from", tmp_path / "p.pt")
     (tmp_path / "g.pt").write_bytes(b"garbage")
     fails(capsys, 1, "not a checkpoint of plain tensors", model, "--from", tmp_path / "g.pt")

@@ -1,0 +1,121 @@
+"""`torchlean run`: an artifact evaluated by the reference interpreter."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchlean_core.artifact import load_graph, stem
+from torchlean_core.errors import UsageError, UserError
+from torchlean_core.extras import require_torch
+from torchlean_core.files import replacing
+from torchlean_core.graph import Program, lower
+
+if TYPE_CHECKING:
+    import torch
+
+    from torchlean_core.interp import Interpreter
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("artifact", metavar="ARTIFACT", help="the artifact (m.ir.json)")
+    parser.add_argument(
+        "--input", required=True, metavar="x.npy|random", help="the input, or `random` (standard normal)"
+    )
+    parser.add_argument("--params", metavar="P", help="parameter file (default: m.params.safetensors)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:n (default: auto)")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of `--input random` (default: 0)")
+    parser.add_argument(
+        "-o", "--out", metavar="out.npy", help="output file, - for stdout (default: m.output.npy)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate the artifact; returns the exit code."""
+    require_torch()
+    artifact = Path(args.artifact)
+    program = lower(load_graph(artifact))
+    interpreter = _interpreter(args, artifact, program)
+    x = _input(args, interpreter)
+    start = time.perf_counter()
+    output = interpreter.run(x).cpu()  # copying to the CPU waits for the device
+    seconds = time.perf_counter() - start
+    out = args.out if args.out is not None else str(artifact.with_name(f"{stem(artifact)}.output.npy"))
+    _write(output, out)
+    print(_summary(output, seconds, interpreter), file=sys.stderr if out == "-" else sys.stdout)
+    if out != "-" and not args.quiet:
+        print(f"torchlean: wrote {out}", file=sys.stderr)
+    return 0
+
+
+def _interpreter(args: argparse.Namespace, artifact: Path, program: Program) -> Interpreter:
+    from torchlean_core.interp import Interpreter, resolve_device
+    from torchlean_core.interp.interpreter import FLOAT_DTYPES
+    from torchlean_core.params.tensors import load_tensors, require_store
+
+    device, dtype = resolve_device(args.device), FLOAT_DTYPES[args.dtype]
+    store = require_store(program, artifact, None if args.params is None else Path(args.params))
+    if store is not None and not args.quiet:
+        for issue in store.validate(program):
+            print(f"torchlean: warning: {store.path}: {issue.code} {issue.message}", file=sys.stderr)
+    return Interpreter(program, load_tensors(store, program, device, dtype), dtype, device)
+
+
+def _input(args: argparse.Namespace, interpreter: Interpreter) -> torch.Tensor:
+    import numpy as np
+    import torch
+
+    if args.input == "random":
+        seed = 0 if args.seed is None else args.seed
+        if not 0 <= seed < 1 << 64:
+            raise UsageError(f"--seed must be an unsigned 64-bit integer, found {seed}")
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(interpreter.input_shape, generator=generator, dtype=interpreter.dtype)
+    if args.seed is not None:
+        raise UsageError("--seed has a meaning with `--input random` only")
+    try:
+        array = np.load(args.input, allow_pickle=False)
+    except OSError as error:
+        raise UsageError(f"{args.input}: {error.strerror or error}") from error
+    except (ValueError, EOFError) as error:
+        raise UsageError(f"{args.input}: not a .npy file of numbers") from error
+    if not isinstance(array, np.ndarray):
+        raise UsageError(f"{args.input}: an archive of arrays, expected one array in a .npy file")
+    if array.dtype not in (np.float32, np.float64):
+        raise UserError(f"{args.input}: the input is {array.dtype}, expected {args.dtype}")
+    # Both float types are taken, whatever --dtype says: numpy makes float64 where nobody asked for it.
+    return torch.from_numpy(array.astype(args.dtype, order="C"))
+
+
+def _write(output: torch.Tensor, out: str) -> None:
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.save(buffer, output.numpy(), allow_pickle=False)
+    if out == "-":
+        sys.stdout.buffer.write(buffer.getvalue())
+        return
+    try:
+        with replacing(Path(out)) as temporary:
+            temporary.write_bytes(buffer.getvalue())
+    except OSError as error:
+        raise UsageError(f"{out}: {error.strerror or error}") from error
+
+
+def _summary(output: torch.Tensor, seconds: float, interpreter: Interpreter) -> str:
+    import torch
+
+    dtype = str(output.dtype).removeprefix("torch.")
+    head = f"output {list(output.shape)} {dtype} on {interpreter.device}, {seconds * 1e3:.2f} ms"
+    if not output.numel():
+        return f"{head}: empty"
+    values = output.to(torch.float64)
+    text = f"{head}: min {values.min():.6g}, max {values.max():.6g}, mean {values.mean():.6g}"
+    bad = int((~torch.isfinite(values)).sum())
+    return f"{text}, {bad} of {values.numel()} not finite" if bad else text

@@ -1,0 +1,94 @@
+"""Values from a PyTorch checkpoint: a `state_dict`, raw or inside a training checkpoint."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torchlean_core.errors import UsageError, UserError
+from torchlean_core.graph import Parameter, Program
+from torchlean_core.init.plan import is_attention_scale
+from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.params.validate import missing, owner
+
+_SHOWN = 8
+_WRAPPERS = ("state_dict", "model_state_dict")
+_PREFIX = "module."
+
+
+def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint by name, a leading `module.` dropped. Nothing of it is executed.
+
+    Raises:
+        UsageError: The file cannot be read.
+        UserError: It holds more than plain tensors, or no state_dict.
+    """
+    try:
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder, not a checkpoint")
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"{path}: not a checkpoint of plain tensors ({reason})") from error
+    for wrapper in _WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+            break
+    if not isinstance(content, Mapping) or not all(isinstance(v, torch.Tensor) for v in content.values()):
+        raise UserError(
+            f"{path}: holds no state_dict (names to tensors), raw or under {' or '.join(_WRAPPERS)}"
+        )
+    return {str(name).removeprefix(_PREFIX): tensor for name, tensor in content.items()}
+
+
+def match_checkpoint(
+    tensors: Mapping[str, torch.Tensor], program: Program, optional: Collection[str] = ()
+) -> dict[str, torch.Tensor]:
+    """A checkpoint's tensors as the parameters of a program, float32.
+
+    A generated module keeps a constant that repeats one row as that row; it is repeated again here.
+    Attention scales, which the artifact fixes, and the names in `optional` may be left out.
+
+    Raises:
+        UserError: Tensors are missing, extra, or of another shape or type; every one is named.
+    """
+    found: dict[str, torch.Tensor] = {}
+    problems: list[str] = []
+    parameters = program.parameters()
+    for parameter in parameters:
+        tensor = tensors.get(parameter.name)
+        if tensor is None:
+            if not is_attention_scale(parameter) and parameter.name not in optional:
+                problems.append(missing(parameter).message)
+            continue
+        tensor = _repeated(tensor, parameter)
+        where = f"{owner(parameter)}: {parameter.name}"
+        if tuple(tensor.shape) != parameter.shape:
+            problems.append(
+                f"{where} has shape {show_shape(tensor.shape)}, expected {show_shape(parameter.shape)}"
+            )
+        elif not tensor.dtype.is_floating_point:
+            problems.append(f"{where} is {str(tensor.dtype).removeprefix('torch.')}, expected float32")
+        else:
+            found[parameter.name] = tensor.to(torch.float32)
+    known = {parameter.name for parameter in parameters}
+    problems.extend(f"no node has parameter {name!r}: it is extra" for name in tensors if name not in known)
+    if problems:
+        more = [f"… and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+        raise UserError("\n  ".join(["the checkpoint does not fit:", *problems[:_SHOWN], *more]))
+    return found
+
+
+def _repeated(tensor: torch.Tensor, parameter: Parameter) -> torch.Tensor:
+    is_row = (
+        parameter.kind == "const"
+        and len(parameter.shape) == 2
+        and (tuple(tensor.shape) in (parameter.shape[1:], (1, *parameter.shape[1:])))
+    )
+    return tensor.expand(parameter.shape) if is_row else tensor

@@ -1,0 +1,200 @@
+"""The work of `torchlean init`, for the command line and the server alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torchlean_core.artifact import load_graph, params_path
+from torchlean_core.errors import UsageError, UserError
+from torchlean_core.graph import Parameter, Program, lower
+from torchlean_core.init.checkpoint import match_checkpoint, read_checkpoint
+from torchlean_core.init.materialize import materialize
+from torchlean_core.init.plan import default_plan, is_number, is_seed, planned_parameters, read_plan
+from torchlean_core.init.request import parse_request
+from torchlean_core.init.schemes import SCHEMES, Scheme
+from torchlean_core.interp import resolve_device
+from torchlean_core.params import ParameterStore
+from torchlean_core.params.tensors import save_tensors
+
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class InitRequest:
+    """What to initialize, and how. `scheme`, `plan` and `source` exclude each other.
+
+    Attributes:
+        artifact: Path of the artifact.
+        out: Path of the parameter file; beside the artifact where None.
+        seed: First seed of the default plan.
+        scheme: Scheme in place of xavier and kaiming.
+        lo: Lower bound for `uniform`.
+        hi: Upper bound for `uniform`.
+        mean: Mean for `normal`.
+        std: Standard deviation for `normal`.
+        plan: Path of a plan file.
+        source: Path of a PyTorch checkpoint (`--from`).
+        device: auto, cpu, cuda or cuda:n.
+        force: Whether an existing parameter file may be replaced.
+    """
+
+    artifact: str
+    out: str | None = None
+    seed: int | None = None
+    scheme: str | None = None
+    lo: float | None = None
+    hi: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    plan: str | None = None
+    source: str | None = None
+    device: str = "auto"
+    force: bool = False
+
+    def override(self) -> Scheme | None:
+        """The scheme asked for, if any.
+
+        Raises:
+            UsageError: An argument has no meaning here, or a value that it cannot have.
+        """
+        given = {name: getattr(self, name) for name in ("lo", "hi", "mean", "std")}
+        given = {name: value for name, value in given.items() if value is not None}
+        if self.scheme is not None and self.scheme not in _OVERRIDES:
+            raise UsageError(f"unknown scheme {self.scheme!r}; there are {', '.join(_OVERRIDES)}")
+        for name, value in given.items():
+            if self.scheme is None or name not in SCHEMES[self.scheme]:
+                needed = "uniform" if name in SCHEMES["uniform"] else "normal"
+                raise UsageError(f"--{name} needs --scheme {needed}")
+            if not is_number(value):
+                raise UsageError(f"--{name} must be a finite number, found {value}")
+        if given.get("std", 0) < 0:
+            raise UsageError(f"--std must be >= 0, found {given['std']}")
+        if self.scheme is None:
+            return None
+        floats = {name: float(value) for name, value in given.items()}
+        return Scheme(
+            self.scheme,
+            lo=floats.get("lo", 0.0),
+            hi=floats.get("hi", 1.0),
+            mean=floats.get("mean", 0.0),
+            std=floats.get("std", 1.0),
+        )
+
+
+_OVERRIDES = tuple(name for name in SCHEMES if name != "flat")
+
+
+def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    """Initialize the parameters of an artifact and write them.
+
+    Args:
+        request: The fields of `InitRequest` by name; `from` stands for `source`.
+        report: Gets `{"kind": "warning", "message": …}` and `{"kind": "progress", …}`.
+
+    Returns:
+        `output` (path), `parameters` (tensors), `scalars`, `source`, `sha256`, `message`.
+
+    Raises:
+        UserError: The artifact, plan or checkpoint is at fault.
+        UsageError: The request is, or a file cannot be read or written.
+    """
+    options = _parse(request)
+    override = options.override()
+    program = lower(load_graph(Path(options.artifact)))
+    out = Path(options.out) if options.out is not None else params_path(Path(options.artifact))
+    kept = _kept(out, Path(options.artifact), program, options.force)
+    _warn_about_values(program, kept, options, report)
+    report({"kind": "progress", "percentage": 0, "message": f"initializing {out.name}"})
+    tensors, source = _tensors(program, options, override, kept)
+    digest = save_tensors(out, tensors, program.graph, source)
+    scalars = sum(tensor.numel() for tensor in tensors.values())
+    report({"kind": "progress", "percentage": 100, "message": f"wrote {out.name}"})
+    return {
+        "output": str(out),
+        "parameters": len(tensors),
+        "scalars": scalars,
+        "source": source,
+        "sha256": digest,
+        "message": f"wrote {out}: {len(tensors)} tensors, {scalars} scalars ({source})",
+    }
+
+
+def _parse(request: Mapping[str, Any]) -> InitRequest:
+    given = {("source" if name == "from" else name): value for name, value in request.items()}
+    options = parse_request(InitRequest, "init", given)
+    if options.seed is not None and not is_seed(options.seed):
+        raise UsageError(f"--seed must be an unsigned 64-bit integer, found {options.seed}")
+    ways = [("--plan", options.plan), ("--from", options.source), ("--scheme", options.scheme)]
+    named = [name for name, value in ways if value is not None]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} exclude each other")
+    if options.seed is not None and named and named[0] != "--scheme":
+        raise UsageError(f"--seed has no meaning with {named[0]}")
+    return options
+
+
+def _kept(out: Path, artifact: Path, program: Program, force: bool) -> dict[str, torch.Tensor]:
+    """Values that are kept: those of consts marked not trainable, from the file to be replaced.
+
+    Where the output is a new file, they come from the parameter file beside the artifact.
+    """
+    if out.exists() and not force:
+        raise UsageError(f"{out} exists; --force replaces it")
+    fixed = {parameter.name for parameter in _fixed_consts(program)}
+    existing = out if out.exists() else params_path(artifact)
+    if not fixed or not existing.exists():
+        return {}
+    store = ParameterStore.load(existing)
+    for issue in store.validate(program, values=False):
+        if issue.name in fixed and issue.code == "TL502":
+            raise UserError(f"{existing}: {issue.message}; it is marked not trainable, so it must be kept")
+    return {name: torch.from_numpy(store.numpy(name).copy()) for name in fixed if name in store.tensors}
+
+
+def _fixed_consts(program: Program) -> list[Parameter]:
+    return [p for p in planned_parameters(program) if p.kind == "const" and not p.trainable]
+
+
+def _warn_about_values(
+    program: Program, kept: Mapping[str, torch.Tensor], options: InitRequest, report: Report
+) -> None:
+    """Say which consts that are no parameters of a model get zeros because their values are unknown."""
+    if options.plan is not None or options.source is not None:
+        return
+    names = [parameter.name for parameter in _fixed_consts(program) if parameter.name not in kept]
+    if names:
+        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        message = f"marked not trainable, but no file has their values; set to zero: {shown}"
+        report({"kind": "warning", "message": message})
+
+
+def _tensors(
+    program: Program,
+    options: InitRequest,
+    override: Scheme | None,
+    kept: Mapping[str, torch.Tensor],
+) -> tuple[dict[str, torch.Tensor], str]:
+    """The values, and the words for where they come from."""
+    device = resolve_device(options.device)
+    if options.source is not None:
+        path = Path(options.source)
+        try:
+            values = match_checkpoint(read_checkpoint(path), program, kept)
+        except UserError as error:
+            prefix = "" if str(error).startswith(str(path)) else f"{path}: "
+            raise type(error)(f"{prefix}{error}") from error
+        return materialize(program, {}, device, {**values, **kept}), f"checkpoint {path.name}"
+    if options.plan is not None:
+        path = Path(options.plan)
+        return materialize(program, read_plan(path, program), device, kept), f"plan {path.name}"
+    seed = options.seed or 0
+    plan = default_plan(program, seed, override)
+    if override is None:
+        return materialize(program, plan, device, kept), f"default plan, seed {seed}"
+    words = override.describe().replace(" seed=0", "")
+    return materialize(program, plan, device, kept), f"{words}, seed {seed}"

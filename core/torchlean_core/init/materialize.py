@@ -1,0 +1,65 @@
+"""Storage first: parameters without storage, then storage on the target device, then values in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from torchlean_core.errors import UserError
+from torchlean_core.graph import Parameter, Program
+from torchlean_core.init.plan import Plan, attention_scales
+from torchlean_core.init.schemes import fill
+from torchlean_core.init.structure import kernel_masks
+
+
+def materialize(
+    program: Program,
+    plan: Plan,
+    device: torch.device | str = "cpu",
+    kept: Mapping[str, torch.Tensor] | None = None,
+) -> dict[str, torch.Tensor]:
+    """The parameters of a program with the values of a plan, float32, on a device.
+
+    Structural zeros of kernels stay zero, and attention scales get their value.
+
+    Args:
+        program: The program.
+        plan: An initializer for every parameter that neither is kept nor is an attention scale.
+        device: Where the storage is made and filled.
+        kept: Values that are taken over instead.
+
+    Raises:
+        UserError: An initializer does not fit, or the device has not enough memory.
+    """
+    parameters = program.parameters()
+    holder = _allocate(parameters, torch.device(device))
+    tensors = {parameter.name: getattr(holder, parameter.name).detach() for parameter in parameters}
+    scales = attention_scales(program)
+    masks = kernel_masks(program, device)
+    for name, tensor in tensors.items():
+        if kept is not None and name in kept:
+            tensor.copy_(kept[name])
+        elif name in scales:
+            tensor.fill_(scales[name])
+        else:
+            fill(tensor, plan[name])
+            if name in masks:
+                tensor.mul_(masks[name])
+    return tensors
+
+
+def _allocate(parameters: list[Parameter], device: torch.device) -> nn.Module:
+    holder = nn.Module()
+    try:
+        for parameter in parameters:
+            storage = torch.empty(parameter.shape, dtype=torch.float32, device="meta")
+            if parameter.trainable:
+                holder.register_parameter(parameter.name, nn.Parameter(storage))
+            else:
+                holder.register_buffer(parameter.name, storage)
+        return holder.to_empty(device=device)
+    except (RuntimeError, OverflowError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"no memory for the parameters on {device}: {reason}") from error

@@ -1,0 +1,196 @@
+"""Plans: one initializer per parameter, in order; the default one, overrides of it, and plan files."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torchlean_core.errors import UsageError, UserError
+from torchlean_core.graph import Parameter, Program
+from torchlean_core.init.schemes import FAN_SCHEMES, SCHEMES, Scheme
+from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.params.validate import owner
+
+Plan = dict[str, Scheme]
+"""Initializers by parameter name, in the order of the parameters."""
+
+MAX_SEED = (1 << 64) - 1
+"""Seeds are unsigned 64-bit words."""
+
+_ONES = ("gamma", "var")
+
+
+def planned_parameters(program: Program) -> list[Parameter]:
+    """The parameters a plan speaks of: all but the attention scales, which the artifact fixes."""
+    return [parameter for parameter in program.parameters() if not is_attention_scale(parameter)]
+
+
+def is_attention_scale(parameter: Parameter) -> bool:
+    """Whether a parameter is `mha_<id>_scale`, whose value follows from the attention's fields."""
+    return parameter.kind == "const" and parameter.name == f"mha_{parameter.node}_scale"
+
+
+def attention_scales(program: Program) -> dict[str, float]:
+    """1/√(embed_dim/num_heads) for every attention scale of a program, by name."""
+    scales = {}
+    for parameter in program.parameters():
+        if is_attention_scale(parameter):
+            fields = program.graph.nodes[parameter.node].fields
+            size = fields["embed_dim"] / fields["num_heads"]
+            scales[parameter.name] = 1.0 / math.sqrt(size) if size else 0.0
+    return scales
+
+
+def default_plan(program: Program, seed: int = 0, override: Scheme | None = None) -> Plan:
+    """The default plan of a program (semantics section 4).
+
+    Layer i (linear, each projection of an attention, conv2d, batch norm, in order) draws its weight with
+    seed + 2i. With an override that draws, trainable consts take the seeds after those of all layers.
+
+    Args:
+        program: The program.
+        seed: First seed.
+        override: Scheme for weights of rank 2 and more and for trainable consts, in place of xavier and
+            kaiming; its own seed is replaced.
+    """
+    parameters = planned_parameters(program)
+    layers = [_layer(parameter) for parameter in parameters]
+    order = {layer: i for i, layer in enumerate(dict.fromkeys(layer for layer in layers if layer))}
+    consts = (p.name for p in parameters if p.kind == "const" and p.trainable)
+    const_order = {name: len(order) + j for j, name in enumerate(consts)}
+    plan: Plan = {}
+    for parameter, layer in zip(parameters, layers, strict=True):
+        occurrence = order[layer] if layer else const_order.get(parameter.name, 0)
+        plan[parameter.name] = _default(parameter, seed + 2 * occurrence & MAX_SEED, override)
+    return plan
+
+
+def _layer(parameter: Parameter) -> str:
+    """The name of the layer that a parameter belongs to, or "" for a const."""
+    return "" if parameter.kind == "const" else parameter.name.rpartition("_")[0]
+
+
+def _default(parameter: Parameter, seed: int, override: Scheme | None) -> Scheme:
+    is_weight = parameter.role in ("W", "kernel")
+    if override is not None and (is_weight or (parameter.kind == "const" and parameter.trainable)):
+        fits = len(parameter.shape) >= 2 or override.name not in FAN_SCHEMES
+        return replace(override, seed=seed) if fits else Scheme("zeros")
+    if is_weight:
+        return Scheme("xavier_uniform" if parameter.kind == "linear" else "kaiming_uniform", seed=seed)
+    return Scheme("ones" if parameter.role in _ONES else "zeros")
+
+
+def read_plan(path: Path, program: Program) -> Plan:
+    """Read a plan file: `{"plan": [{"scheme": "xavier_uniform", "seed": 0}, …]}`, one entry per parameter.
+
+    Raises:
+        UsageError: The file cannot be read.
+        UserError: It is not a plan, or is shorter or longer than the list of parameters.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8") from error
+    try:
+        root = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(root, dict) or set(root) != {"plan"} or not isinstance(root["plan"], list):
+        raise UserError(f'{path}: a plan file is {{"plan": [initializer, …]}}')
+    try:
+        schemes = [_scheme(entry, position) for position, entry in enumerate(root["plan"], start=1)]
+        return match_plan(schemes, program)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def match_plan(schemes: Sequence[Scheme], program: Program) -> Plan:
+    """A list of initializers as a plan of a program's parameters.
+
+    Raises:
+        UserError: The list is shorter or longer, or an initializer does not fit its parameter.
+    """
+    parameters = planned_parameters(program)
+    counts = f"the plan has {len(schemes)} initializers for {len(parameters)} parameters"
+    if len(schemes) < len(parameters):
+        first = parameters[len(schemes)]
+        raise UserError(
+            f"{counts}: the first one without is number {len(schemes) + 1}, {first.name} "
+            f"{show_shape(first.shape)} of {owner(first)}"
+        )
+    if len(schemes) > len(parameters):
+        extra = schemes[len(parameters)]
+        raise UserError(f"{counts}: the first one too many is number {len(parameters) + 1} ({extra.name})")
+    for parameter, scheme in zip(parameters, schemes, strict=True):
+        _require_fit(parameter, scheme)
+    return {parameter.name: scheme for parameter, scheme in zip(parameters, schemes, strict=True)}
+
+
+def _require_fit(parameter: Parameter, scheme: Scheme) -> None:
+    where = f"{scheme.name} does not fit {parameter.name} {show_shape(parameter.shape)} of {owner(parameter)}"
+    if scheme.name in FAN_SCHEMES and len(parameter.shape) < 2:
+        raise UserError(f"{where}: it has no fan_in, which takes a rank of 2 or more")
+    if scheme.name == "flat" and len(scheme.values) != math.prod(parameter.shape):
+        raise UserError(f"{where}: {len(scheme.values)} values for {math.prod(parameter.shape)} elements")
+
+
+def _scheme(entry: Any, position: int) -> Scheme:
+    where = f"initializer {position}"
+    if not isinstance(entry, dict) or not isinstance(entry.get("scheme"), str):
+        raise UserError(f'{where} must be an object with a "scheme"')
+    name = entry["scheme"]
+    if name not in SCHEMES:
+        raise UserError(f"{where}: unknown scheme {name!r}; there are {', '.join(SCHEMES)}")
+    arguments = {key: value for key, value in entry.items() if key != "scheme"}
+    for key, value in arguments.items():
+        if key not in SCHEMES[name]:
+            raise UserError(
+                f"{where}: {name} takes no {key!r}; it takes {', '.join(SCHEMES[name]) or 'nothing'}"
+            )
+        expected, valid = _ARGUMENTS[key]
+        if not valid(value):
+            raise UserError(f"{where}: {key} must be {expected}, found {str(value)[:40]}")
+    if name == "flat":
+        if "values" not in arguments:
+            raise UserError(f"{where}: flat needs its values")
+        arguments["values"] = tuple(_flatten(arguments["values"]))
+    return Scheme(name, **arguments)
+
+
+def is_seed(value: Any) -> bool:
+    """Whether a value is a seed: an unsigned 64-bit integer."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SEED
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_payload(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        _is_payload(v) if isinstance(v, list) else is_number(v) for v in value
+    )
+
+
+def _flatten(values: list[Any]) -> list[float]:
+    flat: list[float] = []
+    for value in values:
+        flat.extend(_flatten(value) if isinstance(value, list) else [float(value)])
+    return flat
+
+
+_ARGUMENTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "seed": ("an unsigned 64-bit integer", is_seed),
+    "lo": ("a finite number", is_number),
+    "hi": ("a finite number", is_number),
+    "mean": ("a finite number", is_number),
+    "std": ("a finite number >= 0", lambda value: is_number(value) and value >= 0),
+    "values": ("a list of finite numbers (nested lists too)", _is_payload),
+}

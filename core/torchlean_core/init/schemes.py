@@ -1,0 +1,175 @@
+"""Initialization schemes and the bulk tensor arithmetic that fills storage with their values.
+
+A value depends on scheme, seed and row-major flat index only. It is computed in float64 on the tensor's
+own device, in chunks, so that filling a big tensor needs little more than the tensor itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from torchlean_core.errors import UserError
+from torchlean_core.kinds.numbers import show_shape
+
+_MASK = (1 << 64) - 1
+_LOW = 0xFFFFFFFF
+_CHUNK = {"cpu": 1 << 17, "cuda": 1 << 22}
+"""Elements at a time: what fits a CPU's cache, and what makes a GPU's kernel launches cheap."""
+
+SCHEMES: dict[str, tuple[str, ...]] = {
+    "zeros": (),
+    "ones": (),
+    "uniform": ("lo", "hi", "seed"),
+    "xavier_uniform": ("seed",),
+    "kaiming_uniform": ("seed",),
+    "normal": ("mean", "std", "seed"),
+    "flat": ("values",),
+}
+"""Scheme names, with the arguments each takes."""
+
+FAN_SCHEMES = ("xavier_uniform", "kaiming_uniform")
+"""Schemes that need fan_in, and so a rank of 2 or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """One initializer.
+
+    Attributes:
+        name: A name of `SCHEMES`.
+        seed: Seed of the schemes that draw.
+        lo: Lower bound of `uniform`.
+        hi: Upper bound of `uniform`.
+        mean: Mean of `normal`.
+        std: Standard deviation of `normal`.
+        values: Row-major payload of `flat`.
+    """
+
+    name: str
+    seed: int = 0
+    lo: float = 0.0
+    hi: float = 1.0
+    mean: float = 0.0
+    std: float = 1.0
+    values: tuple[float, ...] = ()
+
+    def describe(self) -> str:
+        """The scheme in words, for provenance: `uniform lo=0.0 hi=1.0 seed=3`."""
+        arguments = [f"{name}={getattr(self, name)}" for name in SCHEMES[self.name] if name != "values"]
+        return " ".join([self.name, *arguments])
+
+
+def fans(shape: Sequence[int]) -> tuple[int, int]:
+    """(fan_in, fan_out) of a weight [out, in, k1, …, kd].
+
+    Raises:
+        UserError: The rank is less than 2.
+    """
+    if len(shape) < 2:
+        raise UserError(f"a tensor of shape {show_shape(shape)} has no fan_in: its rank is less than 2")
+    window = math.prod(shape[2:])
+    return shape[1] * window, shape[0] * window
+
+
+@torch.no_grad()
+def fill(tensor: torch.Tensor, scheme: Scheme) -> None:
+    """Fill a contiguous floating tensor in place, on its device.
+
+    Raises:
+        UserError: The scheme does not fit the tensor's shape.
+    """
+    if scheme.name in ("zeros", "ones"):
+        tensor.fill_(float(scheme.name == "ones"))
+    elif scheme.name == "flat":
+        _fill_flat(tensor, scheme.values)
+    elif scheme.name == "normal":
+        _fill_normal(tensor, scheme)
+    else:
+        low, width = _bounds(tensor.shape, scheme)
+        _fill_uniform(tensor, scheme.seed, low, width)
+
+
+def _bounds(shape: Sequence[int], scheme: Scheme) -> tuple[float, float]:
+    """Lower bound and width of a uniform scheme."""
+    if scheme.name == "uniform":
+        return scheme.lo, scheme.hi - scheme.lo
+    fan_in, fan_out = fans(shape)
+    total = fan_in + fan_out if scheme.name == "xavier_uniform" else fan_in
+    limit = math.sqrt(6.0 / total) if total else 0.0  # no fan: no elements either, or nothing feeds them
+    return -limit, 2.0 * limit
+
+
+def _fill_flat(tensor: torch.Tensor, values: Sequence[float]) -> None:
+    if len(values) != tensor.numel():
+        raise UserError(
+            f"flat has {len(values)} values, but {show_shape(tensor.shape)} has {tensor.numel()} elements"
+        )
+    payload = torch.tensor(values, dtype=torch.float64, device=tensor.device)
+    tensor.copy_(payload.reshape(tensor.shape))
+
+
+def _fill_normal(tensor: torch.Tensor, scheme: Scheme) -> None:
+    def value(words: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        radius = words.add_(1.0).div_(4294967297.0).log_().mul_(-2.0).sqrt_()
+        angle = others.div_(4294967296.0).mul_(6.283185307179586).cos_()
+        return radius.mul_(angle).mul_(scheme.std).add_(scheme.mean)
+
+    flat = tensor.view(-1)
+    draw = _Generator(scheme.seed, flat.device, flat.numel(), stride=2)
+    for start, size in draw.chunks(flat.numel()):
+        words = draw.words(2 * start, size).to(torch.float64)
+        others = draw.words(2 * start + 1, size).to(torch.float64)
+        flat[start : start + size] = value(words, others)
+
+
+def _fill_uniform(tensor: torch.Tensor, seed: int, low: float, width: float) -> None:
+    flat = tensor.view(-1)
+    draw = _Generator(seed, flat.device, flat.numel())
+    for start, size in draw.chunks(flat.numel()):
+        unit = draw.words(start, size).to(torch.float64).mul_(1.0 / 4294967296.0)
+        flat[start : start + size] = unit.mul_(width).add_(low)
+
+
+class _Generator:
+    """The words low32(mix(mix(seed) + k)) for runs of k, in buffers that are used again and again."""
+
+    def __init__(self, seed: int, device: torch.device, count: int, stride: int = 1) -> None:
+        self._key = _mix(seed)
+        self._size = min(_CHUNK[device.type], max(count, 1))
+        self._steps = torch.arange(self._size, dtype=torch.int64, device=device) * stride
+        self._z = torch.empty_like(self._steps)
+        self._t = torch.empty_like(self._steps)
+
+    def chunks(self, count: int) -> list[tuple[int, int]]:
+        """(first index, length) of every chunk of `count` elements."""
+        return [(start, min(self._size, count - start)) for start in range(0, count, self._size)]
+
+    def words(self, first: int, count: int) -> torch.Tensor:
+        """The words for k = first, first + stride, …; the result is overwritten by the next call."""
+        z, t = self._z[:count], self._t[:count]
+        # The first addition of SplitMix64 is folded into the start; shifts are logical, hence the masks.
+        start = _signed(self._key + first + 0x9E3779B97F4A7C15)
+        torch.add(self._steps[:count], start, out=z)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            torch.bitwise_right_shift(z, shift, out=t)
+            z.bitwise_xor_(t.bitwise_and_((1 << (64 - shift)) - 1)).mul_(_signed(factor))
+        torch.bitwise_right_shift(z, 31, out=t)
+        return z.bitwise_xor_(t).bitwise_and_(_LOW)  # the mask drops the bits that a logical shift clears
+
+
+def _mix(x: int) -> int:
+    """SplitMix64 of one word."""
+    z = (x + 0x9E3779B97F4A7C15) & _MASK
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & _MASK
+    return z ^ (z >> 31)
+
+
+def _signed(word: int) -> int:
+    """The signed integer with the same low 64 bits."""
+    word &= _MASK
+    return word - (1 << 64) if word >> 63 else word

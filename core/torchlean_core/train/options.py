@@ -1,0 +1,114 @@
+"""What can be asked of a training run, and which values are possible."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torchlean_core.errors import UsageError
+from torchlean_core.init.plan import is_seed
+from torchlean_core.init.request import parse_request
+from torchlean_core.train.losses import LOSSES
+
+OPTIMIZERS = ("sgd", "adam", "adamw")
+SCHEDULES = ("constant", "cosine", "linear")
+DEFAULT_LR = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001}
+DEFAULT_STEPS = 200
+_GREATEST = 3.4e38  # what float32 holds
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """A training run.
+
+    Attributes:
+        artifact: Path of the artifact.
+        params: Path of the parameters to start from; beside the artifact where None.
+        data: Path of the data (.npz, .safetensors, .csv); synthetic where None.
+        loss: Name of the loss; None for the graph's own, else mse.
+        out: Path of the trained parameters; beside the artifact where None.
+        optimizer: sgd, adam or adamw.
+        lr: Learning rate; 0.01 for sgd, else 0.001, where None.
+        momentum: Momentum of sgd.
+        weight_decay: Weight decay.
+        clip: Greatest norm of all gradients together.
+        schedule: constant, cosine or linear (both down to zero at the last step).
+        steps: Number of steps; 200 where neither this nor `epochs` is given.
+        epochs: Number of passes over the data.
+        batch_size: Samples a step.
+        val_split: Fraction of the samples that is kept for validation.
+        seed: Seed of synthetic data, of the order of samples, and of parameters where there is no file.
+        log_every: Steps between reports; a twentieth of all where None.
+        device: auto, cpu, cuda or cuda:n.
+    """
+
+    artifact: str
+    params: str | None = None
+    data: str | None = None
+    loss: str | None = None
+    out: str | None = None
+    optimizer: str = "adam"
+    lr: float | None = None
+    momentum: float | None = None
+    weight_decay: float = 0.0
+    clip: float | None = None
+    schedule: str = "constant"
+    steps: int | None = None
+    epochs: int | None = None
+    batch_size: int = 32
+    val_split: float = 0.0
+    seed: int = 0
+    log_every: int | None = None
+    device: str = "auto"
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate, the optimizer's default where none was given."""
+        return DEFAULT_LR[self.optimizer] if self.lr is None else self.lr
+
+    def total_steps(self, samples: int) -> int:
+        """Number of steps on so many samples."""
+        if self.epochs is not None:
+            return self.epochs * math.ceil(samples / self.batch_size)
+        return DEFAULT_STEPS if self.steps is None else self.steps
+
+
+def parse_options(request: Mapping[str, Any]) -> TrainRequest:
+    """A request object as options.
+
+    Raises:
+        UsageError: A field is unknown, missing or impossible.
+    """
+    options = parse_request(TrainRequest, "train", request)
+    for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("loss", tuple(LOSSES))):
+        value = getattr(options, name)
+        if value is not None and value not in choices:
+            raise UsageError(f"unknown {name} {value!r}; there are {', '.join(choices)}")
+    for name in ("steps", "epochs", "batch_size", "log_every", "lr", "clip", "momentum", "weight_decay"):
+        _require_amount(name, getattr(options, name), zero=name in ("momentum", "weight_decay"))
+    if options.steps is not None and options.epochs is not None:
+        raise UsageError("--steps and --epochs exclude each other")
+    if options.momentum is not None and options.optimizer != "sgd":
+        raise UsageError(f"--momentum belongs to --optimizer sgd, not to {options.optimizer}")
+    if not 0 <= options.val_split < 1:
+        raise UsageError(f"--val-split must be at least 0 and less than 1, found {options.val_split}")
+    if not is_seed(options.seed):
+        raise UsageError(f"--seed must be an unsigned 64-bit integer, found {options.seed}")
+    return options
+
+
+def _require_amount(name: str, value: float | None, *, zero: bool) -> None:
+    if value is None:
+        return
+    if not (value > 0 or (zero and value == 0)):
+        raise UsageError(
+            f"{_option(name)} must be {'0 or greater' if zero else 'greater than 0'}, found {value}"
+        )
+    if value > _GREATEST:
+        raise UsageError(f"{_option(name)} must be at most {_GREATEST}, found {value}")
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")

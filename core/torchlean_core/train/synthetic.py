@@ -1,0 +1,71 @@
+"""Synthetic data: random inputs, and the targets that the same network with other parameters gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from torchlean_core.errors import UserError
+from torchlean_core.graph import Program
+from torchlean_core.init import Scheme, default_plan, fill, materialize
+from torchlean_core.init.plan import MAX_SEED
+from torchlean_core.interp import Interpreter
+from torchlean_core.train.data import Dataset
+
+_SAMPLES = 256
+_ELEMENTS = 1 << 24
+_TEACHER = 0x7EAC4E12
+"""Distance from the seed of the data to the seeds of the teacher's parameters."""
+
+
+def synthetic_dataset(
+    interpreter: Interpreter, params: Mapping[str, torch.Tensor], loss: str | None, seed: int
+) -> Dataset:
+    """Samples that a network of this graph can learn: a fixed random teacher of the same graph made them.
+
+    Args:
+        interpreter: The graph, on the CPU.
+        params: The parameters that training starts from.
+        loss: Name of the loss; None for a graph that is its own loss.
+        seed: Seed of inputs and teacher.
+
+    Raises:
+        UserError: The teacher's outputs are not finite, or no targets for this loss can be made of them.
+    """
+    size = max(1, torch.Size(interpreter.input_shape).numel())
+    count = max(8, min(_SAMPLES, _ELEMENTS // size))
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(count, *interpreter.input_shape, generator=generator)
+    if loss is None:
+        return Dataset(x, None)
+    teacher = _teacher(interpreter.program, params, seed)
+    with torch.no_grad():
+        output = torch.stack([interpreter.function(teacher, sample) for sample in x])
+    if not bool(torch.isfinite(output).all()):
+        raise UserError("no synthetic data: this graph's outputs on random inputs are not finite; use --data")
+    return Dataset(x, _targets(output, loss))
+
+
+def _targets(output: torch.Tensor, loss: str) -> torch.Tensor:
+    if loss == "bce_with_logits":
+        return (output > output.mean()).to(torch.float32)
+    if loss != "cross_entropy":
+        return output
+    if output.ndim < 2 or output.shape[-1] == 0:
+        raise UserError("cross_entropy needs an output with an axis of classes")
+    return output.argmax(dim=-1)
+
+
+def _teacher(program: Program, params: Mapping[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor]:
+    """Weights drawn anew; trainable constants moved a little; everything else as it is."""
+    drawn = {p.name: p for p in program.parameters() if p.trainable and p.role in ("W", "kernel", "value")}
+    kept = {name: tensor.cpu() for name, tensor in params.items() if name not in drawn}
+    teacher_seed = seed + _TEACHER & MAX_SEED
+    plan = default_plan(program, teacher_seed)
+    teacher = materialize(program, plan, "cpu", kept)
+    for position, (name, parameter) in enumerate(drawn.items()):
+        if parameter.kind == "const":
+            fill(teacher[name], Scheme("uniform", lo=-0.5, hi=0.5, seed=teacher_seed + position & MAX_SEED))
+            teacher[name].add_(params[name].cpu())
+    return teacher

@@ -1,0 +1,144 @@
+"""The commands of the server: real workers, progress, refusals, and work that stops when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+from lsprotocol import types
+
+from tests.server.conftest import BROKEN
+
+pytestmark = pytest.mark.asyncio
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+async def captured(editor) -> Path:
+    """TinyMLP captured by the server into the folder of the test."""
+    shutil.copy(EXAMPLES / "tiny_mlp.py", editor.folder)
+    uri = (editor.folder / "tiny_mlp.py").as_uri()
+    answer = await editor.run("torchlean.capture", {"uri": uri, "name": "TinyMLP", "exampleShape": "1,4"})
+    return Path(answer["output"])
+
+
+async def failure(editor, command, argument) -> str:
+    with pytest.raises(Exception) as caught:  # pygls raises what the answer's error becomes
+        await editor.run(command, argument)
+    return str(caught.value)
+
+
+async def test_the_whole_loop(editor):
+    artifact = await captured(editor)
+    assert artifact.name == "tiny_mlp.ir.json" and artifact.exists()
+    uri = artifact.as_uri()
+    emitted = await editor.run("torchlean.emit", {"uri": uri})
+    # tiny_mlp.py is the model itself, so the generated module has another name.
+    assert Path(emitted["output"]).name == "tiny_mlp_module.py"
+    assert emitted["uri"] == Path(emitted["output"]).as_uri()
+    initialized = await editor.run("torchlean.init", {"uri": uri, "seed": 3, "force": True})
+    assert initialized["scalars"] == 67
+    trained = await editor.run("torchlean.train", {"uri": uri, "steps": 20, "seed": 1})
+    assert trained["steps"] == 20 and Path(trained["output"]).exists()
+    again = await editor.run("torchlean.emit", {"uri": uri})
+    assert again["state"] == "stale" and again["written"]
+
+
+async def test_capture_needs_no_name_where_there_is_one_model_with_a_shape(editor):
+    shutil.copy(EXAMPLES / "tiny_mlp.py", editor.folder / "model.py")
+    answer = await editor.run("torchlean.capture", {"uri": (editor.folder / "model.py").as_uri()})
+    assert answer["nodes"] == 4 and answer["parameters"] == 67
+
+
+async def test_progress_is_shown_from_begin_to_end(editor):
+    artifact = await captured(editor)
+    await editor.run("torchlean.train", {"uri": artifact.as_uri(), "steps": 30})
+    kinds = {}
+    for reports in editor.client.progress_reports.values():
+        names = [type(report).__name__.removeprefix("WorkDoneProgress") for report in reports]
+        assert names[0] == "Begin" and names[-1] == "End"
+        kinds[reports[0].title] = reports
+    training = kinds["Training tiny_mlp.ir.json"]
+    assert training[0].cancellable
+    assert any("loss" in (report.message or "") for report in training[1:-1])
+    percentages = [report.percentage for report in training[1:-1]]
+    assert percentages == sorted(percentages)
+
+
+@pytest.mark.parametrize("way", ["request", "progress", "command"])
+async def test_a_cancelled_training_stops_and_writes_nothing(editor, way):
+    artifact = await captured(editor)
+    uri = artifact.as_uri()
+    before = set(editor.folder.iterdir())
+    params = types.ExecuteCommandParams("torchlean.train", [{"uri": uri, "steps": 10_000_000}])
+    running = asyncio.ensure_future(
+        editor.client.protocol.send_request_async(types.WORKSPACE_EXECUTE_COMMAND, params, msg_id="long")
+    )
+
+    def training_token():
+        for token, reports in editor.client.progress_reports.items():
+            if reports[0].title.startswith("Training") and len(reports) > 1:
+                return token
+        return None
+
+    while training_token() is None:
+        await editor.client.wait_for_notification(types.PROGRESS)
+    if way == "request":
+        editor.client.cancel_request(types.CancelParams("long"))
+    elif way == "progress":
+        editor.client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams(training_token()))
+    else:
+        assert await editor.run("torchlean.stop", {"uri": uri}) == {"stopped": 1}
+    with pytest.raises(Exception, match=r"(?i)cancel|stopped"):
+        await asyncio.wait_for(running, 30)
+    while type(editor.client.progress_reports[training_token()][-1]) is not types.WorkDoneProgressEnd:
+        await editor.client.wait_for_notification(types.PROGRESS)
+    assert await editor.run("torchlean.stop") == {"stopped": 0}
+    assert set(editor.folder.iterdir()) == before
+
+
+async def test_an_artifact_with_errors_is_refused_with_its_first_error(editor):
+    (editor.folder / "m.ir.json").write_text(BROKEN)
+    message = await failure(editor, "torchlean.emit", {"uri": (editor.folder / "m.ir.json").as_uri()})
+    assert "TL201" in message and "m.ir.json" in message
+    assert not (editor.folder / "m.py").exists()
+
+
+async def test_unsaved_changes_are_refused(editor):
+    artifact = await captured(editor)
+    uri = await editor.open(artifact.name, artifact.read_text() + "\n")
+    assert "unsaved changes" in await failure(editor, "torchlean.emit", {"uri": uri})
+
+
+async def test_a_model_that_prints_and_reads_breaks_nothing(editor):
+    source = (EXAMPLES / "tiny_mlp.py").read_text()
+    noisy = "import sys\nprint('Content-Length: 5\\r\\n\\r\\nhello', flush=True)\nsys.stdin.read()\n" + source
+    (editor.folder / "noisy.py").write_text(noisy)
+    answer = await editor.run("torchlean.capture", {"uri": (editor.folder / "noisy.py").as_uri()})
+    assert answer["nodes"] == 4
+
+
+async def test_a_model_that_fails_is_reported_with_its_line(editor):
+    (editor.folder / "bad.py").write_text("from torch import nn\n\nclass Bad(nn.Module):\n    x = 1 / 0\n")
+    argument = {"uri": (editor.folder / "bad.py").as_uri(), "name": "Bad", "exampleShape": "1,4"}
+    message = await failure(editor, "torchlean.capture", argument)
+    assert "bad.py:4" in message and "ZeroDivisionError" in message
+    assert "Traceback" not in message
+
+
+async def test_a_missing_example_shape_is_asked_for(editor):
+    (editor.folder / "m.py").write_text("from torch import nn\n\nclass M(nn.Module):\n    pass\n")
+    message = await failure(editor, "torchlean.capture", {"uri": (editor.folder / "m.py").as_uri()})
+    assert "example-shape" in message
+
+
+async def test_capture_is_offered_over_the_class(editor):
+    text = (EXAMPLES / "tiny_mlp.py").read_text()
+    (editor.folder / "m.py").write_text(text)
+    uri = await editor.open("m.py", text, "python")
+    line = next(i for i, content in enumerate(text.split("\n")) if content.startswith("class"))
+    where = types.Range(types.Position(line, 0), types.Position(line, 0))
+    [action] = await editor.fixes(uri, where)
+    assert action.title == "Capture TinyMLP (1,4)"
+    assert action.command.arguments == [{"uri": uri, "name": "TinyMLP", "exampleShape": "1,4"}]
