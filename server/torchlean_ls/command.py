@@ -32,7 +32,13 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=args.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     # pygls logs whole payloads at INFO; they are worth reading only when something is hunted down.
     logging.getLogger("pygls").setLevel("DEBUG" if args.log_level == "debug" else "WARNING")
+    from torchlean_ls.features.commands import CommandFailed
     from torchlean_ls.server import create_server
+
+    # A refused command is an answer to its user, not a fault of the server: no traceback in its log.
+    logging.getLogger("pygls.protocol.json_rpc").addFilter(
+        lambda record: not (record.exc_info and isinstance(record.exc_info[1], CommandFailed))
+    )
 
     address = _address(args.tcp or args.ws) if args.tcp or args.ws else None
     server = create_server()

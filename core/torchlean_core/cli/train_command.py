@@ -98,7 +98,9 @@ class _Reporter:
         if self._quiet:
             return
         message = event["message"]
-        if event["kind"] == "progress" and self._progress is not None and self._task is not None:
+        if event["kind"] == "pulse" and self._progress is None:
+            return
+        if event["kind"] in ("progress", "pulse") and self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=event["percentage"], description=message)
             return
         prefix = {"warning": "torchlean: warning: ", "note": "torchlean: "}.get(event["kind"], "")

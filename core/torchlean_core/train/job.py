@@ -36,7 +36,8 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
 
     Args:
         request: The fields of `TrainRequest` by name.
-        report: Gets `{"kind": "progress", "percentage": …, "message": …, "step": …, "loss": …}`, and
+        report: Gets `{"kind": "progress", "percentage": …, "message": …, "step": …, "loss": …}` for each
+            entry of the metrics, the same as kind `pulse` twice a second between them, and
             `{"kind": "note" or "warning", "message": …}`.
 
     Returns:

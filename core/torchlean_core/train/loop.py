@@ -20,6 +20,7 @@ from torchlean_core.train.module import Loss, ScalarModule
 from torchlean_core.train.options import TrainRequest
 
 _LOG_POINTS = 20
+_PULSE_SECONDS = 0.5  # a display of progress hears of a long run at least this often; metrics do not
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def train(
     indices = batches(len(data), options.batch_size, torch.Generator().manual_seed(options.seed))
     metrics: list[dict[str, Any]] = []
     losses: list[float] = []
-    start = time.perf_counter()
+    start = told = time.perf_counter()
     for step in range(1, steps + 1):
         batch = data.take(next(indices).to(data.x.device))
         optimizer.zero_grad(set_to_none=True)
@@ -94,6 +95,10 @@ def train(
                 entry["val_loss"] = _mean_loss(module, validation, options, step)
             metrics.append(entry)
             report(_progress(entry, steps))
+            told = time.perf_counter()
+        elif time.perf_counter() - told > _PULSE_SECONDS:
+            report({**_progress({"step": step, "loss": value, "lr": rate}, steps), "kind": "pulse"})
+            told = time.perf_counter()
     require_finite(module.leaves, steps)
     return Outcome(steps, losses[0], losses[-1], time.perf_counter() - start, metrics)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequestCancelled
 
 from torchlean_core.artifact.companions import generated_module_path, stem
 from torchlean_core.errors import UserError
@@ -146,8 +146,9 @@ class Commands(Feature):
                 on_event=on_event,
                 cancelled=cancelled,
                 timeout=settings.time_limit if name == "capture" else None,
+                memory_limit=settings.memory_limit if name == "capture" else None,
                 cwd=path.parent,
-                python=settings.python,
+                python=settings.python if self.server.trusted else None,
             )
 
         try:
@@ -158,7 +159,7 @@ class Commands(Feature):
             raise
         except JobCancelled as error:
             progress.end("stopped")
-            raise CommandFailed(f"{_TITLES[name]} {path.name} was stopped") from error
+            raise JsonRpcRequestCancelled(f"{_TITLES[name]} {path.name} was stopped") from error
         except UserError as error:
             progress.end("failed")
             raise CommandFailed(str(error)) from error
@@ -176,7 +177,7 @@ class Commands(Feature):
             self.server.window_log_message(message)
         elif event.get("event") == "stage":
             progress.report(str(event.get("name", "")), None)
-        elif event.get("kind") == "progress":
+        elif event.get("kind") in ("progress", "pulse"):
             percentage = event.get("percentage")
             progress.report(str(event.get("message", "")), None if percentage is None else int(percentage))
         elif event.get("kind") == "warning":

@@ -1,0 +1,18 @@
+// The settings as the server gets them: section `torchlean`, the interpreter filled in from the Python extension.
+import * as vscode from 'vscode';
+import { selectedEnvironment } from './python';
+
+export type Settings = Record<string, unknown> & { python?: { interpreter?: string } };
+
+/** A copy of the section for one resource, or for the window. */
+export async function readSettings(scope?: vscode.Uri): Promise<Settings> {
+  const section = vscode.workspace.getConfiguration(undefined, scope ?? null).get<Settings>('torchlean');
+  const settings = JSON.parse(JSON.stringify(section ?? {})) as Settings;
+  if (!settings.python?.interpreter) {
+    const interpreter = await selectedEnvironment();
+    if (interpreter !== undefined) {
+      settings.python = { ...settings.python, interpreter };
+    }
+  }
+  return settings;
+}

@@ -1,0 +1,280 @@
+// Drives the extension in a real VS Code workbench: code-server, opened in headless Chromium. Started by run.sh.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { createRequire } from 'node:module';
+import { parseArgs } from 'node:util';
+import { Workbench, installExtension } from './workbench.mjs';
+
+const FIXABLE = `{
+  "format": "torchlean.ir.v1",
+  "input_id": 0,
+  "output_id": 2,
+  "nodes": [
+    {"id": 0, "kind": "input", "parents": [], "shape": [1, 4]},
+    {"id": 1, "kind": "linear", "parents": [0], "shape": [1, 3]},
+    {"id": 2, "kind": "relu", "parents": [1], "shape": [9, 9]}
+  ]
+}
+`;
+const WRONG_SHAPE = '[9, 9]';
+const RIGHT_SHAPE = '[1, 3]';
+
+const { values: options } = parseArgs({
+  options: Object.fromEntries(
+    ['code-server', 'playwright', 'browser', 'server', 'vsix', 'output', 'only'].map((name) => [name, { type: 'string' }]),
+  ),
+});
+const { chromium } = createRequire(import.meta.url)(options.playwright);
+const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'torchlean-workbench-'));
+const common = { codeServer: options['code-server'], scratch, output: options.output };
+
+const MODEL = `import torch
+from torch import nn
+
+
+class Helper:
+    pass
+
+
+class TinyNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return torch.relu(self.fc(x))
+`;
+
+/** A new folder with the given files in it. */
+function folderOf(name, files) {
+  const folder = path.join(scratch, name);
+  for (const [file, text] of Object.entries(files)) {
+    fs.mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+    fs.writeFileSync(path.join(folder, file), text);
+  }
+  return folder;
+}
+
+/** The journey every release has to survive: see the error, fix it by the menu, see it gone. */
+async function fixBrokenArtifact(workbench) {
+  await workbench.openFile('broken.ir.json');
+  await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
+  const before = FIXABLE.slice(0, FIXABLE.indexOf(WRONG_SHAPE)).split('\n');
+  await workbench.placeCursor(before.length, before.at(-1).length + 2);
+  await workbench.openQuickFixes();
+  await workbench.screenshot('quick-fix');
+  await workbench.chooseAction(/set shape/i);
+  await workbench.page.waitForSelector('.monaco-editor .squiggly-error', { state: 'detached' });
+  await workbench.screenshot('fixed');
+}
+
+const scenarios = {
+  async 'a wrong shape is underlined, and fixed by the quick fix menu'() {
+    const folder = folderOf('fix', { 'broken.ir.json': FIXABLE });
+    await withWorkbench('fix', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
+      await fixBrokenArtifact(workbench);
+
+      // A command saves the file first, so the fix is on disk afterwards.
+      await workbench.runCommand('TorchLean: Initialize Parameters');
+      await workbench.until(() => fs.existsSync(path.join(folder, 'broken.params.safetensors')), 'parameters were written');
+      await workbench.runCommand('TorchLean: Emit PyTorch Module');
+      await workbench.until(() => fs.existsSync(path.join(folder, 'broken.py')), 'broken.py was written');
+      const text = fs.readFileSync(path.join(folder, 'broken.ir.json'), 'utf8');
+      assert.ok(!text.includes(WRONG_SHAPE) && text.split(RIGHT_SHAPE).length === 3, `not fixed on disk:\n${text}`);
+      await workbench.waitForNotification(/broken\.py/);
+      await workbench.screenshot('emitted');
+
+      await workbench.runCommand('TorchLean: Restart Language Server');
+      await workbench.until(() => workbench.serverLog().split('[info] Starting ').length === 3, 'a second start');
+      await workbench.waitForStatus('running');
+    });
+  },
+
+  async 'a model is captured from its Python file, with the answers to two questions'() {
+    const folder = folderOf('capture', { 'model.py': MODEL });
+    await withWorkbench('capture', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
+      await workbench.openFile('model.py');
+      await workbench.waitForStatus('running');
+      await workbench.runCommand('TorchLean: Capture Model…');
+      assert.equal(await workbench.answer(/class/), 'TinyNet');
+      await workbench.screenshot('question');
+      assert.equal(await workbench.answer(/example input/, '1, 4'), '');
+      const artifact = () => fs.readdirSync(folder).find((name) => name.endsWith('.ir.json'));
+      await workbench.until(artifact, 'an artifact was written');
+      await workbench.waitForNotification(/\.ir\.json/);
+      await workbench.screenshot('captured');
+      const { nodes } = JSON.parse(fs.readFileSync(path.join(folder, artifact()), 'utf8'));
+      assert.deepEqual(nodes.map((node) => node.kind), ['input', 'linear', 'relu']);
+    });
+  },
+
+  async 'training shows its progress, ends with parameters, and stops when asked'() {
+    const folder = folderOf('train', { 'model.ir.json': FIXABLE.replace(WRONG_SHAPE, RIGHT_SHAPE) });
+    await withWorkbench('train', { folder, settings: { 'torchlean.server.path': [options.server], 'torchlean.device': 'cpu' } }, async (workbench) => {
+      await workbench.openFile('model.ir.json');
+      await workbench.waitForStatus('running');
+      await workbench.runCommand('TorchLean: Train…');
+      assert.equal(await workbench.answer(/Number of steps/, '20'), '200');
+      await workbench.until(() => fs.existsSync(path.join(folder, 'model.trained.safetensors')), 'trained parameters were written');
+      await workbench.waitForNotification(/trained/i);
+
+      await workbench.runCommand('TorchLean: Train…');
+      await workbench.answer(/Number of steps/, '1000000000');
+      await workbench.waitForNotification(/Training model\.ir\.json.*loss/i);
+      await workbench.screenshot('progress');
+      await workbench.cancelProgress(/Training/);
+      await workbench.waitForNoNotification(/Training model\.ir\.json/i);
+
+      await workbench.runCommand('TorchLean: Train…');
+      await workbench.answer(/Number of steps/, '1000000000');
+      await workbench.waitForNotification(/Training model\.ir\.json.*loss/i);
+      await workbench.runCommand('TorchLean: Stop Running Work');
+      await workbench.waitForNoNotification(/Training model\.ir\.json.*loss/i);
+      await workbench.screenshot('stopped');
+    });
+  },
+
+  async 'negative control: without a server the same journey fails, with a message'() {
+    const folder = folderOf('negative', { 'broken.ir.json': FIXABLE });
+    await withWorkbench('negative', { folder, settings: { 'torchlean.server.path': ['/bin/false'] } }, async (workbench) => {
+      await workbench.openFile('broken.ir.json');
+      await workbench.waitForNotification(/language server did not start.*\/bin\/false.*exited with code 1/i);
+      await workbench.waitForStatus('failed');
+      await workbench.screenshot('no-server');
+      workbench.page.setDefaultTimeout(3000);
+      await assert.rejects(fixBrokenArtifact(workbench), /Timeout.*squiggly-error/s, 'underlined without a server');
+    });
+  },
+
+  async 'a server that dies is started again, and one that is missing is named'() {
+    const folder = folderOf('crash', { 'broken.ir.json': FIXABLE });
+    const pid = path.join(scratch, 'server.pid');
+    const wrapper = path.join(scratch, 'server with a name.sh');
+    fs.writeFileSync(wrapper, `#!/bin/sh\necho $$ > '${pid}'\nexec '${options.server}' "$@"\n`, { mode: 0o755 });
+    await withWorkbench('crash', { folder, settings: { 'torchlean.server.path': wrapper } }, async (workbench) => {
+      await workbench.openFile('broken.ir.json');
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
+      const first = fs.readFileSync(pid, 'utf8');
+      process.kill(Number(first), 'SIGKILL');
+      await workbench.until(() => ![first, ''].includes(fs.readFileSync(pid, 'utf8')), 'a second process');
+      await workbench.waitForStatus('running');
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
+
+      workbench.changeSettings({ 'torchlean.server.path': '/nowhere/torchlean' });
+      await workbench.waitForNotification(/did not start.*\/nowhere\/torchlean.*not an executable file/i);
+      await workbench.waitForStatus('failed');
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error', { state: 'detached' });
+
+      workbench.changeSettings({ 'torchlean.server.path': [options.server], 'torchlean.enable': false });
+      await workbench.waitForStatus('disabled');
+      workbench.changeSettings({ 'torchlean.server.path': [options.server] });
+      await workbench.waitForStatus('running');
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
+    });
+  },
+
+  async 'an untrusted workspace is checked and nothing of it is run, until it is trusted'() {
+    const ran = path.join(scratch, 'ran');
+    const model = `import pathlib
+import torch
+pathlib.Path(${JSON.stringify(`${ran}-model`)}).touch()
+
+
+# torchlean: example-shape=1,4
+class Model(torch.nn.Module):
+    pass
+`;
+    const folder = folderOf('untrusted', {
+      'broken.ir.json': FIXABLE,
+      'model.py': model,
+      'server.sh': `#!/bin/sh\ntouch '${ran}-server'\nexec '${options.server}' "$@"\n`,
+      '.vscode/settings.json': JSON.stringify({
+        'torchlean.server.path': ['${workspaceFolder}/server.sh'],
+        'torchlean.captureOnSave': true,
+      }),
+    });
+    fs.chmodSync(path.join(folder, 'server.sh'), 0o755);
+    const settings = { 'torchlean.server.path': [options.server], 'security.workspace.trust.startupPrompt': 'never' };
+    await withWorkbench('untrusted', { folder, settings, trust: true }, async (workbench) => {
+      await workbench.openFile('model.py');
+      await workbench.waitForStatus('running');
+      await workbench.page.keyboard.press('Control+Home');
+      await workbench.page.keyboard.type('# edited\n');
+      await workbench.page.keyboard.press('Control+s');
+      await workbench.page.waitForSelector('.tab.active:not(.dirty)');
+      await workbench.placeCursor(model.slice(0, model.indexOf('class')).split('\n').length + 1, 1);
+      await workbench.openSourceActions();
+      await workbench.chooseAction(/capture model/i);
+      await workbench.waitForNotification(/not trusted/i);
+
+      await workbench.openFile('broken.ir.json');
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
+      await workbench.screenshot('untrusted');
+      assert.ok(!fs.existsSync(`${ran}-server`), 'the server named by the workspace was run');
+      assert.ok(!fs.existsSync(`${ran}-model`), 'the model file of the workspace was run');
+
+      await workbench.grantTrust();
+      await workbench.until(() => fs.existsSync(`${ran}-server`), 'the server named by the trusted workspace was run');
+      await workbench.waitForStatus('running');
+      assert.ok(!fs.existsSync(`${ran}-model`), 'trusting the workspace ran its model file');
+    });
+  },
+};
+
+async function withWorkbench(name, settings, body) {
+  const browser = await chromium.launch({
+    executablePath: options.browser,
+    headless: true,
+    args: '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split(' '),
+  });
+  const workbench = new Workbench({ ...common, ...settings, name });
+  running.add(workbench);
+  try {
+    await workbench.start(browser);
+    await body(workbench);
+  } catch (error) {
+    await workbench.screenshot('failure').catch(() => undefined);
+    throw error;
+  } finally {
+    workbench.saveLogs();
+    await browser.close();
+    await workbench.stop();
+    running.delete(workbench);
+  }
+}
+
+// An interrupted run takes its editor along: that one has a process group of its own.
+const running = new Set();
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    for (const workbench of running) {
+      workbench.kill();
+    }
+    fs.rmSync(scratch, { recursive: true, force: true });
+    process.exit(130);
+  });
+}
+
+const chosen = Object.entries(scenarios).filter(([name]) => name.includes(options.only ?? ''));
+if (chosen.length === 0) {
+  throw new Error(`no scenario has "${options.only}" in its name`);
+}
+let failures = 0;
+try {
+  installExtension(common, options.vsix);
+  for (const [name, scenario] of chosen) {
+    const begin = performance.now();
+    try {
+      await scenario();
+      console.log(`ok      ${name} (${((performance.now() - begin) / 1000).toFixed(1)} s)`);
+    } catch (error) {
+      failures += 1;
+      console.log(`FAILED  ${name}\n${error.stack}`);
+    }
+  }
+} finally {
+  fs.rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+}
+process.exitCode = failures === 0 ? 0 : 1;

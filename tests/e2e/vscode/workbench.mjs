@@ -1,0 +1,258 @@
+// One code-server with one page on it, and what a user does there.
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const PATIENCE_MS = 30_000;
+
+const QUIET_SETTINGS = {
+  'workbench.startupEditor': 'none',
+  'workbench.colorTheme': 'Default Light Modern',
+  'workbench.secondarySideBar.defaultVisibility': 'hidden',
+  'chat.commandCenter.enabled': false,
+  'editor.minimap.enabled': false,
+  'telemetry.telemetryLevel': 'off',
+  'update.mode': 'none',
+  'extensions.autoUpdate': false,
+  'extensions.autoCheckUpdates': false,
+  'git.enabled': false,
+};
+
+/** Everything is written below the scratch folder, nothing into the home folder. */
+function environment(scratch) {
+  const env = { ...process.env };
+  for (const name of ['XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_CACHE_HOME', 'XDG_RUNTIME_DIR', 'TMPDIR']) {
+    env[name] = path.join(scratch, name.toLowerCase());
+    fs.mkdirSync(env[name], { recursive: true, mode: 0o700 });
+  }
+  // Left over when the tests are started from a terminal of VS Code itself.
+  for (const name of Object.keys(env)) {
+    if (name.startsWith('VSCODE_') || name === 'ELECTRON_RUN_AS_NODE') {
+      delete env[name];
+    }
+  }
+  return env;
+}
+
+function emptyConfig(scratch) {
+  const file = path.join(scratch, 'code-server.yaml');
+  fs.writeFileSync(file, '');
+  return file;
+}
+
+export function installExtension({ codeServer, scratch, output }, vsix) {
+  const folders = ['--config', emptyConfig(scratch), '--user-data-dir', path.join(scratch, 'install-data')];
+  const args = [codeServer, ...folders, '--extensions-dir', path.join(scratch, 'extensions'), '--install-extension', path.resolve(vsix)];
+  const result = spawnSync(process.execPath, args, { env: environment(scratch), encoding: 'utf8' });
+  fs.writeFileSync(path.join(output, 'install-extension.log'), `${result.stdout}${result.stderr}`);
+  if (result.status !== 0) {
+    throw new Error(`The extension could not be installed:\n${result.stdout}${result.stderr}`);
+  }
+}
+
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export class Workbench {
+  constructor({ codeServer, scratch, output, name, folder, settings, trust = false }) {
+    Object.assign(this, { codeServer, scratch, output, name, folder, settings, trust });
+    this.data = path.join(scratch, `data-${name}`);
+    this.log = '';
+  }
+
+  async start(browser) {
+    this.changeSettings(this.settings);
+    this.port = await freePort();
+    const flags = ['--disable-telemetry', '--disable-update-check', '--disable-getting-started-override'];
+    if (!this.trust) {
+      flags.push('--disable-workspace-trust');
+    }
+    const args = [
+      this.codeServer, '--config', emptyConfig(this.scratch), '--auth', 'none', '--bind-addr', `127.0.0.1:${this.port}`,
+      '--user-data-dir', this.data, '--extensions-dir', path.join(this.scratch, 'extensions'), ...flags, this.folder,
+    ];
+    this.process = spawn(process.execPath, args, { env: environment(this.scratch), detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process.stdout.on('data', (chunk) => (this.log += chunk));
+    this.process.stderr.on('data', (chunk) => (this.log += chunk));
+    await this.until(
+      () => fetch(`http://127.0.0.1:${this.port}/healthz`).then((response) => response.ok, () => false),
+      'code-server answers',
+    );
+    this.page = await browser.newPage({ viewport: { width: 1100, height: 620 } });
+    this.page.setDefaultTimeout(PATIENCE_MS);
+    this.page.on('console', (message) => (this.log += `[page] ${message.text()}\n`));
+    await this.page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(this.folder)}`);
+    await this.page.waitForSelector('.monaco-workbench .part.statusbar .statusbar-item');
+  }
+
+  /** Also while it runs: the files are watched. Settings of a machine are read from its file, the others from the user's. */
+  changeSettings(settings) {
+    for (const [place, values] of [['User', { ...QUIET_SETTINGS, ...settings }], ['Machine', settings]]) {
+      fs.mkdirSync(path.join(this.data, place), { recursive: true });
+      fs.writeFileSync(path.join(this.data, place, 'settings.json'), JSON.stringify(values, null, 2));
+    }
+  }
+
+  /** The whole process group: code-server, the extension host, the language server. */
+  async stop() {
+    if (this.process === undefined || this.process.exitCode !== null) {
+      return;
+    }
+    const gone = new Promise((resolve) => this.process.once('exit', resolve));
+    process.kill(-this.process.pid, 'SIGTERM');
+    await Promise.race([gone, delay(5000)]);
+    this.kill();
+  }
+
+  kill() {
+    try {
+      process.kill(-this.process.pid, 'SIGKILL');
+    } catch {
+      // All of them have ended.
+    }
+  }
+
+  /** Waits for a condition that only this side can see. */
+  async until(condition, what) {
+    const deadline = performance.now() + PATIENCE_MS;
+    while (!(await condition())) {
+      if (performance.now() > deadline) {
+        const shown = (await this.page?.locator('.notification-toast').allInnerTexts()) ?? [];
+        throw new Error(`waited in vain: ${what}; notifications: ${shown.map(normal).join(' | ') || 'none'}`);
+      }
+      await delay(100);
+    }
+  }
+
+  async screenshot(step) {
+    await this.page?.screenshot({ path: path.join(this.output, `${this.name}-${step}.png`), animations: 'disabled' });
+  }
+
+  /** The output channel of the extension, as far as it is written to disk. */
+  serverLog() {
+    const logs = fs.existsSync(this.data) ? fs.readdirSync(this.data, { recursive: true }) : [];
+    const files = logs.filter((entry) => path.basename(entry) === 'TorchLean.log');
+    return files.map((file) => fs.readFileSync(path.join(this.data, file), 'utf8')).join('');
+  }
+
+  saveLogs() {
+    fs.writeFileSync(path.join(this.output, `${this.name}.log`), this.log);
+    fs.writeFileSync(path.join(this.output, `${this.name}-language-server.log`), this.serverLog());
+  }
+
+  /** From the explorer. Quick Open finds no files here: it needs a search program that is not installed. */
+  async openFile(file) {
+    await this.page.locator(`.explorer-folders-view .monaco-list-row[aria-label^="${file}"]`).dblclick();
+    await this.page.waitForSelector(`.tab.active[data-resource-name="${file}"]`);
+    await this.page.waitForSelector('.editor-instance .monaco-editor .view-line');
+    await this.page.locator('.editor-instance .monaco-editor .view-lines').first().click({ position: { x: 5, y: 5 } });
+  }
+
+  async runCommand(title) {
+    await this.quickInput('F1', `>${title}`, (row) => row.startsWith(title));
+  }
+
+  async placeCursor(line, column) {
+    await this.page.keyboard.press('Control+g');
+    const input = this.page.locator('.quick-input-widget input.input');
+    await input.waitFor();
+    await input.fill(`:${line}:${column}`);
+    await this.page.keyboard.press('Enter');
+    await input.waitFor({ state: 'hidden' });
+  }
+
+  async quickInput(key, text, accepts) {
+    await this.page.keyboard.press(key);
+    const input = this.page.locator('.quick-input-widget input.input');
+    await input.waitFor();
+    await input.fill(text);
+    // The list is refilled while it is filtered: the first row counts only once it is the wanted one.
+    await this.until(async () => {
+      const first = this.page.locator('.quick-input-widget .monaco-list-row').first();
+      return (await first.count()) > 0 && accepts(normal(await first.innerText()));
+    }, `"${text}" is the first choice`);
+    await this.page.keyboard.press('Enter');
+    // Gone, or in use again for a question of the command.
+    await this.until(async () => !(await input.isVisible()) || (await input.inputValue()) !== text, `"${text}" was taken`);
+  }
+
+  /** Answers the question of an input box with `text`, or takes what it proposes. Returns the proposal. */
+  async answer(question, text) {
+    const box = this.page.locator('.quick-input-widget', { hasText: question });
+    const input = box.locator('input.input');
+    await input.waitFor();
+    const proposal = await input.inputValue();
+    if (text !== undefined) {
+      await input.fill(text);
+    }
+    await this.page.keyboard.press('Enter');
+    await box.waitFor({ state: 'hidden' });
+    return proposal;
+  }
+
+  async openQuickFixes() {
+    await this.page.keyboard.press('Control+.');
+    await this.page.waitForSelector('.action-widget .monaco-list-row.action');
+  }
+
+  async openSourceActions() {
+    await this.runCommand('Source Action...');
+    await this.page.waitForSelector('.action-widget .monaco-list-row.action');
+  }
+
+  /** By keyboard: a mouse click on the menu is intercepted. */
+  async chooseAction(title) {
+    const rows = this.page.locator('.action-widget .monaco-list-row.action');
+    const count = await rows.count();
+    for (let step = 0; step <= count; step += 1) {
+      const focused = this.page.locator('.action-widget .monaco-list-row.focused');
+      if ((await focused.count()) > 0 && title.test(normal(await focused.first().innerText()))) {
+        await this.page.keyboard.press('Enter');
+        return;
+      }
+      await this.page.keyboard.press('ArrowDown');
+    }
+    throw new Error(`no action ${title} among: ${(await rows.allInnerTexts()).map(normal).join(' | ')}`);
+  }
+
+  async waitForNotification(pattern) {
+    await this.until(() => this.isNotified(pattern), `a notification ${pattern}`);
+  }
+
+  async cancelProgress(pattern) {
+    const toast = this.page.locator('.notification-toast', { hasText: pattern });
+    await toast.locator('.monaco-button', { hasText: 'Cancel' }).click();
+  }
+
+  async waitForNoNotification(pattern) {
+    await this.until(async () => !(await this.isNotified(pattern)), `no notification ${pattern}`);
+  }
+
+  async isNotified(pattern) {
+    const texts = await this.page.locator('.notification-toast').allInnerTexts();
+    return texts.some((text) => pattern.test(normal(text).replaceAll('\n', ' ')));
+  }
+
+  /** The status item tells the state of the language server in its label. */
+  async waitForStatus(state) {
+    await this.page.waitForSelector(`.statusbar-item[aria-label*="TorchLean language server: ${state}"]`);
+  }
+
+  async grantTrust() {
+    await this.runCommand('Workspaces: Manage Workspace Trust');
+    const button = this.page.locator('.workspace-trust-editor .monaco-button', { hasText: /^Trust$/ }).first();
+    await button.click();
+  }
+}
+
+/** VS Code joins words by no-break spaces. */
+function normal(text) {
+  return text.replaceAll('\u00a0', ' ').trim();
+}
