@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
 
+from torchlean_core.capture.models import find_models
 from torchlean_core.check import Finding, Severity
 from torchlean_core.check.fixes import Fix, fixes
-from torchlean_core.models import find_models
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.features.diagnostics import diagnostic
+from torchlean_ls.uris import file_name
 
 _SOURCE = "source.torchlean"
 _ARTIFACT_ACTIONS = (
@@ -91,7 +93,7 @@ class CodeActions(Feature):
         if not document.uri.startswith("file:") or not _wanted(params.context.only, kind):
             return []
         actions: list[types.CodeAction | types.Command] = []
-        for model in find_models(document.text):
+        for model in find_models(document.text, Path(file_name(document.uri))):
             if model.first_line <= params.range.end.line and params.range.start.line <= model.last_line:
                 arguments: dict[str, Any] = {"uri": document.uri, "name": model.name}
                 title = f"Capture {model.name}"

@@ -13,8 +13,9 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequestCancelled
 
 from torchlean_core.artifact.companions import generated_module_path, stem
+from torchlean_core.capture.models import find_models
+from torchlean_core.capture.target import Target, example_shape, parse_shape, read_source
 from torchlean_core.errors import UserError
-from torchlean_core.models import find_models
 from torchlean_ls.features.base import Feature
 from torchlean_ls.uris import file_path, file_uri
 
@@ -85,27 +86,23 @@ class Commands(Feature):
     def _capture_request(self, path: Path, argument: dict[str, Any]) -> dict[str, Any]:
         if not self.server.trusted:
             raise UserError("capturing runs the model's code; this workspace is not trusted")
-        models = {model.name: model for model in find_models(path.read_text("utf-8", "replace"))}
         name = argument.get("name")
         if name is None:
-            if len(models) != 1:
-                names = ", ".join(models) or "none"
-                raise UserError(f"which model? give its `name`; models in {path.name}: {names}")
-            name = next(iter(models))
-        shape: Any = argument.get("exampleShape")
-        if shape is None and name in models:
-            shape = models[name].example_shape
-        if shape is None:
-            raise UserError(
-                f"no example shape for {name}: give `exampleShape`, or write `# torchlean: example-shape=1,4` "
-                "over the class"
-            )
+            names = [model.name for model in find_models(read_source(path), path)]
+            if len(names) != 1:
+                found = ", ".join(names) or "none"
+                raise UserError(f"which model? give its `name`; models in {path.name}: {found}")
+            name = names[0]
+        shape = argument.get("exampleShape")
+        if isinstance(shape, list):
+            shape = ",".join(map(str, shape))
+        dims = example_shape(Target(path, str(name))) if shape is None else parse_shape(str(shape))
         out = argument.get("out") or f"{_snake(str(name))}.ir.json"
         return {
             "file": str(path),
             "name": name,
             "out": str(path.parent / str(out)),
-            "example_shape": _dims(shape),
+            "example_shape": list(dims),
         }
 
     def _refuse_unsaved(self, uri: str, path: Path) -> None:
@@ -266,15 +263,6 @@ def _module_path(artifact: Path) -> Path:
 
 def _disk_text(path: Path) -> str:
     return path.read_bytes().decode("utf-8", "replace")
-
-
-def _dims(shape: Any) -> list[int]:
-    try:
-        if isinstance(shape, str):
-            return [int(dim) for dim in shape.split(",") if dim.strip()]
-        return [int(dim) for dim in shape]
-    except (TypeError, ValueError) as error:
-        raise UserError(f"an example shape is numbers with commas, such as 1,4; found {shape!r}") from error
 
 
 def _snake(name: str) -> str:

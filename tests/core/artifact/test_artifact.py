@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -95,7 +94,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     assert target.read_text() == "old"
     write_text(target, "new\n")
     assert target.read_text() == "new\n"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_a_replaced_file_keeps_its_permissions_and_its_link(tmp_path):

@@ -41,7 +41,9 @@ def loaded(module: nn.Module, file: str | Path = __file__, name: str = "Model") 
     return Loaded(module.eval(), path, path.name, name, None, sha256)
 
 
-def captured(module: nn.Module, shape: tuple[int, ...], file: str | Path = __file__, **options: Any) -> Captured:
+def captured(
+    module: nn.Module, shape: tuple[int, ...], file: str | Path = __file__, **options: Any
+) -> Captured:
     """Capture a module, verified."""
     return capture(loaded(module, file), shape, Path("model.ir.json"), Options(**options))
 

@@ -49,7 +49,6 @@ COMPOSED = {
     "softplus": F.softplus,
     "softplus with beta": lambda x: F.softplus(x, beta=3.0, threshold=30.0),
     "softsign": F.softsign,
-    "softshrink": lambda x: F.softshrink(x, 0.3),
     "mish": F.mish,
     "tanhshrink": F.tanhshrink,
     "logsigmoid": F.logsigmoid,
@@ -85,7 +84,9 @@ COMPOSED = {
     "a tensor made in forward": lambda x: x * torch.arange(3) + torch.ones(2, 3),
     "dropout in eval mode": lambda x: F.dropout(x, 0.5, training=False) + 1,
     "in place": lambda x: (x * 2).add_(1).relu_().mul_(x),
-    "no-op conversions": lambda x: x.to(torch.float32).contiguous().clone() + 1 if x.dtype == torch.float32 else x + 1,
+    "no-op conversions": lambda x: (
+        x.to(torch.float32).contiguous().clone() + 1 if x.dtype == torch.float32 else x + 1
+    ),
 }
 
 

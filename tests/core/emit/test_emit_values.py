@@ -31,7 +31,7 @@ def test_every_valid_case_of_the_corpus_gives_the_interpreters_bits(tmp_path, li
         text = path.read_text()
         graph = parse_graph(text)
         if not graph.input_shapes_agree():
-            with pytest.raises(UserError, match="different shapes|too large"):
+            with pytest.raises(UserError, match=r"different shapes|too large"):
                 emitted(tmp_path, text)
             refused += 1
             continue

@@ -1,0 +1,203 @@
+"""From ATen operators to nodes: every operator through its lowering, every refusal collected."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils import _pytree
+
+import torchlean_core.capture.lowerings  # noqa: F401 -- fills the registry
+from torchlean_core.capture.builder import GraphBuilder, Provenance
+from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
+from torchlean_core.capture.places import line_of_node, module_of_node
+from torchlean_core.capture.registry import LOWERINGS, arguments
+from torchlean_core.capture.trace import Traced
+from torchlean_core.capture.values import Known, Unknown, Value
+
+_UNINITIALIZED = ("aten::empty", "aten::new_empty", "aten::empty_like", "aten::empty_strided")
+
+
+@dataclass(slots=True)
+class Lowerer:
+    """Lowers one traced graph.
+
+    Attributes:
+        builder: Takes the nodes.
+        traced: The graph.
+        file: Absolute path of the model file, for places.
+        shown: The file as the user wrote it.
+        default_line: Line for what has none of its own: where the model is defined.
+        refusals: What cannot be lowered.
+    """
+
+    builder: GraphBuilder
+    traced: Traced
+    file: Path
+    shown: str
+    default_line: int | None = None
+    refusals: list[CaptureFinding] = field(default_factory=list)
+    _values: dict[torch.fx.Node, Any] = field(default_factory=dict)
+
+    def run(self, shape: Sequence[int]) -> tuple[Value, Value]:
+        """Lower everything; returns the input's and the output's value.
+
+        Raises:
+            CaptureError: Operators were refused (all of them are in it), or the output is no single tensor.
+        """
+        source = self.builder.input(shape)
+        for node in self.traced.module.graph.nodes:
+            if node.op == "placeholder":
+                known = self.traced.known[node.name]
+                self._values[node] = source if known is None else known
+            elif node.op == "get_attr":
+                tensor = operator.attrgetter(node.target)(self.traced.module)
+                self._values[node] = Known(tensor) if isinstance(tensor, torch.Tensor) else Unknown()
+            elif node.op == "call_function":
+                self._values[node] = self._call(node)
+        if self.refusals:
+            raise self._error()
+        return source, self._output()
+
+    def _output(self) -> Value:
+        outputs = self.traced.outputs
+        result = self._values.get(outputs[0]) if len(outputs) == 1 else None
+        self.builder.provenance = Provenance()
+        if isinstance(result, Known):
+            try:
+                return self.builder.const(result)
+            except Refused as error:
+                raise CaptureError.at(
+                    self.shown, "TL603", f"the output: {error}", self.default_line
+                ) from error
+        if not isinstance(result, Value):
+            raise CaptureError.at(
+                self.shown, "TL603", "forward must return one float tensor", self.default_line
+            )
+        return result
+
+    def _error(self) -> CaptureError:
+        findings = list(dict.fromkeys(self.refusals))
+        count = len(findings)
+        head = f"{self.shown}: {count} operator{'s' * (count != 1)} cannot be captured exactly"
+        return CaptureError(
+            "\n  ".join([head, *(finding.show(self.shown) for finding in findings)]), findings
+        )
+
+    # -- one operator --------------------------------------------------------------------------------
+
+    def _call(self, node: torch.fx.Node) -> Any:
+        args, kwargs = _pytree.tree_map_only(
+            torch.fx.Node, lambda n: self._values[n], (node.args, node.kwargs)
+        )
+        if node.target is operator.getitem:
+            container, index = args
+            return container[index] if isinstance(container, tuple | list) else container
+        self._locate(node)
+        flat = _pytree.tree_leaves((args, kwargs))
+        unknown = [leaf for leaf in flat if isinstance(leaf, Unknown)]
+        if any(leaf.why is None for leaf in unknown):
+            return Unknown()
+        try:
+            if unknown:
+                raise Refused(f"uses {unknown[0].why}")
+            result = self._lowered(node, args, kwargs, any(isinstance(leaf, Value) for leaf in flat))
+            return self._checked(node, result)
+        except Refused as error:
+            where = self.builder.provenance
+            module = module_of_node(node)
+            self.refusals.append(
+                CaptureFinding(
+                    "TL601",
+                    str(error),
+                    where.line or self.default_line,
+                    str(node.target),
+                    f"`{module[0]}` ({module[1]})" if module else None,
+                )
+            )
+            return self._stub(node)
+
+    def _locate(self, node: torch.fx.Node) -> None:
+        module = module_of_node(node)
+        self.builder.provenance = Provenance(
+            str(node.target), line_of_node(node, self.file), module[0] if module else None
+        )
+
+    def _lowered(self, node: torch.fx.Node, args: Any, kwargs: Any, depends_on_input: bool) -> Any:
+        target = node.target
+        if not isinstance(target, torch._ops.OpOverload):
+            raise Refused("not an operator that torchlean.ir.v1 can express")
+        lowering = LOWERINGS.get(target)
+        if lowering is not None and depends_on_input:
+            return lowering.function(self.builder, **arguments(target, lowering, args, kwargs))
+        if torch.Tag.nondeterministic_seeded in target.tags:
+            raise Refused("draws random numbers")
+        if target._schema.name in _UNINITIALIZED:
+            return Unknown("memory that nothing was written to")
+        if target._schema.is_mutable:
+            raise Refused("changes a tensor in place")
+        if depends_on_input:
+            raise Refused("has no exact form in torchlean.ir.v1")
+        return _folded(target, args, kwargs)
+
+    def _checked(self, node: torch.fx.Node, result: Any) -> Any:
+        """Hold every result against the type and shape that torch gives it."""
+        metas = node.meta.get("val")
+        pairs = (
+            list(zip(result, metas or (), strict=True)) if isinstance(result, tuple) else [(result, metas)]
+        )
+        for value, meta in pairs:
+            if not isinstance(value, Value) or not isinstance(meta, torch.Tensor):
+                continue
+            if meta.dtype != torch.float32:
+                raise Refused(
+                    f"gives {str(meta.dtype).removeprefix('torch.')}; values are float32 throughout"
+                )
+            assert value.shape == tuple(meta.shape), (
+                f"lowering of {node.target} gives shape {value.shape}, torch gives {tuple(meta.shape)}"
+            )
+        if not isinstance(result, tuple):
+            return result
+        missing = Unknown(f"a further result (such as indices) of {node.target}, which has no form here")
+        return tuple(missing if value is None else value for value in result)
+
+    def _stub(self, node: torch.fx.Node) -> Any:
+        def stand_in(meta: Any) -> Any:
+            if isinstance(meta, torch.Tensor) and meta.dtype == torch.float32:
+                return self.builder.stub(tuple(meta.shape))
+            return Unknown()
+
+        metas = node.meta.get("val")
+        if isinstance(metas, tuple | list):
+            return tuple(stand_in(meta) for meta in metas)
+        return stand_in(metas)
+
+
+def _folded(target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
+    """An operator of known tensors, computed now."""
+    found = [leaf for leaf in _pytree.tree_leaves((args, kwargs)) if isinstance(leaf, Known)]
+    trainable = any(known.trainable for known in found)
+    args, kwargs = _pytree.tree_map_only(Known, lambda known: known.tensor, (args, kwargs))
+    with torch.no_grad():
+        result = target(*args, **kwargs)
+
+    def known(tensor: torch.Tensor) -> Known:
+        for operand in found:
+            if operand.name is not None and _is_view(tensor, operand.tensor):
+                return Known(tensor, operand.name, operand.trainable)
+        return Known(tensor, None, trainable)
+
+    return _pytree.tree_map_only(torch.Tensor, known, tuple(result) if isinstance(result, list) else result)
+
+
+def _is_view(tensor: torch.Tensor, base: torch.Tensor) -> bool:
+    """Whether a tensor has all elements of another one, in its memory."""
+    return (
+        tensor.untyped_storage().data_ptr() == base.untyped_storage().data_ptr()
+        and tensor.numel() == base.numel()
+        and tensor.dtype == base.dtype
+    )

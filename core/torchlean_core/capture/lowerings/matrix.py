@@ -1,0 +1,132 @@
+"""Linear layers and matrix products."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from torchlean_core.capture.builder import GraphBuilder, broadcast_shape
+from torchlean_core.capture.errors import Refused
+from torchlean_core.capture.registry import lowers
+from torchlean_core.capture.values import Known, Tensor, Value
+
+aten = torch.ops.aten
+
+
+def linear_node(b: GraphBuilder, x: Value, weight: torch.Tensor, bias: torch.Tensor | None) -> Value:
+    """A `linear` node; a missing bias is written as zeros."""
+    out = weight.shape[0]
+    b.check_size(weight.numel(), "a weight")
+    payload = {"W": weight, "b": torch.zeros(out) if bias is None else bias.expand(out)}
+    return b.add("linear", x, shape=(*x.shape[:-1], out), params=payload)
+
+
+@lowers(aten.linear.default)
+def linear(b: GraphBuilder, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Value:
+    """Direct where the weight is known; else a product with the transposed weight, plus the bias."""
+    if not isinstance(input, Value) or not isinstance(weight, Known) or isinstance(bias, Value):
+        transposed = b.permute(b.value(weight), (1, 0))
+        product = matmul(b, input, transposed)
+        return product if bias is None else b.plus(product, bias)
+    if len(weight.shape) == 1:  # F.linear with a vector as weight gives a scalar for each row
+        row = linear_node(b, input, weight.tensor[None], None)
+        row = b.reshape(row, input.shape[:-1])
+        return row if bias is None else b.plus(row, bias)
+    return linear_node(b, input, weight.tensor, None if bias is None else bias.tensor)
+
+
+def _is_transposed(x: Tensor) -> bool:
+    """Whether a known matrix is the transpose of what is stored, as the weight of a linear layer is."""
+    return (
+        isinstance(x, Known)
+        and len(x.shape) == 2
+        and not x.tensor.is_contiguous()
+        and x.tensor.T.is_contiguous()
+    )
+
+
+@lowers(aten.mm.default)
+def mm(b: GraphBuilder, x: Tensor, mat2: Tensor) -> Value:
+    """Direct; `linear` for a product with a transposed weight."""
+    if isinstance(x, Value) and isinstance(mat2, Known) and _is_transposed(mat2):
+        return linear_node(b, x, mat2.tensor.T, None)
+    return b.add("matmul", b.value(x), b.value(mat2))
+
+
+@lowers(aten.addmm.default)
+def addmm(b: GraphBuilder, x: Tensor, mat1: Tensor, mat2: Tensor, beta: float = 1, alpha: float = 1) -> Value:
+    """`linear` where matrix and summand are known; else beta * summand + alpha * product."""
+    if (
+        isinstance(mat1, Value)
+        and isinstance(mat2, Known)
+        and isinstance(x, Known)
+        and _is_transposed(mat2)
+        and len(x.shape) <= 1
+        and alpha == beta == 1
+    ):
+        return linear_node(b, mat1, mat2.tensor.T, x.tensor)
+    product = b.times(mm(b, mat1, mat2), float(alpha))
+    return b.plus(product, x) if beta == 1 else b.plus(product, b.times(b.value(x), float(beta)))
+
+
+@lowers(aten.bmm.default)
+def bmm(b: GraphBuilder, x: Tensor, mat2: Tensor) -> Value:
+    """Direct."""
+    return b.add("matmul", b.value(x), b.value(mat2))
+
+
+@lowers(aten.baddbmm.default)
+def baddbmm(
+    b: GraphBuilder, x: Tensor, batch1: Tensor, batch2: Tensor, beta: float = 1, alpha: float = 1
+) -> Value:
+    """Beta * summand + alpha * product."""
+    product = b.times(bmm(b, batch1, batch2), float(alpha))
+    return b.plus(product, x) if beta == 1 else b.plus(product, b.times(b.value(x), float(beta)))
+
+
+@lowers(aten.dot.default)
+def dot(b: GraphBuilder, x: Tensor, tensor: Tensor) -> Value:
+    """Sum of products."""
+    return b.add("sum", b.binary("mul_elem", x, tensor))
+
+
+@lowers(aten.mv.default)
+def mv(b: GraphBuilder, x: Tensor, vec: Tensor) -> Value:
+    """Matrix times vector."""
+    return matmul(b, x, vec)
+
+
+@lowers(aten.matmul.default)
+def matmul(b: GraphBuilder, x: Tensor, other: Tensor) -> Value:
+    """Any ranks: vectors become matrices, batch axes are broadcast and merged."""
+    if not x.shape or not other.shape:
+        raise Refused("matmul of a scalar")
+    if isinstance(x, Value) and isinstance(other, Known) and _is_transposed(other):
+        return linear_node(b, x, other.tensor.T, None)
+    left, right = b.value(x), b.value(other)
+    drop_row, drop_column = len(left.shape) == 1, len(right.shape) == 1
+    if drop_row:
+        left = b.reshape(left, (1, *left.shape))
+    if drop_column:
+        right = b.reshape(right, (*right.shape, 1))
+    result = _batched(b, left, right)
+    shape = list(result.shape)
+    if drop_column:
+        shape.pop()
+    if drop_row:
+        shape.pop(-1 if drop_column else -2)
+    return b.reshape(result, shape)
+
+
+def _batched(b: GraphBuilder, left: Value, right: Value) -> Value:
+    """Product of tensors of rank 2 or more, as rank 2 or rank 3."""
+    if len(right.shape) == 2:  # one matrix for all rows
+        rows = b.reshape(left, (math.prod(left.shape[:-1]), left.shape[-1]))
+        return b.reshape(b.add("matmul", rows, right), (*left.shape[:-1], right.shape[-1]))
+    batch = broadcast_shape(left.shape[:-2], right.shape[:-2])
+    merged = [
+        b.reshape(b.broadcast(side, (*batch, *side.shape[-2:])), (math.prod(batch), *side.shape[-2:]))
+        for side in (left, right)
+    ]
+    return b.reshape(b.add("matmul", *merged), (*batch, left.shape[-2], right.shape[-1]))

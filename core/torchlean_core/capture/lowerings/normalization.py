@@ -1,0 +1,182 @@
+"""Normalization layers in eval mode."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from torchlean_core.capture.builder import GraphBuilder
+from torchlean_core.capture.errors import Refused
+from torchlean_core.capture.registry import lowers
+from torchlean_core.capture.values import Known, Tensor, Value
+
+aten = torch.ops.aten
+
+
+def _normalized(b: GraphBuilder, x: Value, axis: int, eps: float) -> Value:
+    return b.add("layernorm", x, axis=axis, extra={"eps": eps})
+
+
+@lowers(aten.layer_norm.default, ignores=["cudnn_enable"])
+def layer_norm(
+    b: GraphBuilder,
+    input: Value,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Value:
+    """`layernorm`, then `mul_elem` with gamma and `add` of beta, constants that are broadcast."""
+    result = _normalized(b, input, len(input.shape) - len(normalized_shape), eps)
+    if weight is not None:
+        result = b.times(result, weight)
+    return result if bias is None else b.plus(result, bias)
+
+
+@lowers(aten.native_layer_norm.default)
+def native_layer_norm(
+    b: GraphBuilder,
+    input: Value,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: float,
+) -> tuple[Value, None, None]:
+    """As `layer_norm`; the other results serve the gradient only."""
+    return layer_norm(b, input, normalized_shape, weight, bias, eps), None, None
+
+
+@lowers(aten.group_norm.default, ignores=["cudnn_enabled"])
+def group_norm(
+    b: GraphBuilder,
+    input: Value,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Value:
+    """The groups become an axis, all after it is normalized; then a scale and a shift per channel."""
+    batch = input.shape[0]
+    size = math.prod(input.shape[1:]) // num_groups
+    grouped = b.reshape(input, (batch, num_groups, size))
+    result = b.reshape(_normalized(b, grouped, 2, eps), input.shape)
+    return _per_channel(b, result, weight, bias)
+
+
+@lowers(aten.native_group_norm.default, ignores=["N", "C", "HxW"])
+def native_group_norm(
+    b: GraphBuilder,
+    input: Value,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    group: int,
+    eps: float,
+) -> tuple[Value, None, None]:
+    """As `group_norm`; the other results serve the gradient only."""
+    return group_norm(b, input, group, weight, bias, eps), None, None
+
+
+@lowers(aten.instance_norm.default, ignores=["momentum", "cudnn_enabled"])
+def instance_norm(
+    b: GraphBuilder,
+    input: Value,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    use_input_stats: bool,
+    eps: float,
+) -> Value:
+    """Statistics of the input: a group norm with one channel a group; fixed ones: a batch norm."""
+    if use_input_stats:
+        return group_norm(b, input, input.shape[1], weight, bias, eps)
+    return _fixed_statistics(b, input, weight, bias, running_mean, running_var, eps)
+
+
+@lowers(aten.batch_norm.default, ignores=["momentum", "cudnn_enabled"])
+def batch_norm(
+    b: GraphBuilder,
+    input: Value,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    training: bool,
+    eps: float,
+) -> Value:
+    """Rank 4: `batch_norm2d_nchw_eval`; other ranks: a scale and a shift per channel."""
+    if training:
+        raise Refused("batch norm without fixed statistics (in training mode, or track_running_stats=False)")
+    return _fixed_statistics(b, input, weight, bias, running_mean, running_var, eps)
+
+
+@lowers(aten._native_batch_norm_legit_no_training.default, ignores=["momentum"])
+def batch_norm_no_training(
+    b: GraphBuilder,
+    input: Value,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor,
+    running_var: Tensor,
+    eps: float,
+) -> tuple[Value, None, None]:
+    """As `batch_norm`; the other results serve the gradient only."""
+    result = _fixed_statistics(b, input, weight, bias, running_mean, running_var, eps)
+    return result, None, None
+
+
+@lowers(aten.native_batch_norm.default, ignores=["momentum"])
+def native_batch_norm(
+    b: GraphBuilder,
+    input: Value,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    training: bool,
+    eps: float,
+) -> tuple[Value, None, None]:
+    """As `batch_norm`; the other results serve the gradient only."""
+    return batch_norm(b, input, weight, bias, running_mean, running_var, training, eps), None, None
+
+
+def _fixed_statistics(
+    b: GraphBuilder,
+    x: Value,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    mean: Tensor | None,
+    var: Tensor | None,
+    eps: float,
+) -> Value:
+    channels = x.shape[1]
+    gamma = Known(torch.ones(channels)) if weight is None else weight
+    beta = Known(torch.zeros(channels)) if bias is None else bias
+    if not all(isinstance(operand, Known) for operand in (gamma, beta, mean, var)):
+        raise Refused("batch norm whose parameters or statistics depend on the input")
+    assert isinstance(gamma, Known) and isinstance(beta, Known)
+    assert isinstance(mean, Known) and isinstance(var, Known)
+    if bool((var.tensor < 0).any()):
+        raise Refused("batch norm with a negative variance")
+    if len(x.shape) == 4 and 0 not in x.shape:
+        payload = {"gamma": gamma, "beta": beta, "mean": mean, "var": var}
+        return b.add(
+            "batch_norm2d_nchw_eval",
+            x,
+            params={role: known.tensor for role, known in payload.items()},
+            extra={"eps": eps},
+            channels=channels,
+        )
+    scale = gamma.tensor.detach().double() / torch.sqrt(var.tensor.detach().double() + eps)
+    shift = beta.tensor.detach().double() - mean.tensor.detach().double() * scale
+    return _per_channel(b, x, Known(scale, trainable=gamma.trainable), Known(shift, trainable=beta.trainable))
+
+
+def _per_channel(b: GraphBuilder, x: Value, scale: Tensor | None, shift: Tensor | None) -> Value:
+    """A scale and a shift, each with one number for each entry of axis 1."""
+    shape = (x.shape[1], *(1,) * (len(x.shape) - 2))
+    if scale is not None:
+        x = b.times(x, b.reshape(b.value(scale), shape))
+    return x if shift is None else b.plus(x, b.reshape(b.value(shift), shape))

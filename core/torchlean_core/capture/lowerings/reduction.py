@@ -1,0 +1,201 @@
+"""Reductions: sums, means, variances, maxima, and what is built on them (softmax and its logarithm)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from torchlean_core.capture.builder import GraphBuilder
+from torchlean_core.capture.errors import Refused
+from torchlean_core.capture.lowerings.shape import axis_of
+from torchlean_core.capture.registry import lowers
+from torchlean_core.capture.values import Value
+
+aten = torch.ops.aten
+
+
+def _axes(x: Value, dim: Sequence[int] | None) -> list[int]:
+    return sorted({axis_of(axis, len(x.shape)) for axis in dim} if dim else range(len(x.shape)))
+
+
+def _keep(b: GraphBuilder, reduced: Value, x: Value, axes: Sequence[int], keepdim: bool) -> Value:
+    if not keepdim:
+        return reduced
+    return b.reshape(reduced, [1 if axis in axes else dim for axis, dim in enumerate(x.shape)])
+
+
+def _reduce(b: GraphBuilder, kind: str, x: Value, dim: Sequence[int] | None, keepdim: bool) -> Value:
+    """One node for each axis, from the last on."""
+    axes = _axes(x, dim)
+    reduced = x
+    for axis in reversed(axes):
+        reduced = b.add(kind, reduced, axis=axis)
+    return _keep(b, reduced, x, axes, keepdim)
+
+
+@lowers(aten.sum.default)
+def total(b: GraphBuilder, x: Value, dtype: torch.dtype | None = None) -> Value:
+    """Sum of everything."""
+    return b.add("sum", x)
+
+
+@lowers(aten.sum.dim_IntList)
+def sum_axes(
+    b: GraphBuilder,
+    x: Value,
+    dim: Sequence[int] | None,
+    keepdim: bool = False,
+    dtype: torch.dtype | None = None,
+) -> Value:
+    """Sum over axes."""
+    return _reduce(b, "reduce_sum", x, dim, keepdim)
+
+
+@lowers(aten.mean.default)
+def mean(b: GraphBuilder, x: Value, dtype: torch.dtype | None = None) -> Value:
+    """Mean of everything."""
+    if not x.shape:
+        return x
+    return b.add("reduce_mean", b.reshape(x, (math.prod(x.shape),)), axis=0)
+
+
+@lowers(aten.mean.dim)
+def mean_axes(
+    b: GraphBuilder,
+    x: Value,
+    dim: Sequence[int] | None,
+    keepdim: bool = False,
+    dtype: torch.dtype | None = None,
+) -> Value:
+    """Mean over axes: the mean of means of equal size."""
+    return _reduce(b, "reduce_mean", x, dim, keepdim)
+
+
+@lowers(aten.var.correction)
+def variance(
+    b: GraphBuilder,
+    x: Value,
+    dim: Sequence[int] | None = None,
+    correction: float | None = None,
+    keepdim: bool = False,
+) -> Value:
+    """Mean of (x - mean)^2, times n / (n - correction)."""
+    axes = _axes(x, dim)
+    count = math.prod(x.shape[axis] for axis in axes)
+    degrees = count - (1 if correction is None else correction)
+    if degrees <= 0:
+        raise Refused(f"a variance of {count} values with correction {correction}")
+    centred = b.minus(x, mean_axes(b, x, axes, True))
+    return b.times(mean_axes(b, b.times(centred, centred), axes, keepdim), count / degrees)
+
+
+@lowers(aten.var.dim)
+def variance_axes(
+    b: GraphBuilder, x: Value, dim: Sequence[int] | None, unbiased: bool = True, keepdim: bool = False
+) -> Value:
+    """As `variance`."""
+    return variance(b, x, dim, 1 if unbiased else 0, keepdim)
+
+
+@lowers(aten.linalg_vector_norm.default)
+def vector_norm(
+    b: GraphBuilder,
+    x: Value,
+    ord: float = 2,
+    dim: Sequence[int] | None = None,
+    keepdim: bool = False,
+    dtype: torch.dtype | None = None,
+) -> Value:
+    """The 1-norm and the 2-norm."""
+    if ord == 1:
+        return sum_axes(b, b.unary("abs", x), dim, keepdim)
+    if ord == 2:
+        return b.unary("sqrt", sum_axes(b, b.times(x, x), dim, keepdim))
+    raise Refused(f"the {ord}-norm: supported are 1 and 2")
+
+
+@lowers(aten.amax.default)
+def amax(b: GraphBuilder, x: Value, dim: Sequence[int] = (), keepdim: bool = False) -> Value:
+    """Maximum over axes: the axes go last, and a max pool takes each row of them as one window."""
+    axes = _axes(x, dim)
+    count = math.prod(x.shape[axis] for axis in axes)
+    rest = [axis for axis in range(len(x.shape)) if axis not in axes]
+    moved = b.permute(x, [*rest, *axes])
+    shape = [x.shape[axis] for axis in rest]
+    rows = b.reshape(moved, (math.prod(shape), 1, count))
+    largest = b.add("max_pool2d", rows, kH=1, kW=count, stride=1)
+    return _keep(b, b.reshape(largest, shape), x, axes, keepdim)
+
+
+@lowers(aten.amin.default)
+def amin(b: GraphBuilder, x: Value, dim: Sequence[int] = (), keepdim: bool = False) -> Value:
+    """Minimum over axes: -max(-x)."""
+    return b.times(amax(b, b.times(x, -1.0), dim, keepdim), -1.0)
+
+
+@lowers(aten.max.dim)
+def max_axis(b: GraphBuilder, x: Value, dim: int, keepdim: bool = False) -> tuple[Value, None]:
+    """Maximum over an axis; the indices have no form here and may not be used."""
+    return amax(b, x, [dim], keepdim), None
+
+
+@lowers(aten.min.dim)
+def min_axis(b: GraphBuilder, x: Value, dim: int, keepdim: bool = False) -> tuple[Value, None]:
+    """Minimum over an axis; the indices have no form here and may not be used."""
+    return amin(b, x, [dim], keepdim), None
+
+
+@lowers(aten.max.default)
+def max_all(b: GraphBuilder, x: Value) -> Value:
+    """Maximum of everything."""
+    return amax(b, x)
+
+
+@lowers(aten.min.default)
+def min_all(b: GraphBuilder, x: Value) -> Value:
+    """Minimum of everything."""
+    return amin(b, x)
+
+
+@lowers(aten.softmax.int)
+def softmax(b: GraphBuilder, x: Value, dim: int, dtype: torch.dtype | None = None) -> Value:
+    """Direct."""
+    if not x.shape:
+        return b.full(1.0, ())
+    return b.add("softmax", x, axis=axis_of(dim, len(x.shape)))
+
+
+@lowers(aten._softmax.default)
+def softmax_core(b: GraphBuilder, x: Value, dim: int, half_to_float: bool) -> Value:
+    """Direct."""
+    return softmax(b, x, dim)
+
+
+@lowers(aten.logsumexp.default)
+def logsumexp(b: GraphBuilder, x: Value, dim: Sequence[int], keepdim: bool = False) -> Value:
+    """The form m + log(sum(exp(x - m))), m the maximum, so that it stays finite."""
+    largest = amax(b, x, dim, True)
+    sums = sum_axes(b, b.unary("exp", b.minus(x, largest)), dim, True)
+    return _keep_not(b, b.plus(b.unary("log", sums), largest), x, dim, keepdim)
+
+
+def _keep_not(b: GraphBuilder, kept: Value, x: Value, dim: Sequence[int], keepdim: bool) -> Value:
+    axes = _axes(x, dim)
+    return kept if keepdim else b.reshape(kept, [d for i, d in enumerate(x.shape) if i not in axes])
+
+
+@lowers(aten.log_softmax.int)
+def log_softmax(b: GraphBuilder, x: Value, dim: int, dtype: torch.dtype | None = None) -> Value:
+    """The form x - m - log(sum(exp(x - m))), m the maximum, so that it stays finite."""
+    if not x.shape:
+        return b.full(0.0, ())
+    shifted = b.minus(x, amax(b, x, [dim], True))
+    return b.minus(shifted, b.unary("log", sum_axes(b, b.unary("exp", shifted), [dim], True)))
+
+
+@lowers(aten._log_softmax.default)
+def log_softmax_core(b: GraphBuilder, x: Value, dim: int, half_to_float: bool) -> Value:
+    """As `log_softmax`."""
+    return log_softmax(b, x, dim)

@@ -1,0 +1,125 @@
+"""The whole way from a module to the text and the parameters of an artifact."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from torchlean_core.artifact import parse_graph, serialize_graph
+from torchlean_core.capture.builder import GraphBuilder
+from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
+from torchlean_core.capture.load import Loaded, run_example
+from torchlean_core.capture.lower import Lowerer
+from torchlean_core.capture.target import Shape
+from torchlean_core.capture.trace import trace
+from torchlean_core.capture.verify import Verification, verify
+from torchlean_core.errors import UserError
+from torchlean_core.graph import Graph
+
+DEFAULT_MAX_PARAMETERS = 250_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to capture.
+
+    Attributes:
+        prefer_torch_export: Try `torch.export` first, FX symbolic tracing only where it fails.
+        debug_targets: Write `debug_target` on nodes.
+        verify: Compare the artifact with the module.
+        max_parameters: Most scalars that all parameters together may have.
+    """
+
+    prefer_torch_export: bool = True
+    debug_targets: bool = True
+    verify: bool = True
+    max_parameters: int = DEFAULT_MAX_PARAMETERS
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A new artifact, not written yet.
+
+    Attributes:
+        graph: Its graph.
+        text: Its text.
+        tensors: Its parameters by name, float32.
+        path: How the module was traced.
+        reason: Why that way was taken, where it is not the first choice.
+        notes: What the user should know (TL606).
+        verification: How artifact and module agree; None where that was not asked for.
+    """
+
+    graph: Graph
+    text: str
+    tensors: dict[str, torch.Tensor]
+    path: str
+    reason: str
+    notes: list[CaptureFinding] = field(default_factory=list)
+    verification: Verification | None = None
+
+
+def capture(
+    loaded: Loaded,
+    shape: Shape,
+    output: Path,
+    options: Options = Options(),
+    stage: Callable[[str], None] = lambda name: None,
+) -> Captured:
+    """Capture a module.
+
+    Args:
+        loaded: The module and where it comes from.
+        shape: Shape of its input.
+        output: Where the artifact will be written: recorded paths are relative to its folder.
+        options: How.
+        stage: Told what is being done now.
+
+    Raises:
+        CaptureError: The model cannot be run, traced or lowered exactly.
+        UserError: Artifact and module differ.
+    """
+    stage("running")
+    example = run_example(loaded, shape)
+    stage("tracing")
+    traced = trace(
+        loaded.module,
+        example,
+        prefer_torch_export=options.prefer_torch_export,
+        file=loaded.file,
+        shown=loaded.shown,
+    )
+    stage("lowering")
+    builder = GraphBuilder(options.max_parameters, options.debug_targets)
+    source, result = Lowerer(builder, traced, loaded.file, loaded.shown, loaded.line).run(shape)
+    try:
+        graph, tensors = builder.finish(source, result, {"captured_from": _provenance(loaded, shape, output)})
+    except Refused as error:
+        raise CaptureError.at(loaded.shown, "TL603", str(error), loaded.line) from error
+    text = serialize_graph(graph)
+    try:
+        parse_graph(text, output.name)
+    except UserError as error:
+        raise RuntimeError(f"the captured artifact has errors: {error}") from error
+    verification = None
+    if options.verify:
+        stage("verifying")
+        verification = verify(loaded.module, graph, tensors)
+    return Captured(graph, text, tensors, traced.path, traced.reason, builder.notes, verification)
+
+
+def _provenance(loaded: Loaded, shape: Shape, output: Path) -> dict[str, object]:
+    try:
+        file = Path(os.path.relpath(loaded.file, output.resolve().parent)).as_posix()
+    except ValueError:  # another drive
+        file = loaded.file.as_posix()
+    return {
+        "file": file,
+        "class": loaded.name,
+        "example_shape": list(shape),
+        "sha256": loaded.sha256,
+    }

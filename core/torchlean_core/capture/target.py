@@ -1,0 +1,189 @@
+"""What to capture: `FILE.py:Name` and its example shape, found without running the file (no torch here)."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torchlean_core.capture.errors import CaptureError
+from torchlean_core.errors import UsageError
+
+Shape = tuple[int, ...]
+
+_DIRECTIVE = re.compile(r"#\s*torchlean:\s*example-shape\s*=\s*(?P<shape>.*?)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A class or function in a file.
+
+    Attributes:
+        file: The model file, as given.
+        name: Name in the file of a module class, or of a function without arguments that returns a module.
+    """
+
+    file: Path
+    name: str
+
+
+def parse_target(text: str) -> Target:
+    """Read `FILE.py:Name`.
+
+    Raises:
+        UsageError: The text has another form, or there is no such file.
+    """
+    file, separator, name = text.rpartition(":")
+    if not separator or not file or not name.isidentifier():
+        raise UsageError(f"{text}: expected FILE.py:Name, such as model.py:TinyMLP")
+    path = Path(file)
+    if not path.is_file():
+        raise UsageError(f"{file}: " + ("is a folder" if path.is_dir() else "no such file"))
+    return Target(path, name)
+
+
+def parse_shape(text: str) -> Shape:
+    """Read an example shape: `1,4`, also `[1, 4]` or `(1, 4)`.
+
+    Raises:
+        UsageError: The text is not a list of positive numbers.
+    """
+    parts = [part.strip() for part in text.strip().strip("[]()").rstrip(",").split(",")]
+    if not all(re.fullmatch(r"[0-9]{1,9}", part) and int(part) > 0 for part in parts):
+        raise UsageError(f"example shape {text!r}: expected positive sizes such as 1,4")
+    return tuple(map(int, parts))
+
+
+def example_shape(target: Target) -> Shape:
+    """The example shape that the model file, or the configuration beside or above it, gives for a target.
+
+    Raises:
+        UsageError: There is none, or the file cannot be read.
+        CaptureError: The file is not Python.
+    """
+    shape = shape_in_source(read_source(target.file), target) or shape_in_configuration(target)
+    if shape is None:
+        raise UsageError(
+            f"no example shape known for {target.name}: give --example-shape 1,4, or write "
+            f"`# torchlean: example-shape=1,4` in the line above `class {target.name}`"
+        )
+    return shape
+
+
+def read_source(file: Path) -> str:
+    """The text of a Python file, in the encoding it declares.
+
+    Raises:
+        UsageError: It cannot be read.
+        CaptureError: Its encoding is wrong.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        return io.TextIOWrapper(io.BytesIO(content), encoding).read()
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise CaptureError.at(str(file), "TL602", f"cannot be decoded: {error}") from error
+
+
+def syntax_error(file: Path, error: SyntaxError) -> CaptureError:
+    """The message for a file that is not Python."""
+    return CaptureError.at(str(file), "TL602", f"{type(error).__name__}: {error.msg}", error.lineno)
+
+
+def shape_in_source(source: str, target: Target) -> Shape | None:
+    """The shape in a `# torchlean: example-shape=…` comment right above a class or function.
+
+    Raises:
+        CaptureError: The source is not Python.
+        UsageError: The comment is malformed.
+    """
+    line = definition_line(source, target)
+    if line is None:
+        return None
+    comments = _comments(source)
+    line -= 1
+    while line in comments:
+        if match := _DIRECTIVE.fullmatch(comments[line]):
+            try:
+                return parse_shape(match["shape"])
+            except UsageError as error:
+                raise UsageError(f"{target.file}:{line}: {error}") from None
+        line -= 1
+    return None
+
+
+def definition_line(source: str, target: Target, *, decorators: bool = True) -> int | None:
+    """First line of a module-level definition of the target's name, or None where there is none.
+
+    Raises:
+        CaptureError: The source is not Python.
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise syntax_error(target.file, error) from error
+    except ValueError as error:  # a null byte
+        raise CaptureError.at(str(target.file), "TL602", f"not Python: {error}") from error
+    for node in reversed(tree.body):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == target.name:
+            starts = [node.lineno, *(item.lineno for item in node.decorator_list if decorators)]
+            return min(starts)
+    return None
+
+
+def _comments(source: str) -> dict[int, str]:
+    """Whole-line comments by line number."""
+    return {
+        token.start[0]: token.string
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT and token.line.lstrip().startswith("#")
+    }
+
+
+def shape_in_configuration(target: Target) -> Shape | None:
+    """The shape in the nearest `torchlean.toml`, or `[tool.torchlean]` of the nearest `pyproject.toml`.
+
+    `[capture."model.py:Name"] example-shape = [1, 4]`, the file relative to the configuration.
+
+    Raises:
+        UsageError: The configuration cannot be read, or the entry is malformed.
+    """
+    file = target.file.resolve()
+    for folder in file.parents:
+        for name in ("torchlean.toml", "pyproject.toml"):
+            path = folder / name
+            table = _table(path)
+            if table is None:
+                continue
+            entry = table.get("capture", {})
+            entry = entry.get(f"{file.relative_to(folder).as_posix()}:{target.name}") if entry else None
+            shape = entry.get("example-shape") if isinstance(entry, dict) else None
+            if shape is None:
+                return None
+            if not isinstance(shape, list) or not all(type(dim) is int and dim > 0 for dim in shape):
+                raise UsageError(
+                    f"{path}: example-shape of {target.name}: expected positive sizes such as [1, 4]"
+                )
+            return tuple(shape)
+    return None
+
+
+def _table(path: Path) -> dict[str, Any] | None:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from error
+    table: dict[str, Any] | None = (
+        content if path.name == "torchlean.toml" else content.get("tool", {}).get("torchlean")
+    )
+    return table

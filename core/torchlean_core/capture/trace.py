@@ -1,0 +1,261 @@
+"""From a module to ATen operators: `torch.export`, or FX symbolic tracing retraced with `make_fx`."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export.graph_signature import InputKind, OutputKind
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.traceback import preserve_node_meta
+from torch.nn.utils.stateless import _reparametrize_module
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from torchlean_core.capture.errors import CaptureError, Refused
+from torchlean_core.capture.places import first_line, line_of_exception
+from torchlean_core.capture.registry import LOWERINGS
+from torchlean_core.capture.values import Known
+
+TORCH_EXPORT = "torch.export"
+FX = "FX symbolic tracing"
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A module as a graph of ATen operators.
+
+    Attributes:
+        module: Holds the graph, and the tensors that its `get_attr` nodes name.
+        known: What each placeholder is bound to; None for the network's input.
+        outputs: What forward returns; the graph may return more (an input that was changed in place).
+        path: `TORCH_EXPORT` or `FX`.
+        reason: Why that path was taken.
+    """
+
+    module: torch.fx.GraphModule
+    known: Mapping[str, Known | None]
+    outputs: Sequence[torch.fx.Node]
+    path: str
+    reason: str
+
+
+def trace(
+    module: torch.nn.Module, example: torch.Tensor, *, prefer_torch_export: bool, file: Path, shown: str
+) -> Traced:
+    """Trace a module in eval mode.
+
+    Args:
+        module: The module.
+        example: An input.
+        prefer_torch_export: Try `torch.export` first, FX only where it fails; else FX alone.
+        file: Absolute path of the model file, for places.
+        shown: The file as the user wrote it.
+
+    Raises:
+        CaptureError: No path works, or the module has state, several inputs or several outputs.
+    """
+    with _hushed(), torch.no_grad():
+        if not prefer_torch_export:
+            try:
+                return _fx(module, example, "torch.export was switched off")
+            except Exception as error:
+                raise _failure([(FX, error)], file, shown) from error
+        try:
+            return _export(module, example, shown)
+        except CaptureError:
+            raise
+        except Exception as error:
+            export_error = error
+        try:
+            return _fx(module, example, f"torch.export failed: {_reason(export_error)}")
+        except Exception as error:
+            raise _failure([(TORCH_EXPORT, export_error), (FX, error)], file, shown) from error
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Without torch's own warnings and log lines while it traces: errors are reported here, in one place."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        # What the user's code prints was shown when the model was run.
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _decompositions() -> dict[torch._ops.OpOverload[..., Any], Callable[..., Any]]:
+    """Decompositions of every operator that has no lowering: what has one stays whole."""
+    table: Mapping[Any, Callable[..., Any]] = torch.export.default_decompositions()
+    return {
+        operator: function
+        for operator, function in table.items()
+        if isinstance(operator, torch._ops.OpOverload) and operator not in LOWERINGS
+    }
+
+
+def _export(module: torch.nn.Module, example: torch.Tensor, shown: str) -> Traced:
+    exported = torch.export.export(module, (example,), strict=False)
+    exported = exported.run_decompositions(dict[Any, Callable[..., Any]](_decompositions()))
+    signature = exported.graph_signature
+    changed = [*signature.buffers_to_mutate.values(), *signature.parameters_to_mutate.values()]
+    if changed:
+        names = ", ".join(f"`{name}`" for name in sorted(set(changed)))
+        raise CaptureError.at(
+            shown, "TL603", f"forward changes the module's own state ({names}); an artifact has no state"
+        )
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    known: dict[str, Known | None] = {}
+    for spec in signature.input_specs:
+        name = spec.arg.name
+        if spec.kind is InputKind.USER_INPUT:
+            known[name] = None
+            continue
+        target = spec.target
+        assert target is not None
+        tensor = exported.state_dict.get(target)
+        if tensor is None:
+            tensor = exported.constants.get(target)
+        if not isinstance(tensor, torch.Tensor):
+            raise CaptureError.at(shown, "TL603", f"`{target}` is no tensor ({spec.kind.name.lower()})")
+        parameter = parameters.get(target)
+        trainable = parameter is not None and parameter.requires_grad
+        is_constant = spec.kind is InputKind.CONSTANT_TENSOR
+        known[name] = Known(tensor, None if is_constant else target, trainable)
+    # A caller's tensor that forward changes in place is no part of the function that is captured.
+    returned = zip(signature.output_specs, _returned(exported.graph_module), strict=True)
+    outputs = [node for spec, node in returned if spec.kind is OutputKind.USER_OUTPUT]
+    return Traced(exported.graph_module, known, outputs, TORCH_EXPORT, "")
+
+
+def _returned(module: torch.fx.GraphModule) -> list[torch.fx.Node]:
+    results = next(node for node in module.graph.nodes if node.op == "output").args[0]
+    return [results] if isinstance(results, torch.fx.Node) else list(results)
+
+
+class _TraceGuard(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Stops what FX would do once, while it traces, and not in the graph: random draws, changes of state."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._made: list[torch.UntypedStorage] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if isinstance(func, torch._ops.OpOverload) and torch.Tag.nondeterministic_seeded in func.tags:
+            raise Refused(f"forward draws random numbers ({func})")
+        if isinstance(func, torch._ops.OpOverload) and func._schema.is_mutable:
+            made = {storage._cdata for storage in self._made}
+            if any(tensor.untyped_storage()._cdata not in made for tensor in _written(func, args)):
+                raise Refused(f"forward changes the module's own state ({func})")
+        result = func(*args, **(kwargs or {}))
+        # Kept, so that no later tensor gets the same memory and passes for one made here.
+        self._made += [t.untyped_storage() for t in tree_leaves(result) if isinstance(t, torch.Tensor)]
+        return result
+
+
+def _written(func: torch._ops.OpOverload[..., Any], args: tuple[Any, ...]) -> list[torch.Tensor]:
+    """The tensors among the arguments that an operator writes to."""
+    return [
+        value
+        for argument, value in zip(func._schema.arguments, args, strict=False)
+        if argument.alias_info is not None
+        and argument.alias_info.is_write
+        and isinstance(value, torch.Tensor)
+    ]
+
+
+@contextmanager
+def _state_kept(module: torch.nn.Module) -> Iterator[None]:
+    """Put back parameters, buffers and attributes that were given a traced value, and refuse the model."""
+    tables = [
+        (f"{path}.{name}".removeprefix("."), table, name, value)
+        for path, part in module.named_modules()
+        for table in (part._parameters, part._buffers, vars(part))
+        for name, value in list(table.items())
+    ]
+    try:
+        yield
+    finally:
+        changed = [entry for entry in tables if isinstance(entry[1].get(entry[2]), torch.fx.Proxy)]
+        for _, table, name, value in changed:
+            table[name] = value
+    if changed:
+        raise Refused(f"forward changes the module's own state (`{changed[0][0]}`)")
+
+
+class _Tracer(torch.fx.Tracer):
+    record_stack_traces = True
+    proxy_buffer_attributes = True
+
+
+def _fx(module: torch.nn.Module, example: torch.Tensor, reason: str) -> Traced:
+    with _TraceGuard(), _state_kept(module):
+        graph = _Tracer().trace(module)
+    symbolic = torch.fx.GraphModule(module, graph)
+    parameters = dict(symbolic.named_parameters(remove_duplicate=False))
+    state: dict[str, torch.Tensor] = {**parameters, **dict(symbolic.named_buffers(remove_duplicate=False))}
+    names = list(state)
+
+    def run(x: torch.Tensor, *tensors: torch.Tensor) -> Any:
+        with _reparametrize_module(symbolic, dict(zip(names, tensors, strict=True))):
+            # A copy, so that a first operator in place changes nothing of the caller's.
+            return torch.fx.Interpreter(symbolic).run(x.clone())
+
+    traced = _retraced(run, example, state)
+    if any(_is_mutable(node) for node in traced.graph.nodes):  # from inside a decomposition
+        traced = _retraced(torch.fx.Interpreter(traced).run, example, state)
+    placeholders = [node.name for node in traced.graph.nodes if node.op == "placeholder"]
+    known: dict[str, Known | None] = {placeholders[0]: None}
+    for placeholder, name in zip(placeholders[1:], names, strict=True):
+        parameter = parameters.get(name)
+        known[placeholder] = Known(state[name], name, parameter is not None and parameter.requires_grad)
+    return Traced(traced, known, _returned(traced), FX, reason)
+
+
+def _retraced(
+    run: Callable[..., Any], example: torch.Tensor, state: Mapping[str, torch.Tensor]
+) -> torch.fx.GraphModule:
+    """ATen operators of a function of input and state, without operators in place."""
+    with preserve_node_meta():
+        tracer = make_fx(
+            torch.func.functionalize(run),
+            decomposition_table=_decompositions(),
+            tracing_mode="fake",
+            _allow_non_fake_inputs=True,
+        )
+        return tracer(example, *state.values())
+
+
+def _is_mutable(node: torch.fx.Node) -> bool:
+    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error)
+    if isinstance(error, Refused):
+        return text
+    if "data-dependent" in text:
+        return "control flow depends on the values of a tensor"
+    if "symbolically traced variables cannot be used as inputs to control flow" in text:
+        return "control flow depends on a tensor"
+    return f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+
+
+def _failure(failures: list[tuple[str, Exception]], file: Path, shown: str) -> CaptureError:
+    """The error of all paths that were tried."""
+    line = next((line for _, error in failures if (line := line_of_exception(error, file)) is not None), None)
+    reasons = {path: _reason(error) for path, error in failures}
+    text = "the model cannot be traced: " + "; ".join(f"{path}: {why}" for path, why in reasons.items())
+    return CaptureError.at(shown, "TL603", text, line)

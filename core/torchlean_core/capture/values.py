@@ -1,0 +1,62 @@
+"""What a lowering computes with: values of the new graph, and tensors that are known beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType
+
+import torch
+
+Shape = tuple[int, ...]
+
+NodeIndex = NewType("NodeIndex", int)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The result of a node of the graph that is being built.
+
+    Attributes:
+        index: Place of the node in the builder (not its id in the artifact, which comes at the end).
+        shape: Shape of the tensor.
+    """
+
+    index: NodeIndex
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """A tensor that does not depend on the network's input: a parameter, a buffer, a constant.
+
+    Attributes:
+        tensor: Its value.
+        name: Qualified name in the model, for a parameter or a buffer (or a view of one).
+        trainable: Whether training may change it: it is, or is computed from, a model parameter.
+    """
+
+    tensor: torch.Tensor
+    name: str | None = None
+    trainable: bool = False
+
+    @property
+    def shape(self) -> Shape:
+        """Its shape."""
+        return tuple(self.tensor.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Stands for a result that has no form in the graph, such as indices.
+
+    Attributes:
+        why: What it is, for the message to whatever uses it; None where something was refused already, so
+            that what follows from it is not judged.
+    """
+
+    why: str | None = None
+
+
+Tensor = Value | Known
+Operand = Value | Known | bool | int | float
+"""What an elementwise operator takes."""

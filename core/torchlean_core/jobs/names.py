@@ -1,0 +1,11 @@
+"""The jobs a worker can do: name to `module:function`, imported in the worker only."""
+
+from __future__ import annotations
+
+JOBS: dict[str, str] = {
+    "capture": "torchlean_core.capture.job:run",
+    "emit": "torchlean_core.emit.job:run",
+    "init": "torchlean_core.init.job:run",
+    "train": "torchlean_core.train.job:run",
+}
+"""Each function is `run(request, report) -> result`: JSON-able mappings, `report` sends an event."""

@@ -1,0 +1,131 @@
+"""Running a job: from a request to a result, with events on the way, a time limit and cancellation."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torchlean_core.jobs.errors import JobCancelled, JobError, JobTimeout
+from torchlean_core.jobs.names import JOBS
+from torchlean_core.jobs.process import Closed, Message, Output, WorkerProcess
+
+_TICK = 0.05
+_DRAIN = 0.5
+_SHOWN_LINES = 10
+
+
+def run_job(
+    name: str,
+    request: Mapping[str, Any],
+    *,
+    on_event: Callable[[dict[str, Any]], None] | None = None,
+    cancelled: Callable[[], bool] | threading.Event | None = None,
+    timeout: float | None = None,
+    cwd: Path | None = None,
+    python: str | None = None,
+    memory_limit: int | None = None,
+) -> dict[str, Any]:
+    """Do one job in a worker process of its own and wait for its result.
+
+    However this ends, the worker and everything it started are gone when it returns or raises.
+
+    Args:
+        name: One of `JOBS`.
+        request: What the job is asked; JSON-able.
+        on_event: Called in this thread with each event of the job, and with `{"event": "output", "text": …}`
+            for what the worker prints (bounded).
+        cancelled: Asked often; the job ends when it says true (or is set).
+        timeout: Time limit in seconds.
+        cwd: Working directory of the worker; this process's where None.
+        python: Interpreter that runs the worker; this process's where None. It needs torch, not this package.
+        memory_limit: Limit of the worker's address space in bytes.
+
+    Raises:
+        JobError: The job failed, or the worker died; the message says which.
+        JobTimeout: It ran past `timeout`.
+        JobCancelled: `cancelled` said so.
+    """
+    is_cancelled = cancelled.is_set if isinstance(cancelled, threading.Event) else cancelled
+    deadline = None if timeout is None else time.monotonic() + timeout
+    worker = WorkerProcess(
+        {"entry": JOBS[name], "request": dict(request), "memory_limit": memory_limit}, cwd=cwd, python=python
+    )
+    try:
+        while True:
+            if is_cancelled is not None and is_cancelled():
+                raise JobCancelled(f"{name} was cancelled", output=worker.tail())
+            if deadline is not None and time.monotonic() > deadline:
+                raise JobTimeout(
+                    f"{name} ran past its time limit of {timeout:g} s and was ended", output=worker.tail()
+                )
+            item = _next(worker)
+            if isinstance(item, Output) and on_event is not None:
+                on_event({"event": "output", "text": item.text})
+            elif isinstance(item, Message):
+                content = item.content
+                if "result" in content:
+                    _forward_rest(worker, on_event)
+                    result: dict[str, Any] = content["result"]
+                    return result
+                if "error" in content:
+                    _forward_rest(worker, on_event)
+                    raise _failure(content["error"], worker.tail())
+                if on_event is not None:
+                    on_event(content)
+            elif isinstance(item, Closed):
+                code = worker.wait()
+                _forward_rest(worker, on_event)
+                raise _death(name, code, worker.tail())
+    finally:
+        worker.stop()
+
+
+def _next(worker: WorkerProcess) -> Message | Output | Closed | None:
+    try:
+        return worker.inbox.get(timeout=_TICK)
+    except queue.Empty:
+        # A child of the user's code can hold the channel open after the worker itself is gone.
+        return Closed() if worker.ended() else None
+
+
+def _forward_rest(worker: WorkerProcess, on_event: Callable[[dict[str, Any]], None] | None) -> None:
+    """Hand on what was printed before the end, without waiting for a child that keeps the pipe open."""
+    worker.finish_output(_DRAIN)
+    while not worker.inbox.empty():
+        item = worker.inbox.get_nowait()
+        if isinstance(item, Output) and on_event is not None:
+            on_event({"event": "output", "text": item.text})
+
+
+def _failure(error: Mapping[str, Any], output: str) -> JobError:
+    return JobError(
+        error["message"], exit_code=error["exit_code"], data=error.get("data") or {}, output=output
+    )
+
+
+def _death(name: str, code: int, output: str) -> JobError:
+    """The error for a worker that ended without a word."""
+    if code < 0:
+        try:
+            what = signal.Signals(-code).name
+        except ValueError:
+            what = f"signal {-code}"
+        if what == "SIGKILL":
+            why = "the system ended it, most often because memory ran out"
+        else:
+            why = "a crash in native code, or the code being run sent the signal itself"
+        message = f"{name}: the worker process was ended by {what}: {why}"
+    else:
+        message = (
+            f"{name}: the code being run ended the worker process itself (exit code {code}, "
+            "as `os._exit` does) before the work was done"
+        )
+    lines = output.strip().splitlines()[-_SHOWN_LINES:]
+    if lines:
+        message += "\nlast output:\n" + "\n".join(f"  {line}" for line in lines)
+    return JobError(message, output=output)

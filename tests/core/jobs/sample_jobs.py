@@ -1,0 +1,107 @@
+"""Jobs for the tests: what user code can do to a worker. Imported in workers only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from torchlean_core.errors import UsageError, UserError
+
+Report = Callable[[dict[str, Any]], None]
+
+
+def echo(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    report({"event": "progress", "value": 0.5})
+    return {"request": request, "hash": hash("a text"), "cwd": str(Path.cwd())}
+
+
+def noisy(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    print('{"result": "not this"}')
+    print("to stderr", file=sys.stderr)
+    os.write(1, b"around Python\n")
+    subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
+    return {"read": sys.stdin.read()}
+
+
+def flood(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    for _ in range(20_000):
+        print("x" * 99)
+    print("the end")
+    return {}
+
+
+def user_error(request: dict[str, Any], report: Report) -> NoReturn:
+    error = UsageError("the user can fix this")
+    error.data = {"findings": [1]}  # type: ignore[attr-defined]
+    raise error
+
+
+def plain_user_error(request: dict[str, Any], report: Report) -> NoReturn:
+    raise UserError("a file is at fault")
+
+
+def bug(request: dict[str, Any], report: Report) -> NoReturn:
+    raise KeyError("surprise")
+
+
+def sys_exit(request: dict[str, Any], report: Report) -> NoReturn:
+    sys.exit(3)
+
+
+def os_exit(request: dict[str, Any], report: Report) -> NoReturn:
+    print("last words")
+    os._exit(7)
+
+
+def crash(request: dict[str, Any], report: Report) -> NoReturn:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    raise AssertionError
+
+
+def leave_a_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    """A child that outlives its parent, holding every descriptor it can."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], close_fds=False)
+    return {"child": child.pid}
+
+
+def hang(request: dict[str, Any], report: Report) -> NoReturn:
+    """With a child, deaf to SIGTERM; reports both process ids."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        while True:
+            time.sleep(600)
+    report({"event": "started", "pids": [os.getpid(), child]})
+    while True:
+        time.sleep(600)
+
+
+def clean_up(request: dict[str, Any], report: Report) -> NoReturn:
+    """Removes its temporary file when it is asked to end."""
+    path = Path(request["path"])
+    path.write_text("half", encoding="utf-8")
+    report({"event": "started", "pids": [os.getpid()]})
+    try:
+        while True:
+            time.sleep(600)
+    finally:
+        path.unlink()
+
+
+def wait_for_any_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    try:
+        os.wait()
+    except ChildProcessError:
+        return {"children": 0}
+    return {"children": 1}
+
+
+def allocate(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    return {"size": len(bytearray(request["bytes"]))}
