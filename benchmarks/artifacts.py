@@ -29,8 +29,10 @@ def make_artifact(count: int, seed: int = 0, layout: str = "indented") -> str:
         return json.dumps(root, indent=2, sort_keys=True)
     if layout == "minified":
         return json.dumps(root, separators=(",", ":"))
-    lines = ",\n".join("    " + json.dumps(node) for node in nodes)
-    return f'{{\n  "format": "torchlean.ir.v1",\n  "input_id": 0,\n  "output_id": {count - 1},\n  "nodes": [\n{lines}\n  ]\n}}\n'
+    head = (
+        f'{{\n  "format": "torchlean.ir.v1",\n  "input_id": 0,\n  "output_id": {count - 1},\n  "nodes": [\n'
+    )
+    return head + ",\n".join("    " + json.dumps(node) for node in nodes) + "\n  ]\n}\n"
 
 
 def _node(
