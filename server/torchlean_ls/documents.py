@@ -10,24 +10,40 @@ from lsprotocol import types
 
 from torchlean_core.artifact.companions import is_artifact_name
 from torchlean_core.artifact.detect import looks_like_artifact
-from torchlean_core.check import Report, check_text
-from torchlean_core.text import Encoding, LineIndex, Position
+from torchlean_core.check import Report
+from torchlean_core.check.checker import Check
+from torchlean_core.text import Change, Document, Encoding, LineIndex, Position, read_text
 from torchlean_ls.uris import file_name
 
 _log = logging.getLogger(__name__)
 
-Change = types.TextDocumentContentChangePartial | types.TextDocumentContentChangeWholeDocument
+ContentChange = types.TextDocumentContentChangePartial | types.TextDocumentContentChangeWholeDocument
 
 
 class Snapshot:
-    """One version of an open document; never changes."""
+    """One version of an open document.
 
-    def __init__(self, uri: str, language: str, version: int, text: str, encoding: Encoding) -> None:
+    What the checker makes of it is passed on to the next version, so only the latest one may be asked.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        language: str,
+        version: int,
+        text: str,
+        encoding: Encoding,
+        lines: LineIndex | None = None,
+    ) -> None:
         self.uri = uri
         self.language = language
         self.version = version
         self.text = text
         self.encoding = encoding
+        self.lines = LineIndex(text) if lines is None else lines
+        self._document: Document | None = None
+        self._check: Check | None = None
+        self._changes: list[Change] = []
 
     @cached_property
     def is_artifact(self) -> bool:
@@ -44,13 +60,40 @@ class Snapshot:
 
     @cached_property
     def report(self) -> Report:
-        """The check of this version."""
-        return check_text(self.text)
+        """The check of this version: of what changed where that is known, else of everything."""
+        if self._check is not None and self._document is not None:
+            self._check.update(self._document, self._changes)
+        else:
+            self._document = read_text(self.text, self.lines)
+            self._check = Check(self._document)
+        self._changes = []
+        return self._check.report()
 
-    @cached_property
-    def lines(self) -> LineIndex:
-        """The line starts of this version."""
-        return LineIndex(self.text)
+    def changed(self, version: int, changes: Sequence[ContentChange]) -> Snapshot:
+        """The next version; ranges out of bounds are clamped, reversed ones put right."""
+        latest = self
+        for change in changes:
+            latest = latest._changed(version, change)
+        return latest
+
+    def _changed(self, version: int, change: ContentChange) -> Snapshot:
+        if isinstance(change, types.TextDocumentContentChangeWholeDocument):
+            return Snapshot(self.uri, self.language, version, change.text, self.encoding)
+        start, end = self.offset(change.range.start), self.offset(change.range.end)
+        if end < start:
+            start, end = end, start
+        text = self.text[:start] + change.text + self.text[end:]
+        lines = self.lines.edited(text, start, end, change.text)
+        following = Snapshot(self.uri, self.language, version, text, self.encoding, lines)
+        if self.__dict__.get("is_artifact"):
+            following.is_artifact = True  # what once was an artifact stays one while it is being edited
+        if self._document is not None:
+            edited = self._document.edited(text, lines, start, end, change.text)
+            if edited is not None:
+                following._document = edited[0]
+                following._check = self._check
+                following._changes = [*self._changes, edited[1]]
+        return following
 
     def offset(self, position: types.Position) -> int:
         """Offset of a position of the protocol; out of range is the nearest place."""
@@ -89,26 +132,10 @@ class Documents:
         if old is None:
             _log.warning("change of a document that is not open: %s", document.uri)
             return None
-        text = apply_changes(old.text, params.content_changes, self.encoding)
-        new = Snapshot(old.uri, old.language, document.version, text, self.encoding)
+        new = old.changed(document.version, params.content_changes)
         self._open[document.uri] = new
         return new
 
     def close(self, uri: str) -> None:
         """Let a document go."""
         self._open.pop(uri, None)
-
-
-def apply_changes(text: str, changes: Sequence[Change], encoding: Encoding) -> str:
-    """A text after content changes; ranges out of bounds are clamped, reversed ones put right."""
-    for change in changes:
-        if isinstance(change, types.TextDocumentContentChangeWholeDocument):
-            text = change.text
-            continue
-        lines = LineIndex(text)
-        start = lines.offset(Position(change.range.start.line, change.range.start.character), encoding)
-        end = lines.offset(Position(change.range.end.line, change.range.end.character), encoding)
-        if end < start:
-            start, end = end, start
-        text = text[:start] + change.text + text[end:]
-    return text

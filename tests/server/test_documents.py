@@ -32,7 +32,7 @@ async def test_a_wrong_shape_has_a_diagnostic_at_the_shape(editor):
     assert diagnostic.code == "TL201" and diagnostic.source == "torchlean"
     assert diagnostic.severity == types.DiagnosticSeverity.Error
     assert marked(BROKEN, diagnostic.range).replace("\n", "").replace(" ", "") == "[1,3]"
-    assert diagnostic.code_description.href.endswith("/TL201")
+    assert diagnostic.code_description.href.endswith("TL201.md")
     assert diagnostic.related_information[0].location.uri == uri
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from torchlean_core.check.findings import Finding
-from torchlean_core.check.nodes import Reader, Record
-from torchlean_core.kinds import TUPLE_GETITEM, TUPLE_KINDS
+from torchlean_core.check.nodes import Reader, Record, cut
+from torchlean_core.kinds import TUPLE_KINDS
 from torchlean_core.kinds.numbers import show, show_shape
 
+Find = Callable[[int, int], Record | None]
+"""(id, place) to the node of that id that stands before the place."""
 
-def check_projection(reader: Reader, record: Record, parent: Record, records: list[Record | None]) -> None:
+
+def check_projection(reader: Reader, record: Record, parent: Record, find: Find) -> None:
     """Check one projection: its parent, its index, its shape, and whether it can be lowered."""
     if not parent.is_tuple:
         if parent.is_tuple is False:
-            message = (
-                f"the parent {show(parent.ref)} (`{_cut(parent)}`) is a tensor; there is nothing to take from"
-            )
+            message = f"the parent {show(parent.ref)} (`{cut(parent.kind)}`) is a tensor; there is nothing to take from"
             reader.error(record, "TL302", message, ("parents", 0))
         return
     index = record.fields.get("index")
@@ -46,16 +47,16 @@ def check_projection(reader: Reader, record: Record, parent: Record, records: li
         reader.error(
             record,
             "TL303",
-            f"a component of `{_cut(parent)}` cannot be lowered: only `multihead_attention` can",
+            f"a component of `{cut(parent.kind)}` cannot be lowered: only `multihead_attention` can",
             ("parents", 0),
         )
         return
     if parent.parents is not None and None in parent.parents:
         return  # reported at the attention node
-    _check_attention(reader, record, parent, records)
+    _check_attention(reader, record, parent, find)
 
 
-def _check_attention(reader: Reader, record: Record, attention: Record, records: list[Record | None]) -> None:
+def _check_attention(reader: Reader, record: Record, attention: Record, find: Find) -> None:
     """Check that a projection of `multihead_attention` is the supported case; say which condition fails."""
     fields = _attention_fields(reader, attention)
     if fields is None:
@@ -85,7 +86,7 @@ def _check_attention(reader: Reader, record: Record, attention: Record, records:
         found = ", ".join(show(parent) for parent in parents if parent is not None)
         refuse(f"query, key and value are one node (self-attention), found {found}")
         return
-    source = _find(records, attention, parents[0])
+    source = find(parents[0], attention.index) if parents[0] is not None else None
     if source is None:
         refuse("its query, key and value name an earlier node")
     elif source.is_tuple:
@@ -108,24 +109,11 @@ def _check_shapes(refuse: Any, record: Record, shape: list[int], embed_dim: int)
 
 
 def _attention_fields(reader: Reader, attention: Record) -> dict[str, Any] | None:
-    """The fields of an attention node, read once; None where one is missing or ill-typed."""
-    if not attention.fields and attention.complete:
-        kind = TUPLE_KINDS["multihead_attention"]
-        reader.own_fields(attention, kind.fields, kind.name)
+    """The fields of an attention node; None where one is missing or ill-typed.
+
+    Every projection reads them anew and reports the same findings, of which the checker keeps one each.
+    """
+    kind = TUPLE_KINDS["multihead_attention"]
+    attention.fields, attention.complete = {}, True
+    reader.own_fields(attention, kind.fields, kind.name)
     return attention.fields if attention.complete else None
-
-
-def _find(records: list[Record | None], attention: Record, parent: int | None) -> Record | None:
-    """The node before the attention that its parent id names."""
-    for record in reversed(records[: attention.index]):
-        if record is not None and record.ref == parent and parent < attention.ref:
-            return record
-    return None
-
-
-def _cut(record: Record) -> str:
-    kind = record.kind or "?"
-    return kind if len(kind) <= 60 else kind[:59] + "…"
-
-
-__all__ = ["TUPLE_GETITEM", "Finding", "check_projection"]

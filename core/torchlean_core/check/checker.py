@@ -1,42 +1,99 @@
-"""The check of a whole document: root, id discipline, parents, shapes, tuples, and advice.
+"""The check of a whole document, and of what an edit of it can have changed.
 
 Every node is judged on its own against its parents' declared shapes (ir-v1 section 6), so that one mistake
-gives one finding at its node and at most one at each child that no longer fits.
+gives one finding at its node and at most one at each child that no longer fits. That also makes the check
+incremental: a node's findings depend on the node, its operands, and (for a projection of an attention) the
+attention's operand, and on nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 from torchlean_core.check.advice import advise
-from torchlean_core.check.attention import check_projection
-from torchlean_core.check.findings import Finding, Related, Severity
+from torchlean_core.check.findings import Finding, Severity
+from torchlean_core.check.judge import Judge
 from torchlean_core.check.nodes import NeedsExact, Reader, Record, describe
-from torchlean_core.check.places import place
-from torchlean_core.kinds import FORMAT, INPUT, TUPLE_GETITEM, Problems
-from torchlean_core.kinds.numbers import show, show_shape
-from torchlean_core.kinds.spec import Path
-from torchlean_core.text import BAD, Document, Encoding, Range, read_bytes, read_text
-
-_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFORMATION: 2, Severity.HINT: 3}
+from torchlean_core.check.places import place as place_of
+from torchlean_core.check.quick import scan
+from torchlean_core.check.root import check_endpoints, check_root, root_finding
+from torchlean_core.kinds import INPUT
+from torchlean_core.text import BAD, Change, Document, Encoding, Range, no_collector, read_bytes, read_text
 
 
-@dataclass(eq=False)
+class Records(Sequence["Record | None"]):
+    """What could be read of each node, by place; None where an element is no object. Read when asked for."""
+
+    def __init__(self, document: Document, nodes: list[Any]) -> None:
+        self._document = document
+        self._nodes = nodes
+        self._read: dict[int, tuple[Record | None, list[Finding]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    @overload
+    def __getitem__(self, index: int) -> Record | None: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Record | None]: ...
+    def __getitem__(self, index: int | slice) -> Record | list[Record | None] | None:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        return self.read(index)[0]
+
+    def read(self, index: int) -> tuple[Record | None, list[Finding]]:
+        """A node's record and the findings of reading it.
+
+        Raises:
+            IndexError: There is no such place.
+        """
+        found = self._read.get(index)
+        if found is None:
+            found = self._read[index] = self._read_node(index)
+        return found
+
+    def _read_node(self, index: int) -> tuple[Record | None, list[Finding]]:
+        raw = self._nodes[index]
+        if type(raw) is not dict:
+            if raw is BAD:
+                return None, []
+            message = f"a node is a JSON object, found {describe(raw)}"
+            return None, [Finding("TL011", Severity.ERROR, message, index)]
+        reader = Reader(self._document.exact)
+        try:
+            return reader.read(index, raw), reader.findings
+        except NeedsExact:
+            tree = self._document.tree_of(index)
+            assert tree is not None, "a node that was read has a place"
+            reader = Reader(exact=True)
+            return reader.read(index, tree.value), reader.findings
+
+    def after(self, document: Document, nodes: list[Any], places: set[int]) -> Records:
+        """The records of a later version, where others stand at some places; these must not be used any more."""
+        following = Records(document, nodes)
+        following._read = self._read
+        for place in places:
+            following._read.pop(place, None)
+        return following
+
+
 class Report:
     """The result of a check.
 
     Attributes:
         document: The text that was checked.
-        findings: Everything found, in the order of the nodes.
-        records: What could be read of each node, by place; None where an element is no object.
+        findings: Everything found: about the text, the root, then the nodes in their order.
+        records: What could be read of each node, by place.
     """
 
-    document: Document
-    findings: list[Finding]
-    records: list[Record | None]
+    def __init__(self, document: Document, findings: list[Finding], records: Sequence[Record | None]) -> None:
+        self.document = document
+        self.findings = findings
+        self.records = records
 
     @property
     def ok(self) -> bool:
@@ -54,7 +111,7 @@ class Report:
 
     def span(self, finding: Finding) -> tuple[int, int]:
         """Offsets of the text that a finding points at."""
-        return place(self.document, finding.index, finding.path, finding.span, finding.on_key)
+        return place_of(self.document, finding.index, finding.path, finding.span, finding.on_key)
 
     def range(self, finding: Finding, encoding: Encoding = Encoding.UTF16) -> Range:
         """Range of the text that a finding points at."""
@@ -73,252 +130,282 @@ def check_bytes(content: bytes) -> Report:
 
 def check_document(document: Document) -> Report:
     """Check a document that was read."""
-    try:
-        return _Checker(document).check()
-    except NeedsExact:
-        return _Checker(document.exactly()).check()
+    return Check(document).report()
 
 
-class _Checker:
+class Check:
+    """The check of one document through its versions.
+
+    Attributes:
+        document: The present version.
+    """
+
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.reader = Reader(document.exact)
-        self.findings = self.reader.findings
-        self.records: list[Record | None] = []
+        self._start()
 
-    def check(self) -> Report:
-        for trouble in self.document.troubles:
-            self.findings.append(
-                Finding(trouble.code, Severity.ERROR, trouble.message, span=(trouble.start, trouble.end))
-            )
+    def report(self) -> Report:
+        """The findings of the present version."""
+        findings = [
+            Finding(trouble.code, Severity.ERROR, trouble.message, span=(trouble.start, trouble.end))
+            for trouble in self.document.troubles
+        ]
+        findings += self._root
+        findings += self._graph
+        told: set[tuple[Any, ...]] = set()
+        epsilon_told = False
+        for index in sorted(self._local):
+            for finding in self._local[index]:
+                if finding.code == "TL402":  # once per file, at the first node that it concerns
+                    if epsilon_told:
+                        continue
+                    epsilon_told = True
+                if finding.index != index:  # about an attention node: several projections say the same
+                    key = (finding.code, finding.index, finding.message)
+                    if key in told:
+                        continue
+                    told.add(key)
+                findings.append(finding)
+        return Report(self.document, findings, self._records)
+
+    def update(self, document: Document, changes: list[Change]) -> None:
+        """Check a later version.
+
+        Args:
+            document: The later version.
+            changes: Which nodes became others on the way there.
+        """
+        self.document = document
+        places = {place for change in changes for place in range(change.first, change.first + change.added)}
+        if not self._disciplined or any(change.removed != change.added for change in changes):
+            self._start()
+        else:
+            self._continue(places)
+
+    # -- everything ---------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Check everything."""
+        with no_collector():
+            self._check_everything()
+
+    def _check_everything(self) -> None:
+        self._root: list[Finding] = []
+        self._graph: list[Finding] = []
+        self._local: dict[int, list[Finding]] = {}
+        self._users: dict[int, set[int]] | None = None
+        self._nodes: list[Any] = []
+        self._disciplined = False
         root = self.document.value
-        if isinstance(root, dict):
-            if "output_ids" in root and "output_id" not in root:
-                self.root(
-                    "TL016",
-                    "generalized dialect (`output_ids`): not supported yet",
-                    ("output_ids",),
-                    key=True,
+        if not isinstance(root, dict):
+            if root is not BAD:
+                self._root.append(
+                    root_finding("TL011", f"an artifact is a JSON object, found {describe(root)}", ())
                 )
-            else:
-                self._root(root)
-        elif root is not BAD:
-            self.root("TL011", f"an artifact is a JSON object, found {describe(root)}", ())
-        return Report(self.document, self.findings, self.records)
+        elif "output_ids" in root and "output_id" not in root:
+            message = "generalized dialect (`output_ids`): not supported yet"
+            self._root.append(root_finding("TL016", message, ("output_ids",), key=True))
+        else:
+            try:
+                self._nodes = check_root(root, self.document.exact, self._root) or []
+            except NeedsExact:
+                self.document = self.document.exactly()
+                self._check_everything()
+                return
+        self._records = Records(self.document, self._nodes)
+        self._disciplined = _disciplined(self._nodes)
+        self._judge_all()
+        self._check_graph()
 
-    def root(
-        self,
-        code: str,
-        message: str,
-        path: Path,
-        *,
-        severity: Severity = Severity.ERROR,
-        key: bool = False,
-        **data: Any,
-    ) -> None:
-        """Report something about the root object."""
-        self.findings.append(Finding(code, severity, message, path=path, on_key=key, data=data))
+    def _judge_all(self) -> None:
+        if self._disciplined:
+            judge = Judge(self._find)
+            suspects, advised = scan(self._nodes)
+            for index in suspects:
+                self._judge(judge, index)
+            for index in advised:
+                findings: list[Finding] = []
+                raw = self._nodes[index]
+                advise(index, index, raw["kind"], raw["shape"], raw, findings)
+                if findings:
+                    self._local[index] = findings
+            return
+        # Ids are out of order: what a parent id means follows from the nodes before it.
+        defined: dict[int, Record] = {}
+        judge = Judge(lambda node_id, _: defined.get(node_id))
+        for index in range(len(self._nodes)):
+            self._judge(judge, index)
+            record = self._records[index]
+            if record is not None:
+                defined[record.ref] = record
 
-    # -- the root -----------------------------------------------------------------------------------------
+    def _judge(self, judge: Judge, index: int) -> None:
+        record, reading = self._records.read(index)
+        found = reading if record is None else judge.judge(record, reading)
+        if found:
+            self._local[index] = found
+        else:
+            self._local.pop(index, None)
 
-    def _root(self, root: dict[str, Any]) -> None:
-        if "format" not in root:
-            message = f'no `format`: an artifact says "format": "{FORMAT}"'
-            self.root("TL013", message, (), severity=Severity.WARNING, field="format", value=FORMAT)
-        elif root["format"] != FORMAT and root["format"] is not BAD:
-            self.root("TL012", f'format must be "{FORMAT}", found {describe(root["format"])}', ("format",))
-        nodes = root.get("nodes")
-        if "nodes" not in root:
-            self.root("TL010", "missing field `nodes`: the array of nodes", (), field="nodes")
-        elif type(nodes) is not list:
-            if nodes is not BAD:
-                self.root("TL011", f"nodes must be an array of nodes, found {describe(nodes)}", ("nodes",))
-            nodes = None
-        elif not nodes:
-            self.root("TL106", "nodes is empty: an artifact has at least an `input` node", ("nodes",))
-        ends = {name: self._root_id(root, name) for name in ("input_id", "output_id")}
+    def _find(self, node_id: int, before: int) -> Record | None:
+        """The node of an id that stands before a place; ids are places."""
+        return self._records[node_id] if node_id < before else None
+
+    # -- what changed -------------------------------------------------------------------------------------
+
+    def _continue(self, places: set[int]) -> None:
+        """Check again what others in place of some nodes can have changed."""
+        nodes: list[Any] = self.document.value["nodes"]
+        old = self._nodes
+        if any(not _has_id(nodes[place], place) for place in places):
+            self._start()
+            return
+        if self._users is None:
+            self._users = _users(old)
+        for place in places:
+            self._move_edges(place, old[place], nodes[place])
+        self._nodes = nodes
+        self._records = self._records.after(self.document, nodes, places)
+        affected = set(places)
+        for place in places:
+            affected.update(self._dependents(place))
+        judge = Judge(self._find)
+        for place in affected:
+            self._judge(judge, place)
+        if any(_graph_part(old[place]) != _graph_part(nodes[place]) for place in places):
+            self._check_graph()
+
+    def _move_edges(self, place: int, old: Any, new: Any) -> None:
+        assert self._users is not None
+        for parent in _parents(old):
+            self._users.get(parent, set()).discard(place)
+        for parent in _parents(new):
+            self._users.setdefault(parent, set()).add(place)
+
+    def _dependents(self, place: int) -> Iterable[int]:
+        """Nodes that are judged by a node: its users, and the projections of an attention over it."""
+        assert self._users is not None
+        for user in self._users.get(place, ()):
+            yield user
+            if type(self._nodes[user]) is dict and self._nodes[user].get("value_kind") == "tuple":
+                yield from self._users.get(user, ())
+
+    # -- the graph as a whole -----------------------------------------------------------------------------
+
+    def _check_graph(self) -> None:
+        """The input nodes, what the root's ids name, and what does not reach the output."""
+        findings: list[Finding] = []
+        self._graph = findings
+        root = self.document.value
+        nodes = self._nodes
         if not nodes:
             return
-        self._nodes(nodes)
-        self._inputs()
-        known = self._last_by_id()
-        for name, node_id in ends.items():
-            if node_id is not None:
-                self._endpoint(name, node_id, known.get(node_id))
-        advise(self.records, known, known.get(ends["output_id"]), self.findings)
-
-    def _root_id(self, root: dict[str, Any], name: str) -> int | None:
-        value = root.get(name)
-        if name not in root:
-            what = "input node" if name == "input_id" else "output node"
-            self.root("TL010", f"missing field `{name}`: the id of the {what}", (), field=name)
-            return None
-        if type(value) is int and value >= 0:
-            return value
-        if type(value) is float and not self.document.exact:
-            raise NeedsExact
-        if value is not BAD:
-            self.root("TL011", f"{name} must be a natural number, found {describe(value)}", (name,))
-        return None
-
-    def _last_by_id(self) -> dict[int | None, Record]:
-        return {record.ref: record for record in self.records if record is not None}
-
-    def _endpoint(self, name: str, node_id: int, record: Record | None) -> None:
-        if record is None or node_id >= len(self.records):
-            message = f"{name} {show(node_id)} names no node: ids are 0..{len(self.records) - 1}"
-        elif record.is_tuple:
-            message = f"{name} {show(node_id)} names a tuple-valued node; it must name a tensor-valued one"
-        elif name == "input_id" and record.kind is not None and record.kind != INPUT.name:
-            kind = _cut(record.kind)
-            message = f"input_id {show(node_id)} names a node of kind `{kind}`; it must name an `input` node"
+        self._check_inputs(findings)
+        check_endpoints(root, len(nodes), self._named, findings)
+        output = root.get("output_id")
+        record = self._named(output) if type(output) is int else None
+        if record is None:
+            return
+        reached = bytearray(len(nodes))
+        reached[record.index] = 1
+        if self._disciplined:
+            _reach_places(nodes, record.index, reached)
         else:
-            return
-        self.root("TL104", message, (name,))
+            _reach_ids(self._records, reached)
+        place = reached.find(0)
+        while place >= 0:
+            self._unused(place, findings)
+            place = reached.find(0, place + 1)
 
-    def _inputs(self) -> None:
-        inputs = [r for r in self.records if r is not None and r.kind == INPUT.name and not r.is_tuple]
-        if not inputs and all(r is not None and r.kind is not None for r in self.records):
-            self.root("TL105", "no `input` node: nothing receives the network's input", ("nodes",), key=True)
-        for record in inputs[1:]:
-            self._node(
-                record,
-                "TL105",
-                "more than one `input` node: every one receives the same tensor",
-                ("kind",),
-                severity=Severity.WARNING,
-            )
+    def _check_inputs(self, findings: list[Finding]) -> None:
+        name = INPUT.name
+        inputs = [
+            index
+            for index, raw in enumerate(self._nodes)
+            if type(raw) is dict and raw.get("kind") == name and raw.get("value_kind") != "tuple"
+        ]
+        if not inputs and all(type(raw) is dict and type(raw.get("kind")) is str for raw in self._nodes):
+            message = "no `input` node: nothing receives the network's input"
+            findings.append(root_finding("TL105", message, ("nodes",), key=True))
+        for index in inputs[1:]:
+            record = self._records[index]
+            message = "more than one `input` node: every one receives the same tensor"
+            node_id = record.id if record is not None else None
+            findings.append(Finding("TL105", Severity.WARNING, message, index, node_id, ("kind",)))
 
-    # -- nodes --------------------------------------------------------------------------------------------
+    def _named(self, node_id: int) -> Record | None:
+        """The node that a root id names: of equal ids the last."""
+        if self._disciplined:
+            return self._records[node_id] if 0 <= node_id < len(self._nodes) else None
+        found = None
+        for record in self._records:
+            if record is not None and record.ref == node_id:
+                found = record
+        return found
 
-    def _nodes(self, nodes: list[Any]) -> None:
-        defined: dict[int, Record] = {}
-        for index, raw in enumerate(nodes):
-            if type(raw) is not dict:
-                if raw is not BAD:
-                    message = f"a node is a JSON object, found {describe(raw)}"
-                    self.findings.append(Finding("TL011", Severity.ERROR, message, index))
-                self.records.append(None)
-                continue
-            record = self.reader.read(index, raw)
-            self.records.append(record)
-            if record.id is not None and record.id != index:
-                self._node(
-                    record, "TL101", f"nodes[{index}] must have id {index}, found {show(record.id)}", ("id",)
-                )
-            operands = self._operands(record, defined)
-            if record.entry is not None:
-                self._judge(record, operands)
-            defined[record.ref] = record
+    def _unused(self, place: int, findings: list[Finding]) -> None:
+        raw = self._nodes[place]
+        if type(raw) is dict and raw.get("kind") != INPUT.name:
+            node_id = place if self._disciplined else self._records[place].id  # type: ignore[union-attr]
+            message = "the output does not depend on this node"
+            findings.append(Finding("TL403", Severity.HINT, message, place, node_id, ()))
 
-    def _operands(self, record: Record, defined: dict[int, Record]) -> list[Record] | None:
-        """The parents' records; None (with a finding for each) where one cannot be used."""
-        if record.parents is None:
-            return None
-        found: list[Record] = []
-        usable = True
-        own = record.ref
-        reported = 0
-        for position, parent in enumerate(record.parents):
-            operand = defined.get(parent) if parent is not None else None
-            if operand is not None and parent is not None and parent < own:
-                found.append(operand)
-                continue
-            usable = False
-            if parent is not None and reported < 20:
-                reported += 1
-                self._node(record, "TL103", self._parent_message(parent, own), ("parents", position))
-        return found if usable else None
 
-    def _parent_message(self, parent: int, own: int) -> str:
-        if parent == own:
-            return f"parent {show(parent)} is the node itself"
-        if parent > own:
-            return f"parent {show(parent)} comes after node {show(own)}: parents have smaller ids"
-        return f"parent {show(parent)} is no earlier node"
-
-    def _judge(self, record: Record, operands: list[Record] | None) -> None:
-        """Arity, tuple operands, and the shape rule of a tensor-valued node of a known kind."""
-        entry = record.entry
-        assert entry is not None
-        if record.parents is not None and not self._arity(record, len(record.parents)):
-            return
-        if operands is None:
-            if entry is TUPLE_GETITEM and record.parents is not None and record.parents[0] is not None:
-                message = f"parent {show(record.parents[0])} is no earlier tuple to take a component from"
-                self._node(record, "TL302", message, ("parents", 0))
-            return
-        if entry is TUPLE_GETITEM:
-            check_projection(self.reader, record, operands[0], self.records)
-            return
-        shapes: list[Sequence[int]] = []
-        for position, operand in enumerate(operands):
-            if operand.is_tuple:
-                message = (
-                    f"operand {show(operand.ref)} (`{_cut(operand.kind)}`) is a tuple; take a component with "
-                    f"`{TUPLE_GETITEM.name}` first"
-                )
-                self._node(record, "TL301", message, ("parents", position), related=self._related([operand]))
-            elif operand.shape is not None:
-                shapes.append(operand.shape)
-        if len(shapes) != len(operands) or not record.complete:
-            return
-        result = entry.infer(record.fields, shapes, record.shape)
-        if isinstance(result, Problems):
-            for problem in result:
-                involved = [operands[parent] for parent in problem.parents]
-                self._node(
-                    record, problem.code, problem.message, problem.path, related=self._related(involved)
-                )
-        elif result is not None and record.shape is not None and list(result) != record.shape:
-            self._node(
-                record,
-                "TL201",
-                f"shape of `{entry.name}` should be {show_shape(result)}, found {show_shape(record.shape)}",
-                ("shape",),
-                related=self._related(operands),
-                inferred=list(result),
-            )
-
-    def _arity(self, record: Record, count: int) -> bool:
-        assert record.entry is not None
-        low, high = record.entry.arity
-        if count >= low and (high is None or count <= high):
-            return True
-        expected = str(low) if low == high else f"at least {low}" if high is None else f"{low} to {high}"
-        noun = "parent" if expected == "1" else "parents"
-        self._node(record, "TL102", f"`{record.kind}` takes {expected} {noun}, found {count}", ("parents",))
+def _disciplined(nodes: list[Any]) -> bool:
+    """Whether every node's id is its place, so that an id says where its node stands."""
+    try:
+        ids = [node["id"] for node in nodes]
+    except (KeyError, TypeError, IndexError):
         return False
-
-    def _related(self, records: list[Record]) -> tuple[Related, ...]:
-        seen = {record.index: record for record in records[:8]}
-        return tuple(
-            Related(
-                record.index,
-                ("shape",) if record.shape is not None else (),
-                f"operand {show(record.ref)} (`{_cut(record.kind)}`)"
-                + (f" has shape {show_shape(record.shape)}" if record.shape is not None else ""),
-            )
-            for record in seen.values()
-        )
-
-    def _node(
-        self,
-        record: Record,
-        code: str,
-        message: str,
-        path: Path,
-        *,
-        severity: Severity = Severity.ERROR,
-        related: tuple[Related, ...] = (),
-        **data: Any,
-    ) -> None:
-        self.findings.append(
-            Finding(code, severity, message, record.index, record.id, path, related=related, data=data)
-        )
+    return ids == list(range(len(nodes))) and set(map(type, ids)) <= {int}
 
 
-def _cut(kind: str | None) -> str:
-    if kind is None:
-        return "?"
-    return kind if len(kind) <= 60 else kind[:59] + "…"
+def _has_id(raw: Any, place: int) -> bool:
+    return type(raw) is dict and type(raw.get("id")) is int and raw["id"] == place
+
+
+def _parents(raw: Any) -> list[int]:
+    """The parent ids that can be read of a node."""
+    parents = raw.get("parents") if type(raw) is dict else None
+    if type(parents) is not list:
+        return []
+    return [parent for parent in parents if type(parent) is int]
+
+
+def _graph_part(raw: Any) -> tuple[Any, ...]:
+    """What of a node the checks of the whole graph look at."""
+    kind = raw.get("kind")
+    return raw.get("parents"), kind if type(kind) is str else None, raw.get("value_kind")
+
+
+def _users(nodes: list[Any]) -> dict[int, set[int]]:
+    """Places of the nodes that name each id as a parent."""
+    users: dict[int, set[int]] = {}
+    for place, raw in enumerate(nodes):
+        for parent in _parents(raw):
+            users.setdefault(parent, set()).add(place)
+    return users
+
+
+def _reach_places(nodes: list[Any], output: int, reached: bytearray) -> None:
+    """Mark what the output depends on; parents stand before their users."""
+    for place in range(output, -1, -1):
+        if reached[place]:
+            parents = nodes[place].get("parents")
+            if type(parents) is list:
+                for parent in parents:
+                    if type(parent) is int and 0 <= parent < place:
+                        reached[parent] = 1
+
+
+def _reach_ids(records: Records, reached: bytearray) -> None:
+    """The same where ids are out of order: follow every edge, wherever it leads."""
+    known = {record.ref: record.index for record in records if record is not None}
+    waiting = [reached.find(1)]
+    while waiting:
+        record = records[waiting.pop()]
+        for parent in (record.parents or ()) if record is not None else ():
+            place = known.get(parent) if parent is not None else None
+            if place is not None and not reached[place]:
+                reached[place] = 1
+                waiting.append(place)

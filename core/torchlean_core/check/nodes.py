@@ -95,6 +95,13 @@ def describe(value: Any) -> str:
     return "something unreadable"
 
 
+def cut(kind: str | None) -> str:
+    """A kind for a message: not endless."""
+    if kind is None:
+        return "?"
+    return kind if len(kind) <= 60 else kind[:59] + "…"
+
+
 class Reader:
     """Reads nodes, and collects what is wrong with them."""
 
@@ -136,6 +143,11 @@ class Reader:
         self._value(record, get("value_kind", _MISSING))
         if record.kind is not None and record.is_tuple is False:
             self._tensor_kind(record)
+        elif record.kind in TUPLE_KINDS and not self.exact:
+            # The fields of a tuple kind are read where a component is taken, and by then exactly.
+            fields = TUPLE_KINDS[record.kind].fields
+            if record.is_tuple and any(type(get(field.name)) is float for field in fields):
+                raise NeedsExact
         return record
 
     def _value(self, record: Record, value_kind: Any) -> None:
@@ -200,8 +212,7 @@ class Reader:
             return
         near = similar(kind, ALL_KINDS)
         hint = f"; did you mean `{near[0]}`?" if near else ""
-        shown = kind if len(kind) <= 60 else kind[:59] + "…"
-        self.error(record, "TL014", f"unknown kind `{shown}`{hint}", ("kind",), suggestions=near)
+        self.error(record, "TL014", f"unknown kind `{cut(kind)}`{hint}", ("kind",), suggestions=near)
 
     def own_fields(self, record: Record, fields: Iterable[Field], kind: str) -> None:
         """Read a kind's own fields into `record.fields`."""

@@ -102,7 +102,10 @@ def same_numel(a: Iterable[int], b: Iterable[int]) -> bool:
     Products too long to be multiplied out are compared by their residues modulo three Mersenne primes
     (2,407 bits together) after equal dimensions are cancelled.
     """
-    left, right = Counter(a), Counter(b)
+    dims, others = list(a), list(b)
+    if len(dims) + len(others) <= 32:
+        return math.prod(dims) == math.prod(others)
+    left, right = Counter(dims), Counter(others)
     if 0 in left or 0 in right:
         return (0 in left) == (0 in right)
     common = left & right

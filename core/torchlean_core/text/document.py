@@ -12,19 +12,28 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from torchlean_core.text.lines import LineIndex
+from torchlean_core.text.offsets import Offsets
 from torchlean_core.text.tree import BAD, HUGE, Tree, Trouble, parse_tree
 
-__all__ = ["BAD", "HUGE", "Document", "read_bytes", "read_text"]
+__all__ = ["BAD", "HUGE", "Change", "Document", "no_collector", "read_bytes", "read_text"]
 
 _KEY = re.compile(r'[ \t\r\n]*[{,][ \t\r\n]*"(?:[^"\\]|\\.)*"[ \t\r\n]*:[ \t\r\n]*')
 _RAW_ROOT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY = msgspec.json.Decoder()
+
+
+class Change(NamedTuple):
+    """Which nodes an edit replaced: `removed` ones from the place `first` on, by `added` others."""
+
+    first: int
+    removed: int
+    added: int
 
 
 class Document:
@@ -37,12 +46,25 @@ class Document:
         exact: Whether `value` came from the exact parser; otherwise it may hold floats for `2.0`.
     """
 
-    def __init__(self, text: str, value: Any, troubles: list[Trouble], tree: Tree | None) -> None:
+    def __init__(
+        self,
+        text: str,
+        value: Any,
+        troubles: list[Trouble],
+        tree: Tree | None,
+        *,
+        lines: LineIndex | None = None,
+        spans: Spans | None = None,
+    ) -> None:
         self.text = text
         self.value = value
         self.troubles = troubles
         self.exact = tree is not None or value is BAD
         self._tree = tree
+        if lines is not None:
+            self.lines = lines
+        if spans is not None:
+            self._spans = spans
 
     @cached_property
     def lines(self) -> LineIndex:
@@ -53,14 +75,51 @@ class Document:
         """The same text read by the exact parser."""
         return self if self.exact else _read_exactly(self.text)
 
+    def edited(
+        self, text: str, lines: LineIndex, start: int, end: int, new: str
+    ) -> tuple[Document, Change] | None:
+        """The next version, read from this one; this one must not be used any more.
+
+        Args:
+            text: The next version's text.
+            lines: Its line starts.
+            start: Offset of the first character that was replaced.
+            end: Offset behind the last character that was replaced.
+            new: What stands there now.
+
+        Returns:
+            The next version, and which nodes are others. None where that takes reading the whole text: where
+            more than nodes changed, where the text was not clean before, or where it is not now.
+        """
+        spans = None if self.exact else self._spans
+        if spans is None or start <= spans.opening or end > spans.closing:
+            return None
+        first, last = spans.touched(start, end)
+        shift = len(new) - (end - start)
+        region_start = spans.ends[first - 1] if first else spans.opening + 1
+        region_end = (spans.starts[last] if last < len(spans) else spans.closing) + shift
+        found = _read_elements(text, region_start, region_end, first > 0, last < len(spans))
+        if found is None:
+            return None
+        values, places = found
+        nodes = self.value["nodes"]
+        value = {**self.value, "nodes": [*nodes[:first], *values, *nodes[last:]]}
+        if not value["nodes"]:
+            return None
+        spans.replace(first, last, places, shift)
+        return (
+            Document(text, value, [], None, lines=lines, spans=spans),
+            Change(first, last - first, len(values)),
+        )
+
     @cached_property
     def tree(self) -> Tree | None:
         """Positions of the whole text; None for an empty one. Costly for a big one: see `tree_of`."""
         return self._tree if self.exact else parse_tree(self.text)[0]
 
     @cached_property
-    def _node_spans(self) -> list[tuple[int, int]] | None:
-        """Spans of the elements of `nodes`, found without reading what is inside them."""
+    def _spans(self) -> Spans | None:
+        """Places of the elements of `nodes`, found without reading what is inside them."""
         if self.exact:
             return None
         position = 0
@@ -69,15 +128,18 @@ class Document:
             content = bytes(raw).decode()
             if match is None or not self.text.startswith(content, match.end()):
                 return None
-            if key == "nodes":
-                return list(_element_spans(self.text, match.end(), _RAW_LIST.decode(raw)))
             position = match.end() + len(content)
+            if key == "nodes":
+                if not content.startswith("["):
+                    return None
+                places = list(_element_spans(self.text, match.end() + 1, _RAW_LIST.decode(raw)))
+                return Spans(places, match.end(), position - 1)
         return None
 
     def node_span(self, index: int) -> tuple[int, int] | None:
         """Offsets of the node at a place of `nodes`, or None where there is none."""
-        if (spans := self._node_spans) is not None:
-            return spans[index] if 0 <= index < len(spans) else None
+        if (spans := self._spans) is not None:
+            return (spans.starts[index], spans.ends[index]) if 0 <= index < len(spans) else None
         nodes = self._nodes_tree()
         if nodes is None or not 0 <= index < len(nodes.items):
             return None
@@ -85,18 +147,56 @@ class Document:
 
     def tree_of(self, index: int) -> Tree | None:
         """Positions inside the node at a place of `nodes`."""
-        if (spans := self._node_spans) is None:
+        if (spans := self._spans) is None:
             nodes = self._nodes_tree()
             return nodes.items[index] if nodes is not None and 0 <= index < len(nodes.items) else None
-        return parse_tree(self.text, *spans[index])[0] if 0 <= index < len(spans) else None
+        if not 0 <= index < len(spans):
+            return None
+        return parse_tree(self.text, spans.starts[index], spans.ends[index])[0]
 
     def _nodes_tree(self) -> Tree | None:
         pair = self.tree.member("nodes") if self.tree is not None else None
         return pair[1] if pair is not None else None
 
 
-def _element_spans(text: str, start: int, elements: list[msgspec.Raw]) -> Iterator[tuple[int, int]]:
-    position = start + 1
+class Spans:
+    """Places of the elements of `nodes` in a text that is edited.
+
+    Attributes:
+        starts: Offset of each element's first character.
+        ends: Offset behind each element's last character.
+        opening: Offset of the array's opening bracket.
+        closing: Offset of its closing bracket.
+    """
+
+    def __init__(self, places: list[tuple[int, int]], opening: int, closing: int) -> None:
+        self.starts = Offsets([start for start, _ in places])
+        self.ends = Offsets([end for _, end in places])
+        self.opening = opening
+        self.closing = closing
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def touched(self, start: int, end: int) -> tuple[int, int]:
+        """The elements `[first:last]` that a replacement of `[start:end]` can change.
+
+        An element that the replacement only stands beside is none of them.
+        """
+        first = self.ends.count_up_to(start)
+        last = self.starts.count_up_to(end - 1)
+        if last < len(self) and self.starts[last] < end:
+            last += 1
+        return first, max(first, last)
+
+    def replace(self, first: int, last: int, places: list[tuple[int, int]], shift: int) -> None:
+        """Put others in place of `[first:last]`, and shift what follows."""
+        self.starts.replace(first, last, [start for start, _ in places], shift)
+        self.ends.replace(first, last, [end for _, end in places], shift)
+        self.closing += shift
+
+
+def _element_spans(text: str, position: int, elements: list[msgspec.Raw]) -> Iterator[tuple[int, int]]:
     for raw in elements:
         content = bytes(raw).decode()
         # Only white space and a comma stand between elements, so the first match is the element itself.
@@ -105,8 +205,43 @@ def _element_spans(text: str, start: int, elements: list[msgspec.Raw]) -> Iterat
         position += len(content)
 
 
+def _read_elements(
+    text: str, start: int, end: int, comma_before: bool, comma_after: bool
+) -> tuple[list[Any], list[tuple[int, int]]] | None:
+    """Read the elements between two others (or the ends) of an array; None where they are not clean.
+
+    Args:
+        text: The text.
+        start: Where they begin: behind the element before, or behind the opening bracket.
+        end: Where they end: at the element behind, or at the closing bracket.
+        comma_before: Whether there is an element before.
+        comma_after: Whether there is an element behind.
+    """
+    region = text[start:end]
+    core = region.strip(" \t\r\n")
+    if core == ",":
+        return ([], []) if comma_before and comma_after else None
+    if not core:
+        return ([], []) if not (comma_before and comma_after) else None
+    if comma_before != core.startswith(",") or comma_after != core.endswith(","):
+        return None
+    core = core[comma_before : len(core) - comma_after]
+    try:
+        raws = _RAW_LIST.decode("[" + core + "]")
+        values = [_ANY.decode(raw) for raw in raws]
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
+        return None
+    if not raws or any(type(value) is not dict for value in values):
+        return None
+    if core.count(":") != sum(map(len, values)) and (
+        "\\u003" in core or core.count(":") != _count_colons(values)
+    ):
+        return None
+    return values, list(_element_spans(text, start, raws))
+
+
 @contextmanager
-def _no_collector() -> Iterator[None]:
+def no_collector() -> Iterator[None]:
     """The garbage collector off: half of the time of a big parse would go into it."""
     enabled = gc.isenabled()
     gc.disable()
@@ -117,22 +252,22 @@ def _no_collector() -> Iterator[None]:
             gc.enable()
 
 
-def read_text(text: str) -> Document:
-    """Read a text; never raises for what the text says."""
-    with _no_collector():
+def read_text(text: str, lines: LineIndex | None = None) -> Document:
+    """Read a text (whose line starts may be known); never raises for what the text says."""
+    with no_collector():
         try:
             value = _ANY.decode(text)
             if _keys_are_unique(text, value):
-                return Document(text, value, [], None)
+                return Document(text, value, [], None, lines=lines)
         except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
             pass  # not JSON, nested deep, or a number msgspec does not hold: the exact parser says which
-        return _read_exactly(text)
+        return _read_exactly(text, lines)
 
 
-def _read_exactly(text: str) -> Document:
-    with _no_collector():
+def _read_exactly(text: str, lines: LineIndex | None = None) -> Document:
+    with no_collector():
         tree, troubles = parse_tree(text)
-    return Document(text, BAD if tree is None else tree.value, troubles, tree)
+    return Document(text, BAD if tree is None else tree.value, troubles, tree, lines=lines)
 
 
 def read_bytes(content: bytes) -> Document:

@@ -6,10 +6,11 @@ where `str.splitlines` ends one too). Columns are counted in the units of an enc
 
 from __future__ import annotations
 
-import bisect
 import enum
 import re
 from typing import NamedTuple
+
+from torchlean_core.text.offsets import Offsets
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -58,20 +59,52 @@ class Range(NamedTuple):
     end: Position
 
 
+def _line_starts(text: str) -> list[int]:
+    """Offsets behind every line end."""
+    if "\r" in text:
+        return [match.end() for match in _LINE_END.finditer(text)]
+    starts: list[int] = []
+    find, append = text.find, starts.append
+    position = find("\n")
+    while position >= 0:
+        append(position + 1)
+        position = find("\n", position + 1)
+    return starts
+
+
 class LineIndex:
-    """The line starts of one text."""
+    """The line starts of one text.
+
+    Attributes:
+        text: The text.
+        starts: Offset of every line's first character.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
-        if "\r" in text:
-            self.starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
-        else:
-            self.starts = [0]
-            find, append = text.find, self.starts.append
-            position = find("\n")
-            while position >= 0:
-                append(position + 1)
-                position = find("\n", position + 1)
+        self.starts = Offsets([0, *_line_starts(text)])
+        self._line_feeds_only = "\r" not in text
+
+    def edited(self, text: str, start: int, end: int, new: str) -> LineIndex:
+        """The index of the text in which `[start:end]` was replaced; this one must not be used any more.
+
+        Args:
+            text: The whole new text.
+            start: Offset of the first character replaced.
+            end: Offset behind the last character replaced.
+            new: What stands there now.
+        """
+        if not self._line_feeds_only or "\r" in new:
+            return LineIndex(text)  # an edit can join or part a carriage return and a line feed
+        following = LineIndex.__new__(LineIndex)
+        following.text, following.starts, following._line_feeds_only = text, self.starts, True
+        first, last = self.starts.count_up_to(start), self.starts.count_up_to(end)
+        inside = [start + offset for offset in _line_starts(new)]
+        following.starts.replace(first, last, inside, len(new) - (end - start))
+        return following
+
+    def __len__(self) -> int:
+        return len(self.starts)
 
     def line_span(self, line: int) -> tuple[int, int]:
         """Offsets of a line's first character and of the end of its content, without the line end."""
@@ -83,7 +116,7 @@ class LineIndex:
 
     def position(self, offset: int, encoding: Encoding = Encoding.UTF16) -> Position:
         """Line and column of an offset."""
-        line = bisect.bisect_right(self.starts, offset) - 1
+        line = self.starts.count_up_to(offset) - 1
         start = self.starts[line]
         return Position(line, encoding.units(self.text[start:offset]))
 

@@ -1,0 +1,153 @@
+"""The judgement of one node: id discipline, parents, arity, shapes, tuples, and advice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torchlean_core.check.advice import advise
+from torchlean_core.check.attention import check_projection
+from torchlean_core.check.findings import Finding, Related, Severity
+from torchlean_core.check.nodes import MAX_PER_ARRAY, Reader, Record, cut
+from torchlean_core.kinds import TUPLE_GETITEM, Problems
+from torchlean_core.kinds.numbers import show, show_shape
+from torchlean_core.kinds.spec import Path
+
+
+class Judge:
+    """Judges nodes; what it needs of other nodes it asks for.
+
+    Attributes:
+        find: (id, place) to the node of that id that stands before the place, the last of several.
+    """
+
+    def __init__(self, find: Callable[[int, int], Record | None]) -> None:
+        self.find = find
+        self.reader = Reader(exact=True)
+
+    def judge(self, record: Record, reading: list[Finding]) -> list[Finding]:
+        """Everything wrong with a node and advisable about it.
+
+        Args:
+            record: What could be read of it.
+            reading: The findings of reading it.
+        """
+        self.reader.findings = findings = list(reading)
+        index = record.index
+        if record.id is not None and record.id != index:
+            self._add(
+                record, "TL101", f"nodes[{index}] must have id {index}, found {show(record.id)}", ("id",)
+            )
+        operands = self._operands(record)
+        if record.entry is not None:
+            self._tensor(record, operands)
+        if record.kind is not None and not record.is_tuple:
+            extra = {"eps": record.raw["eps"]} if "eps" in record.raw else {}
+            advise(index, record.id, record.kind, record.shape, {**record.fields, **extra}, findings)
+        return findings
+
+    def _operands(self, record: Record) -> list[Record] | None:
+        """The parents' records; None (with a finding for each) where one cannot be used."""
+        if record.parents is None:
+            return None
+        found: list[Record] = []
+        own = record.ref
+        bad = 0
+        for position, parent in enumerate(record.parents):
+            operand = self.find(parent, record.index) if parent is not None and parent < own else None
+            if operand is not None:
+                found.append(operand)
+                continue
+            bad += 1
+            if parent is not None and bad <= MAX_PER_ARRAY:
+                self._add(record, "TL103", _parent_message(parent, own), ("parents", position))
+        return None if bad else found
+
+    def _tensor(self, record: Record, operands: list[Record] | None) -> None:
+        """Arity, tuple operands, and the shape rule of a tensor-valued node of a known kind."""
+        entry = record.entry
+        assert entry is not None
+        if record.parents is not None and not self._arity(record, len(record.parents)):
+            return
+        if operands is None:
+            if entry is TUPLE_GETITEM and record.parents is not None and record.parents[0] is not None:
+                message = f"parent {show(record.parents[0])} is no earlier tuple to take a component from"
+                self._add(record, "TL302", message, ("parents", 0))
+            return
+        if entry is TUPLE_GETITEM:
+            check_projection(self.reader, record, operands[0], self.find)
+            return
+        shapes: list[Sequence[int]] = []
+        for position, operand in enumerate(operands):
+            if operand.is_tuple:
+                message = (
+                    f"operand {show(operand.ref)} (`{cut(operand.kind)}`) is a tuple; take a component with "
+                    f"`{TUPLE_GETITEM.name}` first"
+                )
+                self._add(record, "TL301", message, ("parents", position), related=_related([operand]))
+            elif operand.shape is not None:
+                shapes.append(operand.shape)
+        if len(shapes) == len(operands) and record.complete:
+            self._shape(record, operands, shapes)
+
+    def _shape(self, record: Record, operands: list[Record], shapes: list[Sequence[int]]) -> None:
+        assert record.entry is not None
+        result = record.entry.infer(record.fields, shapes, record.shape)
+        if isinstance(result, Problems):
+            for problem in result:
+                involved = _related([operands[parent] for parent in problem.parents])
+                self._add(record, problem.code, problem.message, problem.path, related=involved)
+        elif result is not None and record.shape is not None and list(result) != record.shape:
+            self._add(
+                record,
+                "TL201",
+                f"shape of `{record.entry.name}` should be {show_shape(result)}, found {show_shape(record.shape)}",
+                ("shape",),
+                related=_related(operands),
+                inferred=list(result),
+            )
+
+    def _arity(self, record: Record, count: int) -> bool:
+        assert record.entry is not None
+        low, high = record.entry.arity
+        if count >= low and (high is None or count <= high):
+            return True
+        expected = str(low) if low == high else f"at least {low}" if high is None else f"{low} to {high}"
+        noun = "parent" if expected == "1" else "parents"
+        self._add(record, "TL102", f"`{record.kind}` takes {expected} {noun}, found {count}", ("parents",))
+        return False
+
+    def _add(
+        self,
+        record: Record,
+        code: str,
+        message: str,
+        path: Path,
+        *,
+        related: tuple[Related, ...] = (),
+        **data: Any,
+    ) -> None:
+        self.reader.findings.append(
+            Finding(code, Severity.ERROR, message, record.index, record.id, path, related=related, data=data)
+        )
+
+
+def _parent_message(parent: int, own: int) -> str:
+    if parent == own:
+        return f"parent {show(parent)} is the node itself"
+    if parent > own:
+        return f"parent {show(parent)} comes after node {show(own)}: parents have smaller ids"
+    return f"parent {show(parent)} is no earlier node"
+
+
+def _related(records: list[Record]) -> tuple[Related, ...]:
+    seen = {record.index: record for record in records[:8]}
+    return tuple(
+        Related(
+            record.index,
+            ("shape",) if record.shape is not None else (),
+            f"operand {show(record.ref)} (`{cut(record.kind)}`)"
+            + (f" has shape {show_shape(record.shape)}" if record.shape is not None else ""),
+        )
+        for record in seen.values()
+    )

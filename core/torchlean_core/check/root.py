@@ -1,0 +1,96 @@
+"""Checks of the root object: format, `nodes`, and the two ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torchlean_core.check.findings import Finding, Severity
+from torchlean_core.check.nodes import NeedsExact, Record, cut, describe
+from torchlean_core.kinds import FORMAT, INPUT
+from torchlean_core.kinds.numbers import show
+from torchlean_core.kinds.spec import Path
+from torchlean_core.text import BAD
+
+
+def root_finding(
+    code: str,
+    message: str,
+    path: Path,
+    *,
+    severity: Severity = Severity.ERROR,
+    key: bool = False,
+    **data: Any,
+) -> Finding:
+    """A finding about the root object."""
+    return Finding(code, severity, message, path=path, on_key=key, data=data)
+
+
+def check_root(root: dict[str, Any], exact: bool, findings: list[Finding]) -> list[Any] | None:
+    """Check format and `nodes` of the root, and the types of its ids; returns the nodes, if there are any.
+
+    Raises:
+        NeedsExact: A number was read as a float; only where the root was not read exactly.
+    """
+    if "format" not in root:
+        message = f'no `format`: an artifact says "format": "{FORMAT}"'
+        findings.append(
+            root_finding("TL013", message, (), severity=Severity.WARNING, field="format", value=FORMAT)
+        )
+    elif root["format"] != FORMAT and root["format"] is not BAD:
+        message = f'format must be "{FORMAT}", found {describe(root["format"])}'
+        findings.append(root_finding("TL012", message, ("format",)))
+    nodes = root.get("nodes")
+    if "nodes" not in root:
+        findings.append(root_finding("TL010", "missing field `nodes`: the array of nodes", (), field="nodes"))
+    elif type(nodes) is not list:
+        if nodes is not BAD:
+            message = f"nodes must be an array of nodes, found {describe(nodes)}"
+            findings.append(root_finding("TL011", message, ("nodes",)))
+        nodes = None
+    elif not nodes:
+        message = "nodes is empty: an artifact has at least an `input` node"
+        findings.append(root_finding("TL106", message, ("nodes",)))
+    for name, what in (("input_id", "input node"), ("output_id", "output node")):
+        _check_id(root, name, what, exact, findings)
+    return nodes or None
+
+
+def _check_id(root: dict[str, Any], name: str, what: str, exact: bool, findings: list[Finding]) -> None:
+    value = root.get(name)
+    if name not in root:
+        findings.append(
+            root_finding("TL010", f"missing field `{name}`: the id of the {what}", (), field=name)
+        )
+    elif not is_id(value):
+        if type(value) is float and not exact:
+            raise NeedsExact
+        if value is not BAD:
+            message = f"{name} must be a natural number, found {describe(value)}"
+            findings.append(root_finding("TL011", message, (name,)))
+
+
+def is_id(value: Any) -> bool:
+    """Whether a value is a natural number."""
+    return type(value) is int and value >= 0
+
+
+def check_endpoints(
+    root: dict[str, Any], count: int, find: Callable[[int], Record | None], findings: list[Finding]
+) -> None:
+    """Check what `input_id` and `output_id` name."""
+    for name in ("input_id", "output_id"):
+        node_id = root.get(name)
+        if type(node_id) is not int or node_id < 0:
+            continue
+        record = find(node_id)
+        if record is None or node_id >= count:
+            message = f"{name} {show(node_id)} names no node: ids are 0..{count - 1}"
+        elif record.is_tuple:
+            message = f"{name} {show(node_id)} names a tuple-valued node; it must name a tensor-valued one"
+        elif name == "input_id" and record.kind is not None and record.kind != INPUT.name:
+            kind = cut(record.kind)
+            message = f"input_id {show(node_id)} names a node of kind `{kind}`; it must name an `input` node"
+        else:
+            continue
+        findings.append(root_finding("TL104", message, (name,)))

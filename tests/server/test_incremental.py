@@ -1,0 +1,178 @@
+"""Whatever is edited, the next version's findings are those of a fresh open of the same text."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from pathlib import Path
+
+import pytest
+from benchmarks.artifacts import make_artifact
+from lsprotocol import types
+
+from torchlean_core.check import check_text
+from torchlean_core.text import Encoding, LineIndex
+from torchlean_ls.documents import Documents
+
+URI = "file:///m.ir.json"
+CASES = Path(__file__).parents[1] / "conformance" / "cases"
+SNIPPETS = [
+    "0", "1", "9", "7.0", "-", "2e0", ",", ", ", "[", "]", "{", "}", '"', ":", "\n", "\r\n", " ", "\\", "𝔸",
+    "null", "true",
+    '"relu"', '"tanh"', '"add"', '"input"', '"shape": [1]', '"id": 3', ', "axis": 1', '"value_kind": "tuple", ',
+    '{"id": 4, "kind": "relu", "parents": [3], "shape": [8, 16]},', '"id": 1, "id": 1', '"a:b"',
+]  # fmt: skip
+
+
+def open_document(text: str) -> Documents:
+    documents = Documents()
+    documents.encoding = Encoding.UTF16
+    documents.open(types.TextDocumentItem(URI, "json", 1, text))
+    return documents
+
+
+def edit(documents: Documents, start: int, end: int, new: str) -> None:
+    document = documents.get(URI)
+    assert document is not None
+    change = types.TextDocumentContentChangePartial(document.range(start, end), new)
+    identifier = types.VersionedTextDocumentIdentifier(document.version + 1, URI)
+    documents.change(types.DidChangeTextDocumentParams(identifier, [change]))
+
+
+def told(report):
+    return [
+        (f.code, f.severity, f.index, f.node, f.message, f.related, report.range(f)) for f in report.findings
+    ]
+
+
+def same_as_fresh(documents: Documents) -> None:
+    document = documents.get(URI)
+    assert document is not None
+    assert list(document.lines.starts) == list(LineIndex(document.text).starts)
+    fresh = check_text(document.text)
+    assert told(document.report) == told(fresh)
+    for index in range(len(fresh.records)):
+        assert document.report.document.node_span(index) == fresh.document.node_span(index)
+
+
+def random_edit(draw: random.Random, text: str) -> tuple[int, int, str]:
+    start = draw.randrange(len(text) + 1)
+    end = min(len(text), start + draw.choice([0, 0, 0, 1, 1, 2, 5, 30]))
+    return start, end, draw.choice([*SNIPPETS, ""])
+
+
+def texts() -> list[str]:
+    small = [path.read_text() for path in sorted(CASES.glob("valid_*.json"))[:24]]
+    return [
+        *small,
+        *(make_artifact(30, seed, layout) for seed in (1, 2) for layout in ("indented", "lines", "minified")),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_edits_that_mostly_break_the_text(seed):
+    draw = random.Random(seed)
+    documents = open_document(draw.choice(texts()))
+    for step in range(60):
+        document = documents.get(URI)
+        assert document is not None
+        edit(documents, *random_edit(draw, document.text))
+        if step % draw.choice([1, 2, 3]) == 0:
+            same_as_fresh(documents)
+    same_as_fresh(documents)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_edits_that_mostly_keep_the_text_valid(seed):
+    draw = random.Random(100 + seed)
+    documents = open_document(make_artifact(40, seed, draw.choice(["indented", "lines", "minified"])))
+    for step in range(80):
+        document = documents.get(URI)
+        assert document is not None
+        text = document.text
+        tokens = [i for i in range(len(text)) if text[i].isdigit() and not text[i - 1].isalnum()]
+        start = draw.choice(tokens)
+        end = start
+        while text[end].isdigit():
+            end += 1
+        edit(documents, start, end, str(draw.choice([0, 1, 2, 8, 16, 32, 39, int(text[start:end]) + 1])))
+        if step % 3 == 0:
+            same_as_fresh(documents)
+    same_as_fresh(documents)
+
+
+@pytest.mark.parametrize("layout", ["indented", "lines", "minified"])
+def test_nodes_that_are_inserted_removed_and_moved(layout):
+    draw = random.Random(layout)
+    text = make_artifact(30, 3, layout)
+    documents = open_document(text)
+    same_as_fresh(documents)
+    for _ in range(60):
+        document = documents.get(URI)
+        assert document is not None
+        count = len(document.report.records)
+        place = draw.randrange(count)
+        span = document.report.document.node_span(place)
+        assert span is not None
+        node = document.text[slice(*span)]
+        what = draw.randrange(4)
+        if what == 0:
+            edit(documents, span[0], span[0], node + ",\n")
+        elif what == 1:
+            edit(documents, span[1], span[1], ", " + node)
+        elif what == 2 and count > 3:
+            following = document.report.document.node_span(place + 1)
+            edit(documents, span[0], following[0] if following else span[1], "")
+        else:
+            edit(
+                documents,
+                *span,
+                json.dumps({**json.loads(node), "kind": draw.choice(["relu", "input", "tanh"])}),
+            )
+        same_as_fresh(documents)
+        if not document.report.records or documents.get(URI).report.document.troubles:
+            documents = open_document(text)
+
+
+def test_changes_of_several_versions_are_checked_together():
+    documents = open_document(make_artifact(50, 5))
+    same_as_fresh(documents)
+    for place in (40, 7, 23):
+        document = documents.get(URI)
+        assert document is not None
+        span = document._document.node_span(place)
+        at = document.text.index('"shape": [', span[0]) + len('"shape": [')
+        edit(documents, at, at, "3, ")
+    same_as_fresh(documents)
+
+
+def test_an_attention_is_judged_again_when_its_operand_changes():
+    text = (CASES / "valid_kind_multihead_attention_1.json").read_text()
+    report = check_text(text)
+    attention = next(r for r in report.records if r is not None and r.kind == "multihead_attention")
+    operand = report.records[attention.parents[0]]
+    documents = open_document(text)
+    same_as_fresh(documents)
+    for new in ("9, ", ""):
+        document = documents.get(URI)
+        tree = document.report.document.tree_of(operand.index)
+        shape = tree.member("shape")[1]
+        edit(documents, shape.start + 1, shape.items[0].start if new == "" else shape.start + 1, new)
+        same_as_fresh(documents)
+
+
+def test_an_edit_of_one_value_does_not_take_time_in_proportion_to_the_file():
+    documents = open_document(make_artifact(20_000, 1))
+    document = documents.get(URI)
+    start = time.perf_counter()
+    assert document.report.ok
+    whole = time.perf_counter() - start
+    best = whole
+    at = document.text.index('"shape": [', len(document.text) // 2) + len('"shape": [')
+    for number in range(6):
+        start = time.perf_counter()
+        edit(documents, at, at + 3 * (number % 2), "" if number % 2 else "3, ")
+        assert documents.get(URI).report.ok is bool(number % 2)
+        best = min(best, time.perf_counter() - start)
+    assert best < whole / 4
