@@ -260,12 +260,15 @@ class Check:
         if any(not _has_id(nodes[place], place) for place in places):
             self._start()
             return
-        if self._users is None:
-            self._users = _users(old)
+        users = self._users_by_id()
         for place in places:
-            self._move_edges(place, old[place], nodes[place])
+            for parent in self._parents(place):
+                users[parent].discard(place)
         self._nodes = nodes
         self._records = self._records.after(self.document, nodes, places)
+        for place in places:
+            for parent in self._parents(place):
+                users.setdefault(parent, set()).add(place)
         affected = set(places)
         for place in places:
             affected.update(self._dependents(place))
@@ -275,20 +278,35 @@ class Check:
         if any(_graph_part(old[place]) != _graph_part(nodes[place]) for place in places):
             self._check_graph()
 
-    def _move_edges(self, place: int, old: Any, new: Any) -> None:
-        assert self._users is not None
-        for parent in _parents(old):
-            self._users.get(parent, set()).discard(place)
-        for parent in _parents(new):
-            self._users.setdefault(parent, set()).add(place)
+    def _users_by_id(self) -> dict[int, set[int]]:
+        """Places of the nodes that name each id as a parent."""
+        if self._users is None:
+            self._users = {}
+            for place in range(len(self._nodes)):
+                for parent in self._parents(place):
+                    self._users.setdefault(parent, set()).add(place)
+        return self._users
+
+    def _parents(self, place: int) -> list[int]:
+        """The parent ids that can be read of a node."""
+        raw = self._nodes[place]
+        parents = raw.get("parents") if type(raw) is dict else None
+        if type(parents) is not list:
+            return []
+        for parent in parents:
+            if type(parent) is not int:  # 2.0 is a parent, and "2" is none: the record knows
+                record = self._records[place]
+                known = (record.parents or ()) if record is not None else ()
+                return [parent for parent in known if parent is not None]
+        return parents
 
     def _dependents(self, place: int) -> Iterable[int]:
         """Nodes that are judged by a node: its users, and the projections of an attention over it."""
-        assert self._users is not None
-        for user in self._users.get(place, ()):
+        users = self._users_by_id()
+        for user in users.get(place, ()):
             yield user
-            if type(self._nodes[user]) is dict and self._nodes[user].get("value_kind") == "tuple":
-                yield from self._users.get(user, ())
+            if self._nodes[user].get("value_kind") == "tuple":
+                yield from users.get(user, ())
 
     # -- the graph as a whole -----------------------------------------------------------------------------
 
@@ -309,7 +327,7 @@ class Check:
         reached = bytearray(len(nodes))
         reached[record.index] = 1
         if self._disciplined:
-            _reach_places(nodes, record.index, reached)
+            self._reach_places(record.index, reached)
         else:
             _reach_ids(self._records, reached)
         place = reached.find(0)
@@ -343,6 +361,14 @@ class Check:
                 found = record
         return found
 
+    def _reach_places(self, output: int, reached: bytearray) -> None:
+        """Mark what the output depends on; parents stand before their users."""
+        for place in range(output, -1, -1):
+            if reached[place]:
+                for parent in self._parents(place):
+                    if 0 <= parent < place:
+                        reached[parent] = 1
+
     def _unused(self, place: int, findings: list[Finding]) -> None:
         raw = self._nodes[place]
         if type(raw) is dict and raw.get("kind") != INPUT.name:
@@ -364,38 +390,10 @@ def _has_id(raw: Any, place: int) -> bool:
     return type(raw) is dict and type(raw.get("id")) is int and raw["id"] == place
 
 
-def _parents(raw: Any) -> list[int]:
-    """The parent ids that can be read of a node."""
-    parents = raw.get("parents") if type(raw) is dict else None
-    if type(parents) is not list:
-        return []
-    return [parent for parent in parents if type(parent) is int]
-
-
 def _graph_part(raw: Any) -> tuple[Any, ...]:
     """What of a node the checks of the whole graph look at."""
     kind = raw.get("kind")
     return raw.get("parents"), kind if type(kind) is str else None, raw.get("value_kind")
-
-
-def _users(nodes: list[Any]) -> dict[int, set[int]]:
-    """Places of the nodes that name each id as a parent."""
-    users: dict[int, set[int]] = {}
-    for place, raw in enumerate(nodes):
-        for parent in _parents(raw):
-            users.setdefault(parent, set()).add(place)
-    return users
-
-
-def _reach_places(nodes: list[Any], output: int, reached: bytearray) -> None:
-    """Mark what the output depends on; parents stand before their users."""
-    for place in range(output, -1, -1):
-        if reached[place]:
-            parents = nodes[place].get("parents")
-            if type(parents) is list:
-                for parent in parents:
-                    if type(parent) is int and 0 <= parent < place:
-                        reached[parent] = 1
 
 
 def _reach_ids(records: Records, reached: bytearray) -> None:

@@ -20,7 +20,7 @@ def place(
     """
     if span is not None:
         return span
-    tree = document.tree if index is None else document.tree_of(index)
+    tree = document.root if index is None else document.tree_of(index)
     if tree is None:
         return 0, min(1, len(document.text))
     return _descend(tree, path, on_key)

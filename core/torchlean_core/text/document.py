@@ -18,7 +18,7 @@ import msgspec
 
 from torchlean_core.text.lines import LineIndex
 from torchlean_core.text.offsets import Offsets
-from torchlean_core.text.tree import BAD, HUGE, Tree, Trouble, parse_tree
+from torchlean_core.text.tree import BAD, HUGE, MAX_TROUBLES, Tree, Trouble, parse_elements, parse_tree
 
 __all__ = ["BAD", "HUGE", "Change", "Document", "no_collector", "read_bytes", "read_text"]
 
@@ -64,7 +64,7 @@ class Document:
         if lines is not None:
             self.lines = lines
         if spans is not None:
-            self._spans = spans
+            self.spans = spans
 
     @cached_property
     def lines(self) -> LineIndex:
@@ -89,9 +89,9 @@ class Document:
 
         Returns:
             The next version, and which nodes are others. None where that takes reading the whole text: where
-            more than nodes changed, where the text was not clean before, or where it is not now.
+            more than nodes changed, or the array of nodes ends elsewhere now.
         """
-        spans = None if self.exact else self._spans
+        spans = self.spans if len(self.troubles) < MAX_TROUBLES else None
         if spans is None or start <= spans.opening or end > spans.closing:
             return None
         first, last = spans.touched(start, end)
@@ -99,18 +99,23 @@ class Document:
         region_start = spans.ends[first - 1] if first else spans.opening + 1
         region_end = (spans.starts[last] if last < len(spans) else spans.closing) + shift
         found = _read_elements(text, region_start, region_end, first > 0, last < len(spans))
-        if found is None:
-            return None
-        values, places = found
+        if found is not None:
+            values, places = found
+            troubles: list[Trouble] = []
+        else:
+            recovered = _recover_elements(text, spans, region_start, first > 0, last, shift)
+            if recovered is None:
+                return None
+            values, places, troubles, last = recovered
+        old_end = spans.starts[last] if last < len(spans) else spans.closing
+        around = _troubles_around(self.troubles, region_start, old_end, shift)
         nodes = self.value["nodes"]
         value = {**self.value, "nodes": [*nodes[:first], *values, *nodes[last:]]}
-        if not value["nodes"]:
+        if around is None or not value["nodes"] or sum(map(len, around)) + len(troubles) >= MAX_TROUBLES:
             return None
         spans.replace(first, last, places, shift)
-        return (
-            Document(text, value, [], None, lines=lines, spans=spans),
-            Change(first, last - first, len(values)),
-        )
+        following = Document(text, value, [*around[0], *troubles, *around[1]], None, lines=lines, spans=spans)
+        return following, Change(first, last - first, len(values))
 
     @cached_property
     def tree(self) -> Tree | None:
@@ -118,9 +123,23 @@ class Document:
         return self._tree if self.exact else parse_tree(self.text)[0]
 
     @cached_property
-    def _spans(self) -> Spans | None:
-        """Places of the elements of `nodes`, found without reading what is inside them."""
+    def root(self) -> Tree | None:
+        """Positions of the root and its members, where what is inside `nodes` may be left out."""
+        if self.exact or (spans := self.spans) is None:
+            return self.tree
+        inside = spans.closing - spans.opening - 1
+        shell = self.text[: spans.opening + 1] + self.text[spans.closing :]
+        tree = parse_tree(shell)[0]
+        if tree is not None:
+            _shift_tree(tree, spans.opening, inside)
+        return tree
+
+    @cached_property
+    def spans(self) -> Spans | None:
+        """Places of the elements of `nodes`; None where there is no such array."""
         if self.exact:
+            return _spans_of_tree(self.text, self._tree)
+        if type(self.value) is not dict:
             return None
         position = 0
         for key, raw in _RAW_ROOT.decode(self.text).items():
@@ -138,25 +157,37 @@ class Document:
 
     def node_span(self, index: int) -> tuple[int, int] | None:
         """Offsets of the node at a place of `nodes`, or None where there is none."""
-        if (spans := self._spans) is not None:
-            return (spans.starts[index], spans.ends[index]) if 0 <= index < len(spans) else None
-        nodes = self._nodes_tree()
-        if nodes is None or not 0 <= index < len(nodes.items):
+        spans = self.spans
+        if spans is None or not 0 <= index < len(spans):
             return None
-        return nodes.items[index].start, nodes.items[index].end
+        return spans.starts[index], spans.ends[index]
 
     def tree_of(self, index: int) -> Tree | None:
         """Positions inside the node at a place of `nodes`."""
-        if (spans := self._spans) is None:
-            nodes = self._nodes_tree()
-            return nodes.items[index] if nodes is not None and 0 <= index < len(nodes.items) else None
-        if not 0 <= index < len(spans):
-            return None
-        return parse_tree(self.text, spans.starts[index], spans.ends[index])[0]
+        span = self.node_span(index)
+        return None if span is None else parse_tree(self.text, *span)[0]
 
-    def _nodes_tree(self) -> Tree | None:
-        pair = self.tree.member("nodes") if self.tree is not None else None
-        return pair[1] if pair is not None else None
+
+def _spans_of_tree(text: str, tree: Tree | None) -> Spans | None:
+    pair = tree.member("nodes") if tree is not None else None
+    if pair is None or type(pair[1].value) is not list:
+        return None
+    nodes = pair[1]
+    closed = nodes.end - 1 > nodes.start and text[nodes.end - 1] == "]"
+    places = [(item.start, item.end) for item in nodes.items]
+    return Spans(places, nodes.start, nodes.end - 1 if closed else len(text))
+
+
+def _shift_tree(tree: Tree, behind: int, shift: int) -> None:
+    """Move everything that stands behind an offset."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        node.start += shift * (node.start > behind)
+        node.end += shift * (node.end > behind + 1)
+        waiting += node.items
+        for pair in node.members:
+            waiting += pair
 
 
 class Spans:
@@ -181,19 +212,63 @@ class Spans:
     def touched(self, start: int, end: int) -> tuple[int, int]:
         """The elements `[first:last]` that a replacement of `[start:end]` can change.
 
-        An element that the replacement only stands beside is none of them.
+        One that it only stands beside is among them: `1` becomes `12`, an unfinished object goes on.
         """
-        first = self.ends.count_up_to(start)
-        last = self.starts.count_up_to(end - 1)
-        if last < len(self) and self.starts[last] < end:
-            last += 1
-        return first, max(first, last)
+        first = self.ends.count_up_to(start - 1)
+        return first, max(first, self.starts.count_up_to(end))
 
     def replace(self, first: int, last: int, places: list[tuple[int, int]], shift: int) -> None:
         """Put others in place of `[first:last]`, and shift what follows."""
         self.starts.replace(first, last, [start for start, _ in places], shift)
         self.ends.replace(first, last, [end for _, end in places], shift)
         self.closing += shift
+
+
+def _recover_elements(
+    text: str, spans: Spans, start: int, follows: bool, last: int, shift: int
+) -> tuple[list[Any], list[tuple[int, int]], list[Trouble], int] | None:
+    """Read elements that are not clean, up to one that stands where it stood before.
+
+    Args:
+        text: The next version's text.
+        spans: Places in the version before.
+        start: Where to begin, in both versions.
+        follows: Whether an element stands before.
+        last: The first element of the version before that the edit did not touch.
+        shift: How far what stands behind the edit moved.
+
+    Returns:
+        Values, places and troubles of the elements, and the element of the version before that follows
+        them; None where the text is read otherwise from here on.
+    """
+    arrived = last
+
+    def stop(position: int) -> bool:
+        nonlocal arrived
+        old = position - shift
+        arrived = len(spans) if old == spans.closing else spans.starts.count_up_to(old) - 1
+        return arrived >= last and (arrived == len(spans) or spans.starts[arrived] == old)
+
+    found = parse_elements(text, start, follows, stop)
+    if found is None:
+        return None
+    items, troubles = found
+    return [item.value for item in items], [(item.start, item.end) for item in items], troubles, arrived
+
+
+def _troubles_around(
+    troubles: list[Trouble], start: int, end: int, shift: int
+) -> tuple[list[Trouble], list[Trouble]] | None:
+    """The troubles before and behind a region, those behind shifted; None where one cannot be told apart."""
+    if any(trouble.start == end for trouble in troubles):
+        return None
+    before = [trouble for trouble in troubles if trouble.start < start]
+    behind = [
+        trouble._replace(start=trouble.start + shift, end=trouble.end + shift)
+        for trouble in troubles
+        if trouble.start > end
+    ]
+    return before, behind
 
 
 def _element_spans(text: str, position: int, elements: list[msgspec.Raw]) -> Iterator[tuple[int, int]]:

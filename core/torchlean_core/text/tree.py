@@ -8,6 +8,7 @@ It is iterative, so that depth is bounded by `MAX_DEPTH` and not by the interpre
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,6 +19,9 @@ MAX_DEPTH = 10_000
 
 MAX_TROUBLES = 100
 """Troubles reported in one text; what follows a hundredth is noise."""
+
+MAX_IN_ELEMENT = 3
+"""Troubles reported of one element of `nodes`: behind a lost quote everything looks wrong."""
 
 
 class _Sentinel:
@@ -96,6 +100,30 @@ def parse_tree(text: str, start: int = 0, end: int | None = None) -> tuple[Tree 
     return _Parser(text, start, len(text) if end is None else end).parse()
 
 
+def parse_elements(
+    text: str, start: int, follows: bool, stop: Callable[[int], bool]
+) -> tuple[list[Tree], list[Trouble]] | None:
+    """Parse elements of the root's array `nodes` from the middle of a text.
+
+    This reads what `parse_tree` of the whole text reads there, if what stands before is read as it was.
+
+    Args:
+        text: The whole text.
+        start: Where to begin: behind an element, or behind the array's opening bracket.
+        follows: Whether an element stands before.
+        stop: Asked where an element begins, and at the array's closing bracket: whether to stop there.
+
+    Returns:
+        The elements, and the troubles; None where the text or the array ends before `stop` says so.
+    """
+    parser = _Parser(text, start, len(text))
+    return parser.elements(follows, stop)
+
+
+class _Stop(Exception):
+    """The parser has arrived where it was to stop."""
+
+
 class _Open(NamedTuple):
     """A container that is being read."""
 
@@ -113,6 +141,28 @@ class _Parser:
         self.stack: list[_Open] = []
         self.keys: list[Tree | None] = []  # the key that waits for its value, per open container
         self.root: Tree | None = None
+        self.stop: Callable[[int], bool] | None = None
+        self.noise = 0  # troubles since the last member of the root, or element of one, began or ended
+
+    def elements(self, follows: bool, stop: Callable[[int], bool]) -> tuple[list[Tree], list[Trouble]] | None:
+        self.root, array = Tree(0, 0, {}), Tree(self.begin, self.begin, [])
+        before = [Tree(self.begin, self.begin, BAD)] if follows else []
+        array.items += before
+        self.stack = [_Open(self.root, True), _Open(array, False)]
+        self.keys = [Tree(0, 0, "nodes"), None]
+        self.stop = stop
+        try:
+            while len(self.stack) > 1 and self.position < self.end and len(self.troubles) < MAX_TROUBLES:
+                if self.stack[-1].is_object:
+                    self._member()
+                else:
+                    self._element()
+        except _Stop:
+            return array.items[len(before) :], self.troubles
+        return None
+
+    def _at_stop(self) -> bool:
+        return self.stop is not None and len(self.stack) == 2 and self.stop(self.position)
 
     def parse(self) -> tuple[Tree | None, list[Trouble]]:
         self._space()
@@ -188,6 +238,10 @@ class _Parser:
         """Read one element of the innermost array, or its end."""
         tree = self.stack[-1].tree
         if self._separator(tree.items, "]") is not None:
+            if len(self.stack) <= 2:
+                self.noise = 0
+            if self._at_stop():
+                raise _Stop
             self._value()
 
     def _separator(self, before: list[Any], closer: str) -> bool | None:
@@ -207,6 +261,8 @@ class _Parser:
             if char == closer:
                 if comma is not None and before:
                     self._trouble(f"trailing `,` before `{closer}`", comma, comma + 1)
+                if self._at_stop():
+                    raise _Stop
                 self.position += 1
                 self._close()
             else:
@@ -217,7 +273,8 @@ class _Parser:
             self.position += 1
             return None
         if comma is None and before:
-            self._trouble(f"expected `,` or `{closer}`", self.position, self._token_end())
+            last = before[-1] if isinstance(before[-1], Tree) else before[-1][1]
+            self._trouble(f"expected `,` or `{closer}`", last.end, last.end + 1)
         return comma is not None
 
     def _mismatch(self, char: str, closer: str) -> None:
@@ -241,6 +298,8 @@ class _Parser:
     def _attach(self, key: Tree | None, value: Tree) -> None:
         """Put a finished value into the innermost container."""
         frame = self.stack[-1]
+        if len(self.stack) <= 2:
+            self.noise = 0
         if not frame.is_object:
             frame.tree.items.append(value)
             frame.tree.value.append(value.value)
@@ -261,6 +320,8 @@ class _Parser:
             self.root = tree
         self.stack.append(_Open(tree, is_object))
         self.keys.append(None)
+        if len(self.stack) <= 2:
+            self.noise = 0
         self.position += 1
 
     def _skip_deep(self) -> None:
@@ -341,19 +402,13 @@ class _Parser:
         if match:
             self.position = match.end()
 
-    def _token_end(self) -> int:
-        match = _WORD.match(self.text, self.position, self.end)
-        return match.end() if match else self.position + 1
-
     def _unfinished(self) -> None:
         """The text ended inside containers: close them, and say where the innermost began."""
         frame = self.stack[-1]
         closer = "}" if frame.is_object else "]"
-        line = self.text.count("\n", self.begin, frame.tree.start) + 1
         last = len(self.text[self.begin : self.end].rstrip()) + self.begin
         self._trouble(
-            f"the text ends before the `{closer}` of the "
-            f"{'object' if frame.is_object else 'array'} that starts in line {line}",
+            f"the text ends before the `{closer}` of an {'object' if frame.is_object else 'array'}",
             max(last - 1, self.begin),
             last,
         )
@@ -367,7 +422,9 @@ class _Parser:
             self._close()
 
     def _trouble(self, message: str, start: int, end: int) -> None:
-        self._add("TL001", message, start, end)
+        self.noise += 1
+        if self.noise <= MAX_IN_ELEMENT:
+            self._add("TL001", message, start, end)
 
     def _add(self, code: str, message: str, start: int, end: int) -> None:
         self.troubles.append(Trouble(code, message, start, end))

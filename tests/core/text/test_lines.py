@@ -22,7 +22,7 @@ def test_an_offset_survives_the_way_to_a_position_and_back(text, encoding, data)
 
 
 def test_only_line_feed_and_carriage_return_end_a_line():
-    assert LineIndex("a\nb\r\nc\rd\u2028e\x85f").starts == [0, 2, 5, 7]
+    assert list(LineIndex("a\nb\r\nc\rd\u2028e\x85f").starts) == [0, 2, 5, 7]
 
 
 @pytest.mark.parametrize(("encoding", "column"), [("utf-8", 4), ("utf-16", 2), ("utf-32", 1)])

@@ -53,7 +53,7 @@ def test_any_damage_is_reported_inside_the_text_and_never_raises(value, data):
     ("text", "message", "marked"),
     [
         ('{"a": 1,}', "trailing `,` before `}`", ","),
-        ("[1 2]", "expected `,` or `]`", "2"),
+        ("[1 2]", "expected `,` or `]`", " "),
         ('{"a" 1}', 'expected `:` after the key "a"', '"a"'),
         ('{"a": }', 'the key "a" has no value', '"a"'),
         ("[NaN]", "`NaN` is not JSON: numbers are finite", "NaN"),
