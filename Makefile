@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench schema vsix e2e clean
+.PHONY: demo test lint bench schema docs vsix e2e clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -28,10 +28,14 @@ lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/mypy
 
 bench: $(STAMP)  ## measure against what users have today
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-schema: $(STAMP)  ## write schema/ again from the kind table
+schema: $(STAMP)  ## write schema/ again from the kind table and the settings
 	$(BIN)/python -m torchlean_core.artifact.schema schema/
+	$(BIN)/python -m torchlean_core.config schema/
+
+docs: $(STAMP)  ## write docs/rules/ again from the rules
+	$(BIN)/python -m torchlean_core.check.pages docs/rules
 
 vsix:  ## package the VS Code extension (needs node and npm)
 	cd editors/vscode && npm ci && npm run check && npm run package

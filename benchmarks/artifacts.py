@@ -41,6 +41,8 @@ def _node(
     last = nodes[-1]
     shape = tuple(last["shape"])
     index = last["id"]
+    if len(shape) != 2 and draw.randrange(2):
+        return {"kind": "linear", "parents": [index], "shape": [draw.choice([64, 128, 256])]}
     if len(shape) != 2:
         fields = {"in_shape": list(shape), "out_shape": [8, shape[0] // 8]}
         return {"kind": "reshape", "parents": [index], "shape": [8, shape[0] // 8], **fields}
@@ -57,7 +59,16 @@ def _node(
             "shape": list(shape),
         }
     if choice == 6:
-        return {"kind": "linear", "parents": [index], "shape": [shape[0], draw.choice([8, 16, 32])]}
+        rows = [8] + ([16] if shape[0] * shape[1] % 16 == 0 else [])
+        target = [draw.choice(rows), 0]
+        target[1] = shape[0] * shape[1] // target[0]
+        return {
+            "kind": "reshape",
+            "parents": [index],
+            "shape": target,
+            "in_shape": list(shape),
+            "out_shape": target,
+        }
     if choice == 7:
         return {"kind": "softmax", "parents": [index], "shape": list(shape), "axis": 1}
     if choice == 8:

@@ -20,10 +20,10 @@ def place(
     """
     if span is not None:
         return span
-    tree = document.root if index is None else document.tree_of(index)
-    if tree is None:
-        return 0, min(1, len(document.text))
-    return _descend(tree, path, on_key)
+    if index is not None:
+        return document.place(index, (path, on_key), lambda tree: _descend(tree, path, on_key))
+    root = document.root
+    return _descend(root, path, on_key) if root is not None else (0, min(1, len(document.text)))
 
 
 def _descend(tree: Tree, path: Path, on_key: bool) -> tuple[int, int]:

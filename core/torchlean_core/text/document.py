@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -162,6 +162,26 @@ class Document:
             return None
         return spans.starts[index], spans.ends[index]
 
+    def place(self, index: int, key: Hashable, find: Callable[[Tree], tuple[int, int]]) -> tuple[int, int]:
+        """Offsets of something inside a node, found once as long as the node's text does not change.
+
+        Args:
+            index: Place of the node.
+            key: What is looked for.
+            find: Finds it in the node's tree.
+        """
+        spans = self.spans
+        if spans is None or not 0 <= index < len(spans):
+            return 0, min(1, len(self.text))
+        known = spans.inside.setdefault(index, {})
+        start = spans.starts[index]
+        if key not in known:
+            tree = parse_tree(self.text, start, spans.ends[index])[0]
+            first, last = find(tree) if tree is not None else (start, start + 1)
+            known[key] = first - start, last - start
+        first, last = known[key]
+        return start + first, start + last
+
     def tree_of(self, index: int) -> Tree | None:
         """Positions inside the node at a place of `nodes`."""
         span = self.node_span(index)
@@ -198,6 +218,7 @@ class Spans:
         ends: Offset behind each element's last character.
         opening: Offset of the array's opening bracket.
         closing: Offset of its closing bracket.
+        inside: Places inside elements, relative to their starts: by element, then by what was looked for.
     """
 
     def __init__(self, places: list[tuple[int, int]], opening: int, closing: int) -> None:
@@ -205,6 +226,7 @@ class Spans:
         self.ends = Offsets([end for _, end in places])
         self.opening = opening
         self.closing = closing
+        self.inside: dict[int, dict[Hashable, tuple[int, int]]] = {}
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -222,6 +244,11 @@ class Spans:
         self.starts.replace(first, last, [start for start, _ in places], shift)
         self.ends.replace(first, last, [end for _, end in places], shift)
         self.closing += shift
+        if last - first == len(places):
+            for index in range(first, last):
+                self.inside.pop(index, None)
+        else:
+            self.inside.clear()
 
 
 def _recover_elements(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
 
 from torchlean_core.capture.models import find_models
-from torchlean_core.check import Finding, Severity
-from torchlean_core.check.fixes import Fix, fixes
+from torchlean_core.check import Finding
+from torchlean_core.check.fixes import Edit, Fix, fixes
+from torchlean_core.check.fixing import fix_text
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.features.diagnostics import diagnostic
 from torchlean_ls.uris import file_name
 
 _SOURCE = "source.torchlean"
+_FIX_ALL = f"{types.CodeActionKind.SourceFixAll.value}.torchlean"
 _ARTIFACT_ACTIONS = (
     ("emit", "Emit nn.Module"),
     ("init", "Initialize parameters"),
@@ -33,7 +36,7 @@ class CodeActions(Feature):
         self._versioned = bool(edits and edits.document_changes)
         self._literals = bool(text and text.code_action and text.code_action.code_action_literal_support)
         kinds = [types.CodeActionKind.QuickFix, *(f"{_SOURCE}.{name}" for name, _ in _ARTIFACT_ACTIONS)]
-        kinds.append(f"{_SOURCE}.capture")
+        kinds += [f"{_SOURCE}.capture", _FIX_ALL]
         options = types.CodeActionOptions(code_action_kinds=kinds)
         self.server.on(types.TEXT_DOCUMENT_CODE_ACTION, self._actions, options)
 
@@ -45,6 +48,8 @@ class CodeActions(Feature):
         if document.is_artifact:
             if self._literals and _wanted(params.context.only, types.CodeActionKind.QuickFix):
                 actions += self._quick_fixes(document, params.range)
+            if self._literals and _fix_all_wanted(params.context):
+                actions += self._fix_all(document)
             actions += self._artifact_actions(document, params.context.only)
         elif document.is_python:
             actions += self._model_actions(document, params)
@@ -54,24 +59,34 @@ class CodeActions(Feature):
         start, end = document.offset(where.start), document.offset(where.end)
         found = []
         for finding in document.report.findings:
-            if finding.severity is Severity.HINT:
-                continue
             first, last = document.report.span(finding)
             if first <= end and start <= last:
                 found += [self._quick_fix(document, finding, fix) for fix in fixes(document.report, finding)]
         return found
 
     def _quick_fix(self, document: Snapshot, finding: Finding, fix: Fix) -> types.CodeAction:
-        edits = [types.TextEdit(document.range(edit.start, edit.end), edit.text) for edit in fix.edits]
         return types.CodeAction(
             title=fix.title,
             kind=types.CodeActionKind.QuickFix,
             diagnostics=[diagnostic(document, finding)],
             is_preferred=fix.preferred,
-            edit=self._workspace_edit(document, edits),
+            edit=self._workspace_edit(document, fix.edits),
         )
 
-    def _workspace_edit(self, document: Snapshot, edits: list[types.TextEdit]) -> types.WorkspaceEdit:
+    def _fix_all(self, document: Snapshot) -> list[types.CodeAction]:
+        """All safe fixes of the whole document, as one edit."""
+        if not document.report.findings:
+            return []
+        result = fix_text(document.text)
+        if not result.changed:
+            return []
+        count = len(result.applied)
+        title = "Apply the safe fix" if count == 1 else f"Apply all {count} safe fixes"
+        edit = self._workspace_edit(document, result.edits)
+        return [types.CodeAction(title=title, kind=_FIX_ALL, edit=edit)]
+
+    def _workspace_edit(self, document: Snapshot, changes: Sequence[Edit]) -> types.WorkspaceEdit:
+        edits = [types.TextEdit(document.range(edit.start, edit.end), edit.text) for edit in changes]
         if not self._versioned:
             return types.WorkspaceEdit(changes={document.uri: edits})
         identifier = types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
@@ -108,6 +123,13 @@ class CodeActions(Feature):
     ) -> types.CodeAction | types.Command:
         call = types.Command(title=title, command=command, arguments=[argument])
         return types.CodeAction(title=title, kind=kind, command=call) if self._literals else call
+
+
+def _fix_all_wanted(context: types.CodeActionContext) -> bool:
+    """Whether to mend the whole document: asked for by kind, or by a person, but not at every move of the cursor."""
+    if not context.only:
+        return context.trigger_kind is not types.CodeActionTriggerKind.Automatic
+    return _wanted(context.only, _FIX_ALL)
 
 
 def _wanted(only: Any, kind: str) -> bool:

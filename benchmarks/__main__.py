@@ -1,0 +1,21 @@
+"""`python -m benchmarks [--quick] [--save docs/performance.md]`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks import checking, keystroke, startup
+from benchmarks.table import machine
+
+parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+parser.add_argument("--quick", action="store_true", help="small sizes only")
+parser.add_argument("--save", type=Path, metavar="FILE", help="write the tables as Markdown")
+args = parser.parse_args()
+sizes = (100, 1_000) if args.quick else (100, 1_000, 10_000, 100_000)
+tables = [*startup.run(), *checking.run(sizes[:3]), *keystroke.run(sizes)]
+if args.save is not None:
+    head = (
+        f"# Performance\n\nMeasured with `make bench` on: {machine()}. Ratios are the point, not times.\n\n"
+    )
+    args.save.write_text(head + "\n".join(table.markdown() for table in tables), encoding="utf-8")
