@@ -155,7 +155,8 @@ async def test_source_actions_are_offered_on_a_clean_artifact_only(editor):
     where = types.Range(types.Position(0, 0), types.Position(0, 0))
     titles = {action.title for action in await editor.fixes(good, where, "source")}
     assert titles == {"Emit nn.Module", "Initialize parameters", "Train"}
-    assert await editor.fixes(broken, where, "source") == []
+    assert [action.kind for action in await editor.fixes(broken, where, "source")] == ["source.fixAll.torchlean"]
+    assert await editor.fixes(broken, where, "source.torchlean") == []
     [emit] = await editor.fixes(good, where, "source.torchlean.emit")
     assert emit.command.command == "torchlean.emit" and emit.command.arguments == [{"uri": good}]
 
@@ -165,3 +166,34 @@ async def test_a_burst_of_changes_ends_in_the_last_state(editor):
     for number in range(200):
         editor.change(uri, types.TextDocumentContentChangeWholeDocument(BROKEN if number % 2 == 0 else GOOD))
     assert await asyncio.wait_for(editor.diagnostics(uri), 20) == []
+
+
+async def test_fix_all_is_one_edit_of_the_version_with_the_safe_fixes(editor):
+    chain = [{**RELU, "id": place, "parents": [place - 1], "shape": [1, 3]} for place in (1, 2, 3)]
+    text = artifact(INPUT, *chain, {**RELU, "id": 4, "kind": "rlu", "parents": [3]})
+    uri = await editor.open("m.ir.json", text)
+    start = types.Range(types.Position(0, 0), types.Position(0, 0))
+    [action] = await editor.fixes(uri, start, "source.fixAll.torchlean")
+    assert action.kind == "source.fixAll.torchlean"
+    if action.edit.document_changes:
+        [change] = action.edit.document_changes
+        assert change.text_document.version == 1
+        edits = change.edits
+    else:
+        edits = action.edit.changes[uri]
+    assert [edit.new_text for edit in edits] == ["4", "4", "4"]
+    for edit in reversed(edits):
+        editor.change(uri, types.TextDocumentContentChangePartial(edit.range, edit.new_text))
+    assert [d.code for d in await editor.diagnostics(uri)] == ["TL014"]
+    assert await editor.fixes(uri, start, "source.fixAll") == []
+
+
+async def test_a_shape_can_be_set_on_everything_that_depends_on_it(editor):
+    wrong = [{**RELU, "id": place, "parents": [place - 1], "shape": [1, 3]} for place in (1, 2)]
+    uri = await editor.open("m.ir.json", artifact(INPUT, *wrong))
+    [diagnostic] = await editor.diagnostics(uri)
+    titles = [action.title for action in await editor.fixes(uri, diagnostic.range, "quickfix")]
+    assert titles == [
+        "Set shape to inferred [1, 4]",
+        "Set shape to inferred [1, 4] and propagate to 1 node that depends on it",
+    ]

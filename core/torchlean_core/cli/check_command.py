@@ -1,90 +1,200 @@
-"""`torchlean check`: artifacts from files, folders and standard input."""
+"""`torchlean check`: artifacts from files, folders and standard input; `--fix` and `--diff` mend them."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlean_core.check import Report, check_bytes
 from torchlean_core.check.findings import Severity
-from torchlean_core.check.output import finding_object, finding_text
+from torchlean_core.check.output import FORMATS, make_writer
 from torchlean_core.check.rules import RULES
-from torchlean_core.cli.console import err, out
-from torchlean_core.cli.discovery import find_artifacts
+from torchlean_core.cli.console import console, plain, say
+from torchlean_core.config import Settings, SettingsFinder
 from torchlean_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+_STDIN = "-"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `torchlean check`."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="file, folder, or - for standard input")
-    parser.add_argument(
-        "--output-format", choices=("text", "json"), default="text", help="how findings are printed"
-    )
-    parser.add_argument(
-        "--select", metavar="CODES", help="report these codes only (comma-separated prefixes)"
-    )
-    parser.add_argument(
-        "--ignore", metavar="CODES", help="do not report these codes (comma-separated prefixes)"
-    )
-    parser.add_argument(
-        "--exclude",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="skip these files when searching folders",
-    )
+    add = parser.add_argument
+    add("paths", nargs="+", metavar="PATH", help="file, folder, or - for standard input")
+    add("--output-format", choices=FORMATS, default="text", help="how findings are printed")
+    add("--fix", action="store_true", help="apply the safe fixes in place (for -: print the text)")
+    add("--diff", action="store_true", help="show what --fix would change, and write nothing")
+    add("--unsafe-fixes", action="store_true", help="apply fixes too that may change what the file means")
+    add("--select", metavar="CODES", help="report these codes only (comma-separated prefixes)")
+    add("--ignore", metavar="CODES", help="do not report these codes (comma-separated prefixes)")
+    add("--exclude", action="append", metavar="GLOB", help="skip these files when searching folders")
+    add("--force-exclude", action="store_true", help="skip excluded files even where they are named")
+
+
+class _Wanted(NamedTuple):
+    """Which codes count in one file: prefixes, None for all (`select`) or nothing (`ignore`)."""
+
+    select: tuple[str, ...] | None
+    ignore: tuple[str, ...] | None
 
 
 def run(args: argparse.Namespace) -> int:
     """Check everything named; returns 1 where a file has errors, 2 where one cannot be read."""
-    select, ignore = _codes(args.select, "--select"), _codes(args.ignore, "--ignore")
-    messages = err(args)
-    objects: list[dict[str, Any]] = []
-    counts: Counter[Severity] = Counter()
-    files = 0
-    unreadable = False
-    console = out(args)
-    for name, source in _sources(args.paths, args.exclude):
-        try:
-            content = sys.stdin.buffer.read() if source is None else source.read_bytes()
-        except OSError as error:
-            unreadable = True
-            messages.print(f"torchlean: {name}: {error.strerror or error}")
-            continue
-        files += 1
+    return _Run(args).run()
+
+
+class _Run:
+    """One run of the command."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.fixing = args.fix or args.diff
+        if args.unsafe_fixes and not self.fixing:
+            raise UsageError("--unsafe-fixes: works with --fix or --diff")
+        if args.diff and args.output_format != "text":
+            raise UsageError("--diff: prints a diff, and knows no --output-format")
+        self.select, self.ignore = _codes(args.select, "--select"), _codes(args.ignore, "--ignore")
+        self.settings = SettingsFinder()
+        # With `--fix -` the fixed text is the result; what is left to say goes to stderr.
+        self.stream = sys.stderr if self.fixing and not args.diff and _STDIN in args.paths else sys.stdout
+        self.writer = make_writer(args.output_format, plain(self.stream), self._show)
+        self.counts: Counter[Severity] = Counter()
+        self.files = self.fixed = self.changed = 0
+        self.unreadable = False
+
+    def run(self) -> int:
+        """Check everything named; returns the exit code."""
+        for name, path in self._sources():
+            try:
+                self._check(name, path)
+            except OSError as error:
+                self._cannot(name, error)
+        if not self.args.diff:
+            self.writer.close()
+        if self.args.output_format in ("text", "github") and not self.args.quiet:
+            say(self._summary())
+        if self.unreadable:
+            return 2
+        return 1 if self.counts[Severity.ERROR] or (self.args.diff and self.changed) else 0
+
+    def _check(self, name: str, path: Path | None) -> None:
+        """Check one file, after fixing it if that is asked for.
+
+        Raises:
+            OSError: It cannot be read or written.
+        """
+        content = sys.stdin.buffer.read() if path is None else path.read_bytes()
+        wanted = self._wanted(path)
+        if self.fixing:
+            content = self._fix(name, path, content, wanted)
+        self.files += 1
         report = check_bytes(content)
-        _keep(report, select, ignore)
-        counts.update(finding.severity for finding in report.findings)
-        for finding in report.findings:
-            if args.output_format == "json":
-                objects.append(finding_object(name, report, finding))
-            else:
-                console.print(finding_text(name, report, finding), end="\n\n")
-    if args.output_format == "json":
-        sys.stdout.write(json.dumps(objects, ensure_ascii=True, indent=1) + "\n")
-    elif not args.quiet:
-        messages.print(_summary(files, counts))
-    if unreadable:
-        return 2
-    return 1 if counts[Severity.ERROR] else 0
+        _keep(report, wanted)
+        self.counts.update(finding.severity for finding in report.findings)
+        if not self.args.diff:
+            self.writer.add(name, report)
 
+    def _fix(self, name: str, path: Path | None, content: bytes, wanted: _Wanted) -> bytes:
+        """The content with the fixes applied, which are written, or shown as a diff."""
+        from torchlean_core.check.fixing import fix_text
+        from torchlean_core.files import write_text
 
-def _sources(paths: list[str], exclude: list[str]) -> list[tuple[str, Path | None]]:
-    """What to check: (name as given, file); no file for standard input."""
-    found: list[tuple[str, Path | None]] = []
-    for name in paths:
-        path = Path(name)
-        if name == "-":
-            found.append((name, None))
-        elif path.is_dir():
-            found += [(str(file), file) for file in find_artifacts(path, exclude)]
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            fixed, applied = content, 0  # reported as TL003; nobody can tell what was meant
         else:
-            found.append((name, path))
-    return found
+            result = fix_text(text, unsafe=self.args.unsafe_fixes, **wanted._asdict())
+            fixed, applied = result.text.encode("utf-8"), len(result.applied)
+        self.fixed += applied
+        self.changed += fixed != content
+        if self.args.diff:
+            self._show_diff(name, content, fixed)
+        elif path is None:
+            sys.stdout.buffer.write(fixed)
+            sys.stdout.buffer.flush()
+        elif fixed != content:
+            write_text(path, fixed.decode("utf-8"))
+        return fixed
+
+    # -- what to check ------------------------------------------------------------------------------------
+
+    def _sources(self) -> Iterator[tuple[str, Path | None]]:
+        """What to check: (name as given, file); no file for standard input."""
+        for name in self.args.paths:
+            path = Path(name)
+            if name == _STDIN:
+                yield name, None
+            elif path.is_dir():
+                from torchlean_core.cli.discovery import find_artifacts
+
+                found = find_artifacts(
+                    path, self.args.exclude, self.settings, lambda at, error: self._cannot(str(at), error)
+                )
+                yield from ((str(file), file) for file in found)
+            elif not (self.args.force_exclude and self._excluded(path)):
+                yield name, path
+
+    def _excluded(self, path: Path) -> bool:
+        if self.args.exclude is None:
+            return self.settings.of_file(path).excludes(path)
+        from torchlean_core.cli.discovery import exclude_spec
+
+        return exclude_spec(self.args.exclude).match_file(path)
+
+    def _wanted(self, path: Path | None) -> _Wanted:
+        """The codes that count in a file: the command line wins over the settings."""
+        settings: Settings = (
+            self.settings.of_file(path) if path is not None else self.settings.of_folder(Path.cwd())
+        )
+        ignore = self.ignore if self.ignore is not None else settings.ignore
+        if path is not None:
+            ignore += settings.ignored_in(path)
+        return _Wanted(self.select if self.select is not None else settings.select, ignore or None)
+
+    # -- what to say --------------------------------------------------------------------------------------
+
+    @cached_property
+    def _console(self) -> Console:
+        return console(self.args, self.stream)
+
+    def _show_diff(self, name: str, old: bytes, new: bytes) -> None:
+        if old == new:
+            return
+        from torchlean_core.cli.textdiff import colored, unified_diff
+
+        lines = unified_diff(old.decode("utf-8"), new.decode("utf-8"), name)
+        if self._console.color_system is not None:
+            lines = colored(lines)
+        # A patch is bytes, whatever the terminal's encoding and line ends are.
+        for line in lines:
+            sys.stdout.buffer.write(line.encode("utf-8", "surrogateescape"))
+
+    def _show(self, text: Text) -> None:
+        self._console.print(text, end="\n\n")
+
+    def _cannot(self, name: str, error: OSError) -> None:
+        self.unreadable = True
+        message = error.strerror or str(error)
+        say(f"torchlean: {name}: {message}")
+        self.writer.unreadable(name, message)
+
+    def _summary(self) -> str:
+        if not self.files:
+            return "no artifacts found"
+        checked = f"{_count(self.files, 'artifact')} checked: "
+        if not self.fixed:
+            return checked + (_tally(self.counts) or "all clean")
+        mended = f"{'would fix' if self.args.diff else 'fixed'} {_count(self.fixed, 'finding')}"
+        return f"{checked}{mended}; left: {_tally(self.counts) or 'none'}"
 
 
 def _codes(value: str | None, option: str) -> tuple[str, ...] | None:
@@ -97,7 +207,10 @@ def _codes(value: str | None, option: str) -> tuple[str, ...] | None:
     return codes
 
 
-def _keep(report: Report, select: tuple[str, ...] | None, ignore: tuple[str, ...] | None) -> None:
+def _keep(report: Report, wanted: _Wanted) -> None:
+    select, ignore = wanted
+    if select is None and ignore is None:
+        return
     report.findings = [
         finding
         for finding in report.findings
@@ -106,17 +219,12 @@ def _keep(report: Report, select: tuple[str, ...] | None, ignore: tuple[str, ...
     ]
 
 
-def _summary(files: int, counts: Counter[Severity]) -> str:
-    if not files:
-        return "no artifacts found"
-    noun = "artifact" if files == 1 else "artifacts"
-    if not counts:
-        return f"{files} {noun} checked: all clean"
-    parts = []
-    for severity, name in ((Severity.ERROR, "error"), (Severity.WARNING, "warning")):
-        if counts[severity]:
-            parts.append(f"{counts[severity]} {name}{'' if counts[severity] == 1 else 's'}")
+def _tally(counts: Counter[Severity]) -> str:
+    """How many of what, in words."""
     notes = counts[Severity.INFORMATION] + counts[Severity.HINT]
-    if notes:
-        parts.append(f"{notes} note{'' if notes == 1 else 's'}")
-    return f"{files} {noun} checked: {', '.join(parts)}"
+    numbers = ((counts[Severity.ERROR], "error"), (counts[Severity.WARNING], "warning"), (notes, "note"))
+    return ", ".join(_count(number, noun) for number, noun in numbers if number)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -5,17 +5,25 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
-def _console(args: argparse.Namespace, *, stderr: bool) -> Console:
-    stream = sys.stderr if stderr else sys.stdout
+def plain(stream: TextIO) -> TextIO:
+    """The stream, made to show characters that its encoding lacks escaped: names and messages may hold any."""
     if hasattr(stream, "reconfigure"):
-        # Names and messages may hold characters the terminal's encoding lacks: show them escaped.
         stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+def console(args: argparse.Namespace, stream: TextIO) -> Console:
+    """A console on a stream."""
+    from rich.console import Console  # only what shows something pays for it
+
     return Console(
-        file=stream,
+        file=plain(stream),
         color_system=None if args.no_color or os.environ.get("NO_COLOR") else "auto",
         highlight=False,
         soft_wrap=True,
@@ -26,9 +34,14 @@ def _console(args: argparse.Namespace, *, stderr: bool) -> Console:
 
 def out(args: argparse.Namespace) -> Console:
     """The console for results."""
-    return _console(args, stderr=False)
+    return console(args, sys.stdout)
 
 
 def err(args: argparse.Namespace) -> Console:
     """The console for messages."""
-    return _console(args, stderr=True)
+    return console(args, sys.stderr)
+
+
+def say(message: str) -> None:
+    """Print a message, one line on stderr."""
+    print(message, file=plain(sys.stderr))

@@ -3,48 +3,103 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pathspec
 
 from torchlean_core.artifact.companions import is_artifact_name
 from torchlean_core.artifact.detect import looks_like_artifact
+from torchlean_core.config import SettingsFinder
+from torchlean_core.errors import UsageError
 
 _NEVER = {"node_modules", "__pycache__"}
+_Ignores = list[tuple[Path, pathspec.GitIgnoreSpec]]
+_OnError = Callable[[Path, OSError], None]
 
 
-def find_artifacts(folder: Path, exclude: list[str]) -> list[Path]:
-    """Artifacts below a folder, sorted; hidden folders and what `.gitignore` files name are skipped."""
-    patterns = pathspec.GitIgnoreSpec.from_lines(exclude)
-    found = [
-        path
-        for path in _walk(folder, [])
-        if not patterns.match_file(path.relative_to(folder).as_posix()) and _is_artifact(path)
-    ]
-    return sorted(found)
+def find_artifacts(
+    folder: Path, exclude: list[str] | None, settings: SettingsFinder, on_error: _OnError
+) -> list[Path]:
+    """Artifacts below a folder, sorted; hidden folders and what `.gitignore` files name are skipped.
+
+    Args:
+        folder: Where to search.
+        exclude: Patterns as in `.gitignore`, relative to the folder; None takes those of the settings files.
+        settings: Finds the settings of a folder.
+        on_error: Told of folders that cannot be listed.
+
+    Raises:
+        UsageError: A settings file is wrong, or a pattern is none.
+    """
+    patterns: _Ignores = []
+    if exclude is not None:
+        patterns.append((folder, exclude_spec(exclude)))
+    walk = _Walk(settings if exclude is None else None, on_error)
+    return sorted(path for path in walk.files(folder, patterns) if _is_artifact(path))
 
 
-def _walk(folder: Path, ignores: list[tuple[Path, pathspec.GitIgnoreSpec]]) -> Iterator[Path]:
+def exclude_spec(patterns: list[str]) -> pathspec.GitIgnoreSpec:
+    """The patterns of `--exclude`.
+
+    Raises:
+        UsageError: One of them is none.
+    """
     try:
-        lines = (folder / ".gitignore").read_text("utf-8", "replace").splitlines()
-        ignores = [*ignores, (folder, pathspec.GitIgnoreSpec.from_lines(lines))]
-    except OSError:
-        pass  # no .gitignore here
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
+        return pathspec.GitIgnoreSpec.from_lines(patterns)
+    except ValueError as error:
+        raise UsageError(f"--exclude: expected a pattern as in .gitignore: {error}") from error
+
+
+class _Walk:
+    """The JSON files below a folder."""
+
+    def __init__(self, settings: SettingsFinder | None, on_error: _OnError) -> None:
+        self._settings = settings
+        self._on_error = on_error
+
+    def files(self, folder: Path, ignores: _Ignores) -> Iterator[Path]:
+        """The files of one folder, and of the folders in it."""
+        ignores = [*ignores, *_gitignore(folder)]
+        here = self._settings.of_folder(folder) if self._settings is not None else None
+        try:
+            with os.scandir(folder) as listed:
+                entries = sorted(listed, key=lambda entry: entry.name)
+        except OSError as error:
+            self._on_error(folder, error)
+            return
+        for entry in entries:
             path = Path(entry.path)
             is_folder = entry.is_dir(follow_symlinks=False)
-            if _ignored(path, is_folder, ignores):
+            if _ignored(path, is_folder, ignores) or (here and here.excludes(path, folder=is_folder)):
                 continue
             if is_folder:
                 if not entry.name.startswith(".") and entry.name not in _NEVER:
-                    yield from _walk(path, ignores)
-            elif entry.name.endswith(".json"):
+                    yield from self.files(path, ignores)
+            elif entry.name.endswith(".json") and (entry.is_file() or entry.is_symlink()):
                 yield path
 
 
-def _ignored(path: Path, is_folder: bool, ignores: list[tuple[Path, pathspec.GitIgnoreSpec]]) -> bool:
+def _gitignore(folder: Path) -> _Ignores:
+    try:
+        lines = (folder / ".gitignore").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []  # no .gitignore here
+    try:
+        return [(folder, pathspec.GitIgnoreSpec.from_lines(lines))]
+    except ValueError:  # git skips a line that is no pattern
+        return [(folder, pathspec.GitIgnoreSpec.from_lines(filter(_is_pattern, lines)))]
+
+
+def _is_pattern(line: str) -> bool:
+    try:
+        pathspec.GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True
+
+
+def _ignored(path: Path, is_folder: bool, ignores: _Ignores) -> bool:
     for root, spec in ignores:
         name = path.relative_to(root).as_posix()
         if spec.match_file(name + "/" if is_folder else name):

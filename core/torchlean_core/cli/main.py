@@ -20,6 +20,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("torchlean_core.cli.init_command", "initialize the parameters of an artifact deterministically"),
     "run": ("torchlean_core.cli.run_command", "evaluate an artifact with the reference interpreter"),
     "train": ("torchlean_core.cli.train_command", "train the parameters of an artifact"),
+    "diff": ("torchlean_core.cli.diff_command", "show what changed between two artifacts, by node"),
+    "doctor": (
+        "torchlean_core.cli.doctor_command",
+        "show versions, devices and settings, what is missing and how to get it",
+    ),
     "rules": ("torchlean_core.cli.rules_command", "list the rules, or explain one"),
     "server": ("torchlean_ls.command", "run the language server"),
 }

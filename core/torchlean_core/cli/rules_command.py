@@ -3,27 +3,76 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
+from typing import Any
 
-from torchlean_core.check.rules import RULES
-from torchlean_core.cli.console import out
+from torchlean_core.check.rules import RULES, Rule
+from torchlean_core.cli.console import out, plain
 from torchlean_core.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `torchlean rules`."""
     parser.add_argument("code", nargs="?", metavar="CODE", help="explain this rule")
+    parser.add_argument(
+        "--output-format", choices=("text", "json"), default="text", help="how rules are printed"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the list, or one rule."""
-    console = out(args)
     if args.code is None:
-        for rule in RULES.values():
-            console.print(f"{rule.code}  {rule.severity.value:<11}  {rule.name:<30}  {rule.what}")
-        return 0
-    found = RULES.get(args.code.upper())
-    if found is None:
+        return _list(args)
+    rule = RULES.get(args.code.upper())
+    if rule is None:
         raise UsageError(f"no rule `{args.code}`; `torchlean rules` lists them")
-    console.print(f"{found.code} {found.name} ({found.severity.value})\n")
-    console.print(f"{found.what}\n\nWhy: {found.why}\nFix: {found.fix}\n\n{found.url}")
+    if args.output_format == "json":
+        _print_json(rule_object(rule))
+    else:
+        console = out(args)
+        console.print(f"{rule.code} {rule.name} ({rule.severity.value})\n", style="bold")
+        console.print(explanation(rule))
     return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    if args.output_format == "json":
+        _print_json([rule_object(rule) for rule in RULES.values()])
+        return 0
+    console = out(args)
+    for rule in RULES.values():
+        console.print(f"{rule.code}  {rule.severity.value:<11}  {rule.name:<30}  {rule.what}")
+    return 0
+
+
+def _print_json(value: Any) -> None:
+    plain(sys.stdout).write(json.dumps(value, indent=1) + "\n")
+
+
+def rule_object(rule: Rule) -> dict[str, Any]:
+    """One rule as `--output-format json` prints it; `artifact` says whether the example can be checked."""
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "severity": rule.severity.value,
+        "what": rule.what,
+        "why": rule.why,
+        "fix": rule.fix,
+        "example": {
+            "language": rule.example.language,
+            "text": rule.example.text,
+            "note": rule.example.note,
+            "artifact": rule.example.is_artifact,
+        },
+        "url": rule.url,
+    }
+
+
+def explanation(rule: Rule) -> str:
+    """What `torchlean rules CODE` says of a rule, below its name."""
+    from torchlean_core.check.pages import shown_text
+
+    shown = shown_text(rule.example).rstrip("\n").replace("\n", "\n    ")
+    note = f"\n  {rule.example.note}" if rule.example.note else ""
+    return f"{rule.what}\n\nWhy: {rule.why}\nFix: {rule.fix}\n\nExample:{note}\n\n    {shown}\n\n{rule.url}"

@@ -10,29 +10,9 @@ from pathlib import Path
 
 import pytest
 
-GOOD = json.dumps(
-    {
-        "format": "torchlean.ir.v1",
-        "input_id": 0,
-        "output_id": 1,
-        "nodes": [
-            {"id": 0, "kind": "input", "parents": [], "shape": [1, 4]},
-            {"id": 1, "kind": "relu", "parents": [0], "shape": [1, 4]},
-        ],
-    }
-)
-BROKEN = GOOD.replace('[0], "shape": [1, 4]', '[0], "shape": [1, 3]')
-
-
-def torchlean(*arguments, cwd, stdin=b"", **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "torchlean_core", *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "100", **environment},
-        check=False,
-    )
+from tests.core.check.sarif_schema import validate
+from tests.core.cli.support import BROKEN, GOOD, torchlean
+from torchlean_core.cli.main import main
 
 
 def test_a_clean_file_exits_0_and_says_so_on_stderr(tmp_path):
@@ -151,3 +131,53 @@ def test_no_input_makes_a_traceback(tmp_path):
     done = torchlean("check", corpus, cwd=tmp_path, LC_ALL="C", PYTHONUTF8="0")
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr and b"internal error" not in done.stderr
+
+
+def test_sarif_and_github_outputs_are_printed(tmp_path):
+    (tmp_path / "m.ir.json").write_text(BROKEN)
+    done = torchlean("check", "--output-format", "sarif", "m.ir.json", "none.ir.json", cwd=tmp_path)
+    assert done.returncode == 2
+    log = json.loads(done.stdout)
+    validate(log)
+    assert [result["ruleId"] for result in log["runs"][0]["results"]] == ["TL201"]
+    assert not log["runs"][0]["invocations"][0]["executionSuccessful"]
+    done = torchlean("check", "--output-format", "github", "m.ir.json", cwd=tmp_path, GITHUB_WORKSPACE="")
+    assert done.returncode == 1
+    assert done.stdout.startswith(b"::error file=m.ir.json,line=1,")
+
+
+def test_a_folder_that_cannot_be_listed_is_a_message(tmp_path, monkeypatch, capsys):
+    (tmp_path / "m.ir.json").write_text(GOOD)
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "."]) == 2
+    said = capsys.readouterr().err
+    assert "torchlean: closed: Permission denied" in said and "1 artifact checked: all clean" in said
+
+
+def test_a_bad_pattern_is_a_usage_error_and_a_bad_line_of_gitignore_is_none(tmp_path):
+    (tmp_path / "m.ir.json").write_text(GOOD)
+    (tmp_path / ".gitignore").write_text("!\nn.ir.json\n")
+    (tmp_path / "n.ir.json").write_text(BROKEN)
+    assert torchlean("check", ".", cwd=tmp_path).returncode == 0
+    done = torchlean("check", ".", "--exclude", "!", cwd=tmp_path)
+    assert done.returncode == 2 and b"--exclude: expected a pattern" in done.stderr
+
+
+def test_a_clean_check_imports_neither_fixes_nor_the_terminal(tmp_path):
+    (tmp_path / "m.ir.json").write_text(GOOD)
+    code = (
+        "import sys; from torchlean_core.cli.main import main; main(['check', '-q', 'm.ir.json']); "
+        "print([name for name in sys.modules if name.partition('.')[0] in ('rich', 'pathspec', 'tomllib', 'torch') "
+        "or name.startswith('torchlean_core.check.fixes')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True)
+    assert done.stdout.strip() == b"[]"

@@ -1,8 +1,6 @@
-"""Findings as text for people, and as JSON for tools."""
+"""Findings as a compiler shows them: place, message, the source line with carets, the fix."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from rich.text import Text
 
@@ -21,21 +19,6 @@ _COLORS = {
 _WIDTH = 100
 
 
-def finding_object(name: str, report: Report, finding: Finding) -> dict[str, Any]:
-    """One finding as `--output-format json` prints it; columns count UTF-16 units, lines from 0."""
-    where = report.range(finding)
-    return {
-        "file": name,
-        "code": finding.code,
-        "severity": finding.severity.value,
-        "message": finding.message,
-        "node": finding.node,
-        "index": finding.index,
-        "range": {"start": where.start._asdict(), "end": where.end._asdict()},
-        "fixes": [fix.title for fix in fixes(report, finding)],
-    }
-
-
 def finding_text(name: str, report: Report, finding: Finding) -> Text:
     """One finding as a compiler shows it: place, message, the line with carets under it, the fix."""
     lines = report.document.lines
@@ -46,20 +29,7 @@ def finding_text(name: str, report: Report, finding: Finding) -> Text:
     text.append(f"{name}:{position.line + 1}:{position.character + 1}: ", "bold")
     text.append(f"{finding.severity.value}[{finding.code}]", color)
     text.append(f" {finding.message}\n", "bold")
-    line_start, line_end = lines.line_span(position.line)
-    # A long line (minified JSON) is cut to a window around the finding.
-    left = max(line_start, start - _WIDTH // 3) if line_end - line_start > _WIDTH else line_start
-    right = min(line_end, left + _WIDTH)
-    shown = report.document.text[left:right].replace("\t", " ")
-    prefix = "…" if left > line_start else ""
-    number = str(position.line + 1)
-    gutter = " " * len(number)
-    text.append(f" {gutter} |\n {number} | ", "blue")
-    text.append(f"{prefix}{shown}{'…' if right < line_end else ''}\n")
-    text.append(f" {gutter} | ", "blue")
-    carets = max(1, min(end, right) - start)
-    text.append(" " * (start - left + len(prefix)))
-    text.append("^" * carets, color)
+    gutter = _source_line(text, report, start, end, color)
     if available := fixes(report, finding):
         text.append(f"\n {gutter} = ", "blue")
         text.append(f"fix: {available[0].title}", "green")
@@ -67,3 +37,24 @@ def finding_text(name: str, report: Report, finding: Finding) -> Text:
         text.append(f"\n {gutter} = ", "blue")
         text.append(f"help: {RULES[finding.code].fix}")
     return text
+
+
+def _source_line(text: Text, report: Report, start: int, end: int, color: str) -> str:
+    """Append the source line and its carets; returns the white space that is as wide as the line number."""
+    lines = report.document.lines
+    line = lines.position(start, Encoding.UTF32).line
+    line_start, line_end = lines.line_span(line)
+    # A long line (minified JSON) is cut to a window around the finding.
+    left = max(line_start, start - _WIDTH // 3) if line_end - line_start > _WIDTH else line_start
+    right = min(line_end, left + _WIDTH)
+    shown = report.document.text[left:right].replace("\t", " ")
+    prefix = "…" if left > line_start else ""
+    number = str(line + 1)
+    gutter = " " * len(number)
+    text.append(f" {gutter} |\n {number} | ", "blue")
+    text.append(f"{prefix}{shown}{'…' if right < line_end else ''}\n")
+    text.append(f" {gutter} | ", "blue")
+    carets = max(1, min(end, right) - start)
+    text.append(" " * (start - left + len(prefix)))
+    text.append("^" * carets, color)
+    return gutter

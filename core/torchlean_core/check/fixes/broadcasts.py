@@ -1,0 +1,154 @@
+"""Nodes put between an operand and its user: broadcasts that PyTorch does silently, and reshapes that say which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from torchlean_core.check.checker import Report
+from torchlean_core.check.findings import Finding
+from torchlean_core.check.fixes.model import Family, Fix, quick_fix
+from torchlean_core.check.fixes.plan import Insertion, New, Plan, plan_edits
+from torchlean_core.check.fixes.view import View, disciplined_ids, keyed_note, readable_node, view_of
+from torchlean_core.kinds import TENSOR_KINDS, Problems, shapes
+from torchlean_core.kinds.numbers import show_shape
+
+_ELEMENTWISE = frozenset(kind.name for kind in TENSOR_KINDS.values() if kind.infer is shapes.equal)
+
+
+def _offer(view: View, plan: Plan, title: str, *, safe: bool, preferred: bool = True) -> Fix:
+    shifted = plan.shifted(view)
+    return Fix(
+        title + keyed_note(shifted),
+        lambda: plan_edits(view, plan),
+        safe=safe and not shifted,
+        preferred=preferred,
+        plan=plan,
+    )
+
+
+def common_shape(a: Sequence[int], b: Sequence[int]) -> list[int] | None:
+    """The shape to which PyTorch broadcasts two, or None where it refuses."""
+    rank = max(len(a), len(b))
+    left, right = ([1] * (rank - len(one)) + list(one) for one in (a, b))
+    if any(x != y and 1 not in (x, y) for x, y in zip(left, right, strict=True)):
+        return None
+    return [y if x == 1 else x for x, y in zip(left, right, strict=True)]
+
+
+def reshape(source: Sequence[int], target: Sequence[int]) -> New:
+    """A new `reshape` node."""
+    fields = {"in_shape": list(source), "out_shape": list(target)}
+    return New("reshape", tuple(target), fields)
+
+
+def _broadcast(source: Sequence[int], target: Sequence[int]) -> tuple[New, ...]:
+    """Nodes that bring a shape to another as PyTorch would, in TorchLean's reading and in PyTorch's alike."""
+    aligned = shapes.torch_broadcast_axes(source, target)
+    assert aligned is not None
+    first = () if shapes.broadcast_axes(source, target) == aligned else (reshape(source, aligned),)
+    start = list(source) if not first else aligned
+    return (*first, New("broadcast_to", tuple(target), {"from_shape": start, "to_shape": list(target)}))
+
+
+@quick_fix(
+    "insert-broadcast",
+    "TL202",
+    family=Family.STRUCTURE,
+    requires=(readable_node, disciplined_ids),
+    why="Never safe: it guesses that PyTorch's broadcasting was meant, and adds nodes.",
+)
+def _insert_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
+    """Bring the operands of an elementwise kind to one shape, as PyTorch would."""
+    assert finding.index is not None
+    view = view_of(report)
+    record = view.records[finding.index]
+    operands = view.operands(record) if record is not None else None
+    if record is None or operands is None or record.kind not in _ELEMENTWISE or len(operands) != 2:
+        return
+    left, right = (operand.shape for operand in operands)
+    if left is None or right is None or (target := common_shape(left, right)) is None:
+        return
+    plan = Plan(
+        tuple(
+            Insertion(finding.index, position, _broadcast(shape, target))
+            for position, shape in enumerate((left, right))
+            if shape != target
+        )
+    )
+    kinds = [node.kind for insertion in plan.insertions for node in insertion.chain]
+    what = "reshape and broadcast_to" if "reshape" in kinds else "broadcast_to"
+    yield _offer(view, plan, f"Insert {what}: both operands become {show_shape(target)}", safe=False)
+
+
+@quick_fix(
+    "explicit-broadcast",
+    "TL401",
+    "TL208",
+    family=Family.STRUCTURE,
+    requires=(readable_node, disciplined_ids),
+    why="Safe where it keeps TorchLean's reading and no keyed node gets another id; PyTorch's reading is a guess.",
+)
+def _explicit_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
+    """Reshape before a broadcast, so that its axes line up from the left and from the right alike."""
+    assert finding.index is not None
+    view = view_of(report)
+    record = view.records[finding.index]
+    operand = view.operand(record, 0) if record is not None else None
+    if record is None or operand is None or record.parents is None or len(record.parents) != 1:
+        return
+    source, target = record.fields.get("from_shape"), record.fields.get("to_shape")
+    if source is None or target is None or operand.shape != source:
+        return
+    theirs = shapes.torch_broadcast_axes(source, target)
+    if finding.code == "TL208":
+        if theirs is not None:
+            plan = _aligning(record.index, source, theirs)
+            yield _offer(
+                view, plan, f"Insert a reshape to {show_shape(theirs)}, as PyTorch aligns", safe=False
+            )
+        return
+    witness = shapes.broadcast_axes(source, target)
+    assert witness is not None
+    plan = _aligning(record.index, source, witness)
+    title = f"Make the broadcast explicit: reshape to {show_shape(witness)} first"
+    yield _offer(view, plan, title, safe=True)
+    if theirs is not None:
+        plan = _aligning(record.index, source, theirs)
+        title = f"Read the broadcast as PyTorch does: reshape to {show_shape(theirs)} first"
+        yield _offer(view, plan, title, safe=False, preferred=False)
+
+
+def _aligning(index: int, source: Sequence[int], aligned: Sequence[int]) -> Plan:
+    insertion = Insertion(index, 0, (reshape(source, aligned),))
+    return Plan((insertion,), fields=((index, "from_shape", list(aligned)),))
+
+
+@quick_fix(
+    "drop-batch",
+    "TL210",
+    family=Family.STRUCTURE,
+    requires=(readable_node, disciplined_ids),
+    why="Never safe: it guesses that a batch of one was meant, and adds a node.",
+)
+def _drop_batch(report: Report, finding: Finding) -> Iterator[Fix]:
+    """Reshape a batch of one image to the image, where the node gives an image."""
+    assert finding.index is not None
+    view = view_of(report)
+    record = view.records[finding.index]
+    operand = view.operand(record, 0) if record is not None else None
+    if record is None or record.entry is None or operand is None or operand.shape is None:
+        return
+    if (
+        record.entry.category != "convolution and pooling"
+        or not record.complete
+        or len(record.parents or ()) != 1
+    ):
+        return
+    x = operand.shape
+    if len(x) != 4 or x[0] != 1:
+        return
+    result = record.entry.infer(record.fields, [x[1:]], record.shape)
+    if isinstance(result, Problems) and len(result) > 1:
+        return
+    plan = Plan((Insertion(record.index, 0, (reshape(x, x[1:]),)),))
+    yield _offer(view, plan, f"Insert a reshape of the batch of one to {show_shape(x[1:])}", safe=False)

@@ -1,0 +1,145 @@
+"""What a fix and a pass are, and the table of passes."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlean_core.check.findings import Finding
+
+if TYPE_CHECKING:
+    from torchlean_core.check.checker import Report
+    from torchlean_core.check.fixes.plan import Plan
+
+
+class Edit(NamedTuple):
+    """A stretch of text and what replaces it; offsets count characters."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Family(enum.Enum):
+    """What a pass changes; `fix_text` goes through the families in this order."""
+
+    TEXT = "text"
+    IDS = "ids"
+    FIELDS = "fields"
+    SHAPES = "shapes"
+    STRUCTURE = "structure"
+
+
+@dataclass(frozen=True)
+class Fix:
+    """One way to mend a finding.
+
+    Attributes:
+        title: What it does, as the editor's menu shows it.
+        content: The replacements, or what makes them when they are asked for.
+        safe: Whether it surely keeps what the file was meant to say.
+        preferred: Whether it is the obvious one.
+        plan: The change of the graph's structure that it is, where it is one: plans can be merged.
+        start: Place of the node whose shape it sets, for fixes that set inferred shapes: these can be merged.
+    """
+
+    title: str
+    content: tuple[Edit, ...] | Callable[[], tuple[Edit, ...]]
+    safe: bool
+    preferred: bool = False
+    plan: Plan | None = None
+    start: int | None = None
+
+    @cached_property
+    def edits(self) -> tuple[Edit, ...]:
+        """The replacements, which do not overlap, in the order of their places."""
+        made = self.content() if callable(self.content) else self.content
+        return tuple(sorted(made))
+
+
+Maker = Callable[["Report", Finding], Iterator[Fix]]
+Condition = Callable[["Report", Finding], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A way to make fixes.
+
+    Attributes:
+        name: Short name, in words.
+        family: What it changes.
+        codes: Rules whose findings it mends.
+        requires: Preconditions; where one does not hold there is no fix.
+        why: Why its fixes are safe, or when they are not.
+        make: The fixes of one finding.
+    """
+
+    name: str
+    family: Family
+    codes: tuple[str, ...]
+    requires: tuple[Condition, ...]
+    why: str
+    make: Maker
+
+    def fixes(self, report: Report, finding: Finding) -> list[Fix]:
+        """The fixes of one finding; none where a precondition does not hold."""
+        if not all(condition(report, finding) for condition in self.requires):
+            return []
+        return list(self.make(report, finding))
+
+
+PASSES: list[Pass] = []
+"""Every pass, in the order in which its fixes are offered."""
+
+_BY_CODE: dict[str, list[Pass]] = {}
+
+
+def quick_fix(
+    name: str, *codes: str, family: Family, why: str, requires: tuple[Condition, ...] = ()
+) -> Callable[[Maker], Maker]:
+    """Register a function as a pass."""
+
+    def register(make: Maker) -> Maker:
+        new = Pass(name, family, codes, requires, why, make)
+        PASSES.append(new)
+        for code in codes:
+            _BY_CODE.setdefault(code, []).append(new)
+        return make
+
+    return register
+
+
+def passes(code: str) -> list[Pass]:
+    """The passes that mend a rule's findings."""
+    return _BY_CODE.get(code, [])
+
+
+def fixes(report: Report, finding: Finding) -> list[Fix]:
+    """All fixes of a finding, the preferred ones first; none in a file that is not UTF-8.
+
+    There the text is not what the file holds, and writing it would lose the bytes that are wrong.
+    """
+    if any(
+        trouble.code == "TL003" and trouble.start < trouble.end and _is_replaced(report, trouble.start)
+        for trouble in report.document.troubles
+    ):
+        return []
+    found = [fix for maker in passes(finding.code) for fix in maker.fixes(report, finding)]
+    return sorted(found, key=lambda fix: not fix.preferred)
+
+
+def _is_replaced(report: Report, offset: int) -> bool:
+    return report.document.text[offset : offset + 1] == "\ufffd"
+
+
+def apply_edits(text: str, edits: Iterable[Edit]) -> str:
+    """The text with edits applied; they do not overlap."""
+    parts: list[str] = []
+    position = 0
+    for edit in sorted(edits):
+        parts += (text[position : edit.start], edit.text)
+        position = edit.end
+    return "".join((*parts, text[position:]))

@@ -1,0 +1,110 @@
+"""What a change of single nodes does to the errors: the nodes are checked before and after in a small graph.
+
+The graph holds the changed nodes and the nodes that are judged by them (users, and projections of tuples); their
+operands stand in it as inputs of the same shape. So a trial costs what the nodes cost, not what the file costs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from torchlean_core.check.checker import check_text
+from torchlean_core.check.findings import Severity
+from torchlean_core.check.fixes.view import View
+from torchlean_core.check.nodes import Record
+from torchlean_core.kinds import FORMAT, TENSOR_KINDS, TUPLE_GETITEM, TUPLE_KINDS
+
+_MAX_NODES = 2_000
+_NOWHERE = 10**9
+_FIELDS = [field for kind in (*TENSOR_KINDS.values(), TUPLE_GETITEM) for field in kind.fields]
+_FIELDS += [field for kind in TUPLE_KINDS.values() for field in kind.fields]
+_KEYS = frozenset({"kind", "parents", "shape", "value_kind", "tuple_shapes"}.union(f.name for f in _FIELDS))
+
+
+def trial(view: View, changes: Mapping[int, Mapping[str, Any]]) -> tuple[int, int] | None:
+    """Errors at the nodes concerned before and after a change.
+
+    Args:
+        view: The graph.
+        changes: New objects of the changed nodes, by place.
+
+    Returns:
+        Both numbers; None where too many nodes are concerned to say.
+    """
+    judged = set(changes)
+    for index, raw in changes.items():
+        if not _seen_by_users(view.records[index], raw):
+            continue
+        for user in view.users.get(index, ()):
+            judged.add(user)
+            record = view.records[user]
+            if record is not None and record.is_tuple:
+                judged.update(view.users.get(user, ()))
+    if len(judged) > _MAX_NODES:
+        return None
+    whole = set(judged)
+    operands: set[int] = set()
+    for index in judged:
+        whole.update(_operands(view, index, tuples=True))
+    for index in whole:
+        operands.update(_operands(view, index, tuples=False))
+    places = sorted(whole | operands)
+    if len(places) > _MAX_NODES:
+        return None
+    ids = {place: number for number, place in enumerate(places)}
+    before = [_object(view, place, ids, None, place in whole) for place in places]
+    after = [_object(view, place, ids, changes.get(place), place in whole) for place in places]
+    counted = {ids[place] for place in judged}
+    return _errors(before, counted), _errors(after, counted)
+
+
+def _seen_by_users(record: Record | None, raw: Mapping[str, Any]) -> bool:
+    """Whether a change of a node can change how its users are judged."""
+    if record is None or record.is_tuple:
+        return True
+    return any(raw.get(key) != record.raw.get(key) for key in ("shape", "value_kind", "tuple_shapes"))
+
+
+def _operands(view: View, index: int, *, tuples: bool) -> list[int]:
+    """Places of the operands of a node; of the tuples among them only, where `tuples`."""
+    record = view.records[index]
+    found = []
+    for parent in record.parents or () if record is not None else ():
+        place = view.places.get(parent) if parent is not None else None
+        if place is not None and (not tuples or _is_tuple(view.records[place])):
+            found.append(place)
+    return found
+
+
+def _is_tuple(record: Record | None) -> bool:
+    return record is not None and bool(record.is_tuple)
+
+
+def _object(
+    view: View, place: int, ids: Mapping[int, int], changed: Mapping[str, Any] | None, whole: bool
+) -> dict[str, Any]:
+    record = view.records[place]
+    raw: Mapping[str, Any] = changed if changed is not None else record.raw if record is not None else {}
+    if not whole:
+        kept = {key: raw[key] for key in ("shape", "value_kind", "tuple_shapes") if key in raw}
+        return {"id": ids[place], "kind": "input", "parents": [], **kept}
+    kept = {key: value for key, value in raw.items() if key in _KEYS}
+    parents = kept.get("parents")
+    if isinstance(parents, list):
+        kept["parents"] = [_parent(view, parent, ids) for parent in parents]
+    return {"id": ids[place], **kept}
+
+
+def _parent(view: View, parent: Any, ids: Mapping[int, int]) -> Any:
+    if type(parent) is not int or parent < 0:
+        return parent
+    place = view.places.get(parent)
+    return ids.get(place, _NOWHERE) if place is not None else _NOWHERE
+
+
+def _errors(nodes: list[dict[str, Any]], counted: set[int]) -> int:
+    root = {"format": FORMAT, "input_id": 0, "output_id": 0, "nodes": nodes}
+    report = check_text(json.dumps(root, default=repr))
+    return sum(finding.severity is Severity.ERROR and finding.index in counted for finding in report.findings)

@@ -1,0 +1,62 @@
+"""Nodes that the output does not depend on: taken out, one with what depends on it, or all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from torchlean_core.check.checker import Report
+from torchlean_core.check.findings import Finding
+from torchlean_core.check.fixes.model import Family, Fix, quick_fix
+from torchlean_core.check.fixes.plan import Plan, plan_edits
+from torchlean_core.check.fixes.view import View, disciplined_ids, keyed_note, readable_node, view_of
+
+_MAX_BRANCH = 100
+"""Nodes that go together with one; for more there is the fix that removes all."""
+
+
+@quick_fix(
+    "remove-unused",
+    "TL403",
+    family=Family.STRUCTURE,
+    requires=(readable_node, disciplined_ids),
+    why="Never safe: a node that is being written, and is not used yet, would go as well.",
+)
+def _remove_unused(report: Report, finding: Finding) -> Iterator[Fix]:
+    """Remove a node that the output does not depend on; the ids behind it close up."""
+    assert finding.index is not None
+    view = view_of(report)
+    everything = view.made.get("unused")
+    if everything is None:
+        places = {f.index for f in report.findings if f.code == "TL403" and f.index is not None}
+        everything = view.made["unused"] = _remove_all(view, places)
+    assert isinstance(everything, Fix) and everything.plan is not None
+    if any(end in everything.plan.removed for end in view.ends.values()):
+        return  # `input_id` names a node that is no input: that comes first
+    every = everything.plan.removed
+    branch = frozenset(islice(view.branch(finding.index), _MAX_BRANCH + 1))
+    if branch <= every and len(branch) <= _MAX_BRANCH:
+        title = "Remove this unused node"
+        if len(branch) > 1:
+            title += f" and the {len(branch) - 1} that depend{'s' if len(branch) == 2 else ''} on it"
+        plan = Plan(removed=branch)
+        yield Fix(
+            title + keyed_note(plan.shifted(view)),
+            lambda: plan_edits(view, plan),
+            safe=False,
+            preferred=True,
+            plan=plan,
+        )
+    if len(every) > 1:
+        yield everything
+
+
+def _remove_all(view: View, unused: set[int]) -> Fix:
+    places: set[int] = set()
+    for index in sorted(unused, reverse=True):  # users come behind
+        # An `input` node is never unused, whatever parents it should not have.
+        if all(user in places for user in view.users.get(index, ())):
+            places.add(index)
+    plan = Plan(removed=frozenset(places))
+    title = f"Remove all {len(places)} unused nodes" + keyed_note(plan.shifted(view))
+    return Fix(title, lambda: plan_edits(view, plan), safe=False, plan=plan)

@@ -1,0 +1,106 @@
+"""TL5xx: the files beside an artifact."""
+
+from __future__ import annotations
+
+from torchlean_core.check.rules.rule import ERROR, WARNING, Example, Rule
+
+COMPANION_RULES = (
+    Rule(
+        "TL501",
+        "missing-parameter",
+        ERROR,
+        "The parameter file lacks a tensor that a node needs.",
+        "The graph cannot be computed without it.",
+        "Run `torchlean init`, or capture again.",
+        Example(
+            "$ torchlean run m.ir.json --input random\n"
+            "torchlean: m.params.safetensors: TL501 node 1 (linear): linear_1_bias [8] is missing\n",
+            "console",
+            "Node 1 is a `linear`; the parameter file holds its weight, but no bias.",
+        ),
+    ),
+    Rule(
+        "TL502",
+        "malformed-parameter",
+        ERROR,
+        "A tensor of the parameter file is extra, or of a wrong shape or dtype.",
+        "It does not fit the node it belongs to.",
+        "Write the parameters again for this artifact.",
+        Example(
+            "$ torchlean run m.ir.json --input random\n"
+            "torchlean: m.params.safetensors: TL502 node 1 (linear): linear_1_W has shape [8, 5], expected [8, 4]\n",
+            "console",
+            "The artifact's input became narrower after the parameters were written.",
+        ),
+    ),
+    Rule(
+        "TL503",
+        "parameters-of-another-version",
+        WARNING,
+        "The parameters were made for another version of the artifact.",
+        "They still fit in shape, but the graph has changed since.",
+        "Make them again, or keep them knowingly.",
+        Example(
+            "$ torchlean init m.ir.json\n$ sed -i 's/relu/tanh/' m.ir.json\n",
+            "console",
+            "The parameters carry the hash of the artifact with `relu`; it is another one now.",
+        ),
+    ),
+    Rule(
+        "TL504",
+        "non-finite-parameter",
+        WARNING,
+        "A parameter holds NaN or infinity.",
+        "Every result that depends on it is NaN or infinite.",
+        "Find out where it came from; initialize again.",
+        Example(
+            "$ torchlean train m.ir.json --optimizer sgd --lr 1e6\n",
+            "console",
+            "Training with too large a step diverges, and what it writes holds NaN.",
+        ),
+    ),
+    Rule(
+        "TL511",
+        "module-stale",
+        WARNING,
+        "The generated module is older than its artifact, parameters or options.",
+        "It no longer computes what the artifact says.",
+        "Run `torchlean emit` again.",
+        Example(
+            "$ torchlean emit m.ir.json\n"
+            "$ sed -i 's/relu/tanh/' m.ir.json\n"
+            "$ torchlean emit --check m.ir.json\n",
+            "console",
+            "`m.py` was generated before the artifact changed.",
+        ),
+    ),
+    Rule(
+        "TL512",
+        "module-edited",
+        WARNING,
+        "The generated module was edited by hand.",
+        "Emitting again would lose the edit.",
+        "Keep the edit elsewhere, or emit with `--force` (the old file stays as `.orig`).",
+        Example(
+            "$ torchlean emit m.ir.json\n"
+            "$ echo 'print(\"debug\")' >> m.py\n"
+            "$ torchlean emit --check m.ir.json\n",
+            "console",
+            "`m.py` no longer is what was generated.",
+        ),
+    ),
+    Rule(
+        "TL521",
+        "artifact-stale",
+        WARNING,
+        "The artifact is older than the model it was captured from.",
+        "It may describe another network than the source does.",
+        "Capture again.",
+        Example(
+            "$ torchlean capture model.py:Model -o model.ir.json\n"
+            "$ sed -i 's/nn.ReLU()/nn.Tanh()/' model.py\n",
+            "console",
+            "The artifact records the source it was captured from; `model.py` is another one now.",
+        ),
+    ),
+)

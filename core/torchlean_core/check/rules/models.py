@@ -1,0 +1,90 @@
+"""TL6xx: findings in a Python model file, from a capture."""
+
+from __future__ import annotations
+
+from torchlean_core.check.rules.rule import ERROR, INFORMATION, WARNING, Example, Rule
+
+
+def _model(body: str, *, shape: str | None = "1,4", base: str = "nn.Module", note: str = "") -> Example:
+    """A model file: imports, the example-shape comment, the class."""
+    comment = f"# torchlean: example-shape={shape}\n" if shape else ""
+    text = f"import torch\nfrom torch import nn\n\n\n{comment}class Model({base}):\n{body}"
+    return Example(text, "python", note)
+
+
+MODEL_RULES = (
+    Rule(
+        "TL601",
+        "unsupported-operator",
+        ERROR,
+        "The model uses an operator that has no exact form in the IR.",
+        "It is better to refuse a model than to erase semantics silently.",
+        "Use an operator with an exact form; the message suggests one where there is one.",
+        _model(
+            "    def forward(self, x):\n        return nn.functional.gelu(x)\n",
+            note='The exact GELU needs erf, which the IR has not; `approximate="tanh"` has an exact form.',
+        ),
+    ),
+    Rule(
+        "TL602",
+        "model-does-not-construct",
+        ERROR,
+        "The model could not be constructed.",
+        "Its constructor failed, needs arguments, or the file does not import.",
+        "Mend the error that the message quotes.",
+        _model(
+            "    def __init__(self, width):\n        super().__init__()\n"
+            "        self.layer = nn.Linear(4, width)\n\n"
+            "    def forward(self, x):\n        return self.layer(x)\n",
+            note="The constructor needs `width`: give it a default, or name a function that builds the model.",
+        ),
+    ),
+    Rule(
+        "TL603",
+        "capture-failed",
+        ERROR,
+        "The capture failed at this line.",
+        "The model's forward raised an error while it was traced.",
+        "Mend the error that the message quotes.",
+        _model(
+            "    def forward(self, x):\n        return x @ torch.ones(5, 2)\n",
+            note="The input has 4 columns and the matrix 5 rows.",
+        ),
+    ),
+    Rule(
+        "TL604",
+        "no-example-shape",
+        INFORMATION,
+        "No example shape is known for the model.",
+        "A capture needs one input shape.",
+        "Write `# torchlean: example-shape=1,4` over the class.",
+        _model("    def forward(self, x):\n        return torch.relu(x)\n", shape=None),
+    ),
+    Rule(
+        "TL605",
+        "capture-timed-out",
+        WARNING,
+        "The capture ran into its time limit.",
+        "The model's code did not come to an end in time.",
+        "Raise the limit, or make the model smaller.",
+        _model(
+            "    def __init__(self):\n        super().__init__()\n        while True:\n            pass\n",
+            note="The constructor never ends.",
+        ),
+    ),
+    Rule(
+        "TL606",
+        "dense-kernel",
+        INFORMATION,
+        "A dense kernel stands for a grouped or dilated convolution.",
+        "The IR has dense convolutions only; the kernel holds zeros, and is larger.",
+        "Nothing needs to be done; the message gives its size.",
+        _model(
+            "    def __init__(self):\n        super().__init__()\n"
+            "        self.conv = nn.Conv2d(32, 32, 3, groups=32)\n\n"
+            "    def forward(self, x):\n        return self.conv(x)\n",
+            shape="1,32,8,8",
+            note="One kernel of each 32 is not zero.",
+        ),
+    ),
+)

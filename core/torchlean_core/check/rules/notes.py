@@ -1,0 +1,67 @@
+"""TL4xx: what is no error, but good to know."""
+
+from __future__ import annotations
+
+from torchlean_core.check.rules.rule import HINT, INFORMATION, INPUT, WARNING, Example, Rule, artifact
+
+NOTE_RULES = (
+    Rule(
+        "TL401",
+        "broadcast-reading",
+        WARNING,
+        "TorchLean and PyTorch read this broadcast differently.",
+        "TorchLean matches axes from the left, PyTorch from the right: the values differ, or PyTorch fails.",
+        "Make it explicit with a reshape.",
+        artifact(
+            '{"id": 0, "kind": "input", "parents": [], "shape": [4]}',
+            '{"id": 1, "kind": "broadcast_to", "parents": [0], "shape": [4, 4],'
+            ' "from_shape": [4], "to_shape": [4, 4]}',
+        ),
+    ),
+    Rule(
+        "TL402",
+        "layernorm-epsilon",
+        INFORMATION,
+        "The layer normalization's epsilon is not TorchLean's.",
+        "TorchLean's own evaluator uses 1e-6, PyTorch's default is 1e-5: results differ slightly.",
+        'Write "eps": 1e-06 if you mean TorchLean\'s.',
+        artifact(
+            INPUT, '{"id": 1, "kind": "layernorm", "parents": [0], "shape": [1, 4], "axis": 1, "eps": 1e-05}'
+        ),
+    ),
+    Rule(
+        "TL403",
+        "unused-node",
+        HINT,
+        "The output does not depend on this node.",
+        "It is carried along for nothing.",
+        "Remove it.",
+        artifact(
+            INPUT,
+            '{"id": 1, "kind": "relu", "parents": [0], "shape": [1, 4]}',
+            '{"id": 2, "kind": "tanh", "parents": [0], "shape": [1, 4]}',
+        ),
+    ),
+    Rule(
+        "TL404",
+        "linear-rank",
+        INFORMATION,
+        "A `linear` on more than a vector.",
+        "The checker accepts it, but TorchLean's evaluator applies `linear` to vectors only.",
+        "Use matmul and add if the evaluator must run the graph.",
+        artifact(INPUT, '{"id": 1, "kind": "linear", "parents": [0], "shape": [1, 2]}'),
+    ),
+    Rule(
+        "TL405",
+        "approximation",
+        INFORMATION,
+        "An approximation stands in for an exact operator.",
+        "It was asked for when the model was captured; the message gives the measured error.",
+        "Capture again without the approximation where exactness matters.",
+        Example(
+            "$ torchlean capture model.py:Model -o model.ir.json --approximate gelu=tanh\n",
+            "console",
+            "The artifact's extra root field `approximations` says that the exact GELU of the model was replaced.",
+        ),
+    ),
+)

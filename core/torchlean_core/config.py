@@ -1,0 +1,327 @@
+"""Settings: `torchlean.toml`, or `[tool.torchlean]` in `pyproject.toml`; the nearest going up applies.
+
+`python -m torchlean_core.config FOLDER` writes the settings' JSON Schema; `schema/` holds the checked-in copy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torchlean_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+NAMES = ("torchlean.toml", "pyproject.toml")
+"""Names of settings files; in one folder the first one wins."""
+SCHEMA_NAME = "torchlean.toml.schema.json"
+
+_CODE = re.compile(r"TL[0-9]{0,3}")
+_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one settings file says, or the defaults.
+
+    Attributes:
+        path: The file; None for the defaults.
+        select: Prefixes of the codes to report; None for all.
+        ignore: Prefixes of codes not to report.
+        exclude: Patterns (as in `.gitignore`) of files and folders that a search leaves out, relative to the
+            file's folder.
+        per_file_ignores: Pattern to prefixes of codes not to report in files that match.
+        capture: `FILE.py:Name` to the settings of that capture.
+    """
+
+    path: Path | None = None
+    select: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    capture: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def excludes(self, path: Path, *, folder: bool = False) -> bool:
+        """Whether a search leaves a file (or folder) out."""
+        return bool(self.exclude) and self._excluded.match_file(self._relative(path) + "/" * folder)
+
+    def ignored_in(self, path: Path) -> tuple[str, ...]:
+        """The codes that `per-file-ignores` takes out of one file."""
+        if not self.per_file_ignores:
+            return ()
+        name = self._relative(path)
+        return tuple(code for spec, codes in self._per_file if spec.match_file(name) for code in codes)
+
+    def _relative(self, path: Path) -> str:
+        assert self.path is not None, "the defaults have no patterns"
+        return Path(os.path.relpath(path, self.path.parent)).as_posix()
+
+    @cached_property
+    def _excluded(self) -> GitIgnoreSpec:
+        return _spec(self.exclude)
+
+    @cached_property
+    def _per_file(self) -> list[tuple[GitIgnoreSpec, tuple[str, ...]]]:
+        return [(_spec((glob,)), codes) for glob, codes in self.per_file_ignores.items()]
+
+
+def _spec(globs: tuple[str, ...]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(globs)
+
+
+class SettingsFinder:
+    """Finds the settings of files; each folder is looked at once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, Settings] = {}
+
+    def of_file(self, path: Path) -> Settings:
+        """The settings of a file.
+
+        Raises:
+            UsageError: The settings file cannot be read, or something in it is wrong.
+        """
+        return self.of_folder(_absolute(path).parent)
+
+    def of_folder(self, folder: Path) -> Settings:
+        """The settings in a folder, or else in the nearest one above it.
+
+        Raises:
+            UsageError: The settings file cannot be read, or something in it is wrong.
+        """
+        folder = _absolute(folder)
+        if folder not in self._known:
+            found = _in_folder(folder)
+            if found is None:
+                found = Settings() if folder.parent == folder else self.of_folder(folder.parent)
+            self._known[folder] = found
+        return self._known[folder]
+
+
+def _absolute(path: Path) -> Path:
+    """An absolute path without `..`; links are kept, since a file is where its user sees it."""
+    return Path(os.path.normpath(Path.cwd() / path))
+
+
+def _in_folder(folder: Path) -> Settings | None:
+    for name in NAMES:
+        table = read_table(folder / name)
+        if table is not None:
+            return parse_settings(folder / name, table)
+    return None
+
+
+def read_table(path: Path) -> dict[str, Any] | None:
+    """The settings in a file as TOML has them; None where there are none.
+
+    Raises:
+        UsageError: The file cannot be read, or is not TOML.
+    """
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    is_project = path.name == "pyproject.toml"
+    if is_project and b"torchlean" not in content:
+        return None  # someone else's, broken or not
+    import tomllib
+
+    try:
+        table = tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}:{line}: not UTF-8") from error
+    except ValueError as error:
+        raise UsageError(_syntax_message(path, str(error), content)) from error
+    if not is_project:
+        return table
+    tool = table.get("tool")
+    if not isinstance(tool, dict) or "torchlean" not in tool:
+        return None
+    if not isinstance(tool["torchlean"], dict):
+        raise UsageError(f"{path}: tool.torchlean: expected a table, found {_found(tool['torchlean'])}")
+    return tool["torchlean"]
+
+
+def _syntax_message(path: Path, message: str, content: bytes) -> str:
+    place = _PLACE.search(message)
+    where = f"{place[1]}:{place[2]}" if place else str(len(content.splitlines()))
+    return f"{path}:{where}: not TOML: {_PLACE.sub('', message)}"
+
+
+# -- the settings ---------------------------------------------------------------------------------------------
+
+
+class _Wrong(Exception):
+    """A value is not what a setting expects: (key, expected, value)."""
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """One setting: its name in TOML, what it does, how it is read, and what its JSON Schema is."""
+
+    name: str
+    doc: str
+    read: Callable[[str, Any], Any]
+    schema: dict[str, Any]
+
+
+def _codes(key: str, value: Any) -> tuple[str, ...]:
+    from torchlean_core.check.rules import RULES
+
+    if not isinstance(value, list):
+        raise _Wrong(key, 'a list of rule codes or their beginnings, such as ["TL2", "TL401"]', value)
+    for code in value:
+        if not isinstance(code, str) or not code or not any(known.startswith(code) for known in RULES):
+            raise _Wrong(key, "codes of rules or their beginnings (`torchlean rules` lists them)", code)
+    return tuple(value)
+
+
+def _globs(key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(glob, str) for glob in value):
+        raise _Wrong(key, 'a list of patterns, such as ["build/", "*.draft.ir.json"]', value)
+    for glob in value:
+        _check_glob(key, glob)
+    return tuple(value)
+
+
+def _check_glob(key: str, glob: str) -> None:
+    try:
+        _spec((glob,))
+    except ValueError:
+        raise _Wrong(key, "patterns as in .gitignore", glob) from None
+
+
+def _per_file(key: str, value: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict):
+        raise _Wrong(key, 'a table of patterns and codes, such as {"old/*" = ["TL401"]}', value)
+    for glob in value:
+        _check_glob(key, glob)
+    return {glob: _codes(f'{key}."{glob}"', codes) for glob, codes in value.items()}
+
+
+def _capture(key: str, value: Any) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, dict):
+        raise _Wrong(key, 'a table for each model, such as [capture."model.py:Name"]', value)
+    for target, entry in value.items():
+        name = f'{key}."{target}"'
+        if not isinstance(entry, dict):
+            raise _Wrong(name, "a table, such as {example-shape = [1, 4]}", entry)
+        for option, content in entry.items():
+            if option != "example-shape":
+                raise _Wrong(f"{name}.{option}", "no such setting; there is `example-shape`", None)
+            if not isinstance(content, list) or not all(type(d) is int and d > 0 for d in content):
+                raise _Wrong(f"{name}.{option}", "positive sizes such as [1, 4]", content)
+    return value
+
+
+_CODES_SCHEMA: dict[str, Any] = {
+    "type": "array",
+    "items": {"type": "string", "pattern": f"^{_CODE.pattern}$"},
+}
+_GLOBS_SCHEMA: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+
+SETTINGS: tuple[_Setting, ...] = (
+    _Setting("select", "Report these codes only (beginnings of codes count).", _codes, _CODES_SCHEMA),
+    _Setting("ignore", "Do not report these codes (beginnings of codes count).", _codes, _CODES_SCHEMA),
+    _Setting(
+        "exclude",
+        "Files and folders that a search leaves out: patterns as in .gitignore, relative to this file.",
+        _globs,
+        _GLOBS_SCHEMA,
+    ),
+    _Setting(
+        "per-file-ignores",
+        "Codes not to report in the files that match a pattern, relative to this file.",
+        _per_file,
+        {"type": "object", "additionalProperties": _CODES_SCHEMA},
+    ),
+    _Setting(
+        "capture",
+        'How to capture a model, by "FILE.py:Name", the file relative to this one.',
+        _capture,
+        {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "example-shape": {
+                        "type": "array",
+                        "items": {"type": "integer", "minimum": 1},
+                        "description": "Shape of the model's input.",
+                    }
+                },
+            },
+        },
+    ),
+)
+
+
+def parse_settings(path: Path, table: Mapping[str, Any]) -> Settings:
+    """The settings in a TOML table.
+
+    Raises:
+        UsageError: A key is unknown, or a value is not what its setting expects.
+    """
+    prefix = "tool.torchlean." if path.name == "pyproject.toml" else ""
+    known = {setting.name: setting for setting in SETTINGS}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(known)}"
+            raise UsageError(f"{path}: {prefix}{key}: no such setting; {hint}")
+        try:
+            values[key.replace("-", "_")] = known[key].read(prefix + key, value)
+        except _Wrong as wrong:
+            name, expected, found = wrong.args
+            tail = "" if found is None else f", found {_found(found)}"
+            raise UsageError(f"{path}: {name}: {'expected ' if tail else ''}{expected}{tail}") from None
+    return Settings(path=path, **values)
+
+
+def _found(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a table"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def settings_schema() -> dict[str, Any]:
+    """The JSON Schema (draft-07, which TOML language servers read) of `torchlean.toml`."""
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": f"https://raw.githubusercontent.com/torchlean/torchlean-ls/main/schema/{SCHEMA_NAME}",
+        "title": "torchlean.toml",
+        "description": "Settings of torchlean; also the table [tool.torchlean] of a pyproject.toml.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {setting.name: {"description": setting.doc, **setting.schema} for setting in SETTINGS},
+    }
+
+
+def schema_text() -> str:
+    """The schema file's text."""
+    return json.dumps(settings_schema(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    from torchlean_core.files import write_text
+
+    write_text(Path(sys.argv[1]) / SCHEMA_NAME, schema_text())
