@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import logging
+import sys
 
 from torchlean_core.errors import UsageError
 
@@ -40,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
         lambda record: not (record.exc_info and isinstance(record.exc_info[1], CommandFailed))
     )
 
+    # A thread that checks a big file gives way often: a request takes several turns to be read and answered.
+    sys.setswitchinterval(0.0005)
     address = _address(args.tcp or args.ws) if args.tcp or args.ws else None
     server = create_server()
     if address is None:
@@ -50,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         if importlib.util.find_spec("websockets") is None:
             raise UsageError("--ws needs the websockets package: pip install 'pygls[ws]'")
         server.start_ws(*address)
-    return 0
+    return 0 if server.was_shut_down else 1  # as LSP wants it of an `exit` without `shutdown`
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 
 from lsprotocol import types
 
@@ -12,6 +12,7 @@ from torchlean_core.artifact.companions import is_artifact_name
 from torchlean_core.artifact.detect import looks_like_artifact
 from torchlean_core.check import Report
 from torchlean_core.check.checker import Check
+from torchlean_core.lazy import lazy
 from torchlean_core.text import Change, Document, Encoding, LineIndex, Position, read_text
 from torchlean_ls.uris import file_name
 
@@ -20,10 +21,20 @@ _log = logging.getLogger(__name__)
 ContentChange = types.TextDocumentContentChangePartial | types.TextDocumentContentChangeWholeDocument
 
 
+_serial = itertools.count()
+
+BIG = 400_000
+"""Characters from which on a text is checked in a thread, so that other requests need not wait for it."""
+
+
 class Snapshot:
     """One version of an open document.
 
     What the checker makes of it is passed on to the next version, so only the latest one may be asked.
+
+    Attributes:
+        serial: Number of this version among all of all documents, also of those closed and opened again.
+        busy: Whether a thread is checking it; then nothing is passed on.
     """
 
     def __init__(
@@ -40,12 +51,25 @@ class Snapshot:
         self.version = version
         self.text = text
         self.encoding = encoding
-        self.lines = LineIndex(text) if lines is None else lines
+        self.serial = next(_serial)
+        self.busy = False
+        if lines is not None:
+            self.lines = lines
         self._document: Document | None = None
         self._check: Check | None = None
         self._changes: list[Change] = []
 
-    @cached_property
+    @lazy
+    def lines(self) -> LineIndex:
+        """The line starts of this version."""
+        return LineIndex(self.text)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether asking for the report takes long enough to belong in a thread."""
+        return len(self.text) >= BIG and "report" not in self.__dict__ and self._check is None
+
+    @lazy
     def is_artifact(self) -> bool:
         """Whether the text is checked as an artifact: by its name or language, or by what it holds."""
         name = file_name(self.uri)
@@ -58,7 +82,7 @@ class Snapshot:
         """Whether this is a Python file."""
         return self.language == "python" or file_name(self.uri).endswith(".py")
 
-    @cached_property
+    @lazy
     def report(self) -> Report:
         """The check of this version: of what changed where that is known, else of everything."""
         if self._check is not None and self._document is not None:
@@ -83,11 +107,11 @@ class Snapshot:
         if end < start:
             start, end = end, start
         text = self.text[:start] + change.text + self.text[end:]
-        lines = self.lines.edited(text, start, end, change.text)
+        lines = None if self.busy else self.lines.edited(text, start, end, change.text)
         following = Snapshot(self.uri, self.language, version, text, self.encoding, lines)
         if self.__dict__.get("is_artifact"):
             following.is_artifact = True  # what once was an artifact stays one while it is being edited
-        if self._document is not None:
+        if self._document is not None and lines is not None:
             edited = self._document.edited(text, lines, start, end, change.text)
             if edited is not None:
                 following._document = edited[0]

@@ -7,6 +7,7 @@ import inspect
 import logging
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from lsprotocol import types
@@ -14,7 +15,7 @@ from pygls.lsp.server import LanguageServer
 
 from torchlean_core import __version__
 from torchlean_core.text import Encoding
-from torchlean_ls.documents import Documents
+from torchlean_ls.documents import Documents, Snapshot
 from torchlean_ls.features import FEATURES, Commands, Feature
 from torchlean_ls.protocol import Protocol
 from torchlean_ls.settings import Settings
@@ -45,6 +46,9 @@ class Server(LanguageServer):
         self.trusted = True
         self.features: list[Feature] = [feature(self) for feature in FEATURES]
         self._parent_watch: asyncio.Task[None] | None = None
+        self._checker = ThreadPoolExecutor(1, "torchlean-check")
+        self._big_documents = asyncio.Lock()
+        self.was_shut_down = False
         self.on(types.INITIALIZE, self._initialize)
         self.on(types.INITIALIZED, self._initialized)
         self.on(types.SHUTDOWN, self._shutdown)
@@ -68,6 +72,24 @@ class Server(LanguageServer):
                 return handler(params)
 
             self.feature(method, options)(call)
+
+    async def checked(self, document: Snapshot) -> Snapshot | None:
+        """A document whose report is at hand; a big one is checked in a thread, while others are served.
+
+        Returns:
+            The latest version; None where the document was closed meanwhile.
+        """
+        latest: Snapshot | None = document
+        while latest is not None and latest.is_slow and latest.is_artifact:
+            async with self._big_documents:
+                latest = self.documents.get(document.uri)
+                if latest is None or not latest.is_slow:
+                    continue
+                latest.busy = True
+                await asyncio.get_running_loop().run_in_executor(self._checker, _check, latest)
+                latest.busy = False
+            latest = self.documents.get(document.uri)
+        return latest
 
     async def execute(self, params: types.ExecuteCommandParams) -> Any:
         """Run a command; see `features.commands`."""
@@ -109,6 +131,7 @@ class Server(LanguageServer):
             self._each(lambda feature: feature.settings_change())
 
     def _shutdown(self, params: None) -> None:
+        self.was_shut_down = True
         self._each(lambda feature: feature.shutdown())
 
     async def _watch_parent(self, process_id: int) -> None:
@@ -153,6 +176,11 @@ class Server(LanguageServer):
                 call(feature)
             except Exception:
                 _log.exception("%s failed", type(feature).__name__)
+
+
+def _check(document: Snapshot) -> None:
+    """Make the report, which the document keeps."""
+    _ = document.report
 
 
 def _alive(process_id: int) -> bool:

@@ -155,7 +155,9 @@ async def test_source_actions_are_offered_on_a_clean_artifact_only(editor):
     where = types.Range(types.Position(0, 0), types.Position(0, 0))
     titles = {action.title for action in await editor.fixes(good, where, "source")}
     assert titles == {"Emit nn.Module", "Initialize parameters", "Train"}
-    assert [action.kind for action in await editor.fixes(broken, where, "source")] == ["source.fixAll.torchlean"]
+    assert [action.kind for action in await editor.fixes(broken, where, "source")] == [
+        "source.fixAll.torchlean"
+    ]
     assert await editor.fixes(broken, where, "source.torchlean") == []
     [emit] = await editor.fixes(good, where, "source.torchlean.emit")
     assert emit.command.command == "torchlean.emit" and emit.command.arguments == [{"uri": good}]
@@ -197,3 +199,24 @@ async def test_a_shape_can_be_set_on_everything_that_depends_on_it(editor):
         "Set shape to inferred [1, 4]",
         "Set shape to inferred [1, 4] and propagate to 1 node that depends on it",
     ]
+
+
+async def test_a_document_opened_again_at_the_same_version_is_pulled_anew(editor):
+    if not editor.pulls:
+        return
+    uri = await editor.open("m.ir.json", BROKEN)
+    identifier = types.TextDocumentIdentifier(uri)
+    first = await editor.client.text_document_diagnostic_async(types.DocumentDiagnosticParams(identifier))
+    editor.client.text_document_did_close(types.DidCloseTextDocumentParams(identifier))
+    await editor.open("m.ir.json", GOOD)
+    params = types.DocumentDiagnosticParams(identifier, previous_result_id=first.result_id)
+    answer = await editor.client.text_document_diagnostic_async(params)
+    assert list(answer.items) == []
+
+
+async def test_an_epsilon_of_any_size_is_told_and_not_a_crash(editor):
+    text = artifact(
+        INPUT, {"id": 1, "kind": "layernorm", "parents": [0], "shape": [1, 4], "axis": 1, "eps": 10**400}
+    )
+    uri = await editor.open("m.ir.json", text)
+    assert [d.code for d in await editor.diagnostics(uri)] == ["TL402"]

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+from benchmarks.artifacts import make_artifact
 
 from tests.server.conftest import BROKEN, GOOD
 
@@ -91,6 +92,46 @@ def test_torch_is_not_imported_after_opening_checking_and_hovering():
     imported = {line.rpartition(b"|")[2].strip() for line in client.process.stderr.read().split(b"\n")}
     assert b"torchlean_core.check" in imported
     assert not imported & {b"torch", b"numpy", b"safetensors"}
+
+
+def test_exit_without_shutdown_ends_with_exit_code_1(raw):
+    raw.initialize()
+    raw.send("exit", None)
+    assert raw.process.wait(20) == 1
+
+
+def test_a_big_file_does_not_delay_a_small_one(raw):
+    raw.initialize()
+    raw.open("file:///big.ir.json", make_artifact(60_000, layout="lines").replace('"relu"', '"rleu"'))
+    raw.open("file:///small.ir.json", GOOD)
+    position = {"textDocument": {"uri": "file:///small.ir.json"}, "position": {"line": 6, "character": 4}}
+    raw.send("textDocument/hover", position, 2)
+    seen = []
+    while len(seen) < 3:
+        message = raw.read()
+        seen.append(message.get("id") or message["params"]["uri"])
+    assert set(seen[:2]) == {2, "file:///small.ir.json"} and seen[2] == "file:///big.ir.json"
+
+
+def test_a_big_file_that_is_edited_while_it_is_checked_ends_in_its_last_state(raw):
+    text = make_artifact(30_000, layout="lines")
+    uri = "file:///big.ir.json"
+    raw.initialize()
+    raw.open(uri, text)
+    line = next(number for number, content in enumerate(text.split("\n")) if '"relu"' in content)
+    column = text.split("\n")[line].index("relu")
+    for version in range(2, 12):
+        where = {"start": {"line": line, "character": column}, "end": {"line": line, "character": column + 4}}
+        change = {"range": where, "text": "rela" if version % 2 == 0 else "tanh"}
+        raw.send(
+            "textDocument/didChange",
+            {"textDocument": {"uri": uri, "version": version}, "contentChanges": [change]},
+        )
+    while True:
+        params = raw.read()["params"]
+        if params.get("version") == 11:
+            break
+    assert params["diagnostics"] == []
 
 
 def test_a_session_ends_with_exit_code_0(raw):

@@ -7,7 +7,7 @@ from typing import Any
 
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.kinds.code import DEFAULT_EPS
-from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.kinds.numbers import show, show_shape
 from torchlean_core.kinds.shapes import broadcast_axes, torch_broadcast_axes
 
 TORCHLEAN_EPS = 1e-6
@@ -68,9 +68,8 @@ def _broadcast(fields: Mapping[str, Any]) -> tuple[str, Severity, str, str] | No
 
 def _epsilon(fields: Mapping[str, Any]) -> tuple[str, Severity, str, str] | None:
     eps = fields.get("eps", DEFAULT_EPS)
-    if not isinstance(eps, int | float) or isinstance(eps, bool) or float(eps) == TORCHLEAN_EPS:
+    if not isinstance(eps, int | float) or isinstance(eps, bool) or eps == TORCHLEAN_EPS:
         return None
-    message = (
-        f"layernorm uses eps {float(eps):g} in PyTorch, but TorchLean's evaluator uses {TORCHLEAN_EPS:g}"
-    )
+    shown = show(eps) if isinstance(eps, int) else f"{eps:g}"
+    message = f"layernorm uses eps {shown} in PyTorch, but TorchLean's evaluator uses {TORCHLEAN_EPS:g}"
     return "TL402", Severity.INFORMATION, message, "eps" if "eps" in fields else "kind"

@@ -9,7 +9,6 @@ attention's operand, and on nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import Any, overload
 
 from torchlean_core.check.advice import advise
@@ -20,6 +19,7 @@ from torchlean_core.check.places import place as place_of
 from torchlean_core.check.quick import scan
 from torchlean_core.check.root import check_endpoints, check_root, root_finding
 from torchlean_core.kinds import INPUT
+from torchlean_core.lazy import lazy
 from torchlean_core.text import BAD, Change, Document, Encoding, Range, no_collector, read_bytes, read_text
 
 
@@ -100,7 +100,7 @@ class Report:
         """Whether there is no error."""
         return all(finding.severity is not Severity.ERROR for finding in self.findings)
 
-    @cached_property
+    @lazy
     def by_id(self) -> dict[int, Record]:
         """Records by raw id; of equal ids the first."""
         found: dict[int, Record] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from torchlean_core.check.findings import Finding, Severity
@@ -306,6 +307,11 @@ _COMMON = ("id", "kind", "parents", "shape", "value_kind", "tuple_shapes")
 
 def similar(word: str, candidates: Iterable[str]) -> list[str]:
     """Candidates close enough to be meant by a misspelt word, best first."""
+    return list(_similar(word, tuple(candidates)))
+
+
+@lru_cache(1024)
+def _similar(word: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
     if len(word) > 60:
-        return []
-    return difflib.get_close_matches(word.lower(), list(candidates), n=3, cutoff=0.6)
+        return ()
+    return tuple(difflib.get_close_matches(word.lower(), candidates, n=3, cutoff=0.6))

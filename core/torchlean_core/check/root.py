@@ -84,7 +84,9 @@ def check_endpoints(
         if type(node_id) is not int or node_id < 0:
             continue
         record = find(node_id)
-        if record is None or node_id >= count:
+        if record is None and node_id < count:
+            message = f"{name} {show(node_id)} names no node: no node has this id"
+        elif record is None or node_id >= count:
             message = f"{name} {show(node_id)} names no node: ids are 0..{count - 1}"
         elif record.is_tuple:
             message = f"{name} {show(node_id)} names a tuple-valued node; it must name a tensor-valued one"

@@ -11,11 +11,11 @@ import gc
 import re
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
 
+from torchlean_core.lazy import lazy
 from torchlean_core.text.lines import LineIndex
 from torchlean_core.text.offsets import Offsets
 from torchlean_core.text.tree import BAD, HUGE, MAX_TROUBLES, Tree, Trouble, parse_elements, parse_tree
@@ -66,7 +66,7 @@ class Document:
         if spans is not None:
             self.spans = spans
 
-    @cached_property
+    @lazy
     def lines(self) -> LineIndex:
         """The line starts of the text."""
         return LineIndex(self.text)
@@ -117,12 +117,12 @@ class Document:
         following = Document(text, value, [*around[0], *troubles, *around[1]], None, lines=lines, spans=spans)
         return following, Change(first, last - first, len(values))
 
-    @cached_property
+    @lazy
     def tree(self) -> Tree | None:
         """Positions of the whole text; None for an empty one. Costly for a big one: see `tree_of`."""
         return self._tree if self.exact else parse_tree(self.text)[0]
 
-    @cached_property
+    @lazy
     def root(self) -> Tree | None:
         """Positions of the root and its members, where what is inside `nodes` may be left out."""
         if self.exact or (spans := self.spans) is None:
@@ -134,7 +134,7 @@ class Document:
             _shift_tree(tree, spans.opening, inside)
         return tree
 
-    @cached_property
+    @lazy
     def spans(self) -> Spans | None:
         """Places of the elements of `nodes`; None where there is no such array."""
         if self.exact:

@@ -84,6 +84,7 @@ class LineIndex:
         self.text = text
         self.starts = Offsets([0, *_line_starts(text)])
         self._line_feeds_only = "\r" not in text
+        self._ascii = text.isascii()
 
     def edited(self, text: str, start: int, end: int, new: str) -> LineIndex:
         """The index of the text in which `[start:end]` was replaced; this one must not be used any more.
@@ -98,6 +99,7 @@ class LineIndex:
             return LineIndex(text)  # an edit can join or part a carriage return and a line feed
         following = LineIndex.__new__(LineIndex)
         following.text, following.starts, following._line_feeds_only = text, self.starts, True
+        following._ascii = self._ascii and new.isascii()
         first, last = self.starts.count_up_to(start), self.starts.count_up_to(end)
         inside = [start + offset for offset in _line_starts(new)]
         following.starts.replace(first, last, inside, len(new) - (end - start))
@@ -118,6 +120,8 @@ class LineIndex:
         """Line and column of an offset."""
         line = self.starts.count_up_to(offset) - 1
         start = self.starts[line]
+        if self._ascii:  # the line may be the whole of a big file: do not copy it
+            return Position(line, offset - start)
         return Position(line, encoding.units(self.text[start:offset]))
 
     def range(self, start: int, end: int, encoding: Encoding = Encoding.UTF16) -> Range:
@@ -131,4 +135,6 @@ class LineIndex:
         if position.line >= len(self.starts):
             return len(self.text)
         start, end = self.line_span(position.line)
+        if self._ascii:
+            return min(start + max(position.character, 0), end)
         return start + encoding.prefix(self.text[start:end], max(position.character, 0))

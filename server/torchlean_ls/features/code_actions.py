@@ -40,8 +40,10 @@ class CodeActions(Feature):
         options = types.CodeActionOptions(code_action_kinds=kinds)
         self.server.on(types.TEXT_DOCUMENT_CODE_ACTION, self._actions, options)
 
-    def _actions(self, params: types.CodeActionParams) -> list[types.CodeAction | types.Command] | None:
+    async def _actions(self, params: types.CodeActionParams) -> list[types.CodeAction | types.Command] | None:
         document = self.server.documents.get(params.text_document.uri)
+        if document is not None and document.is_slow:
+            document = await self.server.checked(document)
         if document is None:
             return None
         actions: list[types.CodeAction | types.Command] = []
@@ -59,6 +61,12 @@ class CodeActions(Feature):
         start, end = document.offset(where.start), document.offset(where.end)
         found = []
         for finding in document.report.findings:
+            if (
+                finding.index is not None
+            ):  # the node's place is known; that of the finding has to be looked up
+                node = document.report.document.node_span(finding.index)
+                if node is None or node[0] > end or node[1] < start:
+                    continue
             first, last = document.report.span(finding)
             if first <= end and start <= last:
                 found += [self._quick_fix(document, finding, fix) for fix in fixes(document.report, finding)]

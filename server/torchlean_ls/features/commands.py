@@ -16,6 +16,7 @@ from torchlean_core.artifact.companions import generated_module_path, stem
 from torchlean_core.capture.models import find_models
 from torchlean_core.capture.target import Target, example_shape, parse_shape, read_source
 from torchlean_core.errors import UserError
+from torchlean_core.extras import require_torch
 from torchlean_ls.features.base import Feature
 from torchlean_ls.uris import file_path, file_uri
 
@@ -70,6 +71,8 @@ class Commands(Feature):
 
     def _request(self, name: str, path: Path, argument: dict[str, Any]) -> dict[str, Any]:
         """What the worker is asked to do."""
+        if self.server.settings.python is None or not self.server.trusted:
+            require_torch()
         self._refuse_unsaved(argument["uri"], path)
         if name == "capture":
             return self._capture_request(path, argument)

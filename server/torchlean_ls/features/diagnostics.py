@@ -36,6 +36,7 @@ class Diagnostics(Feature):
         self.pulled = False
         self._refreshable = False
         self._due: dict[str, asyncio.Handle] = {}
+        self._checking: dict[str, asyncio.Task[None]] = {}
 
     def register(self, params: types.InitializeParams) -> None:
         """Pull where the client can; else push."""
@@ -51,11 +52,13 @@ class Diagnostics(Feature):
             )
             self.server.on(types.TEXT_DOCUMENT_DIAGNOSTIC, self._pull, options)
 
-    def _pull(self, params: types.DocumentDiagnosticParams) -> types.DocumentDiagnosticReport:
+    async def _pull(self, params: types.DocumentDiagnosticParams) -> types.DocumentDiagnosticReport:
         document = self.server.documents.get(params.text_document.uri)
+        if document is not None and document.is_slow:
+            document = await self.server.checked(document)
         if document is None or not document.is_artifact or not self.server.settings.enable:
             return types.RelatedFullDocumentDiagnosticReport(items=[])
-        result = f"{document.version}"  # made anew for every version, so that the version names it
+        result = str(document.serial)
         if params.previous_result_id == result:
             return types.RelatedUnchangedDocumentDiagnosticReport(result_id=result)
         return types.RelatedFullDocumentDiagnosticReport(items=diagnostics(document), result_id=result)
@@ -92,10 +95,23 @@ class Diagnostics(Feature):
         document = self.server.documents.get(uri)
         if self.pulled or document is None or not document.is_artifact:
             return
+        if document.is_slow:
+            if uri not in self._checking:
+                self._checking[uri] = asyncio.ensure_future(self._push_later(document))
+            return
         items = diagnostics(document) if self.server.settings.enable else []
         self.server.text_document_publish_diagnostics(
             types.PublishDiagnosticsParams(uri, items, document.version)
         )
+
+    async def _push_later(self, document: Snapshot) -> None:
+        """Push when a big document has been checked; the one task covers versions that come meanwhile."""
+        try:
+            latest = await self.server.checked(document)
+        finally:
+            self._checking.pop(document.uri, None)
+        if latest is not None:
+            self._push(latest.uri)
 
 
 def diagnostics(document: Snapshot) -> list[types.Diagnostic]:

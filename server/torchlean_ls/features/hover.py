@@ -21,8 +21,10 @@ class Hover(Feature):
         """Every client can show a hover."""
         self.server.on(types.TEXT_DOCUMENT_HOVER, self._hover)
 
-    def _hover(self, params: types.HoverParams) -> types.Hover | None:
+    async def _hover(self, params: types.HoverParams) -> types.Hover | None:
         document = self.server.documents.get(params.text_document.uri)
+        if document is not None and document.is_slow:
+            document = await self.server.checked(document)
         if document is None or not document.is_artifact:
             return None
         record = node_at(document, document.offset(params.position))
