@@ -52,20 +52,26 @@ class Server(LanguageServer):
         self.on(types.INITIALIZE, self._initialize)
         self.on(types.INITIALIZED, self._initialized)
         self.on(types.SHUTDOWN, self._shutdown)
-        self.on(types.TEXT_DOCUMENT_DID_OPEN, self._did_open)
-        self.on(types.TEXT_DOCUMENT_DID_CHANGE, self._did_change)
         self.on(types.TEXT_DOCUMENT_DID_SAVE, self._did_save)
-        self.on(types.TEXT_DOCUMENT_DID_CLOSE, self._did_close)
         self.on(types.WORKSPACE_DID_CHANGE_CONFIGURATION, self._did_change_configuration)
 
     def on(self, method: str, handler: Callable[[Any], Any], options: Any = None) -> None:
-        """Register the handler of an LSP method; pygls wants plain functions, not bound ones."""
+        """Register the handler of an LSP method; pygls wants plain functions, not bound ones.
+
+        A generator answers at once, unless it yields a coroutine function and its arguments to wait for.
+        """
         if inspect.iscoroutinefunction(handler):
 
             async def call_async(params: Any) -> Any:
                 return await handler(params)
 
             self.feature(method, options)(call_async)
+        elif inspect.isgeneratorfunction(handler):
+
+            def call_generator(params: Any) -> Any:
+                return (yield from handler(params))
+
+            self.feature(method, options)(call_generator)
         else:
 
             def call(params: Any) -> Any:
@@ -144,11 +150,13 @@ class Server(LanguageServer):
 
     # -- documents ----------------------------------------------------------------------------------------
 
-    def _did_open(self, params: types.DidOpenTextDocumentParams) -> None:
+    def did_open(self, params: types.DidOpenTextDocumentParams) -> None:
+        """Take a document in."""
         document = self.documents.open(params.text_document)
         self._each(lambda feature: feature.document_open(document))
 
-    def _did_change(self, params: types.DidChangeTextDocumentParams) -> None:
+    def did_change(self, params: types.DidChangeTextDocumentParams) -> None:
+        """Take a new version of a document in."""
         document = self.documents.change(params)
         if document is not None:
             self._each(lambda feature: feature.document_change(document))
@@ -158,7 +166,8 @@ class Server(LanguageServer):
         if document is not None:
             self._each(lambda feature: feature.document_save(document))
 
-    def _did_close(self, params: types.DidCloseTextDocumentParams) -> None:
+    def did_close(self, params: types.DidCloseTextDocumentParams) -> None:
+        """Let a document go."""
         self.documents.close(params.text_document.uri)
         self._each(lambda feature: feature.document_close(params.text_document.uri))
 

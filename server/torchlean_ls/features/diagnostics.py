@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
@@ -52,10 +53,12 @@ class Diagnostics(Feature):
             )
             self.server.on(types.TEXT_DOCUMENT_DIAGNOSTIC, self._pull, options)
 
-    async def _pull(self, params: types.DocumentDiagnosticParams) -> types.DocumentDiagnosticReport:
+    def _pull(
+        self, params: types.DocumentDiagnosticParams
+    ) -> Generator[Any, Any, types.DocumentDiagnosticReport]:
         document = self.server.documents.get(params.text_document.uri)
         if document is not None and document.is_slow:
-            document = await self.server.checked(document)
+            document = yield self.server.checked, (document,), None
         if document is None or not document.is_artifact or not self.server.settings.enable:
             return types.RelatedFullDocumentDiagnosticReport(items=[])
         result = str(document.serial)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import Any
+
 from lsprotocol import types
 
 from torchlean_core.check.nodes import Record
@@ -21,10 +24,10 @@ class Hover(Feature):
         """Every client can show a hover."""
         self.server.on(types.TEXT_DOCUMENT_HOVER, self._hover)
 
-    async def _hover(self, params: types.HoverParams) -> types.Hover | None:
+    def _hover(self, params: types.HoverParams) -> Generator[Any, Any, types.Hover | None]:
         document = self.server.documents.get(params.text_document.uri)
         if document is not None and document.is_slow:
-            document = await self.server.checked(document)
+            document = yield self.server.checked, (document,), None
         if document is None or not document.is_artifact:
             return None
         record = node_at(document, document.offset(params.position))
