@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 from torchlean_core.kinds.spec import Path
 from torchlean_core.text import Document
 from torchlean_core.text.tree import Tree
@@ -21,9 +24,35 @@ def place(
     if span is not None:
         return span
     if index is not None:
-        return document.place(index, (path, on_key), lambda tree: _descend(tree, path, on_key))
+        return document.place(
+            index,
+            (path, on_key),
+            lambda text, start, end: _quick(text, start, end, path, on_key),
+            lambda tree: _descend(tree, path, on_key),
+        )
     root = document.root
     return _descend(root, path, on_key) if root is not None else (0, min(1, len(document.text)))
+
+
+_VALUE = r'\s*:\s*(-?[0-9][0-9.eE+-]*|"[^"\\]*"|\[[^\[\]"]*\]|true|false|null)'
+
+
+@lru_cache(256)
+def _member(key: str) -> re.Pattern[str]:
+    return re.compile(re.escape(f'"{key}"') + _VALUE)
+
+
+def _quick(text: str, start: int, end: int, path: Path, on_key: bool) -> tuple[int, int] | None:
+    """The place of a node's brace, or of a simple value under a key that stands in the node only once."""
+    if not path:
+        return (start, start + 1) if text[start] == "{" else None
+    key = path[0]
+    if len(path) != 1 or on_key or not isinstance(key, str) or not key.isidentifier():
+        return None
+    if text.count(f'"{key}"', start, end) != 1:
+        return None
+    match = _member(key).search(text, start, end)
+    return match.span(1) if match is not None else None
 
 
 def _descend(tree: Tree, path: Path, on_key: bool) -> tuple[int, int]:

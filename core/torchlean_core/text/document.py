@@ -162,12 +162,19 @@ class Document:
             return None
         return spans.starts[index], spans.ends[index]
 
-    def place(self, index: int, key: Hashable, find: Callable[[Tree], tuple[int, int]]) -> tuple[int, int]:
+    def place(
+        self,
+        index: int,
+        key: Hashable,
+        quick: Callable[[str, int, int], tuple[int, int] | None],
+        find: Callable[[Tree], tuple[int, int]],
+    ) -> tuple[int, int]:
         """Offsets of something inside a node, found once as long as the node's text does not change.
 
         Args:
             index: Place of the node.
             key: What is looked for.
+            quick: Finds it in the text between two offsets where that is easy, else gives None.
             find: Finds it in the node's tree.
         """
         spans = self.spans
@@ -176,9 +183,11 @@ class Document:
         known = spans.inside.setdefault(index, {})
         start = spans.starts[index]
         if key not in known:
-            tree = parse_tree(self.text, start, spans.ends[index])[0]
-            first, last = find(tree) if tree is not None else (start, start + 1)
-            known[key] = first - start, last - start
+            found = quick(self.text, start, spans.ends[index])
+            if found is None:
+                tree = parse_tree(self.text, start, spans.ends[index])[0]
+                found = find(tree) if tree is not None else (start, start + 1)
+            known[key] = found[0] - start, found[1] - start
         first, last = known[key]
         return start + first, start + last
 
