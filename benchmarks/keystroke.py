@@ -126,7 +126,7 @@ def run(sizes: tuple[int, ...]) -> list[Table]:
             mine = Session(ours, text, schema=False)
             other = Session(peer, text, schema=True) if peer else None
             for name, pair in edits(text).items():
-                rounds = 3 if count >= 100_000 else 10
+                rounds = 1 if count >= 100_000 else 5 if count >= 10_000 else 10
                 my_times, other_times = [], []
                 for _ in range(rounds):
                     for change in pair:

@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     logging.getLogger("pygls").setLevel("DEBUG" if args.log_level == "debug" else "WARNING")
     from torchlean_ls.features.commands import CommandFailed
     from torchlean_ls.server import create_server
+    from torchlean_ls.stdio import serve
 
     # A refused command is an answer to its user, not a fault of the server: no traceback in its log.
     logging.getLogger("pygls.protocol.json_rpc").addFilter(
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     address = _address(args.tcp or args.ws) if args.tcp or args.ws else None
     server = create_server()
     if address is None:
-        server.start_io()
+        serve(server)
     elif args.tcp:
         server.start_tcp(*address)
     else:
