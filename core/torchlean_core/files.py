@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from torchlean_core.errors import UsageError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -16,9 +18,12 @@ def replacing(path: Path) -> Iterator[Path]:
     The file's permissions are kept where it exists. A symbolic link is followed: its target is replaced.
 
     Raises:
+        UsageError: Something that is no regular file stands there (a device, a pipe, a folder).
         OSError: The folder cannot be written.
     """
     target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{path}: is no regular file (a folder, device or pipe); it is not replaced")
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
     os.close(descriptor)
     temporary = Path(name)
@@ -39,3 +44,14 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file, UTF-8 with line feeds as line ends, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def refuse_overwriting(output: Path, *inputs: Path | None) -> None:
+    """Check that an output is none of a command's inputs.
+
+    Raises:
+        UsageError: It is one of them, by whatever name.
+    """
+    for path in inputs:
+        if path is not None and path.exists() and output.exists() and path.samefile(output):
+            raise UsageError(f"{output}: the output is the input {path}; name another file with -o")

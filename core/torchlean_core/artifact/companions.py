@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torchlean_core.errors import UsageError
+
 ARTIFACT_SUFFIXES = (".ir.json", ".torchlean.json")
 """File names that say "this JSON file is an artifact"."""
 
@@ -23,14 +25,20 @@ def stem(path: Path) -> str:
 
 def params_path(artifact: Path) -> Path:
     """`m.params.safetensors` beside the artifact."""
-    return artifact.with_name(f"{stem(artifact)}.params.safetensors")
+    return _beside(artifact, ".params.safetensors")
 
 
 def generated_module_path(artifact: Path) -> Path:
     """`m.py` beside the artifact."""
-    return artifact.with_name(f"{stem(artifact)}.py")
+    return _beside(artifact, ".py")
 
 
 def trained_params_path(artifact: Path) -> Path:
     """`m.trained.safetensors` beside the artifact."""
-    return artifact.with_name(f"{stem(artifact)}.trained.safetensors")
+    return _beside(artifact, ".trained.safetensors")
+
+
+def _beside(artifact: Path, ending: str) -> Path:
+    if not artifact.name:
+        raise UsageError(f"{artifact}: is a folder, not an artifact")
+    return artifact.with_name(stem(artifact) + ending)

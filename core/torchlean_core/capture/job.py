@@ -37,7 +37,7 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
         report({"event": "stage", "name": name})
 
     stage("importing")
-    output = Path(request["out"])
+    output = Path(request["out"]).absolute()  # before the model's code, which may change the folder
     loaded = load_model(Target(Path(request["file"]), request["name"]))
     options = Options(
         prefer_torch_export=request.get("prefer_torch_export", True),

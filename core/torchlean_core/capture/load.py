@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import io
 import random
 import sys
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from torchlean_core.capture.errors import CaptureError
-from torchlean_core.capture.places import user_error
-from torchlean_core.capture.target import Shape, Target, definition_line, read_source, syntax_error
+from torchlean_core.capture.places import user_code
+from torchlean_core.capture.target import Target, definition_line, read_source, syntax_error
 from torchlean_core.errors import UsageError
 
 
@@ -32,6 +34,8 @@ class Loaded:
         name: Name of the class or function in it.
         line: Line of its definition, where it is defined in the file itself.
         sha256: Hash of the file's bytes.
+        construct: Constructs the module once more, from the same seeds; None where it is a module of the file.
+        namespace: The globals of the file.
     """
 
     module: torch.nn.Module
@@ -40,6 +44,41 @@ class Loaded:
     name: str
     line: int | None
     sha256: str
+    construct: Callable[[], torch.nn.Module] | None = None
+    namespace: dict[str, Any] = field(default_factory=dict)
+
+
+class Namespace:
+    """What the globals of a file, its classes' attributes and its containers hold now."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self._globals = namespace
+        self._names = dict(namespace)
+        name = namespace.get("__name__")
+        values = [value for key, value in namespace.items() if not key.startswith("__")]
+        self._containers = [(value, value.copy()) for value in values if type(value) in (list, dict, set)]
+        self._classes = [
+            (value, dict(vars(value)))
+            for value in values
+            if isinstance(value, type) and value.__module__ == name
+        ]
+
+    def restore(self) -> None:
+        """Put all of it back."""
+        self._globals.clear()
+        self._globals.update(self._names)
+        for container, content in self._containers:
+            container.clear()
+            if isinstance(container, list):
+                container.extend(content)
+            else:
+                container.update(content)
+        for kind, attributes in self._classes:
+            for name in [name for name in vars(kind) if name not in attributes]:
+                delattr(kind, name)
+            for name, value in attributes.items():
+                if vars(kind).get(name) is not value:
+                    setattr(kind, name, value)
 
 
 def load_model(target: Target) -> Loaded:
@@ -52,29 +91,42 @@ def load_model(target: Target) -> Loaded:
     file, shown = target.file.resolve(), str(target.file)
     source = read_source(target.file)
     line = definition_line(source, target, decorators=False)
-    _seed()
+    seed()
     module_object = _imported(file, shown, source)
     if target.name not in vars(module_object):
         raise UsageError(f"{shown}: no `{target.name}` in it{_candidates(module_object)}")
-    constructor = vars(module_object)[target.name]
-    model = constructor if isinstance(constructor, torch.nn.Module) else None
-    if model is None:
+    namespace = vars(module_object)
+    constructor = namespace[target.name]
+    construct = None
+    if isinstance(constructor, torch.nn.Module):
+        model = constructor
+    else:
         _check_constructor(constructor, target)
-        _seed()
-        try:
-            model = constructor()
-        except (Exception, SystemExit) as error:
-            raise user_error(error, file, shown, "TL602", line=line) from error
-    if not isinstance(model, torch.nn.Module):
-        raise CaptureError.at(
-            shown, "TL602", f"{target.name}() gives {_a(model)}, expected a torch.nn.Module", line
-        )
+        imported = Namespace(namespace)
+
+        def construct_once() -> torch.nn.Module:
+            seed()
+            with user_code(file, shown, "TL602", line=line):
+                result = constructor()
+                if isinstance(result, torch.nn.Module):
+                    return result.eval()
+            raise CaptureError.at(
+                shown, "TL602", f"{target.name}() gives {describe(result)}, expected a torch.nn.Module", line
+            )
+
+        def construct() -> torch.nn.Module:
+            imported.restore()
+            # What it prints was shown the first time.
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                return construct_once()
+
+        model = construct_once()
     model.eval()
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    return Loaded(model, file, shown, target.name, line, sha256)
+    return Loaded(model, file, shown, target.name, line, sha256, construct, namespace)
 
 
-def _seed() -> None:
+def seed() -> None:
     """The same random weights in every capture of an unchanged file."""
     random.seed(0)
     torch.manual_seed(0)
@@ -95,20 +147,20 @@ def _imported(file: Path, shown: str, source: str) -> types.ModuleType:
     module.__file__ = str(file)
     module.__spec__ = importlib.util.spec_from_file_location(name, file)
     sys.modules[name] = module
-    try:
+    with user_code(file, shown, "TL602"):
         exec(code, vars(module))
-    except (Exception, SystemExit) as error:
-        raise user_error(error, file, shown, "TL602") from error
     return module
 
 
 def _check_constructor(constructor: Any, target: Target) -> None:
     shown = f"{target.file}: `{target.name}`"
     if not callable(constructor):
-        raise UsageError(f"{shown} is {_a(constructor)}, expected a class or a function without arguments")
+        raise UsageError(
+            f"{shown} is {describe(constructor)}, expected a class or a function without arguments"
+        )
     if isinstance(constructor, type) and not issubclass(constructor, torch.nn.Module):
         raise UsageError(f"{shown} is a class, but no torch.nn.Module")
-    needed = _needed(constructor)
+    needed = needed_arguments(constructor)
     if needed:
         arguments = ", ".join(needed)
         raise UsageError(
@@ -117,7 +169,7 @@ def _check_constructor(constructor: Any, target: Target) -> None:
         )
 
 
-def _needed(function: Callable[..., Any]) -> list[str]:
+def needed_arguments(function: Callable[..., Any]) -> list[str]:
     """Names of the arguments without a default."""
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -138,46 +190,12 @@ def _candidates(module: types.ModuleType) -> str:
         if getattr(value, "__module__", None) == module.__name__
         and (
             (isinstance(value, type) and issubclass(value, torch.nn.Module))
-            or (inspect.isfunction(value) and not _needed(value))
+            or (inspect.isfunction(value) and not needed_arguments(value))
         )
     ]
     return f"; it has {', '.join(names)}" if names else ", and no model either"
 
 
-def _a(value: Any) -> str:
+def describe(value: Any) -> str:
+    """The value in a message."""
     return f"a value of type {type(value).__name__}"
-
-
-def run_example(loaded: Loaded, shape: Shape) -> torch.Tensor:
-    """An example input that the model was run with once: its own errors, at the user's lines, come first.
-
-    Raises:
-        CaptureError: The model cannot be run with it, or does not give one float tensor.
-    """
-    shown, line = loaded.shown, loaded.line
-    if type(loaded.module).forward is torch.nn.Module.forward:
-        raise CaptureError.at(shown, "TL603", f"{loaded.name} has no forward", line)
-    needed = _needed(loaded.module.forward)
-    if len(needed) > 1:
-        raise CaptureError.at(
-            shown,
-            "TL603",
-            f"forward takes {len(needed)} inputs ({', '.join(needed)}); an artifact has one",
-            line,
-        )
-    example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    try:
-        with torch.no_grad():
-            result = loaded.module(example.clone())
-    except (Exception, SystemExit) as error:
-        hint = f" (with an input of shape {list(shape)})"
-        raise user_error(error, loaded.file, shown, "TL603", line=line, hint=hint) from error
-    if not isinstance(result, torch.Tensor):
-        what = f"{len(result)} values" if isinstance(result, tuple | list | dict) else _a(result)
-        raise CaptureError.at(
-            shown, "TL603", f"forward returns {what}; an artifact has one output tensor", line
-        )
-    if result.dtype != torch.float32:
-        dtype = str(result.dtype).removeprefix("torch.")
-        raise CaptureError.at(shown, "TL603", f"forward returns {dtype}, expected float32", line)
-    return example

@@ -21,6 +21,16 @@ from torchlean_core.capture.values import Known, Unknown, Value
 
 _UNINITIALIZED = ("aten::empty", "aten::new_empty", "aten::empty_like", "aten::empty_strided")
 
+_NOT_YET = frozenset(
+    f"aten::{name}"
+    for name in (
+        "where masked_fill pixel_shuffle pixel_unshuffle slice_scatter select_scatter "
+        "upsample_nearest1d upsample_nearest2d upsample_linear1d upsample_bilinear2d "
+        "_upsample_nearest_exact1d _upsample_nearest_exact2d"
+    ).split()
+)
+"""Operators that do have an exact form where their other operands are constants, but no lowering so far."""
+
 
 @dataclass(slots=True)
 class Lowerer:
@@ -113,7 +123,7 @@ class Lowerer:
             self.refusals.append(
                 CaptureFinding(
                     "TL601",
-                    str(error),
+                    str(error) + _part_of(node),
                     where.line or self.default_line,
                     str(node.target),
                     f"`{module[0]}` ({module[1]})" if module else None,
@@ -140,8 +150,11 @@ class Lowerer:
             return Unknown("memory that nothing was written to")
         if target._schema.is_mutable:
             raise Refused("changes a tensor in place")
+        if target is torch.ops.aten._local_scalar_dense.default:
+            raise Refused("takes a number out of a tensor that depends on the input (`.item()`)")
         if depends_on_input:
-            raise Refused("has no exact form in torchlean.ir.v1")
+            planned = target._schema.name.removesuffix("_") in _NOT_YET
+            raise Refused("is not supported yet" if planned else "has no exact form in torchlean.ir.v1")
         return _folded(target, args, kwargs)
 
     def _checked(self, node: torch.fx.Node, result: Any) -> Any:
@@ -175,6 +188,20 @@ class Lowerer:
         if isinstance(metas, tuple | list):
             return tuple(stand_in(meta) for meta in metas)
         return stand_in(metas)
+
+
+def _part_of(node: torch.fx.Node) -> str:
+    """What the user wrote, where the operator is a part of something else that torch took apart."""
+    own = getattr(node.target, "_opname", None)
+    if own is None:
+        return ""
+    call = str((node.meta.get("torch_fn") or ("", ""))[1]).rpartition(".")[2]
+    if call == "__setitem__":
+        return " (part of an assignment to elements of a tensor)"
+    original = node.meta.get("original_aten")
+    if isinstance(original, torch._ops.OpOverload) and original._opname.rstrip("_") != own.rstrip("_"):
+        return f" (part of `{original}`)"
+    return ""
 
 
 def _folded(target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:

@@ -12,7 +12,8 @@ import torch
 from torchlean_core.artifact import parse_graph, serialize_graph
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
-from torchlean_core.capture.load import Loaded, run_example
+from torchlean_core.capture.instances import Instances, run_example
+from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.lower import Lowerer
 from torchlean_core.capture.target import Shape
 from torchlean_core.capture.trace import trace
@@ -84,10 +85,11 @@ def capture(
         UserError: Artifact and module differ.
     """
     stage("running")
-    example = run_example(loaded, shape)
+    instances = Instances(loaded, shape)
+    example = run_example(instances)
     stage("tracing")
     traced = trace(
-        loaded.module,
+        instances.new,
         example,
         prefer_torch_export=options.prefer_torch_export,
         file=loaded.file,
@@ -108,7 +110,7 @@ def capture(
     verification = None
     if options.verify:
         stage("verifying")
-        verification = verify(loaded.module, graph, tensors)
+        verification = verify(instances, graph, tensors)
     return Captured(graph, text, tensors, traced.path, traced.reason, builder.notes, verification)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -48,9 +50,30 @@ def user_error(
     return CaptureError.at(shown, code, text + hint, line if found is None else found)
 
 
+@contextmanager
+def user_code(
+    file: Path, shown: str, code: str, *, line: int | None = None, hint: str = ""
+) -> Iterator[None]:
+    """Around a call of the user's code: whatever it raises is its `user_error`, even a KeyboardInterrupt."""
+    try:
+        yield
+    except BaseException as error:
+        if getattr(error, "ends_job", False):
+            raise
+        raise user_error(error, file, shown, code, line=line, hint=hint) from error
+
+
+def text_of(error: BaseException) -> str:
+    """An exception's message; a user's exception may have none that can be had."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def first_line(error: BaseException) -> str:
     """First line of an exception's message."""
-    lines = str(error).strip().splitlines()
+    lines = text_of(error).strip().splitlines()
     return lines[0].strip() if lines else ""
 
 

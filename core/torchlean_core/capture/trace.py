@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from torchlean_core.capture.errors import CaptureError, Refused
-from torchlean_core.capture.places import first_line, line_of_exception
+from torchlean_core.capture.places import first_line, line_of_exception, text_of
 from torchlean_core.capture.registry import LOWERINGS
 from torchlean_core.capture.values import Known
 
@@ -48,12 +48,17 @@ class Traced:
 
 
 def trace(
-    module: torch.nn.Module, example: torch.Tensor, *, prefer_torch_export: bool, file: Path, shown: str
+    new: Callable[[], torch.nn.Module],
+    example: torch.Tensor,
+    *,
+    prefer_torch_export: bool,
+    file: Path,
+    shown: str,
 ) -> Traced:
     """Trace a module in eval mode.
 
     Args:
-        module: The module.
+        new: Gives an instance that never ran, for each attempt.
         example: An input.
         prefer_torch_export: Try `torch.export` first, FX only where it fails; else FX alone.
         file: Absolute path of the model file, for places.
@@ -65,17 +70,17 @@ def trace(
     with _hushed(), torch.no_grad():
         if not prefer_torch_export:
             try:
-                return _fx(module, example, "torch.export was switched off")
+                return _fx(new(), example, "torch.export was switched off")
             except Exception as error:
                 raise _failure([(FX, error)], file, shown) from error
         try:
-            return _export(module, example, shown)
+            return _export(new(), example, shown)
         except CaptureError:
             raise
         except Exception as error:
             export_error = error
         try:
-            return _fx(module, example, f"torch.export failed: {_reason(export_error)}")
+            return _fx(new(), example, f"torch.export failed: {_reason(export_error)}")
         except Exception as error:
             raise _failure([(TORCH_EXPORT, export_error), (FX, error)], file, shown) from error
 
@@ -243,7 +248,7 @@ def _is_mutable(node: torch.fx.Node) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    text = str(error)
+    text = text_of(error)
     if isinstance(error, Refused):
         return text
     if "data-dependent" in text:

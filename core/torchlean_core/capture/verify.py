@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 
+from torchlean_core.capture.errors import CaptureError
+from torchlean_core.capture.instances import Instances, changed_attribute
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Graph, lower
 from torchlean_core.interp import Interpreter
@@ -31,27 +32,28 @@ class Verification:
     inputs: int
 
 
-def verify(module: torch.nn.Module, graph: Graph, tensors: Mapping[str, torch.Tensor]) -> Verification:
+def verify(instances: Instances, graph: Graph, tensors: Mapping[str, torch.Tensor]) -> Verification:
     """Compare on random inputs, in float64 where the module can be converted, else in float32.
 
+    Every input goes to an instance that never ran; one more gets them all, and must give the same.
+
     Raises:
-        UserError: They differ by more than rounding, or the module does not repeat itself.
+        UserError: They differ by more than rounding, or forward is no function of its input.
     """
-    converted = _in_float64(module, graph.input_shape)
-    dtype = torch.float32 if converted is None else torch.float64
-    reference = module if converted is None else converted
+    new = _in_float64(instances, graph.input_shape)
+    dtype = torch.float32 if new is None else torch.float64
+    new = new or instances.copy
     interpreter = Interpreter(lower(graph), tensors, dtype)
-    worst, count = 0.0, 0
-    for x in _inputs(graph.input_shape, dtype):
-        with torch.no_grad():
-            expected, again = reference(x.clone()), reference(x.clone())
-        if not torch.allclose(expected, again, equal_nan=True):
-            raise UserError(
-                "the model gives different results for the same input; only a function of the input can be "
-                "captured (nothing was written)"
-            )
-        worst = max(worst, relative_error(interpreter.run(x), expected))
-        count += 1
+    inputs = list(_inputs(graph.input_shape, dtype))
+    expected, worst = [], 0.0
+    for x in inputs:
+        expected.append(instances.call(new(), x, _HINT).detach())
+        worst = max(worst, relative_error(interpreter.run(x), expected[-1]))
+    running = new()
+    for x, first in zip(inputs, expected, strict=True):
+        later, again = (instances.call(running, x, _HINT).detach() for _ in range(2))
+        if _differ(first, later) or _differ(later, again):
+            raise _stateful(instances, new(), running)
     if not worst <= LIMITS[dtype]:
         name = str(dtype).removeprefix("torch.")
         raise UserError(
@@ -59,7 +61,33 @@ def verify(module: torch.nn.Module, graph: Graph, tensors: Mapping[str, torch.Te
             f"{LIMITS[dtype]:g} in {name}); nothing was written. This is a bug in torchlean-ls, or the "
             "model's result depends on more than its input"
         )
-    return Verification(worst, dtype, count)
+    return Verification(worst, dtype, len(inputs))
+
+
+_HINT = " (in a further call, with a random input of the same shape)"
+
+
+def _differ(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return a.shape != b.shape or not torch.allclose(a, b, equal_nan=True)
+
+
+def _stateful(instances: Instances, fresh: torch.nn.Module, ran: torch.nn.Module) -> CaptureError:
+    """The error for a model whose result depends on the calls before."""
+    changed = changed_attribute(fresh, ran)
+    if changed is None:
+        what = "the model gives different results for the same input"
+    else:
+        name, path, kind = changed
+        what = (
+            f"forward keeps state: `{name}` of {f'`{path}` ({kind})' if path else kind} changes when it runs"
+        )
+    loaded = instances.loaded
+    return CaptureError.at(
+        loaded.shown,
+        "TL603",
+        f"{what}; only a function of the input can be captured (nothing was written)",
+        loaded.line,
+    )
 
 
 def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
@@ -74,15 +102,17 @@ def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
     return difference / scale if scale > 0 else difference
 
 
-def _in_float64(module: torch.nn.Module, shape: tuple[int, ...]) -> torch.nn.Module | None:
-    """A copy that computes in float64, or None where the module does not allow it."""
+def _in_float64(instances: Instances, shape: tuple[int, ...]) -> Callable[[], torch.nn.Module] | None:
+    """Gives instances that compute in float64; None where the module does not allow it."""
+
+    def new() -> torch.nn.Module:
+        return instances.copy().double()
+
     try:
-        converted = copy.deepcopy(module).double()
-        with torch.no_grad():
-            result = converted(torch.ones(shape, dtype=torch.float64))
+        result = instances.call(new(), torch.ones(shape, dtype=torch.float64))
     except Exception:
         return None
-    return converted if isinstance(result, torch.Tensor) and result.dtype == torch.float64 else None
+    return new if isinstance(result, torch.Tensor) and result.dtype == torch.float64 else None
 
 
 def _inputs(shape: tuple[int, ...], dtype: torch.dtype) -> Iterator[torch.Tensor]:

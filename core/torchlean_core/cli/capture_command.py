@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+import os
 import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from torchlean_core.capture.target import example_shape, parse_shape, parse_target
+from torchlean_core.capture.target import Target, example_shape, parse_shape, parse_target
 from torchlean_core.errors import UsageError
 from torchlean_core.extras import require_torch
 from torchlean_core.jobs import JobTimeout, run_job
 
 DEFAULT_TIMEOUT = 120.0
 DEFAULT_MAX_PARAMETERS = 250_000_000
+_SNIFFED = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,16 +70,14 @@ def run(args: argparse.Namespace) -> int:
     if args.max_parameters < 0:
         raise UsageError("--max-parameters: expected a number that is not negative")
     output = Path(args.output)
-    if output.is_dir() or not output.resolve().parent.is_dir():
-        raise UsageError(f"{output}: " + ("is a folder" if output.is_dir() else "its folder does not exist"))
-    if output.resolve() == target.file.resolve():
-        raise UsageError(f"{output}: is the model file itself")
+    _check_output(output, target)
     shape = parse_shape(args.example_shape) if args.example_shape else example_shape(target)
     require_torch()
     request = {
         "file": str(target.file),
         "name": target.name,
-        "out": str(output),
+        # Absolute: the model's own code may change the working directory.
+        "out": os.path.abspath(output),  # noqa: PTH100 -- a symbolic link stays one
         "example_shape": list(shape),
         "params": not args.no_params,
         "verify": not args.no_verify,
@@ -87,8 +88,37 @@ def run(args: argparse.Namespace) -> int:
     start = time.monotonic()
     result = _run_shown(request, args.timeout, quiet=args.quiet)
     if not args.quiet:
-        print(summary(result, time.monotonic() - start))
+        print(summary(_as_given(result, output), time.monotonic() - start))
     return 0
+
+
+def _check_output(output: Path, target: Target) -> None:
+    """Refuse to write where nothing can be written, or over something that is no artifact."""
+    if output.is_dir() or not output.resolve().parent.is_dir():
+        raise UsageError(f"{output}: " + ("is a folder" if output.is_dir() else "its folder does not exist"))
+    if output.resolve() == target.file.resolve():
+        raise UsageError(f"{output}: is the model file itself")
+    if not output.exists():
+        return
+    if not output.is_file():
+        raise UsageError(f"{output}: is no regular file")
+    try:
+        with output.open("rb") as file:
+            start = file.read(_SNIFFED).removeprefix(codecs.BOM_UTF8).lstrip()
+    except OSError as error:
+        raise UsageError(f"{output}: {error.strerror}") from error
+    if start and not start.startswith(b"{"):
+        raise UsageError(f"{output}: exists and is no artifact (no JSON); it is not replaced")
+
+
+def _as_given(result: dict[str, Any], output: Path) -> dict[str, Any]:
+    """The result with paths as the user wrote them."""
+    params = result["params"]
+    return {
+        **result,
+        "output": str(output),
+        "params": None if params is None else str(output.with_name(Path(params).name)),
+    }
 
 
 def _run_shown(request: dict[str, Any], timeout: float, *, quiet: bool) -> dict[str, Any]:

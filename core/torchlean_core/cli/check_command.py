@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from torchlean_core.check import Report, check_bytes
 from torchlean_core.check.findings import Severity
 from torchlean_core.check.output import FORMATS, make_writer
 from torchlean_core.check.rules import RULES
-from torchlean_core.cli.console import console, plain, say
+from torchlean_core.cli.console import console, plain, read_stdin, say
 from torchlean_core.config import Settings, SettingsFinder
 from torchlean_core.errors import UsageError
 
@@ -91,7 +92,7 @@ class _Run:
         Raises:
             OSError: It cannot be read or written.
         """
-        content = sys.stdin.buffer.read() if path is None else path.read_bytes()
+        content = read_stdin() if path is None else path.read_bytes()
         wanted = self._wanted(path)
         if self.fixing:
             content = self._fix(name, path, content, wanted)
@@ -133,7 +134,7 @@ class _Run:
             path = Path(name)
             if name == _STDIN:
                 yield name, None
-            elif path.is_dir():
+            elif os.path.isdir(path):  # noqa: PTH112 - false, and no error, for a name that is too long
                 from torchlean_core.cli.discovery import find_artifacts
 
                 found = find_artifacts(
@@ -201,6 +202,8 @@ def _codes(value: str | None, option: str) -> tuple[str, ...] | None:
     if value is None:
         return None
     codes = tuple(code.strip() for code in value.split(",") if code.strip())
+    if not codes:
+        raise UsageError(f"{option}: no code given; see `torchlean rules`")
     for code in codes:
         if not any(known.startswith(code) for known in RULES):
             raise UsageError(f"{option}: no rule's code starts with `{code}`; see `torchlean rules`")

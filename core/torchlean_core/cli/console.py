@@ -7,6 +7,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from torchlean_core.errors import UsageError
+from torchlean_core.visible import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -32,6 +35,17 @@ def console(args: argparse.Namespace, stream: TextIO) -> Console:
     )
 
 
+def read_stdin() -> bytes:
+    """Everything on standard input.
+
+    Raises:
+        UsageError: It is closed.
+    """
+    if sys.stdin is None:
+        raise UsageError("standard input is closed")
+    return sys.stdin.buffer.read()
+
+
 def out(args: argparse.Namespace) -> Console:
     """The console for results."""
     return console(args, sys.stdout)
@@ -44,4 +58,4 @@ def err(args: argparse.Namespace) -> Console:
 
 def say(message: str) -> None:
     """Print a message, one line on stderr."""
-    print(message, file=plain(sys.stderr))
+    print(visible(message, lines=True), file=plain(sys.stderr))

@@ -14,7 +14,7 @@ from torchlean_core.artifact.diff import FieldChange, GraphDiff, NodeChange, dif
 from torchlean_core.artifact.load import ArtifactError, graph_of
 from torchlean_core.artifact.write import node_object
 from torchlean_core.check import check_bytes
-from torchlean_core.cli.console import out, plain, say
+from torchlean_core.cli.console import out, plain, read_stdin, say
 from torchlean_core.errors import UsageError
 from torchlean_core.graph.model import Graph, Node
 
@@ -58,7 +58,7 @@ def _load(name: str) -> Graph:
         UsageError: The file cannot be read, or has errors.
     """
     try:
-        content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        content = read_stdin() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror or error}") from error
     report = check_bytes(content)

@@ -76,7 +76,7 @@ class _Walk:
             if is_folder:
                 if not entry.name.startswith(".") and entry.name not in _NEVER:
                     yield from self.files(path, ignores)
-            elif entry.name.endswith(".json") and (entry.is_file() or entry.is_symlink()):
+            elif entry.name.endswith(".json") and (entry.is_file() or not path.exists()):
                 yield path
 
 

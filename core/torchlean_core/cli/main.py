@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from torchlean_core import __version__
+from torchlean_core.cli.console import say
 from torchlean_core.errors import UserError
 
 # Command to (module with `add_arguments(parser)` and `run(args) -> exit code`, help). Modules are imported on use.
@@ -46,12 +47,20 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"torchlean-ls {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (module, help_text) in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        subparser = subparsers.add_parser(
+            name, help=help_text, description=help_text[0].upper() + help_text[1:] + "."
+        )
         subparser.add_argument("-q", "--quiet", action="store_true", help="print results and errors only")
         subparser.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR is set)")
         if name == command:
             importlib.import_module(module).add_arguments(subparser)
     return parser
+
+
+def _give_up_stdout() -> None:
+    """Send what is still buffered for standard output nowhere, so that ending does not fail on it."""
+    if sys.stdout is not None and not sys.stdout.closed:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,19 +70,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parser(command).parse_args(arguments)
         code: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
-        if not sys.stdout.closed:  # the server closes it when its client goes
+        if sys.stdout is not None and not sys.stdout.closed:  # the server closes it when its client goes
             sys.stdout.flush()
         return code
     except UserError as error:
-        print(f"torchlean: {error}", file=sys.stderr)
+        say(f"torchlean: {error}")
         return error.exit_code
     except KeyboardInterrupt:
         print("torchlean: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader of our output went away (`torchlean check … | head`); nothing is left to say to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        say(f"torchlean: {where}{error.strerror or error}")
+        _give_up_stdout()
+        return 2
     except Exception as error:
         if os.environ.get("TORCHLEAN_DEBUG"):
             raise

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchlean_core.artifact import load_graph, stem
+from torchlean_core.artifact import load_graph, params_path, stem
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.extras import require_torch
-from torchlean_core.files import replacing
+from torchlean_core.files import refuse_overwriting, replacing
 from torchlean_core.graph import Program, lower
 
 if TYPE_CHECKING:
@@ -40,13 +40,16 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate the artifact; returns the exit code."""
     require_torch()
     artifact = Path(args.artifact)
+    out = args.out if args.out is not None else str(artifact.with_name(f"{stem(artifact)}.output.npy"))
+    if out != "-":
+        params = Path(args.params) if args.params is not None else params_path(artifact)
+        refuse_overwriting(Path(out), artifact, params, Path(args.input))
     program = lower(load_graph(artifact))
     interpreter = _interpreter(args, artifact, program)
     x = _input(args, interpreter)
     start = time.perf_counter()
     output = interpreter.run(x).cpu()  # copying to the CPU waits for the device
     seconds = time.perf_counter() - start
-    out = args.out if args.out is not None else str(artifact.with_name(f"{stem(artifact)}.output.npy"))
     _write(output, out)
     print(_summary(output, seconds, interpreter), file=sys.stderr if out == "-" else sys.stdout)
     if out != "-" and not args.quiet:

@@ -13,7 +13,7 @@ from torchlean_core.emit.module import module_source
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.emit.provenance import Header, State, body_hash, read_header, state_of, with_header
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.files import write_text
+from torchlean_core.files import refuse_overwriting, write_text
 from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.params import ParameterStore
 
@@ -107,6 +107,7 @@ def emit_file(
         UserError: The artifact has errors, parameters are missing, or the file was edited by hand.
     """
     target = output or generated_module_path(artifact)
+    refuse_overwriting(target, artifact, params or params_path(artifact))
     text = _read(target)
     wanted = {**_recorded_options(text or ""), **{k: v for k, v in (changes or {}).items() if v is not None}}
     sources = _load(artifact, target, params, EmitOptions.from_mapping(wanted))
@@ -148,6 +149,8 @@ def _keep(target: Path) -> Path:
 
 
 def _read(path: Path) -> str | None:
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: is no regular file (a folder, device or pipe); it is not replaced")
     try:
         return path.read_text("utf-8", "replace")
     except FileNotFoundError:

@@ -11,6 +11,7 @@ import torch
 
 from torchlean_core.artifact import load_graph, params_path
 from torchlean_core.errors import UsageError, UserError
+from torchlean_core.files import refuse_overwriting
 from torchlean_core.graph import Parameter, Program, lower
 from torchlean_core.init.checkpoint import match_checkpoint, read_checkpoint
 from torchlean_core.init.materialize import materialize
@@ -107,6 +108,7 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     override = options.override()
     program = lower(load_graph(Path(options.artifact)))
     out = Path(options.out) if options.out is not None else params_path(Path(options.artifact))
+    refuse_overwriting(out, Path(options.artifact), _path(options.plan), _path(options.source))
     kept = _kept(out, Path(options.artifact), program, options.force)
     _warn_about_values(program, kept, options, report)
     report({"kind": "progress", "percentage": 0, "message": f"initializing {out.name}"})
@@ -122,6 +124,10 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
         "sha256": digest,
         "message": f"wrote {out}: {len(tensors)} tensors, {scalars} scalars ({source})",
     }
+
+
+def _path(value: str | None) -> Path | None:
+    return None if value is None else Path(value)
 
 
 def _parse(request: Mapping[str, Any]) -> InitRequest:

@@ -97,8 +97,10 @@ class WorkerProcess:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_GRACE)
+        os.close(self._control)  # now the supervisor ends everything, wherever it is
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GRACE)
         _kill_tree(self._process.pid)
-        os.close(self._control)
         self._process.kill()
         self._process.wait()
         for reader in self._readers:
@@ -170,6 +172,6 @@ def _kill_tree(pid: int) -> None:
     if sys.platform == "win32":
         subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], capture_output=True, check=False)
         return
-    # The group's number stays taken while the worker's watchdog, a member, lives: it goes last.
+    # Members that are left keep the group's number taken; without any there is no such group.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)

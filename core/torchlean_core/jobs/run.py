@@ -13,6 +13,7 @@ from typing import Any
 from torchlean_core.jobs.errors import JobCancelled, JobError, JobTimeout
 from torchlean_core.jobs.names import JOBS
 from torchlean_core.jobs.process import Closed, Message, Output, WorkerProcess
+from torchlean_core.jobs.worker import CHANNEL_CLOSED
 
 _TICK = 0.05
 _DRAIN = 0.5
@@ -32,7 +33,8 @@ def run_job(
 ) -> dict[str, Any]:
     """Do one job in a worker process of its own and wait for its result.
 
-    However this ends, the worker and everything it started are gone when it returns or raises.
+    However this ends, the worker and everything it started are gone when it returns or raises (outside Linux:
+    but for processes that it put into sessions of their own).
 
     Args:
         name: One of `JOBS`.
@@ -77,7 +79,7 @@ def run_job(
                     raise _failure(content["error"], worker.tail())
                 if on_event is not None:
                     on_event(content)
-            elif isinstance(item, Closed):
+            elif isinstance(item, Closed) and worker.ended():
                 code = worker.wait()
                 _forward_rest(worker, on_event)
                 raise _death(name, code, worker.tail())
@@ -120,6 +122,11 @@ def _death(name: str, code: int, output: str) -> JobError:
         else:
             why = "a crash in native code, or the code being run sent the signal itself"
         message = f"{name}: the worker process was ended by {what}: {why}"
+    elif code == CHANNEL_CLOSED:
+        message = (
+            f"{name}: the code being run closed the channel of the worker process "
+            "(file descriptors that it did not open, as `os.closerange` does)"
+        )
     else:
         message = (
             f"{name}: the code being run ended the worker process itself (exit code {code}, "

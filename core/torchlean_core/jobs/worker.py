@@ -2,28 +2,40 @@
 
 It reads one request from CONTROL and writes messages to EVENTS, one JSON object a line: events as the job
 reports them, then `{"result": …}` or `{"error": {"message", "exit_code", "data"}}`. CONTROL stays open as
-long as the parent lives; when it closes, the whole process group goes.
+long as the parent lives; when it closes, everything that was started goes.
+
+Two processes do this (on Windows one): the one that was started supervises, and its child does the job. The
+supervisor outlives the job whatever that does to itself, and ends what the job leaves behind. On Linux that is
+every descendant; elsewhere a process that left the group (a session of its own) is not found.
 
 The file runs as a script under any interpreter that has torch; this package need not be installed there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import json
 import os
+import select
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+CHANNEL_CLOSED = 97
+"""Exit code of a worker that cannot send any more."""
+
 
 class Stopped(BaseException):
     """The parent asks the job to end; unwinds it, so that temporary files go."""
+
+    ends_job = True
 
 
 def main(control: int, events: int) -> NoReturn:
@@ -33,7 +45,7 @@ def main(control: int, events: int) -> NoReturn:
     line = _read_line(control)
     if not line.endswith(b"\n"):
         os._exit(1)  # the parent went away before it had asked
-    _watch(control, events)
+    _supervised(control, events)
     _stop_on_sigterm()
     request = json.loads(line)
     channel = _Channel(events)
@@ -43,9 +55,13 @@ def main(control: int, events: int) -> NoReturn:
         os._exit(1)
     except BaseException as error:
         message = {"error": _describe(error)}
-    channel.send(message)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        channel.send(message)
+    except OSError:
+        os._exit(CHANNEL_CLOSED)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # closed or replaced by the user's code
+            stream.flush()
     # Not sys.exit: exit handlers and threads of the user's code have no say any more.
     os._exit(0)
 
@@ -70,13 +86,21 @@ class _Channel:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._pipe = _identity(descriptor)
         self._lock = threading.Lock()
 
     def send(self, message: dict[str, Any]) -> None:
         data = json.dumps(message).encode() + b"\n"
         with self._lock:
+            if _identity(self._descriptor) != self._pipe:
+                raise OSError("the channel was closed, and its number is another file's now")
             while data:
                 data = data[os.write(self._descriptor, data) :]
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
 
 
 def _describe(error: BaseException) -> dict[str, Any]:
@@ -91,9 +115,17 @@ def _describe(error: BaseException) -> dict[str, Any]:
         return {"message": "out of memory", "exit_code": 1}
     if isinstance(error, SystemExit):
         return {"message": f"the code being run called sys.exit({error.code!r})", "exit_code": 1}
-    message = f"internal error: {type(error).__name__}: {error}\n"
+    name = type(error).__name__
+    if not isinstance(error, Exception):
+        return {"message": f"the code being run raised {name}", "exit_code": 1}
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its message cannot be had)"
+    message = f"internal error: {name}: {text}\n"
     if os.environ.get("TORCHLEAN_DEBUG"):
-        message += "".join(traceback.format_exception(error))
+        with contextlib.suppress(Exception):
+            message += "".join(traceback.format_exception(error))
     else:
         message += (
             "  This is a bug in torchlean-ls. Run again with TORCHLEAN_DEBUG=1 for the traceback to report."
@@ -118,31 +150,108 @@ def _stop_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
-def _watch(control: int, events: int) -> None:
-    """End the whole process group as soon as the parent is gone, whatever this process is busy with.
+def _supervised(control: int, events: int) -> None:
+    """Go on in a child; this process becomes its supervisor, which ends when the job or the parent does.
 
-    The watchdog is a process of its own, in the same group: a thread would wait for the interpreter lock,
-    and a signal on the parent's death would reach neither children nor survive its starting thread.
-    It is forked twice, so that user code waiting for any child does not wait for it.
+    A thread would not do: it waits for the interpreter lock, and goes when the user's code ends the process.
     """
     if sys.platform == "win32":
         threading.Thread(target=_watch_from_here, args=(control,), daemon=True).start()
         return
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    _adopt_orphans()
     child = os.fork()
-    if child:
-        os.close(control)
-        os.waitpid(child, 0)
+    if child == 0:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        for descriptor in (control, woken, wake):
+            os.close(descriptor)
         return
-    if os.fork():
-        os._exit(0)
     try:
         for descriptor in (0, 1, 2, events):
             os.close(descriptor)
-        while os.read(control, 4096):
-            pass
-        os.killpg(0, signal.SIGKILL)
+        _supervise(control, woken, child)
     finally:
-        os._exit(0)
+        os.killpg(0, signal.SIGKILL)
+
+
+def _supervise(control: int, woken: int, child: int) -> None:
+    """Wait until the job ends or the parent is gone, end what is left, and end as the job did."""
+    if sys.platform == "win32":
+        return
+    status = None
+    while status is None:
+        ready, _, _ = select.select([control, woken], [], [])
+        if control in ready and not os.read(control, 4096):
+            break
+        if woken in ready:
+            if signal.SIGTERM in os.read(woken, 4096):
+                os.kill(child, signal.SIGTERM)
+            status = _reaped(child)
+    _end_descendants()
+    if status is None:
+        return
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        os._exit(code)
+    resource = importlib.import_module("resource")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError, ValueError):  # not for SIGKILL
+        signal.signal(-code, signal.SIG_DFL)
+    os.kill(os.getpid(), -code)
+
+
+def _reaped(child: int) -> int | None:
+    """How the child ended, None while it runs; orphans that ended are forgotten."""
+    found = None
+    with contextlib.suppress(ChildProcessError):
+        while (entry := os.waitpid(-1, os.WNOHANG))[0]:
+            if entry[0] == child:
+                found = entry[1]
+    return found
+
+
+def _adopt_orphans() -> None:
+    """Make this process the parent of descendants whose own parent ends (Linux)."""
+    if sys.platform == "linux":
+        import ctypes
+
+        set_child_subreaper = 36
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
+
+
+def _end_descendants() -> None:
+    """Kill every descendant, again and again while new ones appear."""
+    if sys.platform != "linux":
+        return
+    for _ in range(200):
+        found = _descendants(os.getpid())
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.005)
+        _reaped(0)
+
+
+def _descendants(pid: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            # The name in parentheses may hold anything; the parent follows the state after it.
+            status = (folder / "stat").read_bytes().rpartition(b")")[2].split()
+            children.setdefault(int(status[1]), []).append(int(folder.name))
+    found = list(children.get(pid, ()))
+    for entry in found:
+        found += children.get(entry, ())
+    return found
 
 
 def _watch_from_here(control: int) -> None:

@@ -12,7 +12,7 @@ import torch
 from torchlean_core.artifact import load_graph
 from torchlean_core.artifact.companions import trained_params_path
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.files import replacing
+from torchlean_core.files import refuse_overwriting, replacing
 from torchlean_core.graph import Program, lower
 from torchlean_core.init import default_plan, materialize
 from torchlean_core.init.plan import is_attention_scale
@@ -53,6 +53,11 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     program = lower(load_graph(Path(options.artifact)))
     out = Path(options.out) if options.out is not None else trained_params_path(Path(options.artifact))
     _require_folder(out)
+    inputs = (options.params, options.data if options.data is None or Path(options.data).is_file() else None)
+    for output in (out, _metrics_path(out)):
+        refuse_overwriting(
+            output, Path(options.artifact), *(Path(name) for name in inputs if name is not None)
+        )
     loss = _loss_name(program, options)
     notes: list[str] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def test_a_cnn_is_captured_through_fx_without_parameters_on_request(
 def test_a_refused_model_leaves_existing_files_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "m.ir.json").write_text("old", encoding="utf-8")
+    (tmp_path / "m.ir.json").write_text("{old", encoding="utf-8")
     text = (tmp_path / "tiny_mlp.py").read_text(encoding="utf-8")
     text = text.replace("torch.relu(", "nn.functional.gelu(").replace(
         '"""Scores', 'print("hello")\n        """'
@@ -73,7 +74,7 @@ def test_a_refused_model_leaves_existing_files_alone(
     assert "torchlean: tiny_mlp.py: 1 operator cannot be captured exactly\n" in captured.err
     assert f"  tiny_mlp.py:{line}: aten.gelu.default: exact-erf GELU" in captured.err
     assert "hello" in captured.err
-    assert (tmp_path / "m.ir.json").read_text(encoding="utf-8") == "old"
+    assert (tmp_path / "m.ir.json").read_text(encoding="utf-8") == "{old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.ir.json", "tiny_cnn.py", "tiny_mlp.py"]
 
 
@@ -102,6 +103,55 @@ def test_usage_errors_exit_with_2(
 ) -> None:
     assert main(["capture", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["import os\n", "[1]", "\x89PNG"])
+def test_what_is_no_artifact_is_not_replaced(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other.py").write_text(content, encoding="utf-8")
+    assert main(["capture", "tiny_mlp.py:TinyMLP", "-o", "other.py"]) == 2
+    assert "other.py: exists and is no artifact" in capsys.readouterr().err
+    assert (tmp_path / "other.py").read_text(encoding="utf-8") == content
+
+
+def test_a_pipe_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    assert main(["capture", "tiny_mlp.py:TinyMLP", "-o", "pipe.json"]) == 2
+    assert "pipe.json: is no regular file" in capsys.readouterr().err
+    assert (tmp_path / "pipe.json").is_fifo()
+
+
+def test_a_model_that_changes_folder_does_not_move_the_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    text = (tmp_path / "tiny_mlp.py").read_text(encoding="utf-8")
+    (tmp_path / "tiny_mlp.py").write_text(f"{text}\nimport os\nos.chdir('elsewhere')\n", encoding="utf-8")
+    assert main(["capture", "tiny_mlp.py:TinyMLP", "-o", "m.ir.json"]) == 0
+    assert capsys.readouterr().out.startswith("m.ir.json: ")
+    assert (tmp_path / "m.params.safetensors").is_file()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("raise KeyboardInterrupt", "tiny_mlp.py:{}: KeyboardInterrupt"),
+        ("import os; os.closerange(3, 100)", "closed the channel"),
+    ],
+)
+def test_odd_behaviour_is_a_message(
+    line: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = (tmp_path / "tiny_mlp.py").read_text(encoding="utf-8").splitlines()
+    at = next(i for i, row in enumerate(rows) if "def forward" in row)
+    rows.insert(at + 1, f"        {line}")
+    (tmp_path / "tiny_mlp.py").write_text("\n".join(rows), encoding="utf-8")
+    assert main(["capture", "tiny_mlp.py:TinyMLP", "-o", "m.ir.json"]) == 1
+    error = capsys.readouterr().err
+    assert message.format(at + 2) in error
+    assert "Traceback" not in error and "internal error" not in error
 
 
 def test_the_parent_never_imports_torch_or_the_model(tmp_path: Path) -> None:

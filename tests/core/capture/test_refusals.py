@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.core.capture.support import Lambda, captured, exact, function
+from tests.core.capture.support import Lambda, captured, exact, function, loaded
 from torchlean_core.capture import verify as verification
 from torchlean_core.capture.errors import CaptureError
+from torchlean_core.capture.instances import Instances
 from torchlean_core.errors import UserError
 
 
@@ -111,6 +112,30 @@ def test_it_is_refused(name: str) -> None:
     assert all(finding.code == "TL601" for finding in caught.value.findings)
 
 
+def assign(m: Any, x: torch.Tensor) -> torch.Tensor:
+    y = x * 2
+    y[0] = 0
+    return y
+
+
+NAMED: dict[str, tuple[Any, tuple[int, ...], str]] = {
+    "lerp": (lambda m, x: torch.lerp(x, 2 * x, m.w), (2,), "(part of `aten.lerp.Tensor`)"),
+    "nan_to_num": (lambda m, x: torch.nan_to_num(x), (2,), "(part of `aten.nan_to_num.default`)"),
+    "an assignment": (assign, (2,), "(part of an assignment to elements of a tensor)"),
+    "interpolation": (lambda m, x: F.interpolate(x, scale_factor=2), (1, 1, 2, 2), "is not supported yet"),
+    "a mask": (lambda m, x: x.masked_fill(m.w > 0.5, 0.0), (2,), "is not supported yet"),
+    "cumsum": (lambda m, x: x.cumsum(0), (2,), "has no exact form in torchlean.ir.v1"),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_refusal_names_what_the_user_wrote(name: str) -> None:
+    forward, shape, message = NAMED[name]
+    with pytest.raises(CaptureError) as caught:
+        function(forward, shape, w=torch.tensor([0.2, 0.7]))
+    assert message in str(caught.value)
+
+
 class Counting(nn.Module):
     """Changes a buffer of its own."""
 
@@ -157,7 +182,7 @@ def test_fx_does_not_freeze_random_numbers() -> None:
 
 OUTPUTS: dict[str, tuple[Callable[[Any, torch.Tensor], Any], str]] = {
     "two tensors": (lambda m, x: (x, x), "forward returns 2 values; an artifact has one output tensor"),
-    "a dict": (lambda m, x: {"y": x}, "forward returns 1 values"),
+    "a dict": (lambda m, x: {"y": x}, "forward returns a value of type dict"),
     "no tensor": (lambda m, x: 3.0, "forward returns a value of type float"),
     "integers": (lambda m, x: x.long(), "forward returns int64, expected float32"),
 }
@@ -195,7 +220,7 @@ def test_a_wrong_lowering_is_found_by_the_verification(monkeypatch: pytest.Monke
     wrong = {"linear_1_W": torch.zeros(2, 3), "linear_1_b": torch.zeros(2)}
     graph = captured(model, (3,)).graph
     with pytest.raises(UserError, match="differs from the model by a relative error of 1 "):
-        verification.verify(model, graph, wrong)
+        verification.verify(Instances(loaded(model), (3,)), graph, wrong)
 
 
 def test_a_model_that_remembers_is_found_by_the_verification() -> None:
@@ -208,7 +233,7 @@ def test_a_model_that_remembers_is_found_by_the_verification() -> None:
             self.calls += 1
             return x * self.calls
 
-    with pytest.raises(UserError, match="different results for the same input"):
+    with pytest.raises(UserError, match="forward keeps state: `calls` of Remembering changes"):
         captured(Remembering(), (3,))
 
 

@@ -105,3 +105,49 @@ def wait_for_any_child(request: dict[str, Any], report: Report) -> dict[str, Any
 
 def allocate(request: dict[str, Any], report: Report) -> dict[str, Any]:
     return {"size": len(bytearray(request["bytes"]))}
+
+
+def leave_a_session(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Children in sessions of their own: one of the worker, and one of a child that has ended."""
+    sleep = "import time; time.sleep(600)"
+    child = subprocess.Popen([sys.executable, "-c", sleep], start_new_session=True)
+    start = (
+        f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {sleep!r}], "
+        "stdout=subprocess.DEVNULL, start_new_session=True).pid)"
+    )
+    orphan = int(subprocess.check_output([sys.executable, "-c", start]))
+    report({"event": "started", "pids": [child.pid, orphan]})
+    if request["end"] == "exit":
+        os._exit(7)
+    if request["end"] == "hang":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(600)
+    return {}
+
+
+def close_everything(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    os.closerange(3, 100)
+    if request["reuse"]:
+        for _ in range(90):
+            os.open(request["reuse"], os.O_WRONLY | os.O_APPEND)
+    report({"event": "progress"})
+    return {}
+
+
+def close_and_hang(request: dict[str, Any], report: Report) -> NoReturn:
+    os.closerange(3, 100)
+    while True:
+        time.sleep(600)
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def mute(request: dict[str, Any], report: Report) -> NoReturn:
+    raise Mute
+
+
+def keyboard_interrupt(request: dict[str, Any], report: Report) -> NoReturn:
+    raise KeyboardInterrupt

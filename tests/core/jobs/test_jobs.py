@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -23,6 +24,8 @@ def _sample_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("echo", "noisy", "flood", "user_error", "plain_user_error", "bug", "sys_exit", "os_exit"):
         monkeypatch.setitem(JOBS, name, f"tests.core.jobs.sample_jobs:{name}")
     for name in ("crash", "leave_a_child", "hang", "clean_up", "wait_for_any_child", "allocate"):
+        monkeypatch.setitem(JOBS, name, f"tests.core.jobs.sample_jobs:{name}")
+    for name in ("leave_a_session", "close_everything", "close_and_hang", "mute", "keyboard_interrupt"):
         monkeypatch.setitem(JOBS, name, f"tests.core.jobs.sample_jobs:{name}")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
@@ -118,6 +121,39 @@ def test_a_crash_names_the_signal() -> None:
 def test_children_that_outlive_the_job_are_ended() -> None:
     result = run_job("leave_a_child", {}, timeout=60)
     wait_until_gone([result["child"]])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="sessions are followed on Linux only")
+@pytest.mark.parametrize("end", ["result", "exit", "hang"])
+def test_children_in_sessions_of_their_own_are_ended(end: str) -> None:
+    pids: list[int] = []
+    with contextlib.nullcontext() if end == "result" else pytest.raises(JobError):
+        run_job("leave_a_session", {"end": end}, on_event=lambda e: pids.extend(e["pids"]), timeout=5)
+    assert len(pids) == 2
+    wait_until_gone(pids)
+
+
+def test_a_job_that_closes_its_channel_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "users"
+    path.touch()
+    for reuse in ("", str(path)):
+        with pytest.raises(JobError, match="the code being run closed the channel") as caught:
+            run_job("close_everything", {"reuse": reuse}, timeout=60)
+        assert "Traceback" not in str(caught.value)
+    assert path.read_bytes() == b""
+
+
+def test_a_job_that_closes_its_channel_and_hangs_has_a_time_limit() -> None:
+    with pytest.raises(JobTimeout):
+        run_job("close_and_hang", {}, timeout=2)
+
+
+def test_odd_exceptions_are_messages() -> None:
+    with pytest.raises(JobError, match="raised KeyboardInterrupt") as caught:
+        run_job("keyboard_interrupt", {})
+    assert caught.value.exit_code == 1
+    with pytest.raises(JobError, match="internal error: Mute"):
+        run_job("mute", {})
 
 
 def test_a_time_limit_ends_the_worker_and_its_children() -> None:

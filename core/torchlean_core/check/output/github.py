@@ -8,6 +8,7 @@ from pathlib import Path
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.text import Encoding
+from torchlean_core.visible import visible
 
 _LEVELS = {
     Severity.ERROR: "error",
@@ -47,7 +48,7 @@ def _in_workspace(name: str) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible(text, lines=True).replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -9,6 +9,7 @@ from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.fixes import fixes
 from torchlean_core.check.rules import RULES
 from torchlean_core.text import Encoding
+from torchlean_core.visible import visible
 
 _COLORS = {
     Severity.ERROR: "bold red",
@@ -26,13 +27,13 @@ def finding_text(name: str, report: Report, finding: Finding) -> Text:
     position = lines.position(start, Encoding.UTF32)
     color = _COLORS[finding.severity]
     text = Text()
-    text.append(f"{name}:{position.line + 1}:{position.character + 1}: ", "bold")
+    text.append(f"{visible(name)}:{position.line + 1}:{position.character + 1}: ", "bold")
     text.append(f"{finding.severity.value}[{finding.code}]", color)
-    text.append(f" {finding.message}\n", "bold")
+    text.append(f" {visible(finding.message)}\n", "bold")
     gutter = _source_line(text, report, start, end, color)
     if available := fixes(report, finding):
         text.append(f"\n {gutter} = ", "blue")
-        text.append(f"fix: {available[0].title}", "green")
+        text.append(f"fix: {visible(available[0].title)}", "green")
     elif finding.code in RULES and finding.severity is Severity.ERROR:
         text.append(f"\n {gutter} = ", "blue")
         text.append(f"help: {RULES[finding.code].fix}")
@@ -47,7 +48,7 @@ def _source_line(text: Text, report: Report, start: int, end: int, color: str) -
     # A long line (minified JSON) is cut to a window around the finding.
     left = max(line_start, start - _WIDTH // 3) if line_end - line_start > _WIDTH else line_start
     right = min(line_end, left + _WIDTH)
-    shown = report.document.text[left:right].replace("\t", " ")
+    shown = visible(report.document.text[left:right].replace("\t", " "))
     prefix = "…" if left > line_start else ""
     number = str(line + 1)
     gutter = " " * len(number)

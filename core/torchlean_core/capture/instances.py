@@ -1,0 +1,177 @@
+"""Instances of a model that never ran: forward must not find what an earlier call left behind."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch.nn.modules.lazy import LazyModuleMixin
+from torch.nn.parameter import is_lazy
+
+from torchlean_core.capture.errors import CaptureError
+from torchlean_core.capture.load import Loaded, Namespace, describe, needed_arguments, seed
+from torchlean_core.capture.places import user_code
+from torchlean_core.capture.target import Shape
+
+_Plain = (type(None), bool, int, float, str, list, tuple, dict)
+
+
+class Instances:
+    """Gives instances of one model, each as it is before its first call.
+
+    They are constructed anew. Where that gives parts of an instance that was already given (a function that
+    returns one module of the file, a module of the file itself), they are copies.
+
+    Raises:
+        CaptureError: The model can be neither constructed again nor copied.
+    """
+
+    def __init__(self, loaded: Loaded, shape: Shape) -> None:
+        self.loaded = loaded
+        self.shape = shape
+        self._ready = [(loaded.module, Namespace(loaded.namespace))]
+        self._pristine: torch.nn.Module | None = None
+        self._template: tuple[torch.nn.Module, Namespace] | None = None
+        another = self._constructed()
+        if another is None or _parts(another) & _parts(loaded.module):
+            self._pristine = self._copied(loaded.module)
+        else:
+            self._ready.append((another, Namespace(loaded.namespace)))
+
+    def new(self) -> torch.nn.Module:
+        """An instance that never ran, with the file's globals as they were when it was made."""
+        if self._ready:
+            module, namespace = self._ready.pop()
+            namespace.restore()
+        elif self._pristine is not None:
+            module = self._copied(self._pristine)
+        else:
+            again = self._constructed()
+            module = self._copied(self.loaded.module) if again is None else again
+        self._materialize(module)
+        return module
+
+    def copy(self) -> torch.nn.Module:
+        """The same, for many: a copy of an instance that never runs, where it can be copied."""
+        if self._template is None:
+            self._template = self.new(), Namespace(self.loaded.namespace)
+        module, namespace = self._template
+        namespace.restore()
+        try:
+            return copy.deepcopy(module)
+        except Exception:
+            return self.new()
+
+    def call(self, module: torch.nn.Module, x: torch.Tensor, hint: str = "") -> Any:
+        """The result of forward.
+
+        Raises:
+            CaptureError: It raises.
+        """
+        loaded = self.loaded
+        hint = hint or f" (with an input of shape {list(self.shape)})"
+        with user_code(loaded.file, loaded.shown, "TL603", line=loaded.line, hint=hint), torch.no_grad():
+            return module(x.clone())
+
+    def _constructed(self) -> torch.nn.Module | None:
+        """None where the user's code cannot be run a second time."""
+        if self.loaded.construct is None:
+            return None
+        try:
+            return self.loaded.construct()
+        except CaptureError:
+            return None
+
+    def _copied(self, module: torch.nn.Module) -> torch.nn.Module:
+        try:
+            return copy.deepcopy(module)
+        except Exception as error:
+            raise CaptureError.at(
+                self.loaded.shown,
+                "TL603",
+                f"the model can be neither constructed again nor copied ({type(error).__name__}), so nothing "
+                "tells whether forward keeps state; capture a function that builds a new one",
+                self.loaded.line,
+            ) from error
+
+    def _materialize(self, module: torch.nn.Module) -> None:
+        """Give lazy modules their parameters; what else the call leaves behind goes."""
+        if not any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
+            return
+        kept = [(m, dict(vars(m))) for m in module.modules() if not isinstance(m, LazyModuleMixin)]
+        seed()
+        self.call(module, torch.zeros(self.shape))
+        for part, attributes in kept:
+            vars(part).clear()
+            vars(part).update(attributes)
+
+
+def run_example(instances: Instances) -> torch.Tensor:
+    """An example input that the model was run with once: its own errors, at the user's lines, come first.
+
+    Raises:
+        CaptureError: The model cannot be run with it, or does not give one float tensor.
+    """
+    loaded, shape = instances.loaded, instances.shape
+    shown, line = loaded.shown, loaded.line
+    if type(loaded.module).forward is torch.nn.Module.forward:
+        raise CaptureError.at(shown, "TL603", f"{loaded.name} has no forward", line)
+    needed = needed_arguments(loaded.module.forward)
+    if len(needed) > 1:
+        raise CaptureError.at(
+            shown,
+            "TL603",
+            f"forward takes {len(needed)} inputs ({', '.join(needed)}); an artifact has one",
+            line,
+        )
+    example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    result = instances.call(instances.new(), example)
+    if not isinstance(result, torch.Tensor):
+        what = f"{len(result)} values" if isinstance(result, tuple | list) else describe(result)
+        raise CaptureError.at(
+            shown, "TL603", f"forward returns {what}; an artifact has one output tensor", line
+        )
+    if result.dtype != torch.float32:
+        dtype = str(result.dtype).removeprefix("torch.")
+        raise CaptureError.at(shown, "TL603", f"forward returns {dtype}, expected float32", line)
+    return example
+
+
+def changed_attribute(before: torch.nn.Module, after: torch.nn.Module) -> tuple[str, str, str] | None:
+    """Attribute, path and class of the first module whose plain values or tensors differ."""
+    modules = dict(after.named_modules())
+    for path, module in before.named_modules():
+        other = modules.get(path)
+        if other is None:
+            continue
+        old, new = dict(_state(module)), dict(_state(other))
+        for name in [*old, *(name for name in new if name not in old)]:
+            if name not in old or name not in new or not _equal(old[name], new[name]):
+                return name, path, type(module).__name__
+    return None
+
+
+def _state(module: torch.nn.Module) -> Iterator[tuple[str, Any]]:
+    for name, value in vars(module).items():
+        if name in ("_parameters", "_buffers"):
+            yield from value.items()
+        elif name == "training" or not name.startswith("_") or name not in vars(torch.nn.Module()):
+            yield name, value
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return a.shape == b.shape and torch.equal(a.double(), b.double())
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    if isinstance(a, Mapping):
+        return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+    return bool(a == b) if isinstance(a, _Plain) else True
+
+
+def _parts(module: torch.nn.Module) -> set[int]:
+    return {id(part) for part in (*module.modules(), *module.parameters(), *module.buffers())}

@@ -1,0 +1,18 @@
+"""Text from files on its way to a terminal: control characters are shown, and never act."""
+
+from __future__ import annotations
+
+_PICTURES = (
+    {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+)
+_KEEP_LINES = {code: picture for code, picture in _PICTURES.items() if code != 10}
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    """The text with every control character as its picture (`␛`), so that its length stays.
+
+    Args:
+        text: Any text.
+        lines: Whether line feeds stay.
+    """
+    return text.translate(_KEEP_LINES if lines else _PICTURES)
