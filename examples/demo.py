@@ -112,7 +112,9 @@ def main() -> None:
     torchlean("capture", "../examples/tiny_mlp.py:TinyMLP", "-o", "tiny_mlp.ir.json")
     print((OUT / "tiny_mlp.ir.json").read_text())
 
-    heading(2, "Check it: every rule that TorchLean's importer has, on every node")
+    heading(
+        2, "Check it: every rule that TorchLean's importer has, on every node (TL404 is a note on batches)"
+    )
     torchlean("check", "tiny_mlp.ir.json", "--ignore", "TL404")
 
     heading(3, "Break a copy: node 2, a relu, now claims another shape than its operand has")
