@@ -52,10 +52,11 @@ def parse_number(text: str) -> int | float:
     stripped = digits.rstrip("0")
     exponent += len(digits) - len(stripped)
     if exponent < 0:
-        # Not an integer; only its being a fraction matters, so rounding or overflow is harmless.
-        fraction_value = float(text)
-        keep = math.isfinite(fraction_value) and not fraction_value.is_integer()
-        return fraction_value if keep else math.copysign(0.5, fraction_value)
+        # Not an integer: that it is a float says so, and its size only has to be about right.
+        rounded = float(text)
+        if rounded == 0:
+            return math.copysign(sys.float_info.min, rounded)
+        return rounded if math.isfinite(rounded) else math.copysign(sys.float_info.max, rounded)
     if len(stripped) + exponent > MAX_DIGITS:
         raise TooManyDigits(text)
     value = int(stripped) * int(10**exponent)

@@ -92,7 +92,7 @@ class Document:
             more than nodes changed, or the array of nodes ends elsewhere now.
         """
         spans = self.spans if len(self.troubles) < MAX_TROUBLES else None
-        if spans is None or start <= spans.opening or end > spans.closing:
+        if spans is None or not spans.closed or start <= spans.opening or end > spans.closing:
             return None
         first, last = spans.touched(start, end)
         shift = len(new) - (end - start)
@@ -204,7 +204,7 @@ def _spans_of_tree(text: str, tree: Tree | None) -> Spans | None:
     nodes = pair[1]
     closed = nodes.end - 1 > nodes.start and text[nodes.end - 1] == "]"
     places = [(item.start, item.end) for item in nodes.items]
-    return Spans(places, nodes.start, nodes.end - 1 if closed else len(text))
+    return Spans(places, nodes.start, nodes.end - 1 if closed else len(text), closed)
 
 
 def _shift_tree(tree: Tree, behind: int, shift: int) -> None:
@@ -226,15 +226,19 @@ class Spans:
         starts: Offset of each element's first character.
         ends: Offset behind each element's last character.
         opening: Offset of the array's opening bracket.
-        closing: Offset of its closing bracket.
+        closing: Offset of its closing bracket, or of the end of the text.
+        closed: Whether there is a closing bracket.
         inside: Places inside elements, relative to their starts: by element, then by what was looked for.
     """
 
-    def __init__(self, places: list[tuple[int, int]], opening: int, closing: int) -> None:
+    def __init__(
+        self, places: list[tuple[int, int]], opening: int, closing: int, closed: bool = True
+    ) -> None:
         self.starts = Offsets([start for start, _ in places])
         self.ends = Offsets([end for _, end in places])
         self.opening = opening
         self.closing = closing
+        self.closed = closed
         self.inside: dict[int, dict[Hashable, tuple[int, int]]] = {}
 
     def __len__(self) -> int:

@@ -225,10 +225,10 @@ class _Parser:
             self.position += 1
             self._space()
         else:
-            self._trouble(f"expected `:` after the key {_quote(str(key.value))}", key.start, key.end)
+            self._trouble(f"expected `:` after {_key(key)}", key.start, key.end)
         if self.position >= self.end or self.text[self.position] in ",}]":
             if self.position < self.end:
-                self._trouble(f"the key {_quote(str(key.value))} has no value", key.start, key.end)
+                self._trouble(f"{_key(key)} has no value", key.start, key.end)
             self._attach(key, Tree(key.end, key.end, BAD))
             return
         self.keys[-1] = key
@@ -458,6 +458,10 @@ def _word_message(word: str) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _key(key: Tree) -> str:
+    return f"the key {_quote(key.value)}" if isinstance(key.value, str) else "this key"
 
 
 def _quote(text: str) -> str:
