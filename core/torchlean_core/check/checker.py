@@ -196,6 +196,7 @@ class Check:
         self._users: dict[int, set[int]] | None = None
         self._nodes: list[Any] = []
         self._disciplined = False
+        self._broken = False
         root = self.document.value
         if not isinstance(root, dict):
             if root is not BAD:
@@ -275,7 +276,8 @@ class Check:
         judge = Judge(self._find)
         for place in affected:
             self._judge(judge, place)
-        if any(_graph_part(old[place]) != _graph_part(nodes[place]) for place in places):
+        broken = any(trouble.code == "TL001" for trouble in self.document.troubles)
+        if broken != self._broken or any(_graph_part(old[i]) != _graph_part(nodes[i]) for i in places):
             self._check_graph()
 
     def _users_by_id(self) -> dict[int, set[int]]:
@@ -318,6 +320,9 @@ class Check:
         nodes = self._nodes
         if not nodes:
             return
+        self._broken = any(trouble.code == "TL001" for trouble in self.document.troubles)
+        if self._broken:
+            return  # nodes may be missing where the text cannot be read: nothing can be said of the whole
         self._check_inputs(findings)
         check_endpoints(root, len(nodes), self._named, findings)
         output = root.get("output_id")
