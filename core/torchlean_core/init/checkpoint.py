@@ -33,7 +33,10 @@ def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except pickle.UnpicklingError as error:
+        # torch's own message advises to load it unsafely, which is never done here.
+        raise UserError(f"{path}: not a checkpoint of plain tensors") from error
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"{path}: not a checkpoint of plain tensors ({reason})") from error
     for wrapper in _WRAPPERS:

@@ -75,6 +75,8 @@ class InitRequest:
                 raise UsageError(f"--{name} must be a finite number, found {value}")
         if given.get("std", 0) < 0:
             raise UsageError(f"--std must be >= 0, found {given['std']}")
+        if given.get("lo", 0) > given.get("hi", 1):
+            raise UsageError(f"--lo {given.get('lo', 0)} is greater than --hi {given.get('hi', 1)}")
         if self.scheme is None:
             return None
         floats = {name: float(value) for name, value in given.items()}

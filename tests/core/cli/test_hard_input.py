@@ -86,6 +86,10 @@ def test_odd_things_in_a_folder_are_passed_over(tmp_path):
         ("torchlean check m.ir.json --select ''", "no code given"),
         ("torchlean check - 0<&-", "standard input is closed"),
         ("torchlean emit .", "folder"),
+        (
+            "torchlean init m.ir.json --force --scheme uniform --lo 5 --hi 1",
+            "--lo 5.0 is greater than --hi 1.0",
+        ),
         ("torchlean emit /", "folder"),
     ],
 )
