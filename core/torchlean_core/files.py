@@ -22,8 +22,7 @@ def replacing(path: Path) -> Iterator[Path]:
         OSError: The folder cannot be written.
     """
     target = path.resolve()
-    if target.exists() and not target.is_file():
-        raise UsageError(f"{path}: is no regular file (a folder, device or pipe); it is not replaced")
+    require_regular(path)
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
     os.close(descriptor)
     temporary = Path(name)
@@ -40,6 +39,18 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def require_regular(path: Path) -> None:
+    """Check that a path is a regular file, or nothing yet.
+
+    Raises:
+        UsageError: It is a device, a pipe, a folder.
+    """
+    if path.exists() and not path.is_file():
+        is_device = path.is_char_device() or path.is_block_device()
+        kind = "folder" if path.is_dir() else "device" if is_device else "pipe or socket"
+        raise UsageError(f"{path}: is a {kind}, no regular file; it is not replaced")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file, UTF-8 with line feeds as line ends, whole or not at all."""
     with replacing(path) as temporary:
@@ -47,11 +58,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def refuse_overwriting(output: Path, *inputs: Path | None) -> None:
-    """Check that an output is none of a command's inputs.
+    """Check, before the work, that an output replaces a regular file or none, and no input of the command.
 
     Raises:
-        UsageError: It is one of them, by whatever name.
+        UsageError: It is something else (a device, a pipe, a folder), or an input, by whatever name.
     """
+    if not output.exists():
+        return
+    require_regular(output)
     for path in inputs:
-        if path is not None and path.exists() and output.exists() and path.samefile(output):
+        if path is not None and path.exists() and path.samefile(output):
             raise UsageError(f"{output}: the output is the input {path}; name another file with -o")

@@ -5,7 +5,7 @@ from __future__ import annotations
 _PICTURES = (
     {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 )
-_KEEP_LINES = {code: picture for code, picture in _PICTURES.items() if code != 10}
+_KEEP_LINES = {code: picture for code, picture in _PICTURES.items() if code not in (9, 10)}
 
 
 def visible(text: str, *, lines: bool = False) -> str:
@@ -13,6 +13,6 @@ def visible(text: str, *, lines: bool = False) -> str:
 
     Args:
         text: Any text.
-        lines: Whether line feeds stay.
+        lines: Whether line feeds and tabs stay.
     """
     return text.translate(_KEEP_LINES if lines else _PICTURES)

@@ -32,7 +32,7 @@
 
 (defcustom torchlean-trusted t
   "Whether the server may run code of the project when a command asks for it.
-Capture and training do."
+Capture does."
   :type 'boolean)
 
 ;;;###autoload

@@ -170,12 +170,14 @@ class _Run:
     def _show_diff(self, name: str, old: bytes, new: bytes) -> None:
         if old == new:
             return
-        from torchlean_core.cli.textdiff import colored, unified_diff
+        from torchlean_core.cli.textdiff import colored, shown, unified_diff
 
         lines = unified_diff(old.decode("utf-8"), new.decode("utf-8"), name)
+        if sys.stdout.isatty():
+            lines = map(shown, lines)
         if self._console.color_system is not None:
             lines = colored(lines)
-        # A patch is bytes, whatever the terminal's encoding and line ends are.
+        # A patch is bytes, whatever the encoding and line ends of standard output are.
         for line in lines:
             sys.stdout.buffer.write(line.encode("utf-8", "surrogateescape"))
 

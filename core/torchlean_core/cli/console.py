@@ -22,10 +22,10 @@ def plain(stream: TextIO) -> TextIO:
 
 
 def console(args: argparse.Namespace, stream: TextIO) -> Console:
-    """A console on a stream."""
-    from rich.console import Console  # only what shows something pays for it
+    """A console on a stream; control characters in what it prints are shown, and never act."""
+    from torchlean_core.cli.shown import ShownConsole  # only what shows something pays for rich
 
-    return Console(
+    return ShownConsole(
         file=plain(stream),
         color_system=None if args.no_color or os.environ.get("NO_COLOR") else "auto",
         highlight=False,
@@ -57,5 +57,14 @@ def err(args: argparse.Namespace) -> Console:
 
 
 def say(message: str) -> None:
-    """Print a message, one line on stderr."""
-    print(visible(message, lines=True), file=plain(sys.stderr))
+    """Print a message on stderr; where that cannot be written, the exit code has to do."""
+    try:
+        print(visible(message, lines=True), file=plain(sys.stderr), flush=True)
+    except OSError:
+        give_up(sys.stderr)
+
+
+def give_up(stream: TextIO | None) -> None:
+    """Send what is still buffered for a standard stream nowhere, so that ending does not fail on it."""
+    if stream is not None and not stream.closed:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

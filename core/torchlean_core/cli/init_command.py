@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
+from torchlean_core.cli.console import say
 from torchlean_core.extras import require_torch
 
 _SCHEMES = ("zeros", "ones", "uniform", "xavier_uniform", "kaiming_uniform", "normal")
@@ -40,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
 
     def report(event: dict[str, Any]) -> None:
         if event["kind"] == "warning" and not args.quiet:
-            print(f"torchlean: warning: {event['message']}", file=sys.stderr)
+            say(f"torchlean: warning: {event['message']}")
 
     result = initialize({n: v for n, v in vars(args).items() if n not in _NOT_THE_JOBS}, report)
     if not args.quiet:
-        print(f"torchlean: {result['message']}", file=sys.stderr)
+        say(f"torchlean: {result['message']}")
     return 0

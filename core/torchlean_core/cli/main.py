@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from torchlean_core import __version__
-from torchlean_core.cli.console import say
+from torchlean_core.cli.console import give_up, say
 from torchlean_core.errors import UserError
 
 # Command to (module with `add_arguments(parser)` and `run(args) -> exit code`, help). Modules are imported on use.
@@ -35,8 +35,8 @@ class _Parser(argparse.ArgumentParser):
     """An argument parser whose usage errors read like the other messages."""
 
     def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(2, f"torchlean: {message}\n")
+        say(f"{self.format_usage()}torchlean: {message}")
+        sys.exit(2)
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:
@@ -57,44 +57,42 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def _give_up_stdout() -> None:
-    """Send what is still buffered for standard output nowhere, so that ending does not fail on it."""
-    if sys.stdout is not None and not sys.stdout.closed:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code (0 fine, 1 files have errors, 2 usage or unreadable)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if sys.stderr is None:  # closed: messages go nowhere, and not to standard output
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the whole process
+    if sys.stdout is None:
+        say("torchlean: standard output is closed")
+        return 2
     command = next((argument for argument in arguments if argument in COMMANDS), None)
     try:
         args = _parser(command).parse_args(arguments)
         code: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
-        if sys.stdout is not None and not sys.stdout.closed:  # the server closes it when its client goes
+        if not sys.stdout.closed:  # the server closes it when its client goes
             sys.stdout.flush()
         return code
     except UserError as error:
         say(f"torchlean: {error}")
         return error.exit_code
     except KeyboardInterrupt:
-        print("torchlean: interrupted", file=sys.stderr)
+        say("torchlean: interrupted")
         return 130
     except BrokenPipeError:
         # The reader of our output went away (`torchlean check … | head`); nothing is left to say to it.
-        _give_up_stdout()
+        give_up(sys.stdout)
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
         say(f"torchlean: {where}{error.strerror or error}")
-        _give_up_stdout()
+        give_up(sys.stdout)
         return 2
     except Exception as error:
         if os.environ.get("TORCHLEAN_DEBUG"):
             raise
-        print(
+        say(
             f"torchlean: internal error: {type(error).__name__}: {error}\n"
-            "  This is a bug in torchlean-ls. Run again with TORCHLEAN_DEBUG=1 for the traceback to report.",
-            file=sys.stderr,
+            "  This is a bug in torchlean-ls. Run again with TORCHLEAN_DEBUG=1 for the traceback to report."
         )
         return 2
 

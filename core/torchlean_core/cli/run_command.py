@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlean_core.artifact import load_graph, params_path, stem
+from torchlean_core.cli.console import say
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.extras import require_torch
 from torchlean_core.files import refuse_overwriting, replacing
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     _write(output, out)
     print(_summary(output, seconds, interpreter), file=sys.stderr if out == "-" else sys.stdout)
     if out != "-" and not args.quiet:
-        print(f"torchlean: wrote {out}", file=sys.stderr)
+        say(f"torchlean: wrote {out}")
     return 0
 
 
@@ -66,7 +67,7 @@ def _interpreter(args: argparse.Namespace, artifact: Path, program: Program) -> 
     store = require_store(program, artifact, None if args.params is None else Path(args.params))
     if store is not None and not args.quiet:
         for issue in store.validate(program):
-            print(f"torchlean: warning: {store.path}: {issue.code} {issue.message}", file=sys.stderr)
+            say(f"torchlean: warning: {store.path}: {issue.code} {issue.message}")
     return Interpreter(program, load_tensors(store, program, device, dtype), dtype, device)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 
 from torchlean_core.sequences import longest_increasing
+from torchlean_core.visible import visible
 
 _Opcode = tuple[str, int, int, int, int]
 _SMALL = 4_000_000
@@ -46,6 +47,12 @@ def colored(lines: Iterable[str]) -> Iterator[str]:
             yield f"{color}{body}\x1b[0m{line[len(body) :]}"
         else:
             yield line
+
+
+def shown(line: str) -> str:
+    """A line of a diff for a terminal: control characters are shown, its line end stays."""
+    body = line.rstrip("\r\n")
+    return visible(body, lines=True) + line[len(body) :]
 
 
 def _lines(text: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from torchlean_core.cli.console import say
 from torchlean_core.extras import require_torch
+from torchlean_core.visible import visible
 
 _NOT_THE_JOBS = ("command", "quiet", "no_color")
 """Arguments that every command has; the others are the job's request."""
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         result = train(request, reporter.report)
     print(result["message"])
     if not args.quiet:
-        print(f"torchlean: wrote {result['output']} and {result['metrics']}", file=sys.stderr)
+        say(f"torchlean: wrote {result['output']} and {result['metrics']}")
     return 0
 
 
@@ -105,6 +106,7 @@ class _Reporter:
             return
         prefix = {"warning": "torchlean: warning: ", "note": "torchlean: "}.get(event["kind"], "")
         if self._progress is not None:
-            self._progress.console.print(f"{prefix}{message}", markup=False, highlight=False)
+            shown = visible(f"{prefix}{message}", lines=True)
+            self._progress.console.print(shown, markup=False, highlight=False)
         else:
-            print(f"{prefix}{message}", file=sys.stderr)
+            say(f"{prefix}{message}")

@@ -13,7 +13,7 @@ from torchlean_core.emit.module import module_source
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.emit.provenance import Header, State, body_hash, read_header, state_of, with_header
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.files import refuse_overwriting, write_text
+from torchlean_core.files import refuse_overwriting, require_regular, write_text
 from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.params import ParameterStore
 
@@ -149,8 +149,7 @@ def _keep(target: Path) -> Path:
 
 
 def _read(path: Path) -> str | None:
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{path}: is no regular file (a folder, device or pipe); it is not replaced")
+    require_regular(path)
     try:
         return path.read_text("utf-8", "replace")
     except FileNotFoundError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from torchlean_core.params.validate import missing, owner
 _SHOWN = 8
 _WRAPPERS = ("state_dict", "model_state_dict")
 _PREFIX = "module."
+_NAMED = re.compile(r"Unsupported (?:global: GLOBAL|class) (?:builtins\.|__builtin__\.)?(\S+)")
 
 
 def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
@@ -27,18 +29,19 @@ def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
         UsageError: The file cannot be read.
         UserError: It holds more than plain tensors, or no state_dict.
     """
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder, not a checkpoint")
     try:
-        if path.is_dir():
-            raise UsageError(f"{path}: is a folder, not a checkpoint")
+        path.open("rb").close()  # torch reports a file that cannot be read in other ways
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
-    except pickle.UnpicklingError as error:
-        # torch's own message advises to load it unsafely, which is never done here.
-        raise UserError(f"{path}: not a checkpoint of plain tensors") from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path}: not a checkpoint of plain tensors ({reason})") from error
+    except Exception as error:
+        # Foreign bytes make an unpickler raise anything; and torch's message advises to load them unsafely,
+        # which is never done here.
+        named = _NAMED.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
+        reason = f" (it names {named[1]}, which is not loaded)" if named else ""
+        raise UserError(f"{path}: not a checkpoint of plain tensors{reason}") from error
     for wrapper in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]

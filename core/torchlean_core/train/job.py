@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from torchlean_core.artifact import load_graph
+from torchlean_core.artifact import load_graph, params_path
 from torchlean_core.artifact.companions import trained_params_path
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import refuse_overwriting, replacing
@@ -52,12 +52,7 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     device = resolve_device(options.device)
     program = lower(load_graph(Path(options.artifact)))
     out = Path(options.out) if options.out is not None else trained_params_path(Path(options.artifact))
-    _require_folder(out)
-    inputs = (options.params, options.data if options.data is None or Path(options.data).is_file() else None)
-    for output in (out, _metrics_path(out)):
-        refuse_overwriting(
-            output, Path(options.artifact), *(Path(name) for name in inputs if name is not None)
-        )
+    _check_outputs(out, options)
     loss = _loss_name(program, options)
     notes: list[str] = []
 
@@ -79,7 +74,13 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     return _result(module, options, outcome, out, metrics, device, notes)
 
 
-def _require_folder(out: Path) -> None:
+def _check_outputs(out: Path, options: TrainRequest) -> None:
+    """Refuse what cannot be written, or must not be, before anything is computed."""
+    artifact = Path(options.artifact)
+    params = params_path(artifact) if options.params is None else Path(options.params)
+    data = None if options.data is None else Path(options.data)
+    refuse_overwriting(out, artifact, params, data)
+    refuse_overwriting(_metrics_path(out), artifact, params, data)
     if not out.parent.is_dir():
         raise UsageError(f"{out}: there is no folder {out.parent}")
 

@@ -4,8 +4,8 @@
 ---
 --- Install it with `pip install torchlean-ls` and enable it with `vim.lsp.enable('torchlean')`.
 ---
---- `init_options.trusted` says whether the server may run code of the project, which capture and training do when
---- asked to. Set it to false for code that you do not trust.
+--- `init_options.trusted` says whether the server may run code of the project, which capture does when asked to. Set
+--- it to false for code that you do not trust.
 
 ---@type vim.lsp.Config
 return {

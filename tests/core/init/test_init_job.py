@@ -197,9 +197,13 @@ def test_checkpoint_of_anything_else_is_refused_and_not_executed(model, tmp_path
 
 def test_plain_pickle_and_garbage_are_refused(model, tmp_path, capsys):
     (tmp_path / "p.pt").write_bytes(pickle.dumps(Evil(), protocol=2))
-    fails(capsys, 1, "not a checkpoint of plain tensors", model, "--from", tmp_path / "p.pt")
-    (tmp_path / "g.pt").write_bytes(b"garbage")
-    fails(capsys, 1, "not a checkpoint of plain tensors", model, "--from", tmp_path / "g.pt")
+    message = "not a checkpoint of plain tensors (it names print, which is not loaded)"
+    fails(capsys, 1, message, model, "--from", tmp_path / "p.pt")
+    for content in (b"garbage", b"", b"{}", b"\x80\x02]a.", b"PK\x03\x04", model.read_bytes()):
+        (tmp_path / "g.pt").write_bytes(content)
+        assert main(["init", str(model), "--from", str(tmp_path / "g.pt")]) == 1
+        message = capsys.readouterr().err
+        assert message == f"torchlean: {tmp_path / 'g.pt'}: not a checkpoint of plain tensors\n"
 
 
 def test_row_of_a_compressed_constant_is_repeated(tmp_path):
