@@ -10,7 +10,7 @@ from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.nodes import Record
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph.model import Graph, Node
-from torchlean_core.kinds import TUPLE_KINDS
+from torchlean_core.kinds import ROOT_FIELDS, TUPLE_KINDS
 
 
 class ArtifactError(UserError):
@@ -64,11 +64,8 @@ def graph_of(report: Report, name: str = "artifact") -> Graph:
         raise ArtifactError(name, report)
     root = report.document.value
     nodes = tuple(_node(record) for record in report.records if record is not None)
-    extra = {key: value for key, value in root.items() if key not in _ROOT}
+    extra = {key: value for key, value in root.items() if key not in ROOT_FIELDS}
     return Graph(nodes, root["input_id"], root["output_id"], extra)
-
-
-_ROOT = ("format", "input_id", "output_id", "nodes")
 
 
 def _node(record: Record) -> Node:

@@ -154,8 +154,11 @@ class Check:
         findings += self._graph
         told: set[tuple[Any, ...]] = set()
         epsilon_told = False
+        damaged = self._damaged()
         for index in sorted(self._local):
             for finding in self._local[index]:
+                if finding.code == "TL010" and index in damaged:
+                    continue  # the field may be what cannot be read
                 if finding.code == "TL402":  # once per file, at the first node that it concerns
                     if epsilon_told:
                         continue
@@ -167,6 +170,15 @@ class Check:
                     told.add(key)
                 findings.append(finding)
         return Report(self.document, findings, self._records)
+
+    def _damaged(self) -> set[int]:
+        """Places of the nodes with text inside that is not JSON."""
+        spans = self.document.spans if self.document.troubles else None
+        if spans is None:
+            return set()
+        starts = [trouble.start for trouble in self.document.troubles if trouble.code == "TL001"]
+        places = {start: spans.starts.count_up_to(start) - 1 for start in starts}
+        return {place for start, place in places.items() if place >= 0 and start < spans.ends[place]}
 
     def update(self, document: Document, changes: list[Change]) -> None:
         """Check a later version.

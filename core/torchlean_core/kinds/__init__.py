@@ -11,11 +11,12 @@ from torchlean_core.kinds.spec import (
     Shape,
     TupleKind,
 )
-from torchlean_core.kinds.table import FORMAT, INPUT, TENSOR_KINDS, TUPLE_GETITEM, TUPLE_KINDS
+from torchlean_core.kinds.table import FORMAT, INPUT, ROOT_FIELDS, TENSOR_KINDS, TUPLE_GETITEM, TUPLE_KINDS
 
 __all__ = [
     "FORMAT",
     "INPUT",
+    "ROOT_FIELDS",
     "TENSOR_KINDS",
     "TUPLE_GETITEM",
     "TUPLE_KINDS",

@@ -18,7 +18,8 @@ import msgspec
 from torchlean_core.lazy import lazy
 from torchlean_core.text.lines import LineIndex
 from torchlean_core.text.offsets import Offsets
-from torchlean_core.text.tree import BAD, HUGE, MAX_TROUBLES, Tree, Trouble, parse_elements, parse_tree
+from torchlean_core.text.parser import parse_elements, parse_node, parse_tree
+from torchlean_core.text.tree import BAD, HUGE, MAX_TROUBLES, Tree, Trouble
 
 __all__ = ["BAD", "HUGE", "Change", "Document", "no_collector", "read_bytes", "read_text"]
 
@@ -95,6 +96,8 @@ class Document:
         if spans is None or not spans.closed or start <= spans.opening or end > spans.closing:
             return None
         first, last = spans.touched(start, end)
+        if first and type(self.value["nodes"][first - 1]) is str:
+            first -= 1  # a colon behind would make it a key
         shift = len(new) - (end - start)
         region_start = spans.ends[first - 1] if first else spans.opening + 1
         region_end = (spans.starts[last] if last < len(spans) else spans.closing) + shift
@@ -185,7 +188,7 @@ class Document:
         if key not in known:
             found = quick(self.text, start, spans.ends[index])
             if found is None:
-                tree = parse_tree(self.text, start, spans.ends[index])[0]
+                tree = parse_node(self.text, start, spans.ends[index])
                 found = find(tree) if tree is not None else (start, start + 1)
             known[key] = found[0] - start, found[1] - start
         first, last = known[key]
@@ -194,7 +197,7 @@ class Document:
     def tree_of(self, index: int) -> Tree | None:
         """Positions inside the node at a place of `nodes`."""
         span = self.node_span(index)
-        return None if span is None else parse_tree(self.text, *span)[0]
+        return None if span is None else parse_node(self.text, *span)
 
 
 def _spans_of_tree(text: str, tree: Tree | None) -> Spans | None:
@@ -202,7 +205,8 @@ def _spans_of_tree(text: str, tree: Tree | None) -> Spans | None:
     if pair is None or type(pair[1].value) is not list:
         return None
     nodes = pair[1]
-    closed = nodes.end - 1 > nodes.start and text[nodes.end - 1] == "]"
+    last = nodes.items[-1].end if nodes.items else nodes.start + 1
+    closed = text[nodes.start] == "[" and last < nodes.end and text[nodes.end - 1] == "]"
     places = [(item.start, item.end) for item in nodes.items]
     return Spans(places, nodes.start, nodes.end - 1 if closed else len(text), closed)
 
@@ -303,12 +307,9 @@ def _troubles_around(
     if any(trouble.start == end for trouble in troubles):
         return None
     before = [trouble for trouble in troubles if trouble.start < start]
-    behind = [
-        trouble._replace(start=trouble.start + shift, end=trouble.end + shift)
-        for trouble in troubles
-        if trouble.start > end
-    ]
-    return before, behind
+    if any(trouble.reach > start for trouble in before):
+        return None
+    return before, [trouble.shifted(shift) for trouble in troubles if trouble.start > end]
 
 
 def _element_spans(text: str, position: int, elements: list[msgspec.Raw]) -> Iterator[tuple[int, int]]:
@@ -394,10 +395,11 @@ def read_bytes(content: bytes) -> Document:
         text = content.decode("utf-8", "replace")
         start = len(content[: error.start].decode("utf-8"))
         byte = content[error.start]
-        troubles.append(Trouble("TL003", f"not UTF-8: byte 0x{byte:02X} at this place", start, start + 1))
+        message = f"not UTF-8: byte 0x{byte:02X} at this place"
+        troubles.append(Trouble("TL003", message, start, start + 1, start + 1))
     if text.startswith("\ufeff"):
         # Read on behind the mark; a space keeps every offset in place.
-        troubles.append(Trouble("TL003", "the file starts with a byte-order mark; JSON has none", 0, 1))
+        troubles.append(Trouble("TL003", "the file starts with a byte-order mark; JSON has none", 0, 1, 1))
         document = read_text(" " + text[1:])
     else:
         document = read_text(text)

@@ -16,6 +16,8 @@ from torchlean_core.text.tree import MAX_TROUBLES, Tree
 _SPACE = " \t\r\n"
 _STRING_OR_COMMA = re.compile(r'"(?:[^"\\\r\n]|\\.)*"|(?<=[^,:\[{ \t\r\n])[ \t\r\n]*(,)(?=[ \t\r\n]*[\]}])')
 _MEMBER = re.compile(r'"(?:[^"\\\r\n]|\\.)*"[ \t\r\n]*:')
+_STRAY = re.compile(r"unexpected `([\[\]{}])`")
+_MISSING = re.compile(r"expected `([\[\]{}])` (behind|before)")
 _CONSTANTS = {"True": True, "False": False}
 
 
@@ -79,6 +81,22 @@ def _missing_comma(report: Report, finding: Finding) -> Iterator[Fix]:
     member = finding.message.endswith("`}`") and _MEMBER.match(text, start)
     if end and (containers or member):
         yield Fix("Add the missing comma", (Edit(end, end, ","),), safe=True, preferred=True)
+
+
+@quick_fix(
+    "bracket",
+    "TL001",
+    family=Family.TEXT,
+    why="Unsafe: where a bracket belongs is told from what nodes look like.",
+)
+def _bracket(report: Report, finding: Finding) -> Iterator[Fix]:
+    """Add a bracket that is missing, or remove one that is too much."""
+    start, end = report.span(finding)
+    if found := _STRAY.match(finding.message):
+        yield Fix(f"Remove this `{found[1]}`", (Edit(start, end, ""),), safe=False, preferred=True)
+    elif found := _MISSING.match(finding.message):
+        place = end if found[2] == "behind" else start
+        yield Fix(f"Add the missing `{found[1]}`", (Edit(place, place, found[1]),), safe=False, preferred=True)
 
 
 @quick_fix(

@@ -46,6 +46,30 @@ def test_a_comma_between_members_is_added():
     assert fixed(text.replace('1, "kind"', '1 "kind"'), "TL001", "Add the missing comma") == text
 
 
+BRACKETS = [
+    ("}, {", ", {", "Add the missing `}`"),
+    ("}, {", "} {", "Add the missing comma"),
+    ("}, {", "}}, {", "Remove this `}`"),
+    ("}, {", "}], {", "Remove this `]`"),
+    ("}, {", "}, ", "Add the missing `{`"),
+    ("}, {", "}, {{", "Remove this `{`"),
+    ('[0], "shape"', '[0, "shape"', "Add the missing `]`"),
+    ('[0], "shape"', '[0]], "shape"', "Remove this `]`"),
+    ('"nodes": [', '"nodes": ', "Add the missing `[`"),
+    ('"nodes": [', '"nodes": [[', "Remove this `[`"),
+    ("{", "", "Add the missing `{`"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "title"), BRACKETS)
+def test_a_bracket_is_added_or_removed(right, wrong, title):
+    text = inline(INPUT, RELU, node(2, "tanh", [1], [1, 4]))
+    broken = text.replace(right, wrong, 1)
+    assert broken != text
+    mended = fixed(broken, "TL001", title)
+    assert mended.replace(" ", "") == text.replace(" ", "")
+
+
 def test_two_numbers_without_a_comma_may_be_one():
     assert titles(inline(INPUT).replace("[1, 4]", "[1 4]"), "TL001") == []
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from torchlean_core.text.tree import BAD, parse_tree
+from torchlean_core.text.parser import parse_tree
+from torchlean_core.text.tree import BAD
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.text(max_size=12),
