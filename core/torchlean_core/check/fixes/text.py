@@ -96,7 +96,9 @@ def _bracket(report: Report, finding: Finding) -> Iterator[Fix]:
         yield Fix(f"Remove this `{found[1]}`", (Edit(start, end, ""),), safe=False, preferred=True)
     elif found := _MISSING.match(finding.message):
         place = end if found[2] == "behind" else start
-        yield Fix(f"Add the missing `{found[1]}`", (Edit(place, place, found[1]),), safe=False, preferred=True)
+        yield Fix(
+            f"Add the missing `{found[1]}`", (Edit(place, place, found[1]),), safe=False, preferred=True
+        )
 
 
 @quick_fix(
