@@ -190,7 +190,7 @@ def _score(report: Report) -> tuple[int, ...]:
     return counts[Severity.ERROR], unread, *stages, counts[Severity.WARNING], notes, early
 
 
-_STAGES = (("TL00",), ("TL014", "TL015"), ("TL010", "TL011"))
+_STAGES = (("TL00",), ("TL014", "TL015"), ("TL010", "TL011"), ("TL209",))
 """Codes of errors that keep others from being found, the first that a text is read by first."""
 
 

@@ -129,7 +129,15 @@ class _Run:
     # -- what to check ------------------------------------------------------------------------------------
 
     def _sources(self) -> Iterator[tuple[str, Path | None]]:
-        """What to check: (name as given, file); no file for standard input."""
+        """What to check, once each: (name as first given, file); no file for standard input."""
+        seen: set[str] = set()
+        for name, path in self._named():
+            key = _STDIN if path is None else os.path.abspath(path)  # noqa: PTH100 - links stay what they are
+            if key not in seen:
+                seen.add(key)
+                yield name, path
+
+    def _named(self) -> Iterator[tuple[str, Path | None]]:
         for name in self.args.paths:
             path = Path(name)
             if name == _STDIN:

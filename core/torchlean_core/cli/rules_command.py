@@ -23,10 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the list, or one rule."""
     if args.code is None:
-        return _list(args)
+        return _list(args, list(RULES.values()))
     rule = RULES.get(args.code.upper())
     if rule is None:
-        raise UsageError(f"no rule `{args.code}`; `torchlean rules` lists them")
+        group = [rule for rule in RULES.values() if args.code and rule.code.startswith(args.code.upper())]
+        if not group:
+            raise UsageError(f"no rule `{args.code}`; `torchlean rules` lists them")
+        return _list(args, group)
     if args.output_format == "json":
         _print_json(rule_object(rule))
     else:
@@ -36,12 +39,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _list(args: argparse.Namespace) -> int:
+def _list(args: argparse.Namespace, rules: list[Rule]) -> int:
     if args.output_format == "json":
-        _print_json([rule_object(rule) for rule in RULES.values()])
+        _print_json([rule_object(rule) for rule in rules])
         return 0
     console = out(args)
-    for rule in RULES.values():
+    for rule in rules:
         console.print(f"{rule.code}  {rule.severity.value:<11}  {rule.name:<30}  {rule.what}")
     return 0
 

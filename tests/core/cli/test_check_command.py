@@ -181,3 +181,10 @@ def test_a_clean_check_imports_neither_fixes_nor_the_terminal(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True)
     assert done.stdout.strip() == b"[]"
+
+
+def test_a_file_named_twice_is_checked_once(tmp_path):
+    (tmp_path / "a.ir.json").write_text("{}")
+    done = torchlean("check", "a.ir.json", "./a.ir.json", ".", "--output-format", "json", cwd=tmp_path)
+    once = torchlean("check", "a.ir.json", "--output-format", "json", cwd=tmp_path)
+    assert json.loads(done.stdout) == json.loads(once.stdout)

@@ -37,3 +37,9 @@ def test_json_has_every_rule_or_the_one_asked_for(tmp_path):
 def test_an_unknown_code_is_a_usage_error(tmp_path):
     done = torchlean("rules", "TL9", cwd=tmp_path)
     assert done.returncode == 2 and b"no rule `TL9`" in done.stderr
+
+
+def test_the_beginning_of_codes_lists_a_group(tmp_path):
+    listed = json.loads(torchlean("rules", "tl30", "--output-format", "json", cwd=tmp_path).stdout)
+    assert [rule["code"] for rule in listed] == [code for code in RULES if code.startswith("TL30")]
+    assert len(torchlean("rules", "TL30", cwd=tmp_path).stdout.splitlines()) == len(listed)

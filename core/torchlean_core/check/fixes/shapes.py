@@ -247,7 +247,7 @@ def _set_shape(report: Report, finding: Finding) -> Iterator[Fix]:
 @quick_fix(
     "repeat-shape",
     "TL209",
-    family=Family.SHAPES,
+    family=Family.FIELDS,
     requires=(readable_node, _sets_shape),
     why="The field has to repeat the parent's shape; unsafe where the node has another error then.",
 )
@@ -267,7 +267,7 @@ def _repeat_shape(report: Report, finding: Finding) -> Iterator[Fix]:
         return
     title = f"Set {name} to the parent's shape {show_shape(operand.shape)}"
     edits = _member_edit(view, record.index, name, operand.shape)
-    yield Fix(title, edits, safe=errors == 0, preferred=True, start=None if errors else record.index)
+    yield Fix(title, edits, safe=errors == 0, preferred=True)
 
 
 def _member_edit(view: View, index: int, name: str, value: Sequence[int]) -> tuple[Edit, ...]:

@@ -125,3 +125,9 @@ def test_rounds_of_edits_are_one_edit_of_the_first_text(text, data):
         pieces.apply(edits)
         present = apply_edits(present, edits)
         assert apply_edits(text, pieces.edits()) == present
+
+
+def test_a_field_that_repeats_a_shape_is_set_before_what_follows_from_it():
+    text = inline(INPUT, node(1, "flatten", [0], [8], value_shape=[2, 4]))
+    mended = fix_text(text, unsafe=True)
+    assert mended.report.ok and '"value_shape": [1, 4]' in mended.text and '"shape": [4]' in mended.text
