@@ -14,6 +14,7 @@ from torchlean_core.check import Report
 from torchlean_core.check.checker import Check
 from torchlean_core.lazy import lazy
 from torchlean_core.text import Change, Document, Encoding, LineIndex, Position, read_text
+from torchlean_ls.memory import give_back_memory
 from torchlean_ls.uris import file_name
 
 _log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class Snapshot:
 
     Attributes:
         serial: Number of this version among all of all documents, also of those closed and opened again.
-        busy: Whether a thread is checking it; then nothing is passed on.
+        busy: Whether a thread is at work on it; then nothing is passed on.
     """
 
     def __init__(
@@ -92,6 +93,12 @@ class Snapshot:
             self._check = Check(self._document)
         self._changes = []
         return self._check.report()
+
+    def prepare(self) -> None:
+        """Make what the check of the next version needs ahead of time, so that the first edit is fast too."""
+        if self._check is not None:
+            self._check.prepare()
+        give_back_memory()
 
     def changed(self, version: int, changes: Sequence[ContentChange]) -> Snapshot:
         """The next version; ranges out of bounds are clamped, reversed ones put right."""

@@ -48,6 +48,7 @@ class Server(LanguageServer):
         self._parent_watch: asyncio.Task[None] | None = None
         self._checker = ThreadPoolExecutor(1, "torchlean-check")
         self._big_documents = asyncio.Lock()
+        self._background: set[asyncio.Task[None]] = set()
         self.was_shut_down = False
         self.on(types.INITIALIZE, self._initialize)
         self.on(types.INITIALIZED, self._initialized)
@@ -94,8 +95,18 @@ class Server(LanguageServer):
                 latest.busy = True
                 await asyncio.get_running_loop().run_in_executor(self._checker, _check, latest)
                 latest.busy = False
+            self._background.add(task := asyncio.ensure_future(self._prepare(latest)))
+            task.add_done_callback(self._background.discard)
             latest = self.documents.get(document.uri)
         return latest
+
+    async def _prepare(self, document: Snapshot) -> None:
+        """Make a big document ready to be edited, once it has been checked and its report was sent."""
+        async with self._big_documents:
+            if self.documents.get(document.uri) is document:
+                document.busy = True
+                await asyncio.get_running_loop().run_in_executor(self._checker, document.prepare)
+                document.busy = False
 
     async def execute(self, params: types.ExecuteCommandParams) -> Any:
         """Run a command; see `features.commands`."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable, Hashable, Iterator
+from array import array
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -25,7 +26,10 @@ __all__ = ["BAD", "HUGE", "Change", "Document", "no_collector", "read_bytes", "r
 
 _KEY = re.compile(r'[ \t\r\n]*[{,][ \t\r\n]*"(?:[^"\\]|\\.)*"[ \t\r\n]*:[ \t\r\n]*')
 _RAW_ROOT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_FLAT = r'\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+")*+\}'
+_ELEMENT = re.compile(
+    r'[ \t\r\n,]*+()\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+"|' + _FLAT + r")*+\}"
+)  # in valid JSON: an object in which there are objects, but none in those
 _ANY = msgspec.json.Decoder()
 
 
@@ -144,18 +148,20 @@ class Document:
             return _spans_of_tree(self.text, self._tree)
         if type(self.value) is not dict:
             return None
-        position = 0
+        position, is_ascii = 0, self.text.isascii()
         for key, raw in _RAW_ROOT.decode(self.text).items():
             match = _KEY.match(self.text, position)
-            content = bytes(raw).decode()
-            if match is None or not self.text.startswith(content, match.end()):
+            if match is None:
                 return None
-            position = match.end() + len(content)
+            content = memoryview(raw)
+            position = match.end() + (len(content) if is_ascii else len(str(content, "utf-8")))
             if key == "nodes":
-                if not content.startswith("["):
+                if self.text[match.end()] != "[":
                     return None
-                places = list(_element_spans(self.text, match.end() + 1, _RAW_LIST.decode(raw)))
-                return Spans(places, match.end(), position - 1)
+                places = _element_spans(self.text, match.end() + 1, position - 1)
+                if len(places[0]) != len(self.value["nodes"]):
+                    return _spans_of_tree(self.text, parse_tree(self.text)[0])
+                return Spans(*places, match.end(), position - 1)
         return None
 
     def node_span(self, index: int) -> tuple[int, int] | None:
@@ -207,8 +213,8 @@ def _spans_of_tree(text: str, tree: Tree | None) -> Spans | None:
     nodes = pair[1]
     last = nodes.items[-1].end if nodes.items else nodes.start + 1
     closed = text[nodes.start] == "[" and last < nodes.end and text[nodes.end - 1] == "]"
-    places = [(item.start, item.end) for item in nodes.items]
-    return Spans(places, nodes.start, nodes.end - 1 if closed else len(text), closed)
+    starts, ends = [item.start for item in nodes.items], [item.end for item in nodes.items]
+    return Spans(starts, ends, nodes.start, nodes.end - 1 if closed else len(text), closed)
 
 
 def _shift_tree(tree: Tree, behind: int, shift: int) -> None:
@@ -236,10 +242,9 @@ class Spans:
     """
 
     def __init__(
-        self, places: list[tuple[int, int]], opening: int, closing: int, closed: bool = True
+        self, starts: Iterable[int], ends: Iterable[int], opening: int, closing: int, closed: bool = True
     ) -> None:
-        self.starts = Offsets([start for start, _ in places])
-        self.ends = Offsets([end for _, end in places])
+        self.starts, self.ends = Offsets(starts), Offsets(ends)
         self.opening = opening
         self.closing = closing
         self.closed = closed
@@ -312,13 +317,16 @@ def _troubles_around(
     return before, [trouble.shifted(shift) for trouble in troubles if trouble.start > end]
 
 
-def _element_spans(text: str, position: int, elements: list[msgspec.Raw]) -> Iterator[tuple[int, int]]:
-    for raw in elements:
-        content = bytes(raw).decode()
-        # Only white space and a comma stand between elements, so the first match is the element itself.
-        position = text.index(content, position)
-        yield position, position + len(content)
-        position += len(content)
+def _element_spans(text: str, start: int, end: int) -> tuple[array[int], array[int]]:
+    """Starts and ends of the objects between two places of valid JSON; fewer than there are where one is no such."""
+    starts, ends = array("q"), array("q")
+    match = _ELEMENT.match
+    found = match(text, start, end)
+    while found is not None:
+        starts.append(found.start(1))
+        ends.append(found.end())
+        found = match(text, found.end(), end)
+    return starts, ends
 
 
 def _read_elements(
@@ -341,19 +349,18 @@ def _read_elements(
         return ([], []) if not (comma_before and comma_after) else None
     if comma_before != core.startswith(",") or comma_after != core.endswith(","):
         return None
-    core = core[comma_before : len(core) - comma_after]
     try:
-        raws = _RAW_LIST.decode("[" + core + "]")
-        values = [_ANY.decode(raw) for raw in raws]
+        values = _ANY.decode("[" + core[comma_before : len(core) - comma_after] + "]")
     except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
         return None
-    if not raws or any(type(value) is not dict for value in values):
+    starts, ends = _element_spans(text, start, end)
+    if not values or len(starts) != len(values):
         return None
     if core.count(":") != sum(map(len, values)) and (
         "\\u003" in core or core.count(":") != _count_colons(values)
     ):
         return None
-    return values, list(_element_spans(text, start, raws))
+    return values, list(zip(starts, ends, strict=True))
 
 
 @contextmanager

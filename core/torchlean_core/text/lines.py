@@ -7,7 +7,9 @@ where `str.splitlines` ends one too). Columns are counted in the units of an enc
 from __future__ import annotations
 
 import enum
+import itertools
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from torchlean_core.text.offsets import Offsets
@@ -59,17 +61,17 @@ class Range(NamedTuple):
     end: Position
 
 
-def _line_starts(text: str) -> list[int]:
+def _line_starts(text: str) -> Iterator[int]:
     """Offsets behind every line end."""
     if "\r" in text:
-        return [match.end() for match in _LINE_END.finditer(text)]
-    starts: list[int] = []
-    find, append = text.find, starts.append
-    position = find("\n")
-    while position >= 0:
-        append(position + 1)
-        position = find("\n", position + 1)
-    return starts
+        for match in _LINE_END.finditer(text):
+            yield match.end()
+        return
+    find = text.find
+    position = find("\n") + 1
+    while position:
+        yield position
+        position = find("\n", position) + 1
 
 
 class LineIndex:
@@ -82,7 +84,7 @@ class LineIndex:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.starts = Offsets([0, *_line_starts(text)])
+        self.starts = Offsets(itertools.chain([0], _line_starts(text)))
         self._line_feeds_only = "\r" not in text
         self._ascii = text.isascii()
 
