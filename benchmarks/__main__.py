@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import checking, keystroke, startup
+from benchmarks import checking, keystroke, phases, startup
 from benchmarks.table import machine
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -13,9 +13,10 @@ parser.add_argument("--quick", action="store_true", help="small sizes only")
 parser.add_argument("--save", type=Path, metavar="FILE", help="write the tables as Markdown")
 args = parser.parse_args()
 sizes = (100, 1_000) if args.quick else (100, 1_000, 10_000, 100_000)
-tables = [*startup.run(), *checking.run(sizes[:3]), *keystroke.run(sizes)]
+tables = [*startup.run(), *checking.run(sizes[:3]), *phases.run(sizes), *keystroke.run(sizes)]
 if args.save is not None:
     head = (
-        f"# Performance\n\nMeasured with `make bench` on: {machine()}. Ratios are the point, not times.\n\n"
+        f"# Performance\n\nMeasured with `make bench` on: {machine()}. Ratios are the point, not times: each is the "
+        "median of the ratios of pairs that were measured one after the other.\n\n"
     )
     args.save.write_text(head + "\n".join(table.markdown() for table in tables), encoding="utf-8")

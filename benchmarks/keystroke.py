@@ -118,13 +118,15 @@ def run(sizes: tuple[int, ...]) -> list[Table]:
     )
     memory = Table(
         "Memory with one open artifact",
-        ["nodes", "layout", "torchlean MiB", "JSON server MiB", "opening, ms"],
+        ["nodes", "layout", "torchlean MiB", "after edits", "JSON server MiB", "after edits", "opening, ms"],
+        "Resident memory of the server's process when the first diagnostics are there, and after the edits above.",
     )
     for count in sizes:
         for layout in ("indented", "minified") if count <= 10_000 else ("indented",):
             text = make_artifact(count, layout=layout)
             mine = Session(ours, text, schema=False)
             other = Session(peer, text, schema=True) if peer else None
+            opened = [f"{session.client.memory():.0f}" if session else "-" for session in (mine, other)]
             for name, pair in edits(text).items():
                 rounds = 1 if count >= 100_000 else 5 if count >= 10_000 else 10
                 my_times, other_times = [], []
@@ -134,8 +136,9 @@ def run(sizes: tuple[int, ...]) -> list[Table]:
                         if other is not None:
                             other_times.append(other.edit(*change))
                 _add(table, [str(count), layout, name], my_times, other_times)
-            peer_memory = f"{other.client.memory():.0f}" if other else "-"
-            memory.add(str(count), layout, f"{mine.client.memory():.0f}", peer_memory, f"{mine.opened:.0f}")
+            edited = [f"{session.client.memory():.0f}" if session else "-" for session in (mine, other)]
+            cells = [cell for pair in zip(opened, edited, strict=True) for cell in pair]
+            memory.add(str(count), layout, *cells, f"{mine.opened:.0f}")
             for session in filter(None, (mine, other)):
                 session.client.close()
     return [table, memory]

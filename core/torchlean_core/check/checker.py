@@ -9,76 +9,20 @@ attention's operand, and on nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, overload
+from typing import Any
 
 from torchlean_core.check.advice import advise
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.judge import Judge
-from torchlean_core.check.nodes import NeedsExact, Reader, Record, describe
+from torchlean_core.check.nodes import NeedsExact, Record, describe
 from torchlean_core.check.places import place as place_of
 from torchlean_core.check.quick import scan
+from torchlean_core.check.reach import Reach
+from torchlean_core.check.records import Records
 from torchlean_core.check.root import check_endpoints, check_root, root_finding
 from torchlean_core.kinds import INPUT
 from torchlean_core.lazy import lazy
 from torchlean_core.text import BAD, Change, Document, Encoding, Range, no_collector, read_bytes, read_text
-
-
-class Records(Sequence["Record | None"]):
-    """What could be read of each node, by place; None where an element is no object. Read when asked for."""
-
-    def __init__(self, document: Document, nodes: list[Any]) -> None:
-        self._document = document
-        self._nodes = nodes
-        self._read: dict[int, tuple[Record | None, list[Finding]]] = {}
-
-    def __len__(self) -> int:
-        return len(self._nodes)
-
-    @overload
-    def __getitem__(self, index: int) -> Record | None: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Record | None]: ...
-    def __getitem__(self, index: int | slice) -> Record | list[Record | None] | None:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if index < 0:
-            index += len(self)
-        return self.read(index)[0]
-
-    def read(self, index: int) -> tuple[Record | None, list[Finding]]:
-        """A node's record and the findings of reading it.
-
-        Raises:
-            IndexError: There is no such place.
-        """
-        found = self._read.get(index)
-        if found is None:
-            found = self._read[index] = self._read_node(index)
-        return found
-
-    def _read_node(self, index: int) -> tuple[Record | None, list[Finding]]:
-        raw = self._nodes[index]
-        if type(raw) is not dict:
-            if raw is BAD:
-                return None, []
-            message = f"a node is a JSON object, found {describe(raw)}"
-            return None, [Finding("TL011", Severity.ERROR, message, index)]
-        reader = Reader(self._document.exact)
-        try:
-            return reader.read(index, raw), reader.findings
-        except NeedsExact:
-            tree = self._document.tree_of(index)
-            assert tree is not None, "a node that was read has a place"
-            reader = Reader(exact=True)
-            return reader.read(index, tree.value), reader.findings
-
-    def after(self, document: Document, nodes: list[Any], places: set[int]) -> Records:
-        """The records of a later version, where others stand at some places; these must not be used any more."""
-        following = Records(document, nodes)
-        following._read = self._read
-        for place in places:
-            following._read.pop(place, None)
-        return following
 
 
 class Report:
@@ -152,6 +96,7 @@ class Check:
         ]
         findings += self._root
         findings += self._graph
+        findings += self._unused
         told: set[tuple[Any, ...]] = set()
         epsilon_told = False
         damaged = self._damaged()
@@ -209,6 +154,8 @@ class Check:
     def _check_everything(self) -> None:
         self._root: list[Finding] = []
         self._graph: list[Finding] = []
+        self._unused: list[Finding] = []
+        self._reach: Reach | None = None
         self._local: dict[int, list[Finding]] = {}
         self._users: dict[int, list[int]] | None = None
         self._nodes: list[Any] = []
@@ -279,6 +226,9 @@ class Check:
             self._start()
             return
         users = self._users_by_id()
+        reached = bytes(self._reach.reached) if self._reach is not None else b""
+        if self._reach is not None:
+            self._reach.drop(places)
         for place in places:
             for parent in set(self._parents(place)):
                 users[parent].remove(place)
@@ -287,6 +237,8 @@ class Check:
         for place in places:
             for parent in set(self._parents(place)):
                 users.setdefault(parent, []).append(place)
+        if self._reach is not None:
+            self._reach.add(places)
         affected = set(places)
         for place in places:
             affected.update(self._dependents(place))
@@ -294,8 +246,18 @@ class Check:
         for place in affected:
             self._judge(judge, place)
         broken = any(trouble.code == "TL001" for trouble in self.document.troubles)
-        if broken != self._broken or any(_graph_part(old[i]) != _graph_part(nodes[i]) for i in places):
+        if broken != self._broken or any(
+            self._counts(old[i], i) != self._counts(nodes[i], i) for i in places
+        ):
             self._check_graph()
+        elif self._reach is not None and self._reach.reached != reached:
+            self._find_unused(self._reach.reached)
+
+    def _counts(self, raw: Any, place: int) -> tuple[Any, ...]:
+        """What of a node, other than its parents, the checks of the whole graph look at."""
+        kind, root = raw.get("kind"), self.document.value
+        is_end = place in (root.get("input_id"), root.get("output_id"))
+        return kind if is_end or kind == INPUT.name else type(kind) is str, raw.get("value_kind")
 
     def _users_by_id(self) -> dict[int, list[int]]:
         """Places of the nodes that name each id as a parent; lists, which are a third of sets in size."""
@@ -332,7 +294,7 @@ class Check:
     def _check_graph(self) -> None:
         """The input nodes, what the root's ids name, and what does not reach the output."""
         findings: list[Finding] = []
-        self._graph = findings
+        self._graph, self._unused, self._reach = findings, [], None
         root = self.document.value
         nodes = self._nodes
         if not nodes:
@@ -346,16 +308,11 @@ class Check:
         record = self._named(output) if type(output) is int else None
         if record is None:
             return
-        reached = bytearray(len(nodes))
-        reached[record.index] = 1
         if self._disciplined:
-            self._reach_places(record.index, reached)
+            self._reach = Reach(len(nodes), record.index, self._parents)
+            self._find_unused(self._reach.reached)
         else:
-            _reach_ids(self._records, reached)
-        place = reached.find(0)
-        while place >= 0:
-            self._unused(place, findings)
-            place = reached.find(0, place + 1)
+            self._find_unused(_reach_ids(self._records, record.index))
 
     def _check_inputs(self, findings: list[Finding]) -> None:
         name = INPUT.name
@@ -383,20 +340,17 @@ class Check:
                 found = record
         return found
 
-    def _reach_places(self, output: int, reached: bytearray) -> None:
-        """Mark what the output depends on; parents stand before their users."""
-        for place in range(output, -1, -1):
-            if reached[place]:
-                for parent in self._parents(place):
-                    if 0 <= parent < place:
-                        reached[parent] = 1
-
-    def _unused(self, place: int, findings: list[Finding]) -> None:
-        raw = self._nodes[place]
-        if type(raw) is dict and raw.get("kind") != INPUT.name:
-            node_id = place if self._disciplined else self._records[place].id  # type: ignore[union-attr]
-            message = "the output does not depend on this node"
-            findings.append(Finding("TL403", Severity.HINT, message, place, node_id, ()))
+    def _find_unused(self, reached: bytearray) -> None:
+        """Tell the nodes that the output does not depend on."""
+        self._unused = []
+        place = reached.find(0)
+        while place >= 0:
+            raw = self._nodes[place]
+            if type(raw) is dict and raw.get("kind") != INPUT.name:
+                node_id = place if self._disciplined else self._records[place].id  # type: ignore[union-attr]
+                message = "the output does not depend on this node"
+                self._unused.append(Finding("TL403", Severity.HINT, message, place, node_id, ()))
+            place = reached.find(0, place + 1)
 
 
 def _disciplined(nodes: list[Any]) -> bool:
@@ -412,16 +366,12 @@ def _has_id(raw: Any, place: int) -> bool:
     return type(raw) is dict and type(raw.get("id")) is int and raw["id"] == place
 
 
-def _graph_part(raw: Any) -> tuple[Any, ...]:
-    """What of a node the checks of the whole graph look at."""
-    kind = raw.get("kind")
-    return raw.get("parents"), kind if type(kind) is str else None, raw.get("value_kind")
-
-
-def _reach_ids(records: Records, reached: bytearray) -> None:
-    """The same where ids are out of order: follow every edge, wherever it leads."""
+def _reach_ids(records: Records, output: int) -> bytearray:
+    """Which nodes an output depends on where ids are out of order: follow every edge, wherever it leads."""
     known = {record.ref: record.index for record in records if record is not None}
-    waiting = [reached.find(1)]
+    reached = bytearray(len(records))
+    reached[output] = 1
+    waiting = [output]
     while waiting:
         record = records[waiting.pop()]
         for parent in (record.parents or ()) if record is not None else ():
@@ -429,3 +379,4 @@ def _reach_ids(records: Records, reached: bytearray) -> None:
             if place is not None and not reached[place]:
                 reached[place] = 1
                 waiting.append(place)
+    return reached

@@ -1,0 +1,60 @@
+"""Which nodes the output depends on, kept while single nodes change."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable
+
+
+class Reach:
+    """What an output depends on, in a graph whose parents stand before their users.
+
+    Of each node it is known how many nodes that count use it, so an edit costs what it reaches anew or no more.
+
+    Attributes:
+        reached: By place, whether the output depends on the node; it does on itself.
+    """
+
+    def __init__(self, count: int, output: int, parents: Callable[[int], Iterable[int]]) -> None:
+        self.reached = bytearray(count)
+        self._users = array("l", bytes(count * array("l").itemsize))
+        self._output = output
+        self._parents = parents
+        self._without: set[int] = set()  # places whose parents do not count at the moment
+        self.reached[output] = 1
+        reached, users = self.reached, self._users
+        for place in range(output, -1, -1):
+            if reached[place]:
+                for parent in set(parents(place)):
+                    if 0 <= parent < place:
+                        users[parent] += 1
+                        reached[parent] = 1
+
+    def drop(self, places: Iterable[int]) -> None:
+        """Forget the parents of some nodes, which are about to change."""
+        for place in places:
+            parents = self._edges(place) if self.reached[place] else []
+            self._without.add(place)
+            while parents:
+                parent = parents.pop()
+                self._users[parent] -= 1
+                if not self._users[parent] and parent != self._output:
+                    self.reached[parent] = 0
+                    parents += self._edges(parent)
+
+    def add(self, places: Iterable[int]) -> None:
+        """Count the parents of nodes that were dropped, as they are now."""
+        for place in places:
+            self._without.discard(place)
+            parents = self._edges(place) if self.reached[place] else []
+            while parents:
+                parent = parents.pop()
+                self._users[parent] += 1
+                if not self.reached[parent]:
+                    self.reached[parent] = 1
+                    parents += self._edges(parent)
+
+    def _edges(self, place: int) -> list[int]:
+        if place in self._without:
+            return []
+        return [parent for parent in set(self._parents(place)) if 0 <= parent < place]
