@@ -13,10 +13,10 @@ from typing import Any
 
 from torchlean_core.check.advice import advise
 from torchlean_core.check.findings import Finding, Severity
-from torchlean_core.check.judge import Judge
+from torchlean_core.check.judge import Judge, misplaced
 from torchlean_core.check.nodes import NeedsExact, Record, describe
 from torchlean_core.check.places import place as place_of
-from torchlean_core.check.quick import scan
+from torchlean_core.check.quick import ADVISED, clean_id, declared_shape, scan
 from torchlean_core.check.reach import Reach
 from torchlean_core.check.records import Records
 from torchlean_core.check.root import check_endpoints, check_root, root_finding
@@ -157,6 +157,7 @@ class Check:
         self._unused: list[Finding] = []
         self._reach: Reach | None = None
         self._local: dict[int, list[Finding]] = {}
+        self._places: dict[int, int] = {}  # of the last node with an id, where ids are not places
         self._users: dict[int, list[int]] | None = None
         self._nodes: list[Any] = []
         self._disciplined = False
@@ -183,26 +184,45 @@ class Check:
         self._check_graph()
 
     def _judge_all(self) -> None:
-        if self._disciplined:
-            judge = Judge(self._find)
-            suspects, advised = scan(self._nodes)
-            for index in suspects:
-                self._judge(judge, index)
-            for index in advised:
-                findings: list[Finding] = []
-                raw = self._nodes[index]
-                advise(index, index, raw["kind"], raw["shape"], raw, findings)
+        if not self._disciplined:
+            self._judge_out_of_order()
+            return
+        judge = Judge(self._find)
+        suspects, advised = scan(self._nodes)
+        for index in suspects:
+            self._judge(judge, index)
+        for index in advised:
+            findings: list[Finding] = []
+            self._advise(index, index, findings)
+            if findings:
+                self._local[index] = findings
+
+    def _judge_out_of_order(self) -> None:
+        """Judge all nodes where ids are not places: what a parent id means follows from the nodes before."""
+        places = self._places
+        declared: dict[int, list[int] | None] = {}
+        judge = Judge(lambda node_id, _: self._records[places[node_id]] if node_id in places else None)
+        for index, raw in enumerate(self._nodes):
+            node_id = clean_id(raw, declared)
+            if node_id is not None:
+                findings = [misplaced(index, node_id)] if node_id != index else []
+                if raw["kind"] in ADVISED:
+                    self._advise(index, node_id, findings)
                 if findings:
                     self._local[index] = findings
-            return
-        # Ids are out of order: what a parent id means follows from the nodes before it.
-        defined: dict[int, Record] = {}
-        judge = Judge(lambda node_id, _: defined.get(node_id))
-        for index in range(len(self._nodes)):
-            self._judge(judge, index)
-            record = self._records[index]
-            if record is not None:
-                defined[record.ref] = record
+                declared[node_id] = raw["shape"]
+            else:
+                self._judge(judge, index)
+                record = self._records[index]
+                if record is None:
+                    continue
+                node_id = record.ref
+                declared[node_id] = declared_shape(raw)
+            places[node_id] = index
+
+    def _advise(self, index: int, node_id: int, findings: list[Finding]) -> None:
+        raw = self._nodes[index]
+        advise(index, node_id, raw["kind"], raw["shape"], raw, findings)
 
     def _judge(self, judge: Judge, index: int) -> None:
         record, reading = self._records.read(index)
@@ -312,7 +332,7 @@ class Check:
             self._reach = Reach(len(nodes), record.index, self._parents)
             self._find_unused(self._reach.reached)
         else:
-            self._find_unused(_reach_ids(self._records, record.index))
+            self._find_unused(self._reach_by_id(record.index))
 
     def _check_inputs(self, findings: list[Finding]) -> None:
         name = INPUT.name
@@ -334,11 +354,21 @@ class Check:
         """The node that a root id names: of equal ids the last."""
         if self._disciplined:
             return self._records[node_id] if 0 <= node_id < len(self._nodes) else None
-        found = None
-        for record in self._records:
-            if record is not None and record.ref == node_id:
-                found = record
-        return found
+        place = self._places.get(node_id)
+        return self._records[place] if place is not None else None
+
+    def _reach_by_id(self, output: int) -> bytearray:
+        """Which nodes an output depends on where ids are not places: follow every edge, wherever it leads."""
+        reached = bytearray(len(self._nodes))
+        reached[output] = 1
+        waiting = [output]
+        while waiting:
+            for parent in self._parents(waiting.pop()):
+                place = self._places.get(parent)
+                if place is not None and not reached[place]:
+                    reached[place] = 1
+                    waiting.append(place)
+        return reached
 
     def _find_unused(self, reached: bytearray) -> None:
         """Tell the nodes that the output does not depend on."""
@@ -364,19 +394,3 @@ def _disciplined(nodes: list[Any]) -> bool:
 
 def _has_id(raw: Any, place: int) -> bool:
     return type(raw) is dict and type(raw.get("id")) is int and raw["id"] == place
-
-
-def _reach_ids(records: Records, output: int) -> bytearray:
-    """Which nodes an output depends on where ids are out of order: follow every edge, wherever it leads."""
-    known = {record.ref: record.index for record in records if record is not None}
-    reached = bytearray(len(records))
-    reached[output] = 1
-    waiting = [output]
-    while waiting:
-        record = records[waiting.pop()]
-        for parent in (record.parents or ()) if record is not None else ():
-            place = known.get(parent) if parent is not None else None
-            if place is not None and not reached[place]:
-                reached[place] = 1
-                waiting.append(place)
-    return reached

@@ -35,9 +35,7 @@ class Judge:
         self.reader.findings = findings = list(reading)
         index = record.index
         if record.id is not None and record.id != index:
-            self._add(
-                record, "TL101", f"nodes[{index}] must have id {index}, found {show(record.id)}", ("id",)
-            )
+            findings.append(misplaced(index, record.id))
         operands = self._operands(record)
         if record.entry is not None:
             self._tensor(record, operands)
@@ -130,6 +128,12 @@ class Judge:
         self.reader.findings.append(
             Finding(code, Severity.ERROR, message, record.index, record.id, path, related=related, data=data)
         )
+
+
+def misplaced(index: int, node_id: int) -> Finding:
+    """The finding about an id that is not its node's place."""
+    message = f"nodes[{index}] must have id {index}, found {show(node_id)}"
+    return Finding("TL101", Severity.ERROR, message, index, node_id, ("id",))
 
 
 def _parent_message(parent: int, own: int) -> str:

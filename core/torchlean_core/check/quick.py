@@ -7,14 +7,14 @@ asks the kind's own shape rule, so that it can only err towards "look again".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torchlean_core.kinds import TENSOR_KINDS, Field, FieldType, Kind, shapes
 
-Shapes = list[list[int] | None]
+Shapes = Sequence[list[int] | None] | Mapping[int, list[int] | None]
 Quick = Callable[[dict[str, Any], Any, Any, Shapes, int], bool]
-"""(node, its parents, its shape, shapes of the nodes before it, its place) to: surely clean."""
+"""(node, its parents, its shape, shapes of the nodes before it by id, its id) to: surely clean."""
 
 
 def scan(nodes: list[Any]) -> tuple[list[int], list[int]]:
@@ -24,7 +24,7 @@ def scan(nodes: list[Any]) -> tuple[list[int], list[int]]:
     """
     suspects: list[int] = []
     noted: list[int] = []
-    declared: Shapes = []
+    declared: list[list[int] | None] = []
     quick, advised = QUICK, ADVISED
     append = declared.append
     for index, raw in enumerate(nodes):
@@ -43,6 +43,27 @@ def scan(nodes: list[Any]) -> tuple[list[int], list[int]]:
         suspects.append(index)
         append(declared_shape(raw))
     return suspects, noted
+
+
+def clean_id(raw: Any, declared: Mapping[int, list[int] | None]) -> int | None:
+    """The id of a node that is surely clean but for its id; None for one that must be judged in detail.
+
+    Args:
+        raw: The node.
+        declared: Shapes by id, of the last node with it before this one.
+    """
+    try:
+        node_id, shape = raw["id"], raw["shape"]
+        if (
+            type(node_id) is int
+            and node_id >= 0
+            and QUICK[raw["kind"]](raw, raw["parents"], shape, declared, node_id)
+            and raw.get("value_kind", "tensor") == "tensor"
+        ):
+            return node_id
+    except (KeyError, TypeError):
+        pass  # as above; or a parent does not exist
+    return None
 
 
 def declared_shape(raw: Any) -> list[int] | None:
