@@ -90,13 +90,15 @@ class Check:
 
     def report(self) -> Report:
         """The findings of the present version."""
+        broken = any(trouble.code == "TL001" for trouble in self.document.troubles)
         findings = [
             Finding(trouble.code, Severity.ERROR, trouble.message, span=(trouble.start, trouble.end))
             for trouble in self.document.troubles
         ]
-        findings += self._root
-        findings += self._graph
-        findings += self._unused
+        findings += [finding for finding in self._root if not broken or finding.code not in _MISSING]
+        if not broken:  # nodes may be missing where the text cannot be read: of the whole nothing is said
+            findings += self._graph
+            findings += self._unused
         told: set[tuple[Any, ...]] = set()
         epsilon_told = False
         damaged = self._damaged()
@@ -104,6 +106,8 @@ class Check:
             for finding in self._local[index]:
                 if finding.code == "TL010" and index in damaged:
                     continue  # the field may be what cannot be read
+                if broken and finding.code == "TL101" and self._follows(index, damaged):
+                    continue  # nodes before it may be what cannot be read
                 if finding.code == "TL402":  # once per file, at the first node that it concerns
                     if epsilon_told:
                         continue
@@ -115,6 +119,13 @@ class Check:
                     told.add(key)
                 findings.append(finding)
         return Report(self.document, findings, self._records)
+
+    def _follows(self, index: int, damaged: set[int]) -> bool:
+        """Whether a node's id is the next one after that of the node before it, or may be."""
+        before = self._nodes[index - 1] if index else None
+        if type(before) is not dict or index - 1 in damaged or index in damaged:
+            return True
+        return type(before.get("id")) is int and self._nodes[index].get("id") == before["id"] + 1
 
     def _damaged(self) -> set[int]:
         """Places of the nodes with text inside that is not JSON."""
@@ -161,7 +172,6 @@ class Check:
         self._users: dict[int, list[int]] | None = None
         self._nodes: list[Any] = []
         self._disciplined = False
-        self._broken = False
         root = self.document.value
         if not isinstance(root, dict):
             if root is not BAD:
@@ -265,10 +275,7 @@ class Check:
         judge = Judge(self._find)
         for place in affected:
             self._judge(judge, place)
-        broken = any(trouble.code == "TL001" for trouble in self.document.troubles)
-        if broken != self._broken or any(
-            self._counts(old[i], i) != self._counts(nodes[i], i) for i in places
-        ):
+        if any(self._counts(old[i], i) != self._counts(nodes[i], i) for i in places):
             self._check_graph()
         elif self._reach is not None and self._reach.reached != reached:
             self._find_unused(self._reach.reached)
@@ -319,9 +326,6 @@ class Check:
         nodes = self._nodes
         if not nodes:
             return
-        self._broken = any(trouble.code == "TL001" for trouble in self.document.troubles)
-        if self._broken:
-            return  # nodes may be missing where the text cannot be read: nothing can be said of the whole
         self._check_inputs(findings)
         check_endpoints(root, len(nodes), self._named, findings)
         output = root.get("output_id")
@@ -383,13 +387,17 @@ class Check:
             place = reached.find(0, place + 1)
 
 
+_MISSING = ("TL010", "TL013")
+"""Findings about fields that are not there."""
+
+
 def _disciplined(nodes: list[Any]) -> bool:
     """Whether every node's id is its place, so that an id says where its node stands."""
     try:
         ids = [node["id"] for node in nodes]
     except (KeyError, TypeError, IndexError):
         return False
-    return ids == list(range(len(nodes))) and set(map(type, ids)) <= {int}
+    return bool(nodes) and ids == list(range(len(nodes))) and set(map(type, ids)) <= {int}
 
 
 def _has_id(raw: Any, place: int) -> bool:

@@ -11,9 +11,18 @@ from torchlean_core.kinds.spec import (
     Shape,
     TupleKind,
 )
-from torchlean_core.kinds.table import FORMAT, INPUT, ROOT_FIELDS, TENSOR_KINDS, TUPLE_GETITEM, TUPLE_KINDS
+from torchlean_core.kinds.table import (
+    FIELD_NAMES,
+    FORMAT,
+    INPUT,
+    ROOT_FIELDS,
+    TENSOR_KINDS,
+    TUPLE_GETITEM,
+    TUPLE_KINDS,
+)
 
 __all__ = [
+    "FIELD_NAMES",
     "FORMAT",
     "INPUT",
     "ROOT_FIELDS",

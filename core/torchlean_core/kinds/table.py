@@ -487,3 +487,10 @@ TUPLE_KINDS: dict[str, TupleKind] = {
     )
 }
 """Tuple-valued kinds by wire tag; any other tuple kind is allowed too, but cannot be lowered."""
+
+FIELD_NAMES = frozenset(
+    {"parents", "shape", "tuple_shapes"}
+    | {field.name for kind in TENSOR_KINDS.values() for field in kind.fields}
+    | {field.name for tuple_kind in TUPLE_KINDS.values() for field in tuple_kind.fields}
+)
+"""Fields of nodes that hold numbers, booleans, or arrays of numbers, whatever the kind."""

@@ -26,6 +26,8 @@ __all__ = ["BAD", "HUGE", "Change", "Document", "no_collector", "read_bytes", "r
 
 _KEY = re.compile(r'[ \t\r\n]*[{,][ \t\r\n]*"(?:[^"\\]|\\.)*"[ \t\r\n]*:[ \t\r\n]*')
 _RAW_ROOT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NOT_JSON = ("JSON is malformed", "Input data was truncated")
+_OBJECT_IN_ARRAY = re.compile(r"\[[^\]]*\{")
 _FLAT = r'\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+")*+\}'
 _ELEMENT = re.compile(
     r'[ \t\r\n,]*+()\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+"|' + _FLAT + r")*+\}"
@@ -105,12 +107,17 @@ class Document:
         shift = len(new) - (end - start)
         region_start = spans.ends[first - 1] if first else spans.opening + 1
         region_end = (spans.starts[last] if last < len(spans) else spans.closing) + shift
+        old_end = spans.starts[last] if last < len(spans) else spans.closing
+        broken = any(
+            trouble.code == "TL001" and not region_start <= trouble.start <= old_end
+            for trouble in self.troubles
+        )
         found = _read_elements(text, region_start, region_end, first > 0, last < len(spans))
-        if found is not None:
+        if found is not None and not (broken and _OBJECT_IN_ARRAY.search(text, region_start, region_end)):
             values, places = found
             troubles: list[Trouble] = []
         else:
-            recovered = _recover_elements(text, spans, region_start, first > 0, last, shift)
+            recovered = _recover_elements(text, spans, region_start, first > 0, last, shift, broken)
             if recovered is None:
                 return None
             values, places, troubles, last = recovered
@@ -120,6 +127,10 @@ class Document:
         value = {**self.value, "nodes": [*nodes[:first], *values, *nodes[last:]]}
         if around is None or not value["nodes"] or sum(map(len, around)) + len(troubles) >= MAX_TROUBLES:
             return None
+        was_broken = any(trouble.code == "TL001" for trouble in self.troubles)
+        is_broken = any(trouble.code == "TL001" for part in (*around, troubles) for trouble in part)
+        if was_broken != is_broken and _OBJECT_IN_ARRAY.search(text, spans.opening + 1):
+            return None  # how such a node is read depends on whether the text is JSON
         spans.replace(first, last, places, shift)
         following = Document(text, value, [*around[0], *troubles, *around[1]], None, lines=lines, spans=spans)
         return following, Change(first, last - first, len(values))
@@ -274,7 +285,7 @@ class Spans:
 
 
 def _recover_elements(
-    text: str, spans: Spans, start: int, follows: bool, last: int, shift: int
+    text: str, spans: Spans, start: int, follows: bool, last: int, shift: int, broken: bool
 ) -> tuple[list[Any], list[tuple[int, int]], list[Trouble], int] | None:
     """Read elements that are not clean, up to one that stands where it stood before.
 
@@ -285,6 +296,7 @@ def _recover_elements(
         follows: Whether an element stands before.
         last: The first element of the version before that the edit did not touch.
         shift: How far what stands behind the edit moved.
+        broken: Whether something else in the text is not JSON.
 
     Returns:
         Values, places and troubles of the elements, and the element of the version before that follows
@@ -298,7 +310,7 @@ def _recover_elements(
         arrived = len(spans) if old == spans.closing else spans.starts.count_up_to(old) - 1
         return arrived >= last and (arrived == len(spans) or spans.starts[arrived] == old)
 
-    found = parse_elements(text, start, follows, stop)
+    found = parse_elements(text, start, follows, stop, broken=broken)
     if found is None:
         return None
     items, troubles = found
@@ -382,14 +394,18 @@ def read_text(text: str, lines: LineIndex | None = None) -> Document:
             value = _ANY.decode(text)
             if _keys_are_unique(text, value):
                 return Document(text, value, [], None, lines=lines)
+        except msgspec.DecodeError as error:
+            # Half of a surrogate pair is JSON, and refused all the same.
+            broken = str(error).startswith(_NOT_JSON) and "\\ud" not in text and "\\uD" not in text
+            return _read_exactly(text, lines, broken=broken)
         except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
-            pass  # not JSON, nested deep, or a number msgspec does not hold: the exact parser says which
+            pass  # nested deep, or a number msgspec does not hold: the exact parser says which
         return _read_exactly(text, lines)
 
 
-def _read_exactly(text: str, lines: LineIndex | None = None) -> Document:
+def _read_exactly(text: str, lines: LineIndex | None = None, broken: bool = False) -> Document:
     with no_collector():
-        tree, troubles = parse_tree(text)
+        tree, troubles = parse_tree(text, broken=broken)
     return Document(text, BAD if tree is None else tree.value, troubles, tree, lines=lines)
 
 

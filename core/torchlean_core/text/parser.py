@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from torchlean_core.kinds import ROOT_FIELDS
+from torchlean_core.kinds import FIELD_NAMES, ROOT_FIELDS
 from torchlean_core.kinds.numbers import TooManyDigits, parse_number
 from torchlean_core.text import ahead
 from torchlean_core.text.tree import BAD, HUGE, MAX_DEPTH, MAX_IN_ELEMENT, MAX_TROUBLES, Tree, Trouble
@@ -25,6 +25,8 @@ _ANY = msgspec.json.Decoder()
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SIMPLE_NODE = re.compile(r'\{(?:[^{}"\[\]\\-]++|"[^"\\\x00-\x1f]*+"|\[[^\[\]{}"\\-]*+\])*+\}')
 _STRAY_QUOTE = re.compile(r'"[ \t]*+[,:\]}]')
+_COMMENT = re.compile(r"/\*(?s:.*?)(?:\*/|\Z)|(?://|#|<{7}|={7}|>{7})[^\r\n]*")
+_PROSE = re.compile(r"[^\r\n{}\[\]]+")
 _STRUCTURE = re.compile(r"[,:\[\]{}]")
 _VALUE_STARTS = "[-0123456789tfn"
 _STRING = re.compile(r'"([^"\\\x00-\x1f]*)"')
@@ -40,17 +42,22 @@ _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _CONSTANTS = {"true": True, "false": False, "null": None}
 
 
-def parse_tree(text: str, start: int = 0, end: int | None = None) -> tuple[Tree | None, list[Trouble]]:
-    """Parse one JSON value of `text[start:end]`; offsets in the result count from the start of `text`.
+def parse_tree(text: str, *, broken: bool = False) -> tuple[Tree | None, list[Trouble]]:
+    """Parse one JSON value.
+
+    Args:
+        text: The text.
+        broken: Whether it is known not to be JSON.
 
     Returns:
         The value, None where there is none at all, and the troubles in the order of their places.
     """
-    return _Parser(text, start, len(text) if end is None else end).parse()
+    found = _Parser(text, 0, len(text), broken).parse()
+    return found if broken or not _has_trouble(found[1]) else _Parser(text, 0, len(text), True).parse()
 
 
 def parse_elements(
-    text: str, start: int, follows: bool, stop: Callable[[int], bool]
+    text: str, start: int, follows: bool, stop: Callable[[int], bool], *, broken: bool
 ) -> tuple[list[Tree], list[Trouble]] | None:
     """Parse elements of the root's array `nodes` from the middle of a text.
 
@@ -61,17 +68,24 @@ def parse_elements(
         start: Where to begin: behind an element, or behind the array's opening bracket.
         follows: Whether an element stands before.
         stop: Asked where an element begins, and at the array's closing bracket: whether to stop there.
+        broken: Whether the text is known not to be JSON.
 
     Returns:
         The elements, and the troubles; None where the text or the array ends before `stop` says so.
     """
-    parser = _Parser(text, start, len(text))
-    return parser.elements(follows, stop)
+    found = None if broken else _Parser(text, start, len(text), False).elements(follows, stop)
+    if found is None or _has_trouble(found[1]):
+        found = _Parser(text, start, len(text), True).elements(follows, stop)
+    return found
 
 
 def parse_node(text: str, start: int, end: int) -> Tree | None:
     """Parse one element of `nodes`, as `parse_tree` of the whole text reads it, with the places of all inside."""
-    return _Parser(text, start, end).node()
+    return _Parser(text, start, end, False).node()
+
+
+def _has_trouble(troubles: list[Trouble]) -> bool:
+    return any(trouble.code == "TL001" for trouble in troubles)
 
 
 class _Stop(Exception):
@@ -90,11 +104,17 @@ class _Open(NamedTuple):
 
 
 class _Parser:
-    def __init__(self, text: str, start: int, end: int) -> None:
+    """Reads a text; once it is known not to be JSON, also by what can only be meant.
+
+    What is `broken` may be read in ways that JSON would not allow: a node does not stand in a list of numbers.
+    """
+
+    def __init__(self, text: str, start: int, end: int, broken: bool) -> None:
         self.text = text
         self.begin = start
         self.position = start
         self.end = end
+        self.broken = broken
         self.troubles: list[Trouble] = []
         self.stack: list[_Open] = []
         self.keys: list[Tree | None] = []  # the key that waits for its value, per open container
@@ -215,6 +235,12 @@ class _Parser:
             self._value()
         elif word:
             self.position = word.end()
+            key, reach = ahead.key_at(
+                self.text, ahead.behind_space(self.text, word.end(), self.end), self.end
+            )
+            if self.broken and key is not None:
+                self._trouble(f"unexpected `{_short(word[0])}`", start, word.end(), reach)
+                return
             self._trouble(f"expected a key in double quotes, found `{_short(word[0])}`", start, word.end())
             if _NUMBER.fullmatch(word[0]):
                 self._lost_array(tree, int, list)
@@ -226,7 +252,7 @@ class _Parser:
 
     def _after_key(self, key: Tree) -> None:
         tree = self.stack[-1].tree
-        if isinstance(key.value, str) and key.value in tree.value:
+        if isinstance(key.value, str) and key.value in tree.value and not self.noise:
             self._add("TL002", f"duplicate key {_quote(key.value)}", key.start, key.end)
         self._space()
         if self._next_in("{}[]") and self._is_behind(":"):
@@ -277,19 +303,28 @@ class _Parser:
         """Go past a comma to the next member; None where the container ended here, or has to be looked at anew."""
         begin = self.position
         self._space()
-        comma = None
-        while self.position < self.end and self.text[self.position] == ",":
-            if comma is not None or not before:
-                self._trouble("unexpected `,`", self.position, self.position + 1)
-            comma = self.position
-            self.position += 1
+        comma, extra = None, []
+        while self.position < self.end:
+            if self.text[self.position] == ",":
+                if comma is not None or not before:
+                    extra.append(self.position)
+                comma = self.position
+                self.position += 1
+            elif not self.broken or not self._garbage():
+                break
             self._space()
         if self.position >= self.end:
+            self._extra_commas(extra)
             return None
         char = self.text[self.position]
+        out_of_place = char in '{["' and self._is_out_of_place(char, begin)
+        if not out_of_place or self.position > begin:  # else it is read again
+            self._extra_commas(extra)
+        if out_of_place:
+            return None
         if char in "]}":
             if char != closer:
-                self._mismatch(char, closer, begin)
+                self._mismatch(char, closer)
                 return None
             if comma is not None and before:
                 self._trouble(f"trailing `,` before `{closer}`", comma, comma + 1)
@@ -312,14 +347,34 @@ class _Parser:
             self._trouble("unexpected `:`", self.position, self.position + 1)
             self.position += 1
             return None
-        if char in '{["' and self._is_out_of_place(char, begin):
-            return None
         if comma is None and before:
             last = before[-1] if isinstance(before[-1], Tree) else before[-1][1]
             self._trouble(f"expected `,` or `{closer}`", last.end, last.end + 1)
         return comma is not None
 
-    def _mismatch(self, char: str, closer: str, begin: int) -> None:
+    def _extra_commas(self, places: list[int]) -> None:
+        for place in places:
+            self._trouble("unexpected `,`", place, place + 1)
+
+    def _garbage(self) -> bool:
+        """Go past a comment, a mark of a merge conflict, or (among the nodes) words that are no JSON."""
+        start = self.position
+        match = _COMMENT.match(self.text, start, self.end)
+        if match is None and len(self.stack) == 2 and self._in_nodes:
+            word = _WORD.match(self.text, start, self.end)
+            is_value = word is not None and (_NUMBER.fullmatch(word[0]) or word[0] in _CONSTANTS)
+            match = _PROSE.match(self.text, start, self.end) if word is not None and not is_value else None
+            if match is not None:
+                self._trouble(f"expected a node, found `{_short(match[0].rstrip())}`", start, match.end())
+        elif match is not None:
+            is_conflict = match[0][0] in "<=>"
+            message = "a merge conflict stands here" if is_conflict else "JSON has no comments"
+            self._trouble(message, start, match.end(), match.end() + 1)
+        if match is not None:
+            self.position = match.end()
+        return match is not None
+
+    def _mismatch(self, char: str, closer: str) -> None:
         """A closing bracket of the other sort ends an outer container, or is too much."""
         start = self.position
         stray, reach = self._is_stray(char)
@@ -329,8 +384,6 @@ class _Parser:
             self.position += 1
             if self.stack[-1].is_object:
                 self._lost_array(self.stack[-1].tree, int)
-            return
-        if len(self.stack) == 2 and self._unwrapped(self.stack[1].tree, begin):
             return
         self._trouble(f"expected `{closer}`, found `{char}`", start, start + 1, reach)
         while self.stack[-1].is_object != (char == "}"):
@@ -437,6 +490,8 @@ class _Parser:
             begin: Where the value before ended.
         """
         tree, is_object = self.stack[-1]
+        if not is_object and self.broken and self._is_lost_node(char, begin):
+            return True
         if char == '"':
             if is_object or len(self.stack) == 1:
                 return False
@@ -444,8 +499,7 @@ class _Parser:
             if key is None:
                 return False
             if len(self.stack) > 2 or not self._in_nodes or key in ROOT_FIELDS:
-                if not self._unwrapped(tree, begin):
-                    self._end_here(begin, "]", reach)
+                self._end_here(begin, "]", reach)
             else:
                 self._node_without_brace(tree, begin, reach)
             return True
@@ -503,6 +557,15 @@ class _Parser:
     def _nodes_without_bracket(self, root: Tree, begin: int) -> bool:
         """A second object where `nodes` had one: they are an array's elements."""
         key, first = root.members[-1]
+        if self.broken and NODES not in root.value:
+            place = self.position
+            has_id, reach = ahead.id_ahead(self.text, place + 1, self.end)
+            is_node, far = ahead.node_follows(self.text, place, self.end)
+            if has_id and is_node:
+                self._trouble('expected `"nodes": [` before the nodes', place, place + 1, max(reach, far))
+                self.keys[0] = Tree(place, place, NODES)
+                self._open(False, length=0)
+            return has_id and is_node
         if key.value != NODES or not isinstance(first.value, dict):
             return False
         self._trouble("expected `[` before the nodes", first.start, first.start + 1, self.position + 1)
@@ -513,18 +576,26 @@ class _Parser:
         self.position = begin
         return True
 
-    def _unwrapped(self, nodes: Tree, begin: int) -> bool:
-        """End `nodes` where an array among them did: its opening bracket was too much."""
-        last = nodes.items[-1] if nodes.items and self._in_nodes else None
-        if last is None or last.end != begin or type(last.value) is not list:
+    def _is_lost_node(self, char: str, begin: int) -> bool:
+        """Deal with a node that seems to stand in an array of another one, and with a bracket before nodes."""
+        inside = ahead.behind_space(self.text, self.position + 1, self.end)
+        if char == "[" and len(self.stack) == 2 and self._in_nodes:
+            follows, reach = ahead.node_follows(self.text, self.position + 1, self.end)
+            if not follows and self.text.startswith("]", inside, self.end):
+                follows, reach = ahead.root_goes_on(self.text, inside + 1, self.end)
+            return follows and self._skip("[", reach)
+        if char != "{" or not self._in_nodes or len(self.stack) < 4:
             return False
-        if last.value and not isinstance(last.value[0], dict):
+        if any(frame.is_object for frame in self.stack[3:]):
             return False
-        self._trouble("unexpected `[`", last.start, last.start + 1, begin + 1)
-        nodes.items[-1:] = last.items
-        nodes.value[-1:] = last.value
+        key = self.keys[2]
+        has_id, reach = ahead.id_ahead(self.text, self.position + 1, self.end)
+        if key is None or key.value not in FIELD_NAMES or not has_id:
+            return False
+        self._trouble("expected `]` behind this", begin - 1, begin, reach)
         self.position = begin
-        self._close()
+        while len(self.stack) > 2:
+            self._close()
         return True
 
     @staticmethod
