@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from torchlean_core.artifact import parse_graph, serialize_graph
+from torchlean_core.capture.assemble import finish
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
 from torchlean_core.capture.instances import Instances, run_example
@@ -99,7 +100,9 @@ def capture(
     builder = GraphBuilder(options.max_parameters, options.debug_targets)
     source, result = Lowerer(builder, traced, loaded.file, loaded.shown, loaded.line).run(shape)
     try:
-        graph, tensors = builder.finish(source, result, {"captured_from": _provenance(loaded, shape, output)})
+        graph, tensors = finish(
+            builder, source, result, {"captured_from": _provenance(loaded, shape, output)}
+        )
     except Refused as error:
         raise CaptureError.at(loaded.shown, "TL603", str(error), loaded.line) from error
     text = serialize_graph(graph)

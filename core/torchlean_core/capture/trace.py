@@ -136,7 +136,7 @@ def _export(module: torch.nn.Module, example: torch.Tensor, shown: str) -> Trace
         parameter = parameters.get(target)
         trainable = parameter is not None and parameter.requires_grad
         is_constant = spec.kind is InputKind.CONSTANT_TENSOR
-        known[name] = Known(tensor, None if is_constant else target, trainable)
+        known[name] = Known(tensor, None if is_constant else target, trainable, not is_constant)
     # A caller's tensor that forward changes in place is no part of the function that is captured.
     returned = zip(signature.output_specs, _returned(exported.graph_module), strict=True)
     outputs = [node for spec, node in returned if spec.kind is OutputKind.USER_OUTPUT]
@@ -225,7 +225,8 @@ def _fx(module: torch.nn.Module, example: torch.Tensor, reason: str) -> Traced:
     known: dict[str, Known | None] = {placeholders[0]: None}
     for placeholder, name in zip(placeholders[1:], names, strict=True):
         parameter = parameters.get(name)
-        known[placeholder] = Known(state[name], name, parameter is not None and parameter.requires_grad)
+        trainable = parameter is not None and parameter.requires_grad
+        known[placeholder] = Known(state[name], name, trainable, True)
     return Traced(traced, known, _returned(traced), FX, reason)
 
 

@@ -8,6 +8,7 @@ import torch
 
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
+from torchlean_core.capture.lowerings.masks import has_minus_infinity, masked_sum, unmasked
 from torchlean_core.capture.lowerings.matrix import matmul
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Tensor, Value
@@ -25,10 +26,14 @@ def scaled_dot_product_attention(
     dropout_p: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,
+    enable_gqa: bool = False,
 ) -> Value:
     """softmax(query keyᵀ * scale + mask) value, over the last two axes; scale is 1/sqrt(embedding)."""
     if dropout_p != 0:
         raise Refused("attention with dropout draws random numbers")
+    if enable_gqa:
+        heads = query.shape[-3]
+        key, value = _shared_by_heads(b, b.value(key), heads), _shared_by_heads(b, b.value(value), heads)
     rank = len(key.shape)
     keys = b.permute(b.value(key), [*range(rank - 2), rank - 1, rank - 2])
     factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
@@ -36,21 +41,25 @@ def scaled_dot_product_attention(
     if is_causal:
         attn_mask = Known(torch.ones(scores.shape[-2:], dtype=torch.bool).tril())
     if isinstance(attn_mask, Known):
-        scores = b.plus(scores, b.const(_additive(attn_mask), mask=True))
+        attn_mask = _additive(attn_mask)
+    if has_minus_infinity(attn_mask):
+        scores = unmasked(b, masked_sum(b, scores, attn_mask), len(scores.shape) - 1)
     elif attn_mask is not None:
         scores = b.plus(scores, attn_mask)
     return matmul(b, b.add("softmax", scores, axis=len(scores.shape) - 1), value)
 
 
-def _additive(mask: Known) -> Known:
-    """A mask as what is added to the scores: -inf where it is False.
+def _shared_by_heads(b: GraphBuilder, x: Value, heads: int) -> Value:
+    """Grouped-query attention: each head of keys or values (…, groups, L, E) serves several of queries."""
+    *lead, groups, length, size = x.shape
+    spread = b.reshape(x, (*lead, groups, 1, length, size))
+    copied = b.broadcast(spread, (*lead, groups, heads // groups, length, size))
+    return b.reshape(copied, (*lead, heads, length, size))
 
-    Raises:
-        Refused: A whole row is masked: its softmax has no value.
-    """
-    tensor = mask.tensor
-    if tensor.dtype == torch.bool:
-        tensor = torch.zeros(tensor.shape).masked_fill(~tensor, -math.inf)
-    if bool((tensor == -math.inf).all(dim=-1).any()):
-        raise Refused("an attention mask that masks a whole row")
+
+def _additive(mask: Known) -> Known:
+    """A mask as what is added to the scores: -inf where it is False."""
+    if mask.tensor.dtype != torch.bool:
+        return mask
+    tensor = torch.zeros(mask.shape).masked_fill(~mask.tensor, -math.inf)
     return Known(tensor, mask.name, mask.trainable)

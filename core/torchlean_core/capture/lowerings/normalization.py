@@ -142,6 +142,19 @@ def native_batch_norm(
     return batch_norm(b, input, weight, bias, running_mean, running_var, training, eps), None, None
 
 
+@lowers(aten._native_batch_norm_legit.no_stats, ignores=["momentum"])
+def batch_norm_own_statistics(
+    b: GraphBuilder, input: Value, weight: Tensor | None, bias: Tensor | None, training: bool, eps: float
+) -> tuple[Value, None, None]:
+    """Statistics of the input itself: each channel's values in a row, normalized."""
+    x = input
+    order = [1, 0, *range(2, len(x.shape))]
+    channels = b.permute(x, order)
+    rows = b.reshape(channels, (x.shape[1], math.prod(x.shape) // x.shape[1]))
+    result = b.permute(b.reshape(_normalized(b, rows, 1, eps), channels.shape), order)
+    return _per_channel(b, result, weight, bias), None, None
+
+
 def _fixed_statistics(
     b: GraphBuilder,
     x: Value,

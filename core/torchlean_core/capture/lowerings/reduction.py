@@ -159,20 +159,6 @@ def min_all(b: GraphBuilder, x: Value) -> Value:
     return amin(b, x)
 
 
-@lowers(aten.softmax.int)
-def softmax(b: GraphBuilder, x: Value, dim: int, dtype: torch.dtype | None = None) -> Value:
-    """Direct."""
-    if not x.shape:
-        return b.full(1.0, ())
-    return b.add("softmax", x, axis=axis_of(dim, len(x.shape)))
-
-
-@lowers(aten._softmax.default)
-def softmax_core(b: GraphBuilder, x: Value, dim: int, half_to_float: bool) -> Value:
-    """Direct."""
-    return softmax(b, x, dim)
-
-
 @lowers(aten.logsumexp.default)
 def logsumexp(b: GraphBuilder, x: Value, dim: Sequence[int], keepdim: bool = False) -> Value:
     """The form m + log(sum(exp(x - m))), m the maximum, so that it stays finite."""
