@@ -21,7 +21,8 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
 
     Args:
         request: `file`, `name`, `out` (paths as text), `example_shape`; optional, with these defaults:
-            `params` true, `verify` true, `debug_targets` true, `prefer_torch_export` true, `max_parameters`.
+            `params` true, `verify` true, `debug_targets` true, `prefer_torch_export` true, `max_parameters`,
+            `approximate` {} (form by operator).
         report: Takes `{"event": "stage", "name": …}`.
 
     Returns:
@@ -44,6 +45,7 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
         debug_targets=request.get("debug_targets", True),
         verify=request.get("verify", True),
         max_parameters=request.get("max_parameters", DEFAULT_MAX_PARAMETERS),
+        approximate=request.get("approximate", {}),
     )
     captured = capture(loaded, tuple(request["example_shape"]), output, options, stage)
     stage("writing")

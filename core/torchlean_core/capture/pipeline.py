@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -34,12 +35,14 @@ class Options:
         debug_targets: Write `debug_target` on nodes.
         verify: Compare the artifact with the module.
         max_parameters: Most scalars that all parameters together may have.
+        approximate: Substitutions that are not exact but allowed: form by operator (`gelu`: `tanh`).
     """
 
     prefer_torch_export: bool = True
     debug_targets: bool = True
     verify: bool = True
     max_parameters: int = DEFAULT_MAX_PARAMETERS
+    approximate: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Captured:
         tensors: Its parameters by name, float32.
         path: How the module was traced.
         reason: Why that way was taken, where it is not the first choice.
-        notes: What the user should know (TL606).
+        notes: What the user should know (TL405, TL606).
         verification: How artifact and module agree; None where that was not asked for.
     """
 
@@ -97,24 +100,42 @@ def capture(
         shown=loaded.shown,
     )
     stage("lowering")
-    builder = GraphBuilder(options.max_parameters, options.debug_targets)
+    builder = GraphBuilder(options.max_parameters, options.debug_targets, approximate=options.approximate)
     source, result = Lowerer(builder, traced, loaded.file, loaded.shown, loaded.line).run(shape)
     try:
-        graph, tensors = finish(
-            builder, source, result, {"captured_from": _provenance(loaded, shape, output)}
-        )
+        graph, tensors = finish(builder, source, result, {"captured_from": _provenance(loaded, shape, output)})
     except Refused as error:
         raise CaptureError.at(loaded.shown, "TL603", str(error), loaded.line) from error
+    verification = None
+    if options.verify:
+        stage("verifying")
+        verification = verify(instances, graph, tensors, measure=bool(builder.approximated))
+    notes = builder.notes
+    if builder.approximated:
+        marks = _marks(builder.approximated, verification)
+        graph = replace(graph, extra={**graph.extra, "approximations": marks})
+        notes = [*notes, *(_approximation(mark, loaded.line) for mark in marks)]
     text = serialize_graph(graph)
     try:
         parse_graph(text, output.name)
     except UserError as error:
         raise RuntimeError(f"the captured artifact has errors: {error}") from error
-    verification = None
-    if options.verify:
-        stage("verifying")
-        verification = verify(instances, graph, tensors)
-    return Captured(graph, text, tensors, traced.path, traced.reason, builder.notes, verification)
+    return Captured(graph, text, tensors, traced.path, traced.reason, notes, verification)
+
+
+def _marks(approximated: Mapping[str, str], verification: Verification | None) -> list[dict[str, Any]]:
+    """The root field `approximations`: what stands for what, and the error of the whole artifact, measured."""
+    error = None if verification is None else float(f"{verification.max_relative_error:.1e}")
+    measured = {} if error is None else {"max_relative_error": error}
+    return [{"operator": name, "form": form, **measured} for name, form in sorted(approximated.items())]
+
+
+def _approximation(mark: Mapping[str, Any], line: int | None) -> CaptureFinding:
+    error = mark.get("max_relative_error")
+    measured = "not measured" if error is None else f"largest relative error of the artifact {error:.1e}"
+    return CaptureFinding(
+        "TL405", f"the {mark['form']} form stands in for the exact {mark['operator']}; {measured}", line
+    )
 
 
 def _provenance(loaded: Loaded, shape: Shape, output: Path) -> dict[str, object]:

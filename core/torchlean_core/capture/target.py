@@ -7,6 +7,7 @@ import io
 import re
 import tokenize
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -187,3 +188,20 @@ def _table(path: Path) -> dict[str, Any] | None:
         content if path.name == "torchlean.toml" else content.get("tool", {}).get("torchlean")
     )
     return table
+
+
+APPROXIMATIONS = {"gelu": ("tanh",)}
+"""Substitutions that a user may allow: the forms that can stand for an operator that has no exact one."""
+
+
+def parse_approximations(texts: Sequence[str]) -> dict[str, str]:
+    """Read `NAME=FORM`, such as `gelu=tanh`: form by operator.
+
+    Raises:
+        UsageError: The text has another form, or no such substitution is known.
+    """
+    known = [f"{name}={form}" for name, forms in APPROXIMATIONS.items() for form in forms]
+    for text in texts:
+        if text not in known:
+            raise UsageError(f"--approximate {text}: expected one of {', '.join(known)}")
+    return dict(text.split("=", 1) for text in texts)

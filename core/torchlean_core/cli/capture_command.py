@@ -11,7 +11,13 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from torchlean_core.capture.target import Target, example_shape, parse_shape, parse_target
+from torchlean_core.capture.target import (
+    Target,
+    example_shape,
+    parse_approximations,
+    parse_shape,
+    parse_target,
+)
 from torchlean_core.errors import UsageError
 from torchlean_core.extras import require_torch
 from torchlean_core.jobs import JobTimeout, run_job
@@ -45,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-params", action="store_true", help="do not write the parameters")
     parser.add_argument(
         "--no-verify", action="store_true", help="do not compare the artifact with the model on random inputs"
+    )
+    parser.add_argument(
+        "--approximate",
+        metavar="NAME=FORM",
+        action="append",
+        default=[],
+        help="allow a substitution that is not exact (gelu=tanh); may be repeated",
     )
     parser.add_argument(
         "--max-parameters",
@@ -84,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
         "debug_targets": not args.no_debug_targets,
         "prefer_torch_export": not args.no_prefer_torch_export,
         "max_parameters": args.max_parameters,
+        "approximate": parse_approximations(args.approximate),
     }
     start = time.monotonic()
     result = _run_shown(request, args.timeout, quiet=args.quiet)

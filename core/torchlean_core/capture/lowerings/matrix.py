@@ -8,8 +8,9 @@ import torch
 
 from torchlean_core.capture.builder import GraphBuilder, broadcast_shape
 from torchlean_core.capture.errors import Refused
+from torchlean_core.capture.lowerings.masks import has_minus_infinity, masked_sum
 from torchlean_core.capture.registry import lowers
-from torchlean_core.capture.values import Known, Tensor, Value
+from torchlean_core.capture.values import Known, Masked, Tensor, Value
 
 aten = torch.ops.aten
 
@@ -79,9 +80,11 @@ def bmm(b: GraphBuilder, x: Tensor, mat2: Tensor) -> Value:
 @lowers(aten.baddbmm.default)
 def baddbmm(
     b: GraphBuilder, x: Tensor, batch1: Tensor, batch2: Tensor, beta: float = 1, alpha: float = 1
-) -> Value:
+) -> Value | Masked:
     """Beta * summand + alpha * product."""
     product = b.times(bmm(b, batch1, batch2), float(alpha))
+    if beta == 1 and has_minus_infinity(x):
+        return masked_sum(b, product, x)
     return b.plus(product, x) if beta == 1 else b.plus(product, b.times(b.value(x), float(beta)))
 
 
