@@ -17,9 +17,24 @@ from torchlean_core.kinds import TENSOR_KINDS
 _MOVES = ("reshape", "flatten", "permute")
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A graph and its parameters.
+
+    Attributes:
+        graph: The graph.
+        tensors: Its parameters by name, float32.
+        unrounded: In float64, those of them that float32 does not hold exactly.
+    """
+
+    graph: Graph
+    tensors: dict[str, torch.Tensor]
+    unrounded: dict[str, torch.Tensor]
+
+
 def finish(
     b: GraphBuilder, source: Value, output: Value, extra: Mapping[str, Any]
-) -> tuple[Graph, dict[str, torch.Tensor]]:
+) -> Finished:
     """The graph of what the output needs, and its parameters by name.
 
     Raises:
@@ -39,7 +54,8 @@ def finish(
         nodes.append(Node(number, draft.kind, parents, shape, draft.tuple_shapes, draft.fields, fields))
     b.check_size(sum(tensor.numel() for tensor in tensors.values()), "parameters")
     stored = {name: _as_stored(tensor) for name, tensor in tensors.items()}
-    return Graph(tuple(nodes), ids[source.index], ids[output.index], dict(extra)), stored
+    rounded = {name: t for name, t in tensors.items() if t.dtype == torch.float64}
+    return Finished(Graph(tuple(nodes), ids[source.index], ids[output.index], dict(extra)), stored, rounded)
 
 
 def _live(b: GraphBuilder, source: Value, output: Value) -> list[NodeIndex]:

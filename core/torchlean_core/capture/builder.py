@@ -226,14 +226,16 @@ class GraphBuilder:
         self.check_size(tensor.numel(), "a constant")
         if not bool((torch.isfinite(tensor) | (mask & (tensor == -torch.inf))).all()):
             raise Refused("a constant with values that are not finite (infinite or NaN)")
-        tensor = tensor.to(torch.float32)
+        stored = tensor.to(torch.float32)
+        if tensor.dtype != torch.float64 or bool((stored.double() == tensor).all()):
+            tensor = stored
         key: Any
         if known.trainable and known.name is not None:
             key = ("const", known.name, tensor.data_ptr(), tuple(tensor.shape), tensor.stride())
         elif known.trainable:
             key = ("const", id(known))
         else:
-            content = tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+            content = stored.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
             key = ("const", tuple(tensor.shape), content)
         if key in self._shared:
             return self._shared[key]

@@ -14,7 +14,7 @@ from torch.utils import _pytree
 import torchlean_core.capture.lowerings  # noqa: F401 -- fills the registry
 from torchlean_core.capture.builder import GraphBuilder, Provenance
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
-from torchlean_core.capture.places import line_of_node, module_of_node
+from torchlean_core.capture.places import first_line, line_of_node, module_of_node
 from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
 from torchlean_core.capture.trace import Traced
 from torchlean_core.capture.values import Known, Masked, Unknown, Value
@@ -63,7 +63,10 @@ class Lowerer:
             CaptureError: Operators were refused (all of them are in it), or the output is no single tensor.
         """
         source = self.builder.input(shape)
+        needed = _needed(self.traced)
         for node in self.traced.module.graph.nodes:
+            if node not in needed and node.op != "placeholder":
+                continue
             if node.op == "placeholder":
                 known = self.traced.known[node.name]
                 self._values[node] = source if known is None else known
@@ -160,7 +163,7 @@ class Lowerer:
                 Value | Masked, lambda x: Known(torch.empty(x.shape)), (args, kwargs)
             )
         lowering = LOWERINGS.get(target)
-        if lowering is not None and depends_on_input:
+        if lowering is not None and (depends_on_input or not target._schema.returns):
             return self._apply(target, lowering, args, kwargs)
         if torch.Tag.nondeterministic_seeded in target.tags:
             raise Refused("draws random numbers")
@@ -205,8 +208,7 @@ class Lowerer:
                 continue
             if meta.dtype not in (torch.float32, torch.float64):
                 raise Refused(
-                    f"gives {str(meta.dtype).removeprefix('torch.')}; values are float32 throughout (and float64 "
-                    "differs from it by rounding only)"
+                    f"gives {str(meta.dtype).removeprefix('torch.')}; values are float32 throughout"
                 )
             assert value.shape == tuple(meta.shape), (
                 f"lowering of {node.target} gives shape {value.shape}, torch gives {tuple(meta.shape)}"
@@ -226,6 +228,16 @@ class Lowerer:
         if isinstance(metas, tuple | list):
             return tuple(stand_in(meta) for meta in metas)
         return stand_in(metas)
+
+
+def _needed(traced: Traced) -> set[torch.fx.Node]:
+    """What the output depends on, and what changes or checks something on the way."""
+    nodes = list(traced.module.graph.nodes)
+    needed = set(traced.outputs)
+    for node in reversed(nodes):
+        if node in needed or node.is_impure():
+            needed.update([node, *node.all_input_nodes])
+    return needed
 
 
 def _part_of(node: torch.fx.Node) -> str:
@@ -254,7 +266,10 @@ def _folded(target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
 
     args, kwargs = _pytree.tree_map_only(Known, operand, (args, kwargs))
     with torch.no_grad():
-        result = target(*args, **kwargs)
+        try:
+            result = target(*args, **kwargs)
+        except RuntimeError as error:
+            raise Refused(f"cannot be computed of constants: {first_line(error)}") from error
 
     def known(tensor: torch.Tensor) -> Known:
         for operand in found:

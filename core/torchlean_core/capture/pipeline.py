@@ -103,13 +103,14 @@ def capture(
     builder = GraphBuilder(options.max_parameters, options.debug_targets, approximate=options.approximate)
     source, result = Lowerer(builder, traced, loaded.file, loaded.shown, loaded.line).run(shape)
     try:
-        graph, tensors = finish(builder, source, result, {"captured_from": _provenance(loaded, shape, output)})
+        finished = finish(builder, source, result, {"captured_from": _provenance(loaded, shape, output)})
     except Refused as error:
         raise CaptureError.at(loaded.shown, "TL603", str(error), loaded.line) from error
+    graph = finished.graph
     verification = None
     if options.verify:
         stage("verifying")
-        verification = verify(instances, graph, tensors, measure=bool(builder.approximated))
+        verification = verify(instances, finished, measure=bool(builder.approximated))
     notes = builder.notes
     if builder.approximated:
         marks = _marks(builder.approximated, verification)
@@ -120,7 +121,7 @@ def capture(
         parse_graph(text, output.name)
     except UserError as error:
         raise RuntimeError(f"the captured artifact has errors: {error}") from error
-    return Captured(graph, text, tensors, traced.path, traced.reason, notes, verification)
+    return Captured(graph, text, finished.tensors, traced.path, traced.reason, notes, verification)
 
 
 def _marks(approximated: Mapping[str, str], verification: Verification | None) -> list[dict[str, Any]]:

@@ -102,15 +102,47 @@ def _hushed() -> Iterator[None]:
 def _decompositions() -> dict[torch._ops.OpOverload[..., Any], Callable[..., Any]]:
     """Decompositions of every operator that has no lowering: what has one stays whole."""
     table: Mapping[Any, Callable[..., Any]] = torch.export.default_decompositions()
-    return {
+    found = {
         operator: function
         for operator, function in table.items()
         if isinstance(operator, torch._ops.OpOverload) and operator not in LOWERINGS
     }
+    return {**found, **_CONTINUOUS}
+
+
+def _softshrink(x: torch.Tensor, lambd: float = 0.5) -> torch.Tensor:
+    return x - torch.nn.functional.hardtanh(x, -lambd, lambd)
+
+
+def _rrelu(
+    x: torch.Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Any = None
+) -> torch.Tensor:
+    if training:
+        raise Refused("rrelu in training mode draws random numbers")
+    return torch.nn.functional.leaky_relu(x, (lower + upper) / 2)
+
+
+_CONTINUOUS: dict[torch._ops.OpOverload[..., Any], Callable[..., Any]] = {
+    torch.ops.aten.softshrink.default: _softshrink,
+    torch.ops.aten.rrelu.default: _rrelu,
+}
+"""Decompositions in place of torch's own, which take a step or a random draw on the way to no such thing."""
+
+
+def _without_steps(exported: torch.export.ExportedProgram) -> None:
+    """Rewrite softshrink in an exported graph: export takes torch's own decomposition whatever the table says."""
+    for node in list(exported.graph.nodes):
+        if node.target is torch.ops.aten.softshrink.default:
+            x, lambd = (*node.args, 0.5)[:2]
+            with exported.graph.inserting_before(node):
+                clamped = exported.graph.call_function(torch.ops.aten.hardtanh.default, (x, -lambd, lambd))
+            clamped.meta = dict(node.meta)
+            node.target, node.args, node.kwargs = torch.ops.aten.sub.Tensor, (x, clamped), {}
 
 
 def _export(module: torch.nn.Module, example: torch.Tensor, shown: str) -> Traced:
     exported = torch.export.export(module, (example,), strict=False)
+    _without_steps(exported)
     exported = exported.run_decompositions(dict[Any, Callable[..., Any]](_decompositions()))
     signature = exported.graph_signature
     changed = [*signature.buffers_to_mutate.values(), *signature.parameters_to_mutate.values()]

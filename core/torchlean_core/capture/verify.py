@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
+from torchlean_core.capture.assemble import Finished
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.instances import Instances, changed_attribute
 from torchlean_core.errors import UserError
-from torchlean_core.graph import Graph, lower
+from torchlean_core.graph import lower
 from torchlean_core.interp import Interpreter
 
 LIMITS = {torch.float64: 1e-6, torch.float32: 1e-4}
@@ -33,28 +34,28 @@ class Verification:
     inputs: int
 
 
-def verify(
-    instances: Instances, graph: Graph, tensors: Mapping[str, torch.Tensor], *, measure: bool = False
-) -> Verification:
+def verify(instances: Instances, artifact: Finished, *, measure: bool = False) -> Verification:
     """Compare on random inputs, in float64 where the module can be converted, else in float32.
 
-    Every input goes to an instance that never ran; one more gets them all, and must give the same.
+    Every input goes to an instance that never ran; one more gets them all, and must give the same. Where float64
+    shows more than rounding, two things are no error of the capture: constants that float32 does not hold
+    exactly, and a module that means something else in float64. Then the judgement is float32's.
 
     Args:
         instances: Gives instances of the module.
-        graph: The artifact.
-        tensors: Its parameters.
+        artifact: The graph and its parameters.
         measure: Report an error of any size, for an artifact that is known to be an approximation.
 
     Raises:
         UserError: They differ by more than rounding, or forward is no function of its input.
     """
-    new = _in_float64(instances, graph.input_shape)
+    shape = artifact.graph.input_shape
+    new = _in_float64(instances, shape)
     dtype = torch.float32 if new is None else torch.float64
     new = new or instances.copy
-    program = lower(graph)
-    interpreter = Interpreter(program, tensors, dtype)
-    inputs = list(_inputs(graph.input_shape, dtype))
+    program = lower(artifact.graph)
+    interpreter = Interpreter(program, artifact.tensors, dtype)
+    inputs = list(_inputs(shape, dtype))
     found, expected = [], []
     for x in inputs:
         expected.append(instances.call(new(), x, _HINT).detach())
@@ -67,13 +68,15 @@ def verify(
             raise _stateful(instances, new(), running)
     if measure or worst <= LIMITS[dtype]:
         return Verification(worst, dtype, len(inputs))
-    if dtype == torch.float64 and _computes_otherwise_in_float64(instances, inputs, found, expected):
-        in_float32 = Interpreter(program, tensors, torch.float32)
-        lower_inputs = [x.float() for x in inputs]
-        results = [instances.call(instances.copy(), x, _HINT).detach() for x in lower_inputs]
-        worst = max(map(relative_error, map(in_float32.run, lower_inputs), results))
-        if worst <= LIMITS[torch.float32]:
-            return Verification(worst, torch.float32, len(inputs))
+    if dtype == torch.float64:
+        results = [instances.call(instances.copy(), x.float(), _HINT).detach() for x in inputs]
+        exact = Interpreter(program, {**artifact.tensors, **artifact.unrounded}, dtype)
+        rounding = max(map(relative_error, map(exact.run, inputs), expected)) <= LIMITS[dtype]
+        if rounding or _computes_otherwise(found, expected, results):
+            in_float32 = Interpreter(program, artifact.tensors, torch.float32)
+            error = max(map(relative_error, (in_float32.run(x.float()) for x in inputs), results))
+            if error <= LIMITS[torch.float32]:
+                return Verification(error, torch.float32, len(inputs))
     with _without_fast_path():
         plain = [instances.call(new(), x, _HINT).detach() for x in inputs]
     if max(map(relative_error, found, plain)) <= LIMITS[dtype]:
@@ -94,20 +97,16 @@ def verify(
     )
 
 
-def _computes_otherwise_in_float64(
-    instances: Instances,
-    inputs: Sequence[torch.Tensor],
-    found: Sequence[torch.Tensor],
-    expected: Sequence[torch.Tensor],
+def _computes_otherwise(
+    found: Sequence[torch.Tensor], expected: Sequence[torch.Tensor], in_float32: Sequence[torch.Tensor]
 ) -> bool:
     """Whether the module means something else in float64, such as an epsilon taken from the type.
 
     Then the artifact, computed in float64, is much nearer to what the module gives in float32 than the module's
     own result in float64 is.
     """
-    results = [instances.call(instances.copy(), x.float(), _HINT).detach() for x in inputs]
-    artifact = max(map(relative_error, found, results))
-    module = max(map(relative_error, expected, results))
+    artifact = max(map(relative_error, found, in_float32))
+    module = max(map(relative_error, expected, in_float32))
     return artifact <= LIMITS[torch.float32] and artifact * _MUCH < module
 
 

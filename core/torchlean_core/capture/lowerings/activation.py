@@ -150,13 +150,6 @@ def mish(b: GraphBuilder, x: Value) -> Value:
     return b.times(x, b.unary("tanh", softplus(b, x)))
 
 
-@lowers(aten.softshrink.default)
-def softshrink(b: GraphBuilder, x: Value, lambd: float = 0.5) -> Value:
-    """relu(x - lambda) - relu(-x - lambda)."""
-    right = b.unary("relu", b.minus(x, float(lambd)))
-    return b.minus(right, b.unary("relu", b.minus(b.times(x, -1.0), float(lambd))))
-
-
 @lowers(aten.threshold.default)
 def threshold(b: GraphBuilder, x: Value, threshold: float, value: float) -> Value:
     """The maximum of x and the threshold, where that is also the value below it."""

@@ -144,6 +144,18 @@ def atanh(b: GraphBuilder, x: Value) -> Value:
     return b.times(b.unary("log", ratio), 0.5)
 
 
+@lowers(aten.logit.default)
+def logit(b: GraphBuilder, x: Value) -> Value:
+    """log(x) - log(1 - x)."""
+    return b.minus(b.unary("log", x), b.unary("log", b.minus(1.0, x)))
+
+
+@lowers(aten.hypot.default)
+def hypot(b: GraphBuilder, x: Operand, other: Operand) -> Value:
+    """sqrt(x x + y y)."""
+    return b.unary("sqrt", b.plus(b.times(x, x), b.times(other, other)))
+
+
 @lowers(aten.logaddexp.default)
 def logaddexp(b: GraphBuilder, x: Operand, other: Operand) -> Value:
     """The form m + log(1 + exp(-abs(x - y))), m the maximum, so that it stays finite."""

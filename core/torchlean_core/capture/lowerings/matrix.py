@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 
 from torchlean_core.capture.builder import GraphBuilder, broadcast_shape
 from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.lowerings.masks import has_minus_infinity, masked_sum
+from torchlean_core.capture.lowerings.reduction import sum_axes, vector_norm
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Masked, Tensor, Value
 
@@ -133,3 +135,33 @@ def _batched(b: GraphBuilder, left: Value, right: Value) -> Value:
         for side in (left, right)
     ]
     return b.reshape(b.add("matmul", *merged), (*batch, left.shape[-2], right.shape[-1]))
+
+
+@lowers(aten._trilinear.default, ignores=["unroll_dim"])
+def trilinear(
+    b: GraphBuilder,
+    i1: Tensor,
+    i2: Tensor,
+    i3: Tensor,
+    expand1: Sequence[int],
+    expand2: Sequence[int],
+    expand3: Sequence[int],
+    sumdim: Sequence[int],
+) -> Value:
+    """Three tensors with axes of size 1 put in, multiplied, and summed over axes."""
+    factors = []
+    for tensor, axes in ((i1, expand1), (i2, expand2), (i3, expand3)):
+        shape = list(tensor.shape)
+        for axis in sorted(axes):
+            shape.insert(axis, 1)
+        factors.append(b.reshape(b.value(tensor), shape))
+    return sum_axes(b, b.times(b.times(factors[0], factors[1]), factors[2]), sumdim)
+
+
+@lowers(aten._cdist_forward.default, ignores=["compute_mode"])
+def cdist(b: GraphBuilder, x1: Tensor, x2: Tensor, p: float) -> Value:
+    """The 1-norm or the 2-norm of all differences of rows."""
+    left, right = b.value(x1), b.value(x2)
+    left = b.reshape(left, (*left.shape[:-1], 1, left.shape[-1]))
+    right = b.reshape(right, (*right.shape[:-2], 1, *right.shape[-2:]))
+    return vector_norm(b, b.minus(left, right), p, [-1])
