@@ -32,9 +32,7 @@ class Finished:
     unrounded: dict[str, torch.Tensor]
 
 
-def finish(
-    b: GraphBuilder, source: Value, output: Value, extra: Mapping[str, Any]
-) -> Finished:
+def finish(b: GraphBuilder, source: Value, output: Value, extra: Mapping[str, Any]) -> Finished:
     """The graph of what the output needs, and its parameters by name.
 
     Raises:

@@ -19,6 +19,7 @@ from torch.nn.utils.stateless import _reparametrize_module
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from torchlean_core.capture.attention_operator import KeepingAttention
 from torchlean_core.capture.errors import CaptureError, Refused
 from torchlean_core.capture.places import first_line, line_of_exception, text_of
 from torchlean_core.capture.registry import LOWERINGS
@@ -248,7 +249,7 @@ def _fx(module: torch.nn.Module, example: torch.Tensor, reason: str) -> Traced:
     def run(x: torch.Tensor, *tensors: torch.Tensor) -> Any:
         with _reparametrize_module(symbolic, dict(zip(names, tensors, strict=True))):
             # A copy, so that a first operator in place changes nothing of the caller's.
-            return torch.fx.Interpreter(symbolic).run(x.clone())
+            return KeepingAttention(symbolic).run(x.clone())
 
     traced = _retraced(run, example, state)
     if any(_is_mutable(node) for node in traced.graph.nodes):  # from inside a decomposition
@@ -266,7 +267,8 @@ def _retraced(
     run: Callable[..., Any], example: torch.Tensor, state: Mapping[str, torch.Tensor]
 ) -> torch.fx.GraphModule:
     """ATen operators of a function of input and state, without operators in place."""
-    with preserve_node_meta():
+    # Without MKL-DNN, which has one operator of its own for a whole LSTM.
+    with preserve_node_meta(), torch.backends.mkldnn.flags(enabled=False):
         tracer = make_fx(
             torch.func.functionalize(run),
             decomposition_table=_decompositions(),

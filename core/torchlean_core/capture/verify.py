@@ -84,7 +84,7 @@ def verify(instances: Instances, artifact: Finished, *, measure: bool = False) -
             instances.loaded.shown,
             "TL603",
             f"torch's fast path for attention layers, which it takes for inference only, gives another result than "
-            f"their definition (relative error {worst:.3g}), as it does for nn.GELU(approximate=\"tanh\") and "
+            f'their definition (relative error {worst:.3g}), as it does for nn.GELU(approximate="tanh") and '
             "padding masks; call torch.backends.mha.set_fastpath_enabled(False) in the model file to mean the "
             "definition (nothing was written)",
             instances.loaded.line,

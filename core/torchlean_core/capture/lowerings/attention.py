@@ -6,6 +6,7 @@ import math
 
 import torch
 
+import torchlean_core.capture.attention_operator  # noqa: F401 -- registers the operator
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.lowerings.masks import has_minus_infinity, masked_sum, unmasked
@@ -63,3 +64,40 @@ def _additive(mask: Known) -> Known:
         return mask
     tensor = torch.zeros(mask.shape).masked_fill(~mask.tensor, -math.inf)
     return Known(tensor, mask.name, mask.trainable)
+
+
+@lowers(torch.ops.torchlean.self_attention.default)
+def self_attention(
+    b: GraphBuilder,
+    x: Value,
+    in_weight: Known,
+    in_bias: Known | None,
+    out_weight: Known,
+    out_bias: Known | None,
+) -> Value:
+    """The tuple form `multihead_attention`, of which the first component is used."""
+    batch, length, size = x.shape
+    payload = {}
+    for place, role in enumerate("qkv"):
+        rows = slice(place * size, (place + 1) * size)
+        payload[f"{role}_W"] = in_weight.tensor[rows]
+        if in_bias is not None:
+            payload[f"{role}_b"] = in_bias.tensor[rows]
+    payload["out_W"] = out_weight.tensor
+    if out_bias is not None:
+        payload["out_b"] = out_bias.tensor
+    scores = (batch, length, length)
+    payload["scale"] = torch.full(scores, 1.0 / math.sqrt(size), dtype=torch.float64)
+    return b.add_tuple(
+        "multihead_attention",
+        x,
+        x,
+        x,
+        shapes=[x.shape, scores],
+        params=payload,
+        embed_dim=size,
+        num_heads=1,
+        batch_first=True,
+        dropout_zero=True,
+        bias=in_bias is not None,
+    )

@@ -82,9 +82,7 @@ def product(
     result = x
     while (size := result.shape[axis]) > 1:
         half = size // 2
-        pairs = b.times(
-            b.select(result, axis, range(half)), b.select(result, axis, range(half, 2 * half))
-        )
+        pairs = b.times(b.select(result, axis, range(half)), b.select(result, axis, range(half, 2 * half)))
         odd = [b.select(result, axis, [size - 1])] if size % 2 else []
         result = b.add("concat", pairs, *odd, axis=axis) if odd else pairs
     return result if keepdim else b.reshape(result, (*x.shape[:axis], *x.shape[axis + 1 :]))

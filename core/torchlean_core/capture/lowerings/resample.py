@@ -162,43 +162,73 @@ def bicubic_antialiased(
     return _with_factors(b, input, output_size, scale_factors, line)
 
 
-# The forms that a model reaches through torch.ops only, or that decompositions end in, give every axis' scale.
+# The forms that the FX path ends in give each axis' scale.
 
 
-@lowers(aten.upsample_nearest1d.default)
-def nearest1d(b: GraphBuilder, x: Value, output_size: Sequence[int], scales: float | None = None) -> Value:
-    """As `nearest`."""
-    return _resampled(b, x, output_size, [scales], _nearest)
-
-
-@lowers(aten.upsample_nearest2d.default)
-def nearest2d(
+@lowers(aten.upsample_nearest1d.default, aten.upsample_nearest2d.default, aten.upsample_nearest3d.default)
+def nearest_sized(
     b: GraphBuilder,
     x: Value,
     output_size: Sequence[int],
+    scales: float | None = None,
+    scales_d: float | None = None,
     scales_h: float | None = None,
     scales_w: float | None = None,
 ) -> Value:
     """As `nearest`."""
-    return _resampled(b, x, output_size, [scales_h, scales_w], _nearest)
+    return _sized(b, x, output_size, [scales, scales_d, scales_h, scales_w], _nearest)
 
 
-@lowers(aten.upsample_linear1d.default)
-def linear1d(
-    b: GraphBuilder, x: Value, output_size: Sequence[int], align_corners: bool, scales: float | None = None
+@lowers(
+    aten._upsample_nearest_exact1d.default,
+    aten._upsample_nearest_exact2d.default,
+    aten._upsample_nearest_exact3d.default,
+)
+def nearest_exact_sized(
+    b: GraphBuilder,
+    x: Value,
+    output_size: Sequence[int],
+    scales: float | None = None,
+    scales_d: float | None = None,
+    scales_h: float | None = None,
+    scales_w: float | None = None,
 ) -> Value:
-    """As `linear`."""
-    return _resampled(b, x, output_size, [scales], _linear(align_corners))
+    """As `nearest_exact`."""
+    return _sized(b, x, output_size, [scales, scales_d, scales_h, scales_w], _nearest_exact)
 
 
-@lowers(aten.upsample_bilinear2d.default)
-def bilinear2d(
+@lowers(aten.upsample_linear1d.default, aten.upsample_bilinear2d.default, aten.upsample_trilinear3d.default)
+def linear_sized(
     b: GraphBuilder,
     x: Value,
     output_size: Sequence[int],
     align_corners: bool,
+    scales: float | None = None,
+    scales_d: float | None = None,
     scales_h: float | None = None,
     scales_w: float | None = None,
 ) -> Value:
     """As `linear`."""
-    return _resampled(b, x, output_size, [scales_h, scales_w], _linear(align_corners))
+    return _sized(b, x, output_size, [scales, scales_d, scales_h, scales_w], _linear(align_corners))
+
+
+@lowers(aten.upsample_bicubic2d.default)
+def bicubic_sized(
+    b: GraphBuilder,
+    x: Value,
+    output_size: Sequence[int],
+    align_corners: bool,
+    scales: float | None = None,
+    scales_d: float | None = None,
+    scales_h: float | None = None,
+    scales_w: float | None = None,
+) -> Value:
+    """As `bicubic`."""
+    return _sized(b, x, output_size, [scales, scales_d, scales_h, scales_w], _cubic(align_corners))
+
+
+def _sized(
+    b: GraphBuilder, x: Value, size: Sequence[int], scales: Sequence[float | None], line: Resample
+) -> Value:
+    """The scales are those of one axis alone, then of depth, height and width."""
+    return _resampled(b, x, size, scales[:1] if len(size) == 1 else scales[-len(size) :], line)
