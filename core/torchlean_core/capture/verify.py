@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from torchlean_core.capture.assemble import Finished
+from torchlean_core.capture.compact import compact
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.instances import Instances, changed_attribute
 from torchlean_core.errors import UserError
@@ -53,8 +54,8 @@ def verify(instances: Instances, artifact: Finished, *, measure: bool = False) -
     new = _in_float64(instances, shape)
     dtype = torch.float32 if new is None else torch.float64
     new = new or instances.copy
-    program = lower(artifact.graph)
-    interpreter = Interpreter(program, artifact.tensors, dtype)
+    program, tensors = compact(lower(artifact.graph), artifact.tensors)
+    interpreter = Interpreter(program, tensors, dtype)
     inputs = list(_inputs(shape, dtype))
     found, expected = [], []
     for x in inputs:
@@ -70,10 +71,10 @@ def verify(instances: Instances, artifact: Finished, *, measure: bool = False) -
         return Verification(worst, dtype, len(inputs))
     if dtype == torch.float64:
         results = [instances.call(instances.copy(), x.float(), _HINT).detach() for x in inputs]
-        exact = Interpreter(program, {**artifact.tensors, **artifact.unrounded}, dtype)
+        exact = Interpreter(*compact(lower(artifact.graph), {**artifact.tensors, **artifact.unrounded}), dtype)
         rounding = max(map(relative_error, map(exact.run, inputs), expected)) <= LIMITS[dtype]
         if rounding or _computes_otherwise(found, expected, results):
-            in_float32 = Interpreter(program, artifact.tensors, torch.float32)
+            in_float32 = Interpreter(program, tensors, torch.float32)
             error = max(map(relative_error, (in_float32.run(x.float()) for x in inputs), results))
             if error <= LIMITS[torch.float32]:
                 return Verification(error, torch.float32, len(inputs))
