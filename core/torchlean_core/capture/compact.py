@@ -15,9 +15,7 @@ from torchlean_core.graph import Program, TensorNode
 from torchlean_core.kinds.spec import Call
 
 
-def compact(
-    program: Program, tensors: Mapping[str, torch.Tensor]
-) -> tuple[Program, dict[str, torch.Tensor]]:
+def compact(program: Program, tensors: Mapping[str, torch.Tensor]) -> tuple[Program, dict[str, torch.Tensor]]:
     """A program and its parameters with grouped and dilated convolutions in place of dense ones.
 
     A kernel that is not zero where groups or dilation say so stays as it is.

@@ -210,6 +210,8 @@ class Lowerer:
                 raise Refused(
                     f"gives {str(meta.dtype).removeprefix('torch.')}; values are float32 throughout"
                 )
+            if not all(type(size) is int for size in meta.shape):
+                raise Refused("the shape of its result depends on values")
             assert value.shape == tuple(meta.shape), (
                 f"lowering of {node.target} gives shape {value.shape}, torch gives {tuple(meta.shape)}"
             )

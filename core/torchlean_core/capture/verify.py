@@ -71,7 +71,9 @@ def verify(instances: Instances, artifact: Finished, *, measure: bool = False) -
         return Verification(worst, dtype, len(inputs))
     if dtype == torch.float64:
         results = [instances.call(instances.copy(), x.float(), _HINT).detach() for x in inputs]
-        exact = Interpreter(*compact(lower(artifact.graph), {**artifact.tensors, **artifact.unrounded}), dtype)
+        exact = Interpreter(
+            *compact(lower(artifact.graph), {**artifact.tensors, **artifact.unrounded}), dtype
+        )
         rounding = max(map(relative_error, map(exact.run, inputs), expected)) <= LIMITS[dtype]
         if rounding or _computes_otherwise(found, expected, results):
             in_float32 = Interpreter(program, tensors, torch.float32)

@@ -30,7 +30,7 @@ def masked_sum(b: GraphBuilder, x: Value | Masked, other: Operand | Masked) -> M
     Raises:
         Refused: The sum is larger than the operand that depends on the input, or everything is -inf.
     """
-    if isinstance(other, bool | int | float) or (isinstance(x, Masked) and isinstance(other, Masked)):
+    if other == -math.inf or (isinstance(x, Masked) and isinstance(other, Masked)):
         raise Refused("adds -inf to everything, or to a sum that holds -inf already")
     if isinstance(other, Masked):
         x, other = other, x

@@ -88,7 +88,7 @@ def _cubic(align_corners: bool) -> Resample:
 
 def _antialiased(operator: Any, align_corners: bool) -> Resample:
     def line(signals: torch.Tensor, size: int, scale: float | None) -> torch.Tensor:
-        result: torch.Tensor = operator(signals[..., None], [size, 1], align_corners, scale, None)[..., 0]
+        result: torch.Tensor = operator(signals[:, :, None], [1, size], align_corners, None, scale)[:, :, 0]
         return result
 
     return line
