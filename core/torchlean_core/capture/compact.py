@@ -32,7 +32,9 @@ def _compacted(node: TensorNode, tensors: dict[str, torch.Tensor]) -> TensorNode
         return node
     dense = tensors[parameter.name]
     down, across = dilation if isinstance(dilation, tuple | list) else (dilation, dilation)
-    blocks = dense[:, :, ::down, ::across].unflatten(0, (groups, -1)).unflatten(2, (groups, -1))
+    taps = dense[:, :, ::down, ::across]
+    outputs, inputs = taps.shape[0] // groups, taps.shape[1] // groups
+    blocks = taps.reshape(groups, outputs, groups, inputs, *taps.shape[2:])
     kernel = blocks.diagonal(dim1=0, dim2=2).movedim(-1, 0).flatten(0, 1).contiguous()
     if dense.count_nonzero() != kernel.count_nonzero():
         return node

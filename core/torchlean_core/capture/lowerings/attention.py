@@ -43,7 +43,7 @@ def scaled_dot_product_attention(
         attn_mask = Known(torch.ones(scores.shape[-2:], dtype=torch.bool).tril())
     if isinstance(attn_mask, Known):
         attn_mask = _additive(attn_mask)
-    if has_minus_infinity(attn_mask):
+    if attn_mask is not None and has_minus_infinity(attn_mask):
         scores = unmasked(b, masked_sum(b, scores, attn_mask), len(scores.shape) - 1)
     elif attn_mask is not None:
         scores = b.plus(scores, attn_mask)

@@ -125,8 +125,10 @@ def conv_transpose(
 ) -> Value:
     """Zeros between the entries of each axis, then a dense convolution; see `_transposed`."""
     rank = len(weight.shape) - 2
-    spread = [_spread(values, rank) for values in (stride, padding, output_padding, dilation)]
-    return _transposed(b, input, weight, bias, *spread[:3], groups, spread[3])
+    steps, pads, extra, apart = (
+        _spread(values, rank) for values in (stride, padding, output_padding, dilation)
+    )
+    return _transposed(b, input, weight, bias, steps, pads, extra, groups, apart)
 
 
 def _spread(values: Sequence[int], rank: int) -> list[int]:

@@ -166,13 +166,15 @@ def logaddexp(b: GraphBuilder, x: Operand, other: Operand) -> Value:
 @lowers(aten.addcmul.default)
 def addcmul(b: GraphBuilder, x: Operand, tensor1: Operand, tensor2: Operand, value: float = 1) -> Value:
     """Sum of x and value * tensor1 * tensor2."""
-    return b.plus(x, b.times(mul(b, tensor1, tensor2), float(value)))
+    return b.plus(x, b.times(b.times(tensor1, tensor2), float(value)))
 
 
 @lowers(aten.addcdiv.default)
 def addcdiv(b: GraphBuilder, x: Operand, tensor1: Operand, tensor2: Operand, value: float = 1) -> Value:
     """Sum of x and value * tensor1 / tensor2."""
-    return b.plus(x, b.times(div(b, tensor1, tensor2), float(value)))
+    quotient = div(b, tensor1, tensor2)
+    assert isinstance(quotient, Value)
+    return b.plus(x, b.times(quotient, float(value)))
 
 
 @lowers(aten.lerp.Scalar, aten.lerp.Tensor)
@@ -185,7 +187,7 @@ def lerp(b: GraphBuilder, x: Operand, end: Operand, weight: Operand) -> Value:
 def add(b: GraphBuilder, x: Operand | Masked, other: Operand | Masked, alpha: float = 1) -> Value | Masked:
     """Sum of x and alpha * other."""
     if alpha == 1 and isinstance(x, Value | Known | Masked) and _infinite(x, other):
-        return masked_sum(b, x, other) if isinstance(x, Value | Masked) else masked_sum(b, other, x)
+        return masked_sum(b, x, other)
     if isinstance(x, Masked) or isinstance(other, Masked):
         raise Refused("adds a multiple of a sum that holds -inf; that has a meaning only before a softmax")
     return b.plus(x, _scaled(b, other, alpha))

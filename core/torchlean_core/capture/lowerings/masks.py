@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from torchlean_core.capture.builder import GraphBuilder
+from torchlean_core.capture.builder import GraphBuilder, broadcast_shape
 from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Masked, Operand, Tensor, Value
@@ -24,23 +24,22 @@ def has_minus_infinity(x: object) -> bool:
     return bool(infinite.any()) and bool((infinite | torch.isfinite(x.tensor)).all())
 
 
-def masked_sum(b: GraphBuilder, x: Value | Masked, other: Operand | Masked) -> Masked:
+def masked_sum(b: GraphBuilder, x: Operand | Masked, other: Operand | Masked) -> Masked:
     """A sum one of whose summands holds -inf: it waits for the softmax.
 
     Raises:
-        Refused: The sum is larger than the operand that depends on the input, or everything is -inf.
+        Refused: Everything is -inf, or two such sums are added.
     """
-    if other == -math.inf or (isinstance(x, Masked) and isinstance(other, Masked)):
-        raise Refused("adds -inf to everything, or to a sum that holds -inf already")
-    if isinstance(other, Masked):
+    if isinstance(other, Masked) or isinstance(x, Known):
         x, other = other, x
+    if isinstance(other, Masked) or -math.inf in (x, other):
+        raise Refused("adds -inf to everything, or to a sum that holds -inf already")
     if isinstance(x, Masked):
         if not isinstance(other, Known) or not has_minus_infinity(other):
             return Masked(b.plus(x.value, other), x.mask)
         return Masked(x.value, Known(x.mask.tensor + other.tensor))
-    assert isinstance(other, Known)
-    shape = torch.broadcast_shapes(x.shape, other.shape)  # type: ignore[no-untyped-call]
-    return Masked(b.broadcast(x, shape), other)
+    assert isinstance(x, Value) and isinstance(other, Known)
+    return Masked(b.broadcast(x, broadcast_shape(x.shape, other.shape)), other)
 
 
 @lowers(aten.softmax.int, masked=True)

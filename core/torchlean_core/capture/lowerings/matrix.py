@@ -19,10 +19,14 @@ aten = torch.ops.aten
 
 def linear_node(b: GraphBuilder, x: Value, weight: torch.Tensor, bias: torch.Tensor | None) -> Value:
     """A `linear` node; a missing bias is written as zeros."""
-    out = weight.shape[0]
+    out, wanted = weight.shape[0], (*x.shape[:-1], weight.shape[0])
     b.check_size(weight.numel(), "a weight")
+    if len(x.shape) == 2 and b.draft(x).kind == "reshape":
+        rows = b.parent(x)  # merged for a matrix product, which a layer does not need
+        if len(rows.shape) > 2 and rows.shape[-1] == x.shape[-1]:
+            x = rows
     payload = {"W": weight, "b": torch.zeros(out) if bias is None else bias.expand(out)}
-    return b.add("linear", x, shape=(*x.shape[:-1], out), params=payload)
+    return b.reshape(b.add("linear", x, shape=(*x.shape[:-1], out), params=payload), wanted)
 
 
 @lowers(aten.linear.default)

@@ -66,27 +66,22 @@ def _with_factors(
 
 
 def _nearest(signals: torch.Tensor, size: int, scale: float | None) -> torch.Tensor:
-    return aten.upsample_nearest1d.default(signals, [size], scale)
+    result: torch.Tensor = aten.upsample_nearest1d.default(signals, [size], scale)
+    return result
 
 
 def _nearest_exact(signals: torch.Tensor, size: int, scale: float | None) -> torch.Tensor:
-    return aten._upsample_nearest_exact1d.default(signals, [size], scale)
+    result: torch.Tensor = aten._upsample_nearest_exact1d.default(signals, [size], scale)
+    return result
 
 
 def _linear(align_corners: bool) -> Resample:
     return lambda signals, size, scale: aten.upsample_linear1d.default(signals, [size], align_corners, scale)
 
 
-def _cubic(align_corners: bool) -> Resample:
-    def line(signals: torch.Tensor, size: int, scale: float | None) -> torch.Tensor:
-        return aten.upsample_bicubic2d.default(signals[..., None], [size, 1], align_corners, scale, None)[
-            ..., 0
-        ]
+def _plane(operator: Any, align_corners: bool) -> Resample:
+    """An operator that is there for images only, on images of height 1."""
 
-    return line
-
-
-def _antialiased(operator: Any, align_corners: bool) -> Resample:
     def line(signals: torch.Tensor, size: int, scale: float | None) -> torch.Tensor:
         result: torch.Tensor = operator(signals[:, :, None], [1, size], align_corners, None, scale)[:, :, 0]
         return result
@@ -133,11 +128,13 @@ def bicubic(
     scale_factors: Sequence[float] | None,
 ) -> Value:
     """Cubic in each axis."""
-    return _with_factors(b, input, output_size, scale_factors, _cubic(align_corners))
+    return _with_factors(
+        b, input, output_size, scale_factors, _plane(aten.upsample_bicubic2d.default, align_corners)
+    )
 
 
 @lowers(aten._upsample_bilinear2d_aa.vec)
-def bilinear_antialiased(
+def bilinear_plane(
     b: GraphBuilder,
     input: Value,
     output_size: Sequence[int] | None,
@@ -145,12 +142,12 @@ def bilinear_antialiased(
     scale_factors: Sequence[float] | None,
 ) -> Value:
     """A triangle filter in each axis."""
-    line = _antialiased(aten._upsample_bilinear2d_aa.default, align_corners)
+    line = _plane(aten._upsample_bilinear2d_aa.default, align_corners)
     return _with_factors(b, input, output_size, scale_factors, line)
 
 
 @lowers(aten._upsample_bicubic2d_aa.vec)
-def bicubic_antialiased(
+def bicubic_plane(
     b: GraphBuilder,
     input: Value,
     output_size: Sequence[int] | None,
@@ -158,7 +155,7 @@ def bicubic_antialiased(
     scale_factors: Sequence[float] | None,
 ) -> Value:
     """A cubic filter in each axis."""
-    line = _antialiased(aten._upsample_bicubic2d_aa.default, align_corners)
+    line = _plane(aten._upsample_bicubic2d_aa.default, align_corners)
     return _with_factors(b, input, output_size, scale_factors, line)
 
 
@@ -224,7 +221,13 @@ def bicubic_sized(
     scales_w: float | None = None,
 ) -> Value:
     """As `bicubic`."""
-    return _sized(b, x, output_size, [scales, scales_d, scales_h, scales_w], _cubic(align_corners))
+    return _sized(
+        b,
+        x,
+        output_size,
+        [scales, scales_d, scales_h, scales_w],
+        _plane(aten.upsample_bicubic2d.default, align_corners),
+    )
 
 
 def _sized(

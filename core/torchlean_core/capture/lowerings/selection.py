@@ -154,7 +154,7 @@ def index(b: GraphBuilder, x: Value, indices: Sequence[Tensor | None]) -> Value:
     start = axes[0] if together else 0
     moved = b.permute(x, [*rest[:start], *axes, *rest[start:]])
     sizes = [x.shape[axis] for axis in axes]
-    wide = torch.broadcast_tensors(*found)
+    wide = torch.broadcast_tensors(*found)  # type: ignore[no-untyped-call]
     linear = torch.zeros(wide[0].shape, dtype=torch.long)
     own = [
         [axis for axis, size in enumerate(tensor.shape, wide[0].dim() - tensor.dim()) if size != 1]
