@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from torchlean_core.capture.errors import CaptureFinding, Refused
-from torchlean_core.capture.values import Known, NodeIndex, Operand, Shape, Tensor, Value
+from torchlean_core.capture.values import Known, NodeIndex, Operand, Shape, Tensor, Value, content
 from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, Problems
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.kinds.shapes import broadcast_axes, torch_broadcast_axes
@@ -235,8 +235,7 @@ class GraphBuilder:
         elif known.trainable:
             key = ("const", id(known))
         else:
-            content = stored.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-            key = ("const", tuple(tensor.shape), content)
+            key = ("const", tuple(tensor.shape), bytes(content(stored.contiguous())))
         if key in self._shared:
             return self._shared[key]
         before = self.provenance

@@ -7,13 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torchlean_core.artifact import artifact_hash, params_path
+from torchlean_core.artifact import ArtifactError, parse_graph
 from torchlean_core.capture.load import load_model
 from torchlean_core.capture.pipeline import DEFAULT_MAX_PARAMETERS, Captured, Options, capture
 from torchlean_core.capture.target import Target
-from torchlean_core.errors import UsageError
-from torchlean_core.files import replacing
-from torchlean_core.params import write_store
+from torchlean_core.capture.write import write_captured
 
 
 def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -49,22 +47,18 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
     )
     captured = capture(loaded, tuple(request["example_shape"]), output, options, stage)
     stage("writing")
-    params = params_path(output) if request.get("params", True) else None
-    _write(captured, output, params, f"{loaded.file.name}:{loaded.name}")
+    _require_no_errors(captured, output.name)
+    source = f"{loaded.file.name}:{loaded.name}"
+    params = write_captured(captured, output, source, params=request.get("params", True))
     return _result(captured, output, params)
 
 
-def _write(captured: Captured, output: Path, params: Path | None, source: str) -> None:
-    """Both files, each to a temporary one; they take their places only when both are whole."""
+def _require_no_errors(captured: Captured, name: str) -> None:
+    """The checker's judgement of the new artifact: what it refuses is a bug here."""
     try:
-        with replacing(output) as artifact:
-            artifact.write_text(captured.text, encoding="utf-8", newline="\n")
-            if params is not None:
-                with replacing(params) as store:
-                    arrays = {name: tensor.numpy() for name, tensor in captured.tensors.items()}
-                    write_store(store, arrays, artifact_hash(captured.graph), source)
-    except OSError as error:
-        raise UsageError(f"{error.filename or output}: {error.strerror or error}") from error
+        parse_graph(captured.text, name)
+    except ArtifactError as error:
+        raise RuntimeError(f"the captured artifact has errors: {error}") from error
 
 
 def _result(captured: Captured, output: Path, params: Path | None) -> dict[str, Any]:

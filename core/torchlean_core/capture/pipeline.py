@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from torchlean_core.artifact import parse_graph, serialize_graph
+from torchlean_core.artifact.write import serialize_graph
 from torchlean_core.capture.assemble import finish
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
@@ -20,7 +20,6 @@ from torchlean_core.capture.lower import Lowerer
 from torchlean_core.capture.target import Shape
 from torchlean_core.capture.trace import trace
 from torchlean_core.capture.verify import Verification, verify
-from torchlean_core.errors import UserError
 from torchlean_core.graph import Graph
 
 DEFAULT_MAX_PARAMETERS = 250_000_000
@@ -53,6 +52,7 @@ class Captured:
         graph: Its graph.
         text: Its text.
         tensors: Its parameters by name, float32.
+        operators: Number of source operators, which the nodes stand for.
         path: How the module was traced.
         reason: Why that way was taken, where it is not the first choice.
         notes: What the user should know (TL405, TL606).
@@ -62,6 +62,7 @@ class Captured:
     graph: Graph
     text: str
     tensors: dict[str, torch.Tensor]
+    operators: int
     path: str
     reason: str
     notes: list[CaptureFinding] = field(default_factory=list)
@@ -117,11 +118,9 @@ def capture(
         graph = replace(graph, extra={**graph.extra, "approximations": marks})
         notes = [*notes, *(_approximation(mark, loaded.line) for mark in marks)]
     text = serialize_graph(graph)
-    try:
-        parse_graph(text, output.name)
-    except UserError as error:
-        raise RuntimeError(f"the captured artifact has errors: {error}") from error
-    return Captured(graph, text, finished.tensors, traced.path, traced.reason, notes, verification)
+    return Captured(
+        graph, text, finished.tensors, traced.operators, traced.path, traced.reason, notes, verification
+    )
 
 
 def _marks(approximated: Mapping[str, str], verification: Verification | None) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -46,6 +47,12 @@ class Traced:
     outputs: Sequence[torch.fx.Node]
     path: str
     reason: str
+
+    @property
+    def operators(self) -> int:
+        """Number of operators in the graph."""
+        nodes = self.module.graph.nodes
+        return sum(node.op == "call_function" and node.target is not operator.getitem for node in nodes)
 
 
 def trace(

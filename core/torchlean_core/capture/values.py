@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 from typing import NewType
 
@@ -81,3 +82,10 @@ class Unknown:
 Tensor = Value | Known
 Operand = Value | Known | bool | int | float
 """What an elementwise operator takes."""
+
+
+def content(tensor: torch.Tensor) -> memoryview:
+    """The bytes of a contiguous tensor on the CPU, without a copy, while it lives; numpy may be missing."""
+    assert tensor.is_contiguous() and tensor.device.type == "cpu"
+    size = tensor.numel() * tensor.element_size()
+    return memoryview((ctypes.c_ubyte * size).from_address(tensor.data_ptr()) if size else b"").cast("B")
