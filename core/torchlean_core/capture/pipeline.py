@@ -17,32 +17,11 @@ from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
 from torchlean_core.capture.instances import Instances, run_example
 from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.lower import Lowerer
+from torchlean_core.capture.options import DEFAULTS, Options
 from torchlean_core.capture.target import Shape
 from torchlean_core.capture.trace import trace
 from torchlean_core.capture.verify import Verification, verify
 from torchlean_core.graph import Graph
-
-DEFAULT_MAX_PARAMETERS = 250_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to capture.
-
-    Attributes:
-        prefer_torch_export: Try `torch.export` first, FX symbolic tracing only where it fails.
-        debug_targets: Write `debug_target` on nodes.
-        verify: Compare the artifact with the module.
-        max_parameters: Most scalars that all parameters together may have.
-        approximate: Substitutions that are not exact but allowed: form by operator (`gelu`: `tanh`).
-    """
-
-    prefer_torch_export: bool = True
-    debug_targets: bool = True
-    verify: bool = True
-    max_parameters: int = DEFAULT_MAX_PARAMETERS
-    approximate: Mapping[str, str] = field(default_factory=dict)
-
 
 @dataclass(frozen=True, slots=True)
 class Captured:
@@ -73,7 +52,7 @@ def capture(
     loaded: Loaded,
     shape: Shape,
     output: Path,
-    options: Options = Options(),
+    options: Options = DEFAULTS,
     stage: Callable[[str], None] = lambda name: None,
 ) -> Captured:
     """Capture a module.
@@ -143,9 +122,5 @@ def _provenance(loaded: Loaded, shape: Shape, output: Path) -> dict[str, object]
         file = Path(os.path.relpath(loaded.file, output.resolve().parent)).as_posix()
     except ValueError:  # another drive
         file = loaded.file.as_posix()
-    return {
-        "file": file,
-        "class": loaded.name,
-        "example_shape": list(shape),
-        "sha256": loaded.sha256,
-    }
+    found = {"file": file, "class": loaded.name, "example_shape": list(shape), "sha256": loaded.sha256}
+    return {name: value for name, value in found.items() if loaded.sha256 or name not in ("file", "sha256")}

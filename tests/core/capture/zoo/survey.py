@@ -11,10 +11,11 @@ from pathlib import Path
 
 import torch
 
+from torchlean_core.capture.configured import example_shape
 from torchlean_core.capture.errors import CaptureError, CaptureFinding
 from torchlean_core.capture.load import Loaded, load_model
 from torchlean_core.capture.pipeline import Captured, capture
-from torchlean_core.capture.target import Shape, Target, example_shape
+from torchlean_core.capture.target import Shape, Target
 
 HERE = Path(__file__).parent
 CAPTURED = (
