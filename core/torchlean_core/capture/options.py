@@ -43,7 +43,7 @@ class Options:
 DEFAULTS = Options()
 
 
-def add_options(parser: argparse.ArgumentParser, defaults: Options = DEFAULTS) -> None:
+def add_options(parser: argparse._ActionsContainer, defaults: Options = DEFAULTS) -> None:
     """Add the options to a command line; one that is not given is no attribute of the result."""
     for item in fields(Options):
         flags = [f"--{name.replace('_', '-')}" for name in (item.name, *item.metadata["names"])]

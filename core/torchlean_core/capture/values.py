@@ -85,7 +85,11 @@ Operand = Value | Known | bool | int | float
 
 
 def content(tensor: torch.Tensor) -> memoryview:
-    """The bytes of a contiguous tensor on the CPU, without a copy, while it lives; numpy may be missing."""
+    """The bytes of a contiguous tensor on the CPU, without a copy (numpy may be missing, which has a way)."""
     assert tensor.is_contiguous() and tensor.device.type == "cpu"
     size = tensor.numel() * tensor.element_size()
-    return memoryview((ctypes.c_ubyte * size).from_address(tensor.data_ptr()) if size else b"").cast("B")
+    if not size:
+        return memoryview(b"")
+    memory = (ctypes.c_ubyte * size).from_address(tensor.data_ptr())
+    memory.tensor = tensor  # type: ignore[attr-defined]  # lives as long as the view of its memory
+    return memoryview(memory).cast("B")

@@ -18,7 +18,7 @@ from torchlean_core.cli.console import out, say
 from torchlean_core.config import SettingsFinder
 from torchlean_core.errors import UsageError, UserError
 
-_COLUMNS = ("model", "nodes", "parameters", "error", "time", "artifact")
+_COLUMNS = ("model", "nodes", "parameters", "relative error", "time", "artifact")
 
 
 @dataclass(frozen=True, slots=True)

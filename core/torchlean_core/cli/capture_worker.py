@@ -31,7 +31,9 @@ class Progress:
     def show(self, text: str) -> None:
         """Change the line."""
         if self._status is not None:
-            self._status.update(f"{text}…")
+            from rich.text import Text
+
+            self._status.update(Text(f"{text}…"))  # not a str, in which brackets would be markup
 
 
 def run_worker(request: dict[str, Any], timeout: float, progress: Progress, what: str) -> dict[str, Any]:

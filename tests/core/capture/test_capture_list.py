@@ -54,7 +54,7 @@ def test_every_listed_model_is_captured_and_a_failure_stops_no_other(
     assert main(["capture"]) == 1
     captured = capsys.readouterr()
     header, refused, absent, small, mlp, last = captured.out.splitlines()
-    assert header.split() == ["model", "nodes", "parameters", "error", "time", "artifact"]
+    assert header.split() == ["model", "nodes", "parameters", "relative", "error", "time", "artifact"]
     assert refused.split()[0] == "nets/models.py:Refused" and refused.endswith("failed")
     assert absent.split()[0] == "nets/absent.py:Net" and absent.endswith("failed")
     assert small.split()[:4] == ["nets/models.py:Small", "2", "0", "0.0e+00"]
