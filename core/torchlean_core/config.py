@@ -11,12 +11,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.capture.options import Options as CaptureOptions
+from torchlean_core.capture.options import known_approximations
 from torchlean_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -224,6 +225,21 @@ class _CaptureSetting:
     expected: str
 
 
+def _option_type(option: Field[Any]) -> tuple[str, dict[str, Any], Callable[[Any], bool], str]:
+    """Type of an option in JSON, the rest of its schema, what is a right value, and that in words."""
+    if isinstance(option.default, bool):
+        return "boolean", {}, lambda value: isinstance(value, bool), "true or false"
+    if isinstance(option.default, int):
+        return "integer", {"minimum": 0}, lambda value: type(value) is int and value >= 0, "a number >= 0"
+    known = known_approximations()
+    return (
+        "array",
+        {"items": {"enum": known}},
+        lambda value: isinstance(value, list) and all(text in known for text in value),
+        f"a list of some of {json.dumps(known)}",
+    )
+
+
 def _capture_settings() -> dict[str, _CaptureSetting]:
     """The settings that a capture may have: shape, output, time limit, and every option."""
     settings = {
@@ -247,15 +263,11 @@ def _capture_settings() -> dict[str, _CaptureSetting]:
         ),
     }
     for option in fields(CaptureOptions):
-        is_flag = isinstance(option.default, bool)
         text = option.metadata["help"]
+        doc = f"{text[0].upper()}{text[1:]}."
+        kind, schema, accepts, expected = _option_type(option)
         settings[option.name.replace("_", "-")] = _CaptureSetting(
-            f"{text[0].upper()}{text[1:]}.",
-            {"type": "boolean"} if is_flag else {"type": "integer", "minimum": 0},
-            (lambda value: isinstance(value, bool))
-            if is_flag
-            else (lambda value: type(value) is int and value >= 0),
-            "true or false" if is_flag else "a number that is not negative",
+            doc, {"type": kind, **schema}, accepts, expected
         )
     return settings
 

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from torchlean_core.errors import UsageError
 
+APPROXIMATIONS = {"gelu": ("tanh",)}
+"""Substitutions that a user may allow: the forms that can stand for an operator that has no exact one."""
 
-def _option(default: Any, text: str, *names: str) -> Any:
-    return field(default=default, metadata={"help": text, "names": names})
+
+def known_approximations() -> list[str]:
+    """The substitutions, as they are written."""
+    return [f"{name}={form}" for name, forms in APPROXIMATIONS.items() for form in forms]
+
+
+def parse_approximations(texts: Sequence[str]) -> dict[str, str]:
+    """Read `NAME=FORM`, such as `gelu=tanh`: form by operator.
+
+    Raises:
+        UsageError: The text has another form, or no such substitution is known.
+    """
+    for text in texts:
+        if text not in known_approximations():
+            raise UsageError(f"--approximate {text}: expected one of {', '.join(known_approximations())}")
+    return dict(text.split("=", 1) for text in texts)
+
+
+def _option(text: str, *names: str, **settings: Any) -> Any:
+    return field(**settings, metadata={"help": text, "names": names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +43,31 @@ class Options:
         debug_targets: Write `debug_target` on nodes.
         params: Write the parameters.
         verify: Compare the artifact with the module.
+        approximate: Substitutions that are not exact but allowed: form by operator (`gelu`: `tanh`), which may
+            be given as texts (`gelu=tanh`).
         max_parameters: Most scalars that all parameters together may have.
+
+    Raises:
+        UsageError: A value makes no sense.
     """
 
-    prefer_torch_export: bool = _option(True, "trace with torch.export first; else with FX alone")
+    prefer_torch_export: bool = _option("trace with torch.export first; else with FX alone", default=True)
     debug_targets: bool = _option(
-        True, "write the source operator of each node as `debug_target`", "include_debug_targets"
+        "write the source operator of each node as `debug_target`", "include_debug_targets", default=True
     )
-    params: bool = _option(True, "write the parameters beside the artifact")
-    verify: bool = _option(True, "compare the artifact with the model on random inputs")
-    max_parameters: int = _option(250_000_000, "refuse a capture with more scalars in all")
+    params: bool = _option("write the parameters beside the artifact", default=True)
+    verify: bool = _option("compare the artifact with the model on random inputs", default=True)
+    approximate: Mapping[str, str] = _option(
+        "allow a substitution that is not exact (gelu=tanh); may be repeated", default_factory=dict
+    )
+    max_parameters: int = _option("refuse a capture with more scalars in all", default=250_000_000)
+
+    def __post_init__(self) -> None:
+        if self.max_parameters < 0:
+            raise UsageError("--max-parameters: expected a number that is not negative")
+        given = self.approximate
+        texts = [f"{name}={form}" for name, form in given.items()] if isinstance(given, Mapping) else given
+        object.__setattr__(self, "approximate", parse_approximations(texts))
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Options:
@@ -53,9 +88,12 @@ def add_options(parser: argparse._ActionsContainer, defaults: Options = DEFAULTS
             state = "on" if default else "off"
             text = f"{item.metadata['help']} (default: {state})"
             parser.add_argument(*flags, action=argparse.BooleanOptionalAction, help=text, **settings)
-        else:
+        elif isinstance(default, int):
             text = f"{item.metadata['help']} (default: {default})"
             parser.add_argument(*flags, type=int, metavar="N", help=text, **settings)
+        else:
+            text = item.metadata["help"]
+            parser.add_argument(*flags, action="append", metavar="NAME=FORM", help=text, **settings)
 
 
 def given_options(args: argparse.Namespace) -> dict[str, Any]:
@@ -65,6 +103,5 @@ def given_options(args: argparse.Namespace) -> dict[str, Any]:
         UsageError: A value makes no sense.
     """
     given = {item.name: getattr(args, item.name) for item in fields(Options) if hasattr(args, item.name)}
-    if given.get("max_parameters", 0) < 0:
-        raise UsageError("--max-parameters: expected a number that is not negative")
+    Options.of(given)
     return given

@@ -23,6 +23,7 @@ from torchlean_core.capture.trace import trace
 from torchlean_core.capture.verify import Verification, verify
 from torchlean_core.graph import Graph
 
+
 @dataclass(frozen=True, slots=True)
 class Captured:
     """A new artifact, not written yet.

@@ -115,7 +115,7 @@ WRONG = [
     ('[capture."m.py:M"]\noutput = ""', 'capture."m.py:M".output: expected a file name', 'found ""'),
     ('[capture."m.py:M"]\ntimeout = 0', "timeout: expected a number of seconds greater than 0", "found 0"),
     ('[capture."m.py:M"]\nverify = 1', "verify: expected true or false", "found 1"),
-    ('[capture."m.py:M"]\nmax-parameters = -1', "max-parameters: expected a number that", "found -1"),
+    ('[capture."m.py:M"]\nmax-parameters = -1', "max-parameters: expected a number >= 0", "found -1"),
     ('[capture."m.py:M"]\nout = "x"', 'capture."m.py:M".out: no such setting', "did you mean `output`"),
     ('[capture."m.py:M"]\nshape = [1]', 'capture."m.py:M".shape: no such setting', "example-shape"),
     ("selct = []", "torchlean.toml: selct: no such setting", "did you mean `select`?"),
