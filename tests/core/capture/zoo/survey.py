@@ -78,7 +78,7 @@ class Outcome:
         captured: The artifact; None where it was refused.
         findings: Why it was refused.
         seconds: Time of the capture, with verification.
-        export_seconds: Time of a bare `torch.export.export` of another instance.
+        export_seconds: Time of a bare `torch.export.export` of another instance; 0 where it was not asked for.
     """
 
     captured: Captured | None
@@ -87,7 +87,7 @@ class Outcome:
     export_seconds: float
 
 
-def survey(entry: Entry) -> Outcome:
+def survey(entry: Entry, *, export: bool = True) -> Outcome:
     """Capture a model, and export it without anything else, in this process."""
     loaded = load_model(Target(entry.file, entry.name))
     start = time.perf_counter()
@@ -96,7 +96,7 @@ def survey(entry: Entry) -> Outcome:
     except CaptureError as error:
         result, findings = None, error.findings
     seconds = time.perf_counter() - start
-    return Outcome(result, findings, seconds, _export_seconds(loaded, entry.shape))
+    return Outcome(result, findings, seconds, _export_seconds(loaded, entry.shape) if export else 0.0)
 
 
 def _export_seconds(loaded: Loaded, shape: Shape) -> float:
