@@ -7,7 +7,6 @@ one another. Nothing is generated twice: a new lowering is in the next script.
 from __future__ import annotations
 
 import ast
-import importlib.util
 import keyword
 import re
 import sys
@@ -27,6 +26,7 @@ MARK = "# Written by `torchlean adapter`"
 _ROOT = "torchlean_core"
 _ENTRY = f"{_ROOT}.capture.standalone"
 _NEEDED = "torch"
+_FOLDER = Path(__file__).parents[2]
 _TEMPLATE = Path(__file__).with_name("adapter_template.py.txt")
 
 
@@ -93,7 +93,7 @@ def _section(name: str) -> str:
     quote = "'''"
     if quote in text or not text.endswith("\n"):
         raise RuntimeError(f"{name}: its text does not fit into a raw string")
-    path = _path(name).relative_to(_path(_ROOT).parents[1]).as_posix().replace(_ROOT, PACKAGE)
+    path = _path(name).relative_to(_FOLDER).as_posix().replace(_ROOT, PACKAGE)
     rule = "# " + "=" * 100
     return f'{rule}\n# {path}\n{rule}\n_section("{path}", r{quote}\n{text}{quote})'
 
@@ -119,16 +119,13 @@ def _imports(name: str) -> Iterator[str]:
 
 
 def _exists(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # below a module that is no package
-        return False
+    return _path(name).is_file()
 
 
 def _path(name: str) -> Path:
-    spec = importlib.util.find_spec(name)
-    assert spec is not None and spec.origin is not None
-    return Path(spec.origin)
+    """The file of a module, which is not imported for that: it may need torch."""
+    path = _FOLDER.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def _source(name: str) -> str:

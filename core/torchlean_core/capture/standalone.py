@@ -70,6 +70,15 @@ def main(script: str, description: str, defaults: Options, argv: Sequence[str] |
     except KeyboardInterrupt:
         print("torchlean: interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        if os.environ.get("TORCHLEAN_DEBUG"):
+            raise
+        text = (
+            f"torchlean: internal error: {type(error).__name__}: {error}\n"
+            "  This is a bug in torchlean-ls. Run again with TORCHLEAN_DEBUG=1 for the traceback to report."
+        )
+        print(visible(text, lines=True), file=sys.stderr)
+        return 2
     return 0
 
 

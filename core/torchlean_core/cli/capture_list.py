@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.artifact.companions import params_path
 from torchlean_core.capture.configured import capture_request, configured, example_shape
 from torchlean_core.capture.output import check_output
 from torchlean_core.capture.target import Target, parse_target
@@ -50,7 +51,7 @@ def listed(folder: Path) -> list[Entry]:
     """The models to which the settings of a folder give an output, in their order.
 
     Raises:
-        UsageError: There is none, or two have the same output.
+        UsageError: There is none, or two would write the same files.
     """
     settings = SettingsFinder().of_folder(folder)
     root = settings.path.parent if settings.path is not None else folder
@@ -60,10 +61,12 @@ def listed(folder: Path) -> list[Entry]:
             continue
         output = root / entry["output"]
         added = Entry(str(_from_here(root / model)), _from_here(output))
-        other = entries.setdefault(output.resolve(), added)
+        # `m.json` and `m.ir.json` are two artifacts with one file of parameters.
+        other = entries.setdefault(params_path(output.resolve()), added)
         if other is not added:
             raise UsageError(
-                f"{settings.path}: {other.model} and {added.model} have one output, {added.output}"
+                f"{settings.path}: {other.model} and {added.model} would write the same files: "
+                f"{other.output} and {added.output}"
             )
     if not entries:
         where = "no torchlean.toml here or above it" if settings.path is None else str(settings.path)

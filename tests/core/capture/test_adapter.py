@@ -92,8 +92,27 @@ def test_it_gives_the_same_bytes_and_the_same_refusals_where_only_torch_is_insta
         else:
             assert answer["code"] == 0 and answer["err"] == ""
             assert answer["out"].startswith(f"alone/{entry.name}.ir.json: {result['nodes']} nodes, ")
-    assert files(folder / "alone") == files(folder / "installed")
-    assert len(files(folder / "alone")) == 2 * len(MODELS)
+    for entry in MODELS:
+        found = files(folder / "alone", f"{entry.name}.*")
+        assert found == files(folder / "installed", f"{entry.name}.*")
+        assert sorted(found) == [f"{entry.name}.ir.json", f"{entry.name}.params.safetensors"]
+    for entry in REFUSED:
+        assert files(folder / "alone", f"{entry.name}.*") == {}
+
+
+def test_options_give_the_same_bytes_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    fx, approximate = Entry("multilayer", "Highway"), Entry("refused", "ExactGelu")
+    options = ["--no-prefer-torch-export", "--no-include-debug-targets"], ["--approximate", "gelu=tanh"]
+    answers = alone(folder, [command(fx, *options[0]), command(approximate, *options[1])])
+    assert [answer["code"] for answer in answers] == [0, 0]
+    assert "FX symbolic tracing" in answers[0]["out"] and "TL405" in answers[1]["out"]
+    installed(fx, prefer_torch_export=False, debug_targets=False)
+    installed(approximate, approximate=["gelu=tanh"])
+    for entry in (fx, approximate):
+        assert (
+            files(folder / "alone", f"{entry.name}.*") == files(folder / "installed", f"{entry.name}.*") != {}
+        )
 
 
 def test_the_command_is_what_a_user_runs(folder: Path) -> None:
@@ -233,6 +252,17 @@ def test_a_module_that_needs_more_than_torch_cannot_get_in(monkeypatch: pytest.M
         RuntimeError, match=r"imports (numpy|safetensors)[.a-z]*, which the standalone script must not"
     ):
         bundle.modules()
+
+
+def test_writing_it_needs_no_torch(tmp_path: Path) -> None:
+    program = (
+        "import sys; from torchlean_core.cli.main import main; "
+        "print(main(['adapter', '-q']), {'torch', 'numpy', 'safetensors'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "0 set()\n"
 
 
 def test_only_such_a_script_is_replaced(

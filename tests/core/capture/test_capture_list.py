@@ -107,9 +107,9 @@ def test_one_model_takes_output_options_and_shape_from_the_settings(
         ('[capture."m.py:M"]\noutput = "m.json"', ["--example-shape", "1"], "are for one model"),
         ("", ["tiny_mlp.py:TinyMLP"], "-o OUT.json is missing"),
         (
-            '[capture."m.py:A"]\noutput = "m.json"\n[capture."m.py:B"]\noutput = "./m.json"',
+            '[capture."m.py:A"]\noutput = "m.json"\n[capture."m.py:B"]\noutput = "./m.ir.json"',
             [],
-            "m.py:A and m.py:B have one output, m.json",
+            "m.py:A and m.py:B would write the same files: m.json and m.ir.json",
         ),
     ],
 )
