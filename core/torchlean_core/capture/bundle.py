@@ -30,10 +30,13 @@ _FOLDER = Path(__file__).parents[2]
 _TEMPLATE = Path(__file__).with_name("adapter_template.py.txt")
 
 
-def adapter_source(function_name: str = FUNCTION_NAME, options: Options = DEFAULTS) -> str:
+def adapter_source(
+    script: str = FILE_NAME, function_name: str = FUNCTION_NAME, options: Options = DEFAULTS
+) -> str:
     """Text of the script.
 
     Args:
+        script: Its file name, for its own documentation.
         function_name: Name of the function that programs import from it.
         options: Its defaults.
 
@@ -52,7 +55,8 @@ def adapter_source(function_name: str = FUNCTION_NAME, options: Options = DEFAUL
         "MARK": f"{MARK} (torchlean-ls {__version__})",
         "PACKAGE": PACKAGE,
         "FUNCTION": function_name,
-        "OPTIONS": ", ".join(f"{name}={value!r}" for name, value in changed.items()),
+        "OPTIONS": repr(changed),
+        "SCRIPT": script.removesuffix(".py"),
         "SECTIONS": "\n\n".join(_section(name) for name in names),
     }
     return re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], _TEMPLATE.read_text(encoding="utf-8"))

@@ -163,7 +163,7 @@ def _loaded(model: Any) -> Loaded:
     """A model of the running program as if it had been loaded from its file."""
     construct = None
     if isinstance(model, torch.nn.Module):
-        module, kind = copy.deepcopy(model).eval(), type(model)
+        module, kind = _copied(model), type(model)
     else:
         if not callable(model):
             raise UsageError(f"the model is {describe(model)}, expected a torch.nn.Module or what builds one")
@@ -187,6 +187,15 @@ def _loaded(model: Any) -> Loaded:
     line = definition_line(read_source(file), Target(file, name), decorators=False)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     return Loaded(module, file.resolve(), str(file), name, line, sha256, construct)
+
+
+def _copied(model: torch.nn.Module) -> torch.nn.Module:
+    try:
+        return copy.deepcopy(model).cpu().eval()
+    except Exception as error:
+        raise UserError(
+            f"the model cannot be copied ({type(error).__name__}); give what builds it instead"
+        ) from error
 
 
 def _file(kind: Any) -> Path | None:

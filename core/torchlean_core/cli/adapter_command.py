@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the script; prints how to use it."""
-    text = adapter_source(args.function_name, Options(**given_options(args)))
+    text = adapter_source(args.output.name, args.function_name, Options(**given_options(args)))
     _check_output(args.output, force=args.force)
     write_text(args.output, text)
     if not args.quiet:

@@ -184,6 +184,9 @@ refused(model, [0])
 refused(torch.nn.Linear, (1, 2))
 refused(3, (1, 2))
 refused(int, (1, 2))
+model.uncopied = (i for i in ())
+refused(model, (1, 4, 3))
+del model.uncopied
 refused(model, (1, 4, 3), "absent/f.json")
 refused(model, (1, 4, 3), "recurrent.py")
 """
@@ -201,6 +204,7 @@ def test_the_function_takes_models_of_the_program_and_leaves_the_program_as_it_w
             "needs arguments (in_features, out_features)",
             "the model is a value of type int",
             "gives a value of type int",
+            "the model cannot be copied (TypeError); give what builds it instead",
             "its folder does not exist",
             "is the model file itself",
         ),
@@ -280,7 +284,11 @@ def test_only_such_a_script_is_replaced(
     assert main(["adapter", "-o", "mine.py"]) == 2
     assert "was not written by `torchlean adapter`; --force replaces it" in capsys.readouterr().err
     assert main(["adapter", "-q", "-o", "mine.py", "--force"]) == 0
-    assert Path("mine.py").read_bytes() == first
+    again = Path("mine.py").read_bytes()
+    assert b"from mine import export_torchlean_graph_json" in again
+    assert again.replace(b"mine", b"export_torchlean_graph") == first.replace(
+        b"mine", b"export_torchlean_graph"
+    )
     assert main(["adapter", "--function-name", "a-b"]) == 2
     assert "expected a name of a Python function" in capsys.readouterr().err
     assert main(["adapter", "-o", "absent/x.py"]) == 2
