@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench schema docs vsix e2e clean
+.PHONY: demo test lint bench schema docs coverage vsix e2e clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -36,6 +36,9 @@ schema: $(STAMP)  ## write schema/ again from the kind table and the settings
 
 docs: $(STAMP)  ## write docs/rules/ again from the rules
 	$(BIN)/python -m torchlean_core.check.pages docs/rules
+
+coverage: $(STAMP)  ## write docs/capture-coverage.md again: every model of the zoo, captured and measured
+	$(BIN)/python -m tests.core.capture.zoo
 
 vsix:  ## package the VS Code extension (needs node and npm)
 	cd editors/vscode && npm ci && npm run check && npm run package

@@ -11,11 +11,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torchlean_core.capture.options import Options as CaptureOptions
+from torchlean_core.capture.options import known_approximations
 from torchlean_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class Settings:
         exclude: Patterns (as in `.gitignore`) of files and folders that a search leaves out, relative to the
             file's folder.
         per_file_ignores: Pattern to prefixes of codes not to report in files that match.
-        capture: `FILE.py:Name` to the settings of that capture.
+        capture: `FILE.py:Name`, the file relative to this one's folder, to the settings of that capture.
     """
 
     path: Path | None = None
@@ -213,6 +215,66 @@ def _per_file(key: str, value: Any) -> dict[str, tuple[str, ...]]:
     return {glob: _codes(f'{key}."{glob}"', codes) for glob, codes in value.items()}
 
 
+@dataclass(frozen=True)
+class _CaptureSetting:
+    """One setting of a capture: what it does, its JSON Schema, what is a right value, and that in words."""
+
+    doc: str
+    schema: dict[str, Any]
+    accepts: Callable[[Any], bool]
+    expected: str
+
+
+def _option_type(option: Field[Any]) -> tuple[str, dict[str, Any], Callable[[Any], bool], str]:
+    """Type of an option in JSON, the rest of its schema, what is a right value, and that in words."""
+    if isinstance(option.default, bool):
+        return "boolean", {}, lambda value: isinstance(value, bool), "true or false"
+    if isinstance(option.default, int):
+        return "integer", {"minimum": 0}, lambda value: type(value) is int and value >= 0, "a number >= 0"
+    known = known_approximations()
+    return (
+        "array",
+        {"items": {"enum": known}},
+        lambda value: isinstance(value, list) and all(text in known for text in value),
+        f"a list of some of {json.dumps(known)}",
+    )
+
+
+def _capture_settings() -> dict[str, _CaptureSetting]:
+    """The settings that a capture may have: shape, output, time limit, and every option."""
+    settings = {
+        "example-shape": _CaptureSetting(
+            "Shape of the model's input.",
+            {"type": "array", "items": {"type": "integer", "minimum": 1}},
+            lambda value: isinstance(value, list) and all(type(dim) is int and dim > 0 for dim in value),
+            "positive sizes such as [1, 4]",
+        ),
+        "output": _CaptureSetting(
+            "The artifact's file, relative to this one; `torchlean capture` captures all models that have it.",
+            {"type": "string", "minLength": 1},
+            lambda value: isinstance(value, str) and bool(value),
+            'a file name such as "model.ir.json"',
+        ),
+        "timeout": _CaptureSetting(
+            "End the capture after so many seconds.",
+            {"type": "number", "exclusiveMinimum": 0},
+            lambda value: type(value) in (int, float) and 0 < value < float("inf"),
+            "a number of seconds greater than 0",
+        ),
+    }
+    for option in fields(CaptureOptions):
+        text = option.metadata["help"]
+        doc = f"{text[0].upper()}{text[1:]}."
+        kind, schema, accepts, expected = _option_type(option)
+        settings[option.name.replace("_", "-")] = _CaptureSetting(
+            doc, {"type": kind, **schema}, accepts, expected
+        )
+    return settings
+
+
+_CAPTURE = _capture_settings()
+
+
 def _capture(key: str, value: Any) -> dict[str, dict[str, Any]]:
     if not isinstance(value, dict):
         raise _Wrong(key, 'a table for each model, such as [capture."model.py:Name"]', value)
@@ -221,11 +283,16 @@ def _capture(key: str, value: Any) -> dict[str, dict[str, Any]]:
         if not isinstance(entry, dict):
             raise _Wrong(name, "a table, such as {example-shape = [1, 4]}", entry)
         for option, content in entry.items():
-            if option != "example-shape":
-                raise _Wrong(f"{name}.{option}", "no such setting; there is `example-shape`", None)
-            if not isinstance(content, list) or not all(type(d) is int and d > 0 for d in content):
-                raise _Wrong(f"{name}.{option}", "positive sizes such as [1, 4]", content)
+            if option not in _CAPTURE:
+                raise _Wrong(f"{name}.{option}", f"no such setting; {_hint(option, _CAPTURE)}", None)
+            if not _CAPTURE[option].accepts(content):
+                raise _Wrong(f"{name}.{option}", _CAPTURE[option].expected, content)
     return value
+
+
+def _hint(key: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"there are {', '.join(known)}"
 
 
 _CODES_SCHEMA: dict[str, Any] = {
@@ -259,11 +326,7 @@ SETTINGS: tuple[_Setting, ...] = (
                 "type": "object",
                 "additionalProperties": False,
                 "properties": {
-                    "example-shape": {
-                        "type": "array",
-                        "items": {"type": "integer", "minimum": 1},
-                        "description": "Shape of the model's input.",
-                    }
+                    name: {**setting.schema, "description": setting.doc} for name, setting in _CAPTURE.items()
                 },
             },
         },
@@ -282,9 +345,7 @@ def parse_settings(path: Path, table: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(known)}"
-            raise UsageError(f"{path}: {prefix}{key}: no such setting; {hint}")
+            raise UsageError(f"{path}: {prefix}{key}: no such setting; {_hint(key, known)}")
         try:
             values[key.replace("-", "_")] = known[key].read(prefix + key, value)
         except _Wrong as wrong:

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
 from torchlean_core.capture.errors import CaptureFinding, Refused
-from torchlean_core.capture.values import Known, NodeIndex, Operand, Shape, Tensor, Value
-from torchlean_core.graph import Graph, Node
-from torchlean_core.kinds import TENSOR_KINDS, Problems
+from torchlean_core.capture.values import Known, NodeIndex, Operand, Shape, Tensor, Value, content
+from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, Problems
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.kinds.shapes import broadcast_axes, torch_broadcast_axes
 
-_PURE = ("reshape", "flatten", "permute", "broadcast_to")
+SELECT = "select"
+"""No kind of the format: entries of one axis, which `simplify` makes nodes of when all their uses are known."""
+
+_PURE = ("reshape", "flatten", "permute", "broadcast_to", SELECT)
 """Kinds whose equal uses become one node."""
 
 
-@dataclass(slots=True)
-class _Draft:
-    kind: str
-    parents: tuple[NodeIndex, ...]
-    shape: Shape
-    fields: Mapping[str, Any]
-    params: Mapping[str, torch.Tensor]
-    extra: dict[str, Any]
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Where the nodes that are being added come from.
 
@@ -43,23 +36,59 @@ class Provenance:
     line: int | None = None
     module: str | None = None
 
+    def marked(self, what: str) -> Provenance:
+        """The same, where the node stands for something else than the operator itself."""
+        if self.debug_target is None:
+            return self
+        return replace(self, debug_target=f"{self.debug_target} ({what})")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A node before it has an id.
+
+    Attributes:
+        kind: Wire tag, or `SELECT`.
+        parents: Operands.
+        shape: Shape of the value; of a tuple-valued node the shape of its first component.
+        fields: The kind's own fields.
+        params: The payload by role.
+        extra: Extra fields.
+        origin: Where it comes from.
+        tuple_shapes: Shapes of the components of a tuple-valued node.
+    """
+
+    kind: str
+    parents: tuple[NodeIndex, ...]
+    shape: Shape
+    fields: Mapping[str, Any]
+    params: Mapping[str, torch.Tensor]
+    extra: Mapping[str, Any]
+    origin: Provenance
+    tuple_shapes: tuple[Shape, ...] | None = None
+
 
 @dataclass(slots=True)
 class GraphBuilder:
-    """Adds nodes, in order; `finish` gives the artifact's graph and its parameters.
+    """Adds nodes, in order; `assemble.finish` makes the artifact's graph of them.
 
     Attributes:
         max_parameters: Most scalars that all parameters together may have.
         debug_targets: Whether nodes carry `debug_target`.
         provenance: Given to each node that is added.
-        notes: What the user should know of an exact capture (TL606).
+        notes: What the user should know of the capture (TL606, TL405).
+        approximate: Substitutions that are not exact but were asked for: form by operator (`gelu`: `tanh`).
+        approximated: Those of them that were made.
+        drafts: The nodes so far.
     """
 
     max_parameters: int = 250_000_000
     debug_targets: bool = True
     provenance: Provenance = field(default_factory=Provenance)
     notes: list[CaptureFinding] = field(default_factory=list)
-    _drafts: list[_Draft] = field(default_factory=list)
+    approximate: Mapping[str, str] = field(default_factory=dict)
+    approximated: dict[str, str] = field(default_factory=dict)
+    drafts: list[Draft] = field(default_factory=list)
     _shared: dict[Any, Value] = field(default_factory=dict)
     _alive: list[Known] = field(default_factory=list)
 
@@ -88,45 +117,76 @@ class GraphBuilder:
             Refused: The kind table knows no such node.
         """
         entry = TENSOR_KINDS[kind]
-        key = (kind, tuple(parent.index for parent in parents), repr(sorted(fields.items())))
-        if kind in _PURE and key in self._shared:
-            return self._shared[key]
-        fields = {name: tuple(v) if isinstance(v, list | tuple) else v for name, v in fields.items()}
         parent_shapes = [list(parent.shape) for parent in parents]
-        lists = {name: list(v) if isinstance(v, tuple) else v for name, v in fields.items()}
+        lists = {name: list(v) if isinstance(v, list | tuple) else v for name, v in fields.items()}
         inferred = entry.infer(lists, parent_shapes, None if shape is None else list(shape))
         if inferred is None or isinstance(inferred, Problems):
             raise Refused("; ".join(problem.message for problem in inferred or ()) or f"no shape for {kind}")
-        result = Value(NodeIndex(len(self._drafts)), tuple(inferred))
         payload = dict(params or {})
         for spec in entry.params:
             expected = spec.shape(fields, parent_shapes, inferred)
             found = tuple(payload[spec.role].shape)
             assert found == tuple(expected), f"{kind}: {spec.role} is {found}, expected {expected}"
-        self._drafts.append(
-            _Draft(
-                kind,
-                tuple(parent.index for parent in parents),
-                result.shape,
-                fields,
-                payload,
-                {**(extra or {}), **self._origin()},
-            )
-        )
+        return self._append(kind, parents, tuple(inferred), fields, payload, extra or {})
+
+    def _append(
+        self,
+        kind: str,
+        parents: Sequence[Value],
+        shape: Shape,
+        fields: Mapping[str, Any],
+        params: Mapping[str, torch.Tensor] | None = None,
+        extra: Mapping[str, Any] | None = None,
+        tuple_shapes: tuple[Shape, ...] | None = None,
+    ) -> Value:
+        indices = tuple(parent.index for parent in parents)
+        fields = {name: tuple(v) if isinstance(v, list | tuple) else v for name, v in fields.items()}
+        key = (kind, indices, *sorted(fields.items()))
+        if kind in _PURE and key in self._shared:
+            return self._shared[key]
+        result = Value(NodeIndex(len(self.drafts)), shape)
+        draft = Draft(kind, indices, shape, fields, params or {}, extra or {}, self.provenance, tuple_shapes)
+        self.drafts.append(draft)
         if kind in _PURE:
             self._shared[key] = result
         return result
 
-    def _origin(self) -> dict[str, Any]:
-        where = self.provenance
-        extra: dict[str, Any] = {}
-        if self.debug_targets and where.debug_target is not None:
-            extra["debug_target"] = where.debug_target
-        source = {"line": where.line, "module": where.module}
-        source = {name: value for name, value in source.items() if value is not None}
-        if source:
-            extra["source"] = source
-        return extra
+    def draft(self, x: Value) -> Draft:
+        """The node that gives a value."""
+        return self.drafts[x.index]
+
+    def parent(self, x: Value) -> Value:
+        """The first operand of the node that gives a value."""
+        index = self.draft(x).parents[0]
+        return Value(index, self.drafts[index].shape)
+
+    @contextmanager
+    def standing_for(self, what: str) -> Iterator[None]:
+        """Nodes added meanwhile say in `debug_target` what they stand for (`selection matrix`)."""
+        before = self.provenance
+        self.provenance = before.marked(what)
+        try:
+            yield
+        finally:
+            self.provenance = before
+
+    def copy(self, draft: Draft, parents: Sequence[Value]) -> Value:
+        """The node of another builder, on other operands of the same shapes."""
+        return self._append(
+            draft.kind, parents, draft.shape, draft.fields, draft.params, draft.extra, draft.tuple_shapes
+        )
+
+    def add_tuple(
+        self,
+        kind: str,
+        *parents: Value,
+        shapes: Sequence[Shape],
+        params: Mapping[str, torch.Tensor],
+        **fields: Any,
+    ) -> Value:
+        """Add a tuple-valued node and the projection of its first component, which is the result."""
+        node = self._append(kind, parents, shapes[0], fields, params, None, tuple(shapes))
+        return self._append(TUPLE_GETITEM.name, [node], shapes[0], {"index": 0})
 
     def input(self, shape: Sequence[int]) -> Value:
         """The network's input."""
@@ -140,6 +200,13 @@ class GraphBuilder:
         """Tell the user something about the operator that is being lowered."""
         where = self.provenance
         self.notes.append(CaptureFinding(code, message, where.line, where.debug_target, where.module))
+
+    def may_approximate(self, operator: str, form: str) -> bool:
+        """Whether a form that is not exact was asked for in an operator's place; says that it was taken."""
+        if self.approximate.get(operator) != form:
+            return False
+        self.approximated[operator] = form
+        return True
 
     # -- constants -----------------------------------------------------------------------------------
 
@@ -159,20 +226,21 @@ class GraphBuilder:
         self.check_size(tensor.numel(), "a constant")
         if not bool((torch.isfinite(tensor) | (mask & (tensor == -torch.inf))).all()):
             raise Refused("a constant with values that are not finite (infinite or NaN)")
-        tensor = tensor.to(torch.float32)
+        stored = tensor.to(torch.float32)
+        if tensor.dtype != torch.float64 or bool((stored.double() == tensor).all()):
+            tensor = stored
         key: Any
         if known.trainable and known.name is not None:
             key = ("const", known.name, tensor.data_ptr(), tuple(tensor.shape), tensor.stride())
         elif known.trainable:
             key = ("const", id(known))
         else:
-            content = tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-            key = ("const", tuple(tensor.shape), content)
+            key = ("const", tuple(tensor.shape), bytes(content(stored.contiguous())))
         if key in self._shared:
             return self._shared[key]
         before = self.provenance
         if known.name is not None:
-            self.provenance = Provenance(known.name, before.line, before.module)
+            self.provenance = replace(before, debug_target=known.name)
         extra = {} if known.trainable else {"trainable": False}
         result = self.add("const", shape=known.shape, params={"value": tensor}, extra=extra)
         self.provenance = before
@@ -205,9 +273,8 @@ class GraphBuilder:
     def reshape(self, x: Value, shape: Sequence[int]) -> Value:
         """The same elements in another shape; a reshape of a reshape is one."""
         target = tuple(shape)
-        while self._drafts[x.index].kind in ("reshape", "flatten"):
-            parent = self._drafts[x.index].parents[0]
-            x = Value(parent, self._drafts[parent].shape)
+        while self.draft(x).kind in ("reshape", "flatten"):
+            x = self.parent(x)
         if x.shape == target:
             return x
         if len(target) == 1 and len(x.shape) > 1:
@@ -215,19 +282,55 @@ class GraphBuilder:
         return self.add("reshape", x, in_shape=x.shape, out_shape=target)
 
     def permute(self, x: Value, perm: Sequence[int]) -> Value:
-        """Axes in another order; a permutation of a permutation is one, and a trivial one none."""
+        """Axes in another order; a permutation of a permutation is one, and a trivial one none.
+
+        Axes of size 1 that come or go between two permutations make no difference.
+        """
         perm = list(perm)
-        while self._drafts[x.index].kind == "permute":
-            draft = self._drafts[x.index]
-            inner = draft.fields["perm"]
-            perm = [inner[axis] for axis in perm]
-            x = Value(draft.parents[0], self._drafts[draft.parents[0]].shape)
-        if perm == list(range(len(perm))):
-            return x
         target = [x.shape[axis] for axis in perm]
-        if [axis for axis in perm if x.shape[axis] != 1] == [a for a in range(len(perm)) if x.shape[a] != 1]:
-            return self.reshape(x, target)  # only axes of size 1 move
+        while self.draft(x).kind == "permute":
+            inner = self.draft(x).fields["perm"]
+            perm = [inner[axis] for axis in perm]
+            x = self.parent(x)
+        order = [axis for axis in perm if x.shape[axis] != 1]
+        if order == sorted(order):
+            return self.reshape(x, target)  # no axis moves, or only axes of size 1
+        if self.draft(x).kind == "reshape":
+            moved = self.parent(x)
+            sizes = [size for size in x.shape if size != 1]
+            if self.draft(moved).kind == "permute" and [n for n in moved.shape if n != 1] == sizes:
+                places = [axis for axis, size in enumerate(x.shape) if size != 1]
+                inner_order = [
+                    a for a in self.draft(moved).fields["perm"] if self.parent(moved).shape[a] != 1
+                ]
+                rank_of = {axis: rank for rank, axis in enumerate(sorted(inner_order))}
+                both = [rank_of[inner_order[places.index(axis)]] for axis in order]
+                source = self.parent(moved)
+                dense = self.reshape(source, [size for size in source.shape if size != 1])
+                return self.reshape(self.permute(dense, both), target)
         return self.add("permute", x, perm=perm)
+
+    def select(self, x: Value, axis: int, indices: Sequence[int]) -> Value:
+        """Entries of one axis, in the order given; all of them in order is the operand itself.
+
+        Raises:
+            Refused: There are none.
+        """
+        indices = list(indices)
+        while self.draft(x).kind == SELECT and self.draft(x).fields["axis"] == axis:
+            inner = self.draft(x).fields["indices"]
+            indices = [inner[index] for index in indices]
+            x = self.parent(x)
+        size = x.shape[axis]
+        if indices == list(range(size)):
+            return x
+        if not indices:
+            raise Refused("an empty selection")
+        shape = (*x.shape[:axis], len(indices), *x.shape[axis + 1 :])
+        if size == 1:
+            return self.broadcast(x, shape)
+        self.check_size(len(indices) * size, "a selection matrix")
+        return self._append(SELECT, [x], shape, {"axis": axis, "indices": indices})
 
     def broadcast(self, x: Value, shape: Sequence[int]) -> Value:
         """PyTorch's broadcast: where TorchLean's witness would read it differently, a reshape goes first.
@@ -282,40 +385,7 @@ class GraphBuilder:
         """An elementwise node of one operand."""
         return self.add(kind, self.value(x))
 
-    # -- the end -------------------------------------------------------------------------------------
-
-    def finish(
-        self, source: Value, output: Value, extra: Mapping[str, Any]
-    ) -> tuple[Graph, dict[str, torch.Tensor]]:
-        """The graph of what the output needs, and its parameters by name.
-
-        Raises:
-            Refused: The parameters are more than `max_parameters` scalars together.
-        """
-        live = {source.index, output.index}
-        for index in reversed(range(len(self._drafts))):
-            if index in live:
-                live.update(self._drafts[index].parents)
-        ids: dict[NodeIndex, int] = {}
-        nodes: list[Node] = []
-        tensors: dict[str, torch.Tensor] = {}
-        for index in [source.index, *(i for i in sorted(live) if i != source.index)]:
-            draft = self._drafts[index]
-            ids[index] = len(nodes)
-            entry = TENSOR_KINDS[draft.kind]
-            for spec in entry.params:
-                tensors[entry.param_name(spec, len(nodes))] = draft.params[spec.role]
-            parents = tuple(ids[parent] for parent in draft.parents)
-            nodes.append(Node(len(nodes), draft.kind, parents, draft.shape, None, draft.fields, draft.extra))
-        self.check_size(sum(tensor.numel() for tensor in tensors.values()), "parameters")
-        stored = {name: _as_stored(tensor) for name, tensor in tensors.items()}
-        return Graph(tuple(nodes), ids[source.index], ids[output.index], dict(extra)), stored
-
 
 def broadcast_shape(*shapes: Shape) -> Shape:
     """The shape that tensors of these shapes broadcast to in PyTorch."""
     return tuple(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
-
-
-def _as_stored(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.detach().to(device="cpu", dtype=torch.float32).contiguous().clone()

@@ -3,84 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torchlean_core.artifact import artifact_hash, params_path
-from torchlean_core.capture.load import load_model
-from torchlean_core.capture.pipeline import DEFAULT_MAX_PARAMETERS, Captured, Options, capture
+from torchlean_core.artifact import ArtifactError, parse_graph
+from torchlean_core.capture.options import Options
+from torchlean_core.capture.pipeline import Captured
 from torchlean_core.capture.target import Target
-from torchlean_core.errors import UsageError
-from torchlean_core.files import replacing
-from torchlean_core.params import write_store
+from torchlean_core.capture.write import capture_file
 
 
 def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Capture a model and write the artifact and its parameters, both or none.
 
     Args:
-        request: `file`, `name`, `out` (paths as text), `example_shape`; optional, with these defaults:
-            `params` true, `verify` true, `debug_targets` true, `prefer_torch_export` true, `max_parameters`.
+        request: `file`, `name`, `out` (paths as text), `example_shape`; optional, what `Options` has.
         report: Takes `{"event": "stage", "name": …}`.
 
     Returns:
-        `output`, `params` (path or null), `nodes`, `parameters` (scalars), `path`, `reason`,
-        `max_relative_error` (or null), `dtype` (or null), `notes`, `message` (one line).
+        What `capture_file` gives.
 
     Raises:
         CaptureError: The model cannot be captured; `data["findings"]` has the places.
         UserError: It cannot be verified, or the files cannot be written.
     """
-
-    def stage(name: str) -> None:
-        report({"event": "stage", "name": name})
-
-    stage("importing")
-    output = Path(request["out"]).absolute()  # before the model's code, which may change the folder
-    loaded = load_model(Target(Path(request["file"]), request["name"]))
-    options = Options(
-        prefer_torch_export=request.get("prefer_torch_export", True),
-        debug_targets=request.get("debug_targets", True),
-        verify=request.get("verify", True),
-        max_parameters=request.get("max_parameters", DEFAULT_MAX_PARAMETERS),
+    return capture_file(
+        Target(Path(request["file"]), request["name"]),
+        tuple(request["example_shape"]),
+        Path(request["out"]),
+        Options.of(request),
+        stage=lambda name: report({"event": "stage", "name": name}),
+        judge=_require_no_errors,
     )
-    captured = capture(loaded, tuple(request["example_shape"]), output, options, stage)
-    stage("writing")
-    params = params_path(output) if request.get("params", True) else None
-    _write(captured, output, params, f"{loaded.file.name}:{loaded.name}")
-    return _result(captured, output, params)
 
 
-def _write(captured: Captured, output: Path, params: Path | None, source: str) -> None:
-    """Both files, each to a temporary one; they take their places only when both are whole."""
+def _require_no_errors(captured: Captured) -> None:
+    """The checker's judgement of the new artifact: what it refuses is a bug here."""
     try:
-        with replacing(output) as artifact:
-            artifact.write_text(captured.text, encoding="utf-8", newline="\n")
-            if params is not None:
-                with replacing(params) as store:
-                    arrays = {name: tensor.numpy() for name, tensor in captured.tensors.items()}
-                    write_store(store, arrays, artifact_hash(captured.graph), source)
-    except OSError as error:
-        raise UsageError(f"{error.filename or output}: {error.strerror or error}") from error
-
-
-def _result(captured: Captured, output: Path, params: Path | None) -> dict[str, Any]:
-    nodes = len(captured.graph.nodes)
-    parameters = sum(tensor.numel() for tensor in captured.tensors.values())
-    checked = captured.verification
-    message = f"{nodes} nodes, {parameters:,} parameters"
-    if checked is not None:
-        message += f", relative error {checked.max_relative_error:.1e}"
-    return {
-        "output": str(output),
-        "params": None if params is None else str(params),
-        "nodes": nodes,
-        "parameters": parameters,
-        "path": captured.path,
-        "reason": captured.reason,
-        "max_relative_error": None if checked is None else checked.max_relative_error,
-        "dtype": None if checked is None else str(checked.dtype).removeprefix("torch."),
-        "notes": [asdict(note) for note in captured.notes],
-        "message": message,
-    }
+        parse_graph(captured.text)
+    except ArtifactError as error:
+        raise RuntimeError(f"the captured artifact has errors: {error}") from error

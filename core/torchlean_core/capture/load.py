@@ -33,7 +33,7 @@ class Loaded:
         shown: The file as the user wrote it.
         name: Name of the class or function in it.
         line: Line of its definition, where it is defined in the file itself.
-        sha256: Hash of the file's bytes.
+        sha256: Hash of the file's bytes; None where there is no file (a model made in a session).
         construct: Constructs the module once more, from the same seeds; None where it is a module of the file.
         namespace: The globals of the file.
     """
@@ -43,7 +43,7 @@ class Loaded:
     shown: str
     name: str
     line: int | None
-    sha256: str
+    sha256: str | None
     construct: Callable[[], torch.nn.Module] | None = None
     namespace: dict[str, Any] = field(default_factory=dict)
 

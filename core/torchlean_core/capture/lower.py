@@ -14,22 +14,25 @@ from torch.utils import _pytree
 import torchlean_core.capture.lowerings  # noqa: F401 -- fills the registry
 from torchlean_core.capture.builder import GraphBuilder, Provenance
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
-from torchlean_core.capture.places import line_of_node, module_of_node
-from torchlean_core.capture.registry import LOWERINGS, arguments
+from torchlean_core.capture.places import first_line, line_of_node, module_of_node
+from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
 from torchlean_core.capture.trace import Traced
-from torchlean_core.capture.values import Known, Unknown, Value
+from torchlean_core.capture.values import Known, Masked, Unknown, Value
 
 _UNINITIALIZED = ("aten::empty", "aten::new_empty", "aten::empty_like", "aten::empty_strided")
 
-_NOT_YET = frozenset(
+_SHAPE_ONLY = frozenset(
     f"aten::{name}"
     for name in (
-        "where masked_fill pixel_shuffle pixel_unshuffle slice_scatter select_scatter "
-        "upsample_nearest1d upsample_nearest2d upsample_linear1d upsample_bilinear2d "
-        "_upsample_nearest_exact1d _upsample_nearest_exact2d"
+        "full_like zeros_like ones_like empty_like new_full new_zeros new_ones new_empty new_empty_strided"
     ).split()
 )
-"""Operators that do have an exact form where their other operands are constants, but no lowering so far."""
+"""Operators that read nothing of a tensor but its shape and type."""
+
+_MASKED = (
+    "an infinite constant (-inf) was added or filled in before; it has a meaning only where a softmax follows "
+    "directly"
+)
 
 
 @dataclass(slots=True)
@@ -60,7 +63,10 @@ class Lowerer:
             CaptureError: Operators were refused (all of them are in it), or the output is no single tensor.
         """
         source = self.builder.input(shape)
+        needed = _needed(self.traced)
         for node in self.traced.module.graph.nodes:
+            if node not in needed and node.op != "placeholder":
+                continue
             if node.op == "placeholder":
                 known = self.traced.known[node.name]
                 self._values[node] = source if known is None else known
@@ -69,9 +75,28 @@ class Lowerer:
                 self._values[node] = Known(tensor) if isinstance(tensor, torch.Tensor) else Unknown()
             elif node.op == "call_function":
                 self._values[node] = self._call(node)
+        self._refuse_masked_output()
         if self.refusals:
             raise self._error()
         return source, self._output()
+
+    def _refuse_masked_output(self) -> None:
+        for node in self.traced.outputs:
+            if isinstance(self._values.get(node), Masked):
+                self._refuse(node, _MASKED)
+
+    def _refuse(self, node: torch.fx.Node, message: str) -> None:
+        self._locate(node)
+        module = module_of_node(node)
+        self.refusals.append(
+            CaptureFinding(
+                "TL601",
+                message + _part_of(node),
+                self.builder.provenance.line or self.default_line,
+                str(node.target),
+                f"`{module[0]}` ({module[1]})" if module else None,
+            )
+        )
 
     def _output(self) -> Value:
         outputs = self.traced.outputs
@@ -115,20 +140,11 @@ class Lowerer:
         try:
             if unknown:
                 raise Refused(f"uses {unknown[0].why}")
-            result = self._lowered(node, args, kwargs, any(isinstance(leaf, Value) for leaf in flat))
+            depends = any(isinstance(leaf, Value | Masked) for leaf in flat)
+            result = self._lowered(node, args, kwargs, depends)
             return self._checked(node, result)
         except Refused as error:
-            where = self.builder.provenance
-            module = module_of_node(node)
-            self.refusals.append(
-                CaptureFinding(
-                    "TL601",
-                    str(error) + _part_of(node),
-                    where.line or self.default_line,
-                    str(node.target),
-                    f"`{module[0]}` ({module[1]})" if module else None,
-                )
-            )
+            self._refuse(node, str(error))
             return self._stub(node)
 
     def _locate(self, node: torch.fx.Node) -> None:
@@ -141,9 +157,14 @@ class Lowerer:
         target = node.target
         if not isinstance(target, torch._ops.OpOverload):
             raise Refused("not an operator that torchlean.ir.v1 can express")
+        if depends_on_input and target._schema.name in _SHAPE_ONLY:
+            depends_on_input = False
+            args, kwargs = _pytree.tree_map_only(
+                Value | Masked, lambda x: Known(torch.empty(x.shape)), (args, kwargs)
+            )
         lowering = LOWERINGS.get(target)
-        if lowering is not None and depends_on_input:
-            return lowering.function(self.builder, **arguments(target, lowering, args, kwargs))
+        if lowering is not None and (depends_on_input or not target._schema.returns):
+            return self._apply(target, lowering, args, kwargs)
         if torch.Tag.nondeterministic_seeded in target.tags:
             raise Refused("draws random numbers")
         if target._schema.name in _UNINITIALIZED:
@@ -153,9 +174,28 @@ class Lowerer:
         if target is torch.ops.aten._local_scalar_dense.default:
             raise Refused("takes a number out of a tensor that depends on the input (`.item()`)")
         if depends_on_input:
-            planned = target._schema.name.removesuffix("_") in _NOT_YET
-            raise Refused("is not supported yet" if planned else "has no exact form in torchlean.ir.v1")
+            raise Refused("has no exact form in torchlean.ir.v1")
         return _folded(target, args, kwargs)
+
+    def _apply(self, target: torch._ops.OpOverload, lowering: Lowering, args: Any, kwargs: Any) -> Any:
+        """The lowering's result; of a sum with -inf in it only what keeps its meaning."""
+
+        def call(args: Any, kwargs: Any) -> Any:
+            return lowering.function(self.builder, **arguments(target, lowering, args, kwargs))
+
+        masked = [leaf for leaf in _pytree.tree_leaves((args, kwargs)) if isinstance(leaf, Masked)]
+        if not masked or lowering.masked:
+            return call(args, kwargs)
+        if not lowering.moves or len(masked) != 1:
+            raise Refused(_MASKED)
+        values = call(*_pytree.tree_map_only(Masked, lambda x: x.value, (args, kwargs)))
+        masks = _folded(
+            target,
+            *_pytree.tree_map_only(Masked, lambda x: Known(x.mask.tensor.expand(x.shape)), (args, kwargs)),
+        )
+        if isinstance(values, tuple):
+            return tuple(Masked(*pair) for pair in zip(values, masks, strict=True))
+        return Masked(values, masks)
 
     def _checked(self, node: torch.fx.Node, result: Any) -> Any:
         """Hold every result against the type and shape that torch gives it."""
@@ -164,12 +204,14 @@ class Lowerer:
             list(zip(result, metas or (), strict=True)) if isinstance(result, tuple) else [(result, metas)]
         )
         for value, meta in pairs:
-            if not isinstance(value, Value) or not isinstance(meta, torch.Tensor):
+            if not isinstance(value, Value | Masked) or not isinstance(meta, torch.Tensor):
                 continue
-            if meta.dtype != torch.float32:
+            if meta.dtype not in (torch.float32, torch.float64):
                 raise Refused(
                     f"gives {str(meta.dtype).removeprefix('torch.')}; values are float32 throughout"
                 )
+            if not all(type(size) is int for size in meta.shape):
+                raise Refused("the shape of its result depends on values")
             assert value.shape == tuple(meta.shape), (
                 f"lowering of {node.target} gives shape {value.shape}, torch gives {tuple(meta.shape)}"
             )
@@ -180,7 +222,7 @@ class Lowerer:
 
     def _stub(self, node: torch.fx.Node) -> Any:
         def stand_in(meta: Any) -> Any:
-            if isinstance(meta, torch.Tensor) and meta.dtype == torch.float32:
+            if isinstance(meta, torch.Tensor) and meta.dtype in (torch.float32, torch.float64):
                 return self.builder.stub(tuple(meta.shape))
             return Unknown()
 
@@ -188,6 +230,16 @@ class Lowerer:
         if isinstance(metas, tuple | list):
             return tuple(stand_in(meta) for meta in metas)
         return stand_in(metas)
+
+
+def _needed(traced: Traced) -> set[torch.fx.Node]:
+    """What the output depends on, and what changes or checks something on the way."""
+    nodes = list(traced.module.graph.nodes)
+    needed = set(traced.outputs)
+    for node in reversed(nodes):
+        if node in needed or node.is_impure():
+            needed.update([node, *node.all_input_nodes])
+    return needed
 
 
 def _part_of(node: torch.fx.Node) -> str:
@@ -205,20 +257,33 @@ def _part_of(node: torch.fx.Node) -> str:
 
 
 def _folded(target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
-    """An operator of known tensors, computed now."""
+    """An operator of known tensors, computed now: what is computed from the model's state, in float64."""
     found = [leaf for leaf in _pytree.tree_leaves((args, kwargs)) if isinstance(leaf, Known)]
     trainable = any(known.trainable for known in found)
-    args, kwargs = _pytree.tree_map_only(Known, lambda known: known.tensor, (args, kwargs))
+    state = any(known.state for known in found)
+    exact = state and not _gives_view(target)
+
+    def operand(known: Known) -> torch.Tensor:
+        return known.tensor.double() if exact and known.tensor.dtype == torch.float32 else known.tensor
+
+    args, kwargs = _pytree.tree_map_only(Known, operand, (args, kwargs))
     with torch.no_grad():
-        result = target(*args, **kwargs)
+        try:
+            result = target(*args, **kwargs)
+        except RuntimeError as error:
+            raise Refused(f"cannot be computed of constants: {first_line(error)}") from error
 
     def known(tensor: torch.Tensor) -> Known:
         for operand in found:
             if operand.name is not None and _is_view(tensor, operand.tensor):
-                return Known(tensor, operand.name, operand.trainable)
-        return Known(tensor, None, trainable)
+                return Known(tensor, operand.name, operand.trainable, operand.state)
+        return Known(tensor, None, trainable, state)
 
     return _pytree.tree_map_only(torch.Tensor, known, tuple(result) if isinstance(result, list) else result)
+
+
+def _gives_view(target: torch._ops.OpOverload) -> bool:
+    return any(result.alias_info is not None for result in target._schema.returns)
 
 
 def _is_view(tensor: torch.Tensor, base: torch.Tensor) -> bool:

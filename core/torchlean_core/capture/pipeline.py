@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from torchlean_core.artifact import parse_graph, serialize_graph
+from torchlean_core.artifact.write import serialize_graph
+from torchlean_core.capture.assemble import finish
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
 from torchlean_core.capture.instances import Instances, run_example
 from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.lower import Lowerer
+from torchlean_core.capture.options import DEFAULTS, Options
 from torchlean_core.capture.target import Shape
 from torchlean_core.capture.trace import trace
 from torchlean_core.capture.verify import Verification, verify
-from torchlean_core.errors import UserError
 from torchlean_core.graph import Graph
-
-DEFAULT_MAX_PARAMETERS = 250_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to capture.
-
-    Attributes:
-        prefer_torch_export: Try `torch.export` first, FX symbolic tracing only where it fails.
-        debug_targets: Write `debug_target` on nodes.
-        verify: Compare the artifact with the module.
-        max_parameters: Most scalars that all parameters together may have.
-    """
-
-    prefer_torch_export: bool = True
-    debug_targets: bool = True
-    verify: bool = True
-    max_parameters: int = DEFAULT_MAX_PARAMETERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +32,17 @@ class Captured:
         graph: Its graph.
         text: Its text.
         tensors: Its parameters by name, float32.
+        operators: Number of source operators, which the nodes stand for.
         path: How the module was traced.
         reason: Why that way was taken, where it is not the first choice.
-        notes: What the user should know (TL606).
+        notes: What the user should know (TL405, TL606).
         verification: How artifact and module agree; None where that was not asked for.
     """
 
     graph: Graph
     text: str
     tensors: dict[str, torch.Tensor]
+    operators: int
     path: str
     reason: str
     notes: list[CaptureFinding] = field(default_factory=list)
@@ -68,7 +53,7 @@ def capture(
     loaded: Loaded,
     shape: Shape,
     output: Path,
-    options: Options = Options(),
+    options: Options = DEFAULTS,
     stage: Callable[[str], None] = lambda name: None,
 ) -> Captured:
     """Capture a module.
@@ -96,22 +81,41 @@ def capture(
         shown=loaded.shown,
     )
     stage("lowering")
-    builder = GraphBuilder(options.max_parameters, options.debug_targets)
+    builder = GraphBuilder(options.max_parameters, options.debug_targets, approximate=options.approximate)
     source, result = Lowerer(builder, traced, loaded.file, loaded.shown, loaded.line).run(shape)
     try:
-        graph, tensors = builder.finish(source, result, {"captured_from": _provenance(loaded, shape, output)})
+        finished = finish(builder, source, result, {"captured_from": _provenance(loaded, shape, output)})
     except Refused as error:
         raise CaptureError.at(loaded.shown, "TL603", str(error), loaded.line) from error
-    text = serialize_graph(graph)
-    try:
-        parse_graph(text, output.name)
-    except UserError as error:
-        raise RuntimeError(f"the captured artifact has errors: {error}") from error
+    graph = finished.graph
     verification = None
     if options.verify:
         stage("verifying")
-        verification = verify(instances, graph, tensors)
-    return Captured(graph, text, tensors, traced.path, traced.reason, builder.notes, verification)
+        verification = verify(instances, finished, measure=bool(builder.approximated))
+    notes = builder.notes
+    if builder.approximated:
+        marks = _marks(builder.approximated, verification)
+        graph = replace(graph, extra={**graph.extra, "approximations": marks})
+        notes = [*notes, *(_approximation(mark, loaded.line) for mark in marks)]
+    text = serialize_graph(graph)
+    return Captured(
+        graph, text, finished.tensors, traced.operators, traced.path, traced.reason, notes, verification
+    )
+
+
+def _marks(approximated: Mapping[str, str], verification: Verification | None) -> list[dict[str, Any]]:
+    """The root field `approximations`: what stands for what, and the error of the whole artifact, measured."""
+    error = None if verification is None else float(f"{verification.max_relative_error:.1e}")
+    measured = {} if error is None else {"max_relative_error": error}
+    return [{"operator": name, "form": form, **measured} for name, form in sorted(approximated.items())]
+
+
+def _approximation(mark: Mapping[str, Any], line: int | None) -> CaptureFinding:
+    error = mark.get("max_relative_error")
+    measured = "not measured" if error is None else f"largest relative error of the artifact {error:.1e}"
+    return CaptureFinding(
+        "TL405", f"the {mark['form']} form stands in for the exact {mark['operator']}; {measured}", line
+    )
 
 
 def _provenance(loaded: Loaded, shape: Shape, output: Path) -> dict[str, object]:
@@ -119,9 +123,5 @@ def _provenance(loaded: Loaded, shape: Shape, output: Path) -> dict[str, object]
         file = Path(os.path.relpath(loaded.file, output.resolve().parent)).as_posix()
     except ValueError:  # another drive
         file = loaded.file.as_posix()
-    return {
-        "file": file,
-        "class": loaded.name,
-        "example_shape": list(shape),
-        "sha256": loaded.sha256,
-    }
+    found = {"file": file, "class": loaded.name, "example_shape": list(shape), "sha256": loaded.sha256}
+    return {name: value for name, value in found.items() if loaded.sha256 or name not in ("file", "sha256")}

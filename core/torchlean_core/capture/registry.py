@@ -27,11 +27,16 @@ class Lowering:
         function: `function(builder, **arguments)`, arguments named as in the operator's schema (`self` is `x`).
         accepts: Names of the arguments it takes.
         ignores: Names of arguments that change nothing of the result, such as `memory_format`.
+        masked: Whether it takes a `Masked` operand.
+        moves: Whether it only moves, copies or leaves out elements, so that of a `Masked` operand it can be
+            applied to both parts.
     """
 
     function: LoweringFunction
     accepts: frozenset[str]
     ignores: frozenset[str]
+    masked: bool = False
+    moves: bool = False
 
 
 LOWERINGS: dict[torch._ops.OpOverload, Lowering] = {}
@@ -39,17 +44,18 @@ LOWERINGS: dict[torch._ops.OpOverload, Lowering] = {}
 
 
 def lowers(
-    *operators: torch._ops.OpOverload, ignores: Iterable[str] = ()
+    *operators: torch._ops.OpOverload, ignores: Iterable[str] = (), masked: bool = False, moves: bool = False
 ) -> Callable[[_Function], _Function]:
     """Register a function as the lowering of operators.
 
     Schema arguments that the function does not take must have their default value in a model, or the use is
-    refused: nothing is dropped in silence. The exceptions are named in `ignores`.
+    refused: nothing is dropped in silence. The exceptions are named in `ignores`. For `masked` and `moves` see
+    `Lowering`.
     """
 
     def register(function: _Function) -> _Function:
         accepts = frozenset(list(inspect.signature(function).parameters)[1:])
-        lowering = Lowering(function, accepts, frozenset(ignores))
+        lowering = Lowering(function, accepts, frozenset(ignores), masked, moves)
         for operator in operators:
             assert operator not in LOWERINGS, f"{operator} has two lowerings"
             required = {

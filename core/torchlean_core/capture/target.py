@@ -6,10 +6,8 @@ import ast
 import io
 import re
 import tokenize
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.errors import UsageError
@@ -59,20 +57,12 @@ def parse_shape(text: str) -> Shape:
     return tuple(map(int, parts))
 
 
-def example_shape(target: Target) -> Shape:
-    """The example shape that the model file, or the configuration beside or above it, gives for a target.
-
-    Raises:
-        UsageError: There is none, or the file cannot be read.
-        CaptureError: The file is not Python.
-    """
-    shape = shape_in_source(read_source(target.file), target) or shape_in_configuration(target)
-    if shape is None:
-        raise UsageError(
-            f"no example shape known for {target.name}: give --example-shape 1,4, or write "
-            f"`# torchlean: example-shape=1,4` in the line above `class {target.name}`"
-        )
-    return shape
+def shape_unknown(target: Target) -> UsageError:
+    """The error where nothing gives the example shape."""
+    return UsageError(
+        f"no example shape known for {target.name}: give --example-shape 1,4, or write "
+        f"`# torchlean: example-shape=1,4` in the line above `class {target.name}`"
+    )
 
 
 def read_source(file: Path) -> str:
@@ -146,44 +136,3 @@ def _comments(source: str) -> dict[int, str]:
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT and token.line.lstrip().startswith("#")
     }
-
-
-def shape_in_configuration(target: Target) -> Shape | None:
-    """The shape in the nearest `torchlean.toml`, or `[tool.torchlean]` of the nearest `pyproject.toml`.
-
-    `[capture."model.py:Name"] example-shape = [1, 4]`, the file relative to the configuration.
-
-    Raises:
-        UsageError: The configuration cannot be read, or the entry is malformed.
-    """
-    file = target.file.resolve()
-    for folder in file.parents:
-        for name in ("torchlean.toml", "pyproject.toml"):
-            path = folder / name
-            table = _table(path)
-            if table is None:
-                continue
-            entry = table.get("capture", {})
-            entry = entry.get(f"{file.relative_to(folder).as_posix()}:{target.name}") if entry else None
-            shape = entry.get("example-shape") if isinstance(entry, dict) else None
-            if shape is None:
-                return None
-            if not isinstance(shape, list) or not all(type(dim) is int and dim > 0 for dim in shape):
-                raise UsageError(
-                    f"{path}: example-shape of {target.name}: expected positive sizes such as [1, 4]"
-                )
-            return tuple(shape)
-    return None
-
-
-def _table(path: Path) -> dict[str, Any] | None:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        return None
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}") from error
-    table: dict[str, Any] | None = (
-        content if path.name == "torchlean.toml" else content.get("tool", {}).get("torchlean")
-    )
-    return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -19,6 +20,7 @@ from torch.nn.utils.stateless import _reparametrize_module
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from torchlean_core.capture.attention_operator import KeepingAttention
 from torchlean_core.capture.errors import CaptureError, Refused
 from torchlean_core.capture.places import first_line, line_of_exception, text_of
 from torchlean_core.capture.registry import LOWERINGS
@@ -45,6 +47,12 @@ class Traced:
     outputs: Sequence[torch.fx.Node]
     path: str
     reason: str
+
+    @property
+    def operators(self) -> int:
+        """Number of operators in the graph."""
+        nodes = self.module.graph.nodes
+        return sum(node.op == "call_function" and node.target is not operator.getitem for node in nodes)
 
 
 def trace(
@@ -102,15 +110,47 @@ def _hushed() -> Iterator[None]:
 def _decompositions() -> dict[torch._ops.OpOverload[..., Any], Callable[..., Any]]:
     """Decompositions of every operator that has no lowering: what has one stays whole."""
     table: Mapping[Any, Callable[..., Any]] = torch.export.default_decompositions()
-    return {
+    found = {
         operator: function
         for operator, function in table.items()
         if isinstance(operator, torch._ops.OpOverload) and operator not in LOWERINGS
     }
+    return {**found, **_CONTINUOUS}
+
+
+def _softshrink(x: torch.Tensor, lambd: float = 0.5) -> torch.Tensor:
+    return x - torch.nn.functional.hardtanh(x, -lambd, lambd)
+
+
+def _rrelu(
+    x: torch.Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Any = None
+) -> torch.Tensor:
+    if training:
+        raise Refused("rrelu in training mode draws random numbers")
+    return torch.nn.functional.leaky_relu(x, (lower + upper) / 2)
+
+
+_CONTINUOUS: dict[torch._ops.OpOverload[..., Any], Callable[..., Any]] = {
+    torch.ops.aten.softshrink.default: _softshrink,
+    torch.ops.aten.rrelu.default: _rrelu,
+}
+"""Decompositions in place of torch's own, which take a step or a random draw on the way to no such thing."""
+
+
+def _without_steps(exported: torch.export.ExportedProgram) -> None:
+    """Rewrite softshrink in an exported graph: export takes torch's own decomposition whatever the table says."""
+    for node in list(exported.graph.nodes):
+        if node.target is torch.ops.aten.softshrink.default:
+            x, lambd = (*node.args, 0.5)[:2]
+            with exported.graph.inserting_before(node):
+                clamped = exported.graph.call_function(torch.ops.aten.hardtanh.default, (x, -lambd, lambd))
+            clamped.meta = dict(node.meta)
+            node.target, node.args, node.kwargs = torch.ops.aten.sub.Tensor, (x, clamped), {}
 
 
 def _export(module: torch.nn.Module, example: torch.Tensor, shown: str) -> Traced:
     exported = torch.export.export(module, (example,), strict=False)
+    _without_steps(exported)
     exported = exported.run_decompositions(dict[Any, Callable[..., Any]](_decompositions()))
     signature = exported.graph_signature
     changed = [*signature.buffers_to_mutate.values(), *signature.parameters_to_mutate.values()]
@@ -136,7 +176,7 @@ def _export(module: torch.nn.Module, example: torch.Tensor, shown: str) -> Trace
         parameter = parameters.get(target)
         trainable = parameter is not None and parameter.requires_grad
         is_constant = spec.kind is InputKind.CONSTANT_TENSOR
-        known[name] = Known(tensor, None if is_constant else target, trainable)
+        known[name] = Known(tensor, None if is_constant else target, trainable, not is_constant)
     # A caller's tensor that forward changes in place is no part of the function that is captured.
     returned = zip(signature.output_specs, _returned(exported.graph_module), strict=True)
     outputs = [node for spec, node in returned if spec.kind is OutputKind.USER_OUTPUT]
@@ -216,7 +256,7 @@ def _fx(module: torch.nn.Module, example: torch.Tensor, reason: str) -> Traced:
     def run(x: torch.Tensor, *tensors: torch.Tensor) -> Any:
         with _reparametrize_module(symbolic, dict(zip(names, tensors, strict=True))):
             # A copy, so that a first operator in place changes nothing of the caller's.
-            return torch.fx.Interpreter(symbolic).run(x.clone())
+            return KeepingAttention(symbolic).run(x.clone())
 
     traced = _retraced(run, example, state)
     if any(_is_mutable(node) for node in traced.graph.nodes):  # from inside a decomposition
@@ -225,7 +265,8 @@ def _fx(module: torch.nn.Module, example: torch.Tensor, reason: str) -> Traced:
     known: dict[str, Known | None] = {placeholders[0]: None}
     for placeholder, name in zip(placeholders[1:], names, strict=True):
         parameter = parameters.get(name)
-        known[placeholder] = Known(state[name], name, parameter is not None and parameter.requires_grad)
+        trainable = parameter is not None and parameter.requires_grad
+        known[placeholder] = Known(state[name], name, trainable, True)
     return Traced(traced, known, _returned(traced), FX, reason)
 
 
@@ -233,7 +274,8 @@ def _retraced(
     run: Callable[..., Any], example: torch.Tensor, state: Mapping[str, torch.Tensor]
 ) -> torch.fx.GraphModule:
     """ATen operators of a function of input and state, without operators in place."""
-    with preserve_node_meta():
+    # Without MKL-DNN, which has one operator of its own for a whole LSTM.
+    with preserve_node_meta(), torch.backends.mkldnn.flags(enabled=False):
         tracer = make_fx(
             torch.func.functionalize(run),
             decomposition_table=_decompositions(),

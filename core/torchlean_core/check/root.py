@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torchlean_core.check.findings import Finding, Severity
@@ -53,7 +53,21 @@ def check_root(root: dict[str, Any], exact: bool, findings: list[Finding]) -> li
         findings.append(root_finding("TL106", message, ("nodes",)))
     for name, what in (("input_id", "input node"), ("output_id", "output node")):
         _check_id(root, name, what, exact, findings)
+    findings.extend(_approximations(root.get("approximations")))
     return nodes or None
+
+
+def _approximations(marks: Any) -> Iterator[Finding]:
+    """One finding for each mark that capture left; the field is an extra one and can hold anything."""
+    for place, mark in enumerate(marks if type(marks) is list else ()):
+        if type(mark) is not dict or not all(type(mark.get(name)) is str for name in ("operator", "form")):
+            continue
+        error = mark.get("max_relative_error")
+        number = show(error) if type(error) is int else f"{error:.2g}" if type(error) is float else None
+        measured = "not measured" if number is None else f"largest relative error {number}"
+        message = f"the {cut(mark['form'])} form stands in for the exact {cut(mark['operator'])} ({measured})"
+        path = ("approximations", place)
+        yield root_finding("TL405", message, path, severity=Severity.INFORMATION)
 
 
 def _check_id(root: dict[str, Any], name: str, what: str, exact: bool, findings: list[Finding]) -> None:

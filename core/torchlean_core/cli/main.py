@@ -18,6 +18,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("torchlean_core.cli.check_command", "check artifacts and show every error where it stands"),
     "emit": ("torchlean_core.cli.emit_command", "write the nn.Module that an artifact describes"),
     "capture": ("torchlean_core.cli.capture_command", "capture a PyTorch model into an artifact"),
+    "adapter": (
+        "torchlean_core.cli.adapter_command",
+        "write a script that captures models where only torch is installed",
+    ),
     "init": ("torchlean_core.cli.init_command", "initialize the parameters of an artifact deterministically"),
     "run": ("torchlean_core.cli.run_command", "evaluate an artifact with the reference interpreter"),
     "train": ("torchlean_core.cli.train_command", "train the parameters of an artifact"),

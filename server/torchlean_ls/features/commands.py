@@ -13,8 +13,9 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequestCancelled
 
 from torchlean_core.artifact.companions import generated_module_path, stem
+from torchlean_core.capture.configured import capture_request, configured, example_shape
 from torchlean_core.capture.models import find_models
-from torchlean_core.capture.target import Target, example_shape, parse_shape, read_source
+from torchlean_core.capture.target import Target, parse_shape, read_source
 from torchlean_core.errors import UserError
 from torchlean_core.extras import require_torch
 from torchlean_ls.features.base import Feature
@@ -99,14 +100,10 @@ class Commands(Feature):
         shape = argument.get("exampleShape")
         if isinstance(shape, list):
             shape = ",".join(map(str, shape))
-        dims = example_shape(Target(path, str(name))) if shape is None else parse_shape(str(shape))
-        out = argument.get("out") or f"{_snake(str(name))}.ir.json"
-        return {
-            "file": str(path),
-            "name": name,
-            "out": str(path.parent / str(out)),
-            "example_shape": list(dims),
-        }
+        target = Target(path, str(name))
+        dims = example_shape(target) if shape is None else parse_shape(str(shape))
+        out = argument.get("out") or configured(target).get("output") or f"{_snake(target.name)}.ir.json"
+        return capture_request(target, path.parent / str(out), dims)
 
     def _refuse_unsaved(self, uri: str, path: Path) -> None:
         document = self.server.documents.get(uri)

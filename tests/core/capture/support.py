@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from torchlean_core.artifact import parse_graph
 from torchlean_core.capture.load import Loaded
-from torchlean_core.capture.pipeline import Captured, Options, capture
+from torchlean_core.capture.options import Options
+from torchlean_core.capture.pipeline import Captured, capture
 
 EXACT = 1e-7
 """Largest relative error in float64 of a capture whose parameters are rounded to float32."""
@@ -45,7 +47,9 @@ def captured(
     module: nn.Module, shape: tuple[int, ...], file: str | Path = __file__, **options: Any
 ) -> Captured:
     """Capture a module, verified."""
-    return capture(loaded(module, file), shape, Path("model.ir.json"), Options(**options))
+    result = capture(loaded(module, file), shape, Path("model.ir.json"), Options(**options))
+    parse_graph(result.text)  # the checker finds no errors
+    return result
 
 
 def function(function: Any, shape: tuple[int, ...], **state: Any) -> Captured:

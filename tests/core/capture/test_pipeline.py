@@ -11,6 +11,7 @@ from torch import nn
 from tests.core.capture.support import captured, exact, kinds
 from torchlean_core.artifact import parse_graph
 from torchlean_core.capture import trace
+from torchlean_core.capture.values import content
 from torchlean_core.graph import lower
 
 
@@ -178,3 +179,12 @@ def test_attention_with_an_extra_zero_key_is_not_taken_for_plain_attention() -> 
             return self.attention(x, x, x, need_weights=False)[0]
 
     assert exact(captured(Zero(), (1, 3, 4)))
+
+
+def test_the_bytes_of_a_tensor_outlive_it() -> None:
+    for _ in range(50):
+        view = content(torch.arange(12.0).reshape(3, 4).T.contiguous())
+        other = torch.full((4, 3), 7.0)  # would get the memory of a tensor that is gone
+        assert view.tobytes() == torch.arange(12.0).reshape(3, 4).numpy().T.tobytes()
+        assert content(other).tobytes() == other.numpy().tobytes()
+    assert content(torch.empty(0)).tobytes() == b""

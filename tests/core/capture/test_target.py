@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from torchlean_core.capture.configured import example_shape
 from torchlean_core.capture.errors import CaptureError
-from torchlean_core.capture.target import Target, example_shape, parse_shape, parse_target
+from torchlean_core.capture.target import Target, parse_shape, parse_target
 from torchlean_core.errors import UsageError
 
 MODEL = '''\
@@ -96,7 +97,9 @@ def test_a_malformed_configuration_is_named(model: Path) -> None:
     model.with_name("torchlean.toml").write_text(
         '[capture."model.py:Without"]\nexample-shape = "1,4"\n', encoding="utf-8"
     )
-    with pytest.raises(UsageError, match=r"torchlean\.toml: example-shape of Without"):
+    with pytest.raises(
+        UsageError, match=r"torchlean\.toml: capture\..*example-shape: expected positive sizes"
+    ):
         example_shape(Target(model, "Without"))
 
 

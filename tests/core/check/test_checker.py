@@ -205,3 +205,33 @@ def test_every_rule_has_a_text():
     for code, rule in RULES.items():
         assert rule.code == code
         assert rule.what and rule.why and rule.fix and rule.name == rule.name.lower()
+
+
+@pytest.mark.parametrize(
+    ("field", "messages"),
+    [
+        (
+            '[{"operator": "gelu", "form": "tanh", "max_relative_error": 1.2e-4}]',
+            ["the tanh form stands in for the exact gelu (largest relative error 0.00012)"],
+        ),
+        (
+            '[{"operator": "gelu", "form": "tanh"}]',
+            ["the tanh form stands in for the exact gelu (not measured)"],
+        ),
+        (
+            '[{"operator": "gelu", "form": "tanh", "max_relative_error": 1e400}]',
+            ["the tanh form stands in for the exact gelu (largest relative error 100000…(401 digits))"],
+        ),
+        ('["gelu", {"operator": 1, "form": "tanh"}, null, []]', []),
+        ('{"gelu": "tanh"}', []),
+        ("3", []),
+    ],
+)
+def test_approximations_that_capture_left_are_told(field, messages):
+    text = (
+        f'{{"format": "torchlean.ir.v1", "approximations": {field}, "input_id": 0, "output_id": 0, "nodes": '
+        '[{"id": 0, "kind": "input", "parents": [], "shape": [2]}]}'
+    )
+    findings = check_bytes(text.encode()).findings
+    assert [finding.message for finding in findings] == messages
+    assert {finding.code for finding in findings} <= {"TL405"}

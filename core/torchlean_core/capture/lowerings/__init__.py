@@ -6,12 +6,16 @@ from torchlean_core.capture.lowerings import (
     convolution,
     elementwise,
     identity,
+    masks,
     matrix,
     normalization,
+    padding,
     pooling,
     reduction,
+    resample,
     selection,
     shape,
+    windows,
 )
 
 __all__ = [
@@ -20,10 +24,14 @@ __all__ = [
     "convolution",
     "elementwise",
     "identity",
+    "masks",
     "matrix",
     "normalization",
+    "padding",
     "pooling",
     "reduction",
+    "resample",
     "selection",
     "shape",
+    "windows",
 ]

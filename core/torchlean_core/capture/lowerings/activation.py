@@ -150,13 +150,30 @@ def mish(b: GraphBuilder, x: Value) -> Value:
     return b.times(x, b.unary("tanh", softplus(b, x)))
 
 
+@lowers(aten.threshold.default)
+def threshold(b: GraphBuilder, x: Value, threshold: float, value: float) -> Value:
+    """The maximum of x and the threshold, where that is also the value below it."""
+    if threshold != value:
+        raise Refused(f"a threshold of {threshold} with another value ({value}) below it is a step there")
+    return clamp(b, x, min=threshold)
+
+
+@lowers(aten.glu.default)
+def glu(b: GraphBuilder, x: Value, dim: int = -1) -> Value:
+    """First half times the sigmoid of the second half."""
+    axis = dim % len(x.shape)
+    half = x.shape[axis] // 2
+    gate = b.unary("sigmoid", b.select(x, axis, range(half, 2 * half)))
+    return b.times(b.select(x, axis, range(half)), gate)
+
+
 @lowers(aten.gelu.default)
 def gelu(b: GraphBuilder, x: Value, approximate: str = "none") -> Value:
     """The tanh form: x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))."""
-    if approximate != "tanh":
+    if approximate != "tanh" and not b.may_approximate("gelu", "tanh"):
         raise Refused(
-            "exact-erf GELU has no exact form in torchlean.ir.v1; "
-            'use the tanh form, nn.GELU(approximate="tanh")'
+            "exact-erf GELU has no exact form in torchlean.ir.v1; use the tanh form, "
+            'nn.GELU(approximate="tanh"), or allow it in its place: --approximate gelu=tanh'
         )
     cube = b.times(b.times(x, x), x)
     inner = b.times(b.plus(x, b.times(cube, 0.044715)), math.sqrt(2.0 / math.pi))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
+from torchlean_core.capture.assemble import apply_matrix
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
-from torchlean_core.capture.lowerings.selection import select_indices
-from torchlean_core.capture.lowerings.shape import constant_pad
+from torchlean_core.capture.lowerings.padding import constant_pad
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Tensor, Value
 
@@ -93,11 +94,41 @@ def convolution(
     groups: int,
 ) -> Value:
     """The general form that the other ones come down to; arguments of length 1 stand for all axes."""
-    if transposed:
-        raise Refused("transposed convolution is not supported yet")
     rank = len(weight.shape) - 2
+    if transposed:
+        return _transposed(
+            b,
+            input,
+            weight,
+            bias,
+            _spread(stride, rank),
+            _spread(padding, rank),
+            _spread(output_padding, rank),
+            groups,
+            _spread(dilation, rank),
+        )
     sides = [(p, p) for p in _spread(padding, rank)]
     return _convolution(b, input, weight, bias, _spread(stride, rank), sides, _spread(dilation, rank), groups)
+
+
+@lowers(aten.conv_transpose1d.default, aten.conv_transpose2d.input)
+def conv_transpose(
+    b: GraphBuilder,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Sequence[int] = (0,),
+    output_padding: Sequence[int] = (0,),
+    groups: int = 1,
+    dilation: Sequence[int] = (1,),
+) -> Value:
+    """Zeros between the entries of each axis, then a dense convolution; see `_transposed`."""
+    rank = len(weight.shape) - 2
+    steps, pads, extra, apart = (
+        _spread(values, rank) for values in (stride, padding, output_padding, dilation)
+    )
+    return _transposed(b, input, weight, bias, steps, pads, extra, groups, apart)
 
 
 def _spread(values: Sequence[int], rank: int) -> list[int]:
@@ -112,16 +143,32 @@ def _named_padding(padding: str, kernel: Sequence[int], dilation: Sequence[int])
     return [(total // 2, total - total // 2) for total in totals]
 
 
-def _convolution(
-    b: GraphBuilder,
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[tuple[int, int]],
-    dilation: Sequence[int],
-    groups: int,
-) -> Value:
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """The operand of a convolution as (C, H, W), and the way back.
+
+    Attributes:
+        value: The image.
+        rank: Number of axes that are convolved: 1 (then H is 1) or 2.
+        batched: Whether the operand had a batch axis.
+    """
+
+    value: Value
+    rank: int
+    batched: bool
+
+    def restored(self, b: GraphBuilder, result: Value) -> Value:
+        """A result (C, H, W) with the axes that the operand had."""
+        shape = result.shape if self.rank == 2 else (result.shape[0], result.shape[2])
+        return b.reshape(result, (1, *shape) if self.batched else shape)
+
+
+def _image(b: GraphBuilder, x: Tensor, weight: Tensor, bias: Tensor | None) -> _Image:
+    """One image, or a refusal.
+
+    Raises:
+        Refused: The kernel is not known, there are more images than one, or the rank is none that the IR has.
+    """
     if not isinstance(weight, Known) or isinstance(bias, Value):
         raise Refused("the kernel depends on the input")
     rank = len(weight.shape) - 2
@@ -136,15 +183,80 @@ def _convolution(
                 "convolution of one image only)"
             )
         value = b.reshape(value, value.shape[1:])
-    kernel = weight.tensor
-    stride, padding, dilation = list(stride), list(padding), list(dilation)
     if rank == 1:
         value = b.reshape(value, (value.shape[0], 1, value.shape[1]))
+    return _Image(value, rank, batched)
+
+
+def _convolution(
+    b: GraphBuilder,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    dilation: Sequence[int],
+    groups: int,
+) -> Value:
+    image = _image(b, x, weight, bias)
+    assert isinstance(weight, Known) and not isinstance(bias, Value)
+    kernel = weight.tensor
+    stride, padding, dilation = list(stride), list(padding), list(dilation)
+    if image.rank == 1:
         kernel = kernel[:, :, None]
         stride, padding, dilation = [stride[0], stride[0]], [(0, 0), *padding], [1, *dilation]
-    result = _dense(b, value, kernel, bias, stride, padding, dilation, groups)
-    shape = result.shape if rank == 2 else (result.shape[0], result.shape[2])
-    return b.reshape(result, (1, *shape) if batched else shape)
+    result = _dense(b, image.value, kernel, bias, stride, padding, dilation, groups)
+    return image.restored(b, result)
+
+
+def _transposed(
+    b: GraphBuilder,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output_padding: Sequence[int],
+    groups: int,
+    dilation: Sequence[int],
+) -> Value:
+    """Along each axis stride - 1 zeros between entries and the padding that is left, then a convolution.
+
+    Its kernel is the given one reversed, with inputs and outputs of each group exchanged; the padding is
+    dilation * (size - 1) - padding on both sides, and the output padding more on the right.
+    """
+    image = _image(b, x, weight, bias)
+    assert isinstance(weight, Known) and not isinstance(bias, Value)
+    kernel = weight.tensor.detach()
+    steps, pads, extra, apart = list(stride), list(padding), list(output_padding), list(dilation)
+    if image.rank == 1:
+        kernel = kernel[:, :, None]
+        steps, pads, extra, apart = [1, *steps], [0, *pads], [0, *extra], [1, *apart]
+    inputs, outputs = kernel.shape[:2]
+    by_group = kernel.reshape(groups, inputs // groups, outputs, *kernel.shape[2:]).transpose(1, 2)
+    reversed_kernel = by_group.reshape(groups * outputs, inputs // groups, *kernel.shape[2:]).flip(-1, -2)
+    left = [step * (size - 1) - pad for step, size, pad in zip(apart, kernel.shape[2:], pads, strict=True)]
+    right = [before + more for before, more in zip(left, extra, strict=True)]
+    # What both axes have on both sides is the convolution's own padding.
+    common = max(0, min(*left, *right)) if image.rank == 2 else 0
+    value = image.value
+    for axis in (0, 1):
+        places = _spread_places(value.shape[axis + 1], steps[axis], left[axis] - common, right[axis] - common)
+        if places is not None:
+            value = apply_matrix(b, value, axis + 1, places, "zero insertion")
+    sides = [(common, common), (common, common)]
+    return image.restored(b, _dense(b, value, reversed_kernel, bias, [1, 1], sides, apart, groups))
+
+
+def _spread_places(size: int, step: int, left: int, right: int) -> torch.Tensor | None:
+    """The matrix that puts zeros between and around the entries of an axis; negative amounts cut off."""
+    length = (size - 1) * step + 1
+    matrix = torch.zeros(left + length + right, size)
+    for entry in range(size):
+        place = left + entry * step
+        if 0 <= place < matrix.shape[0]:
+            matrix[place, entry] = 1.0
+    return None if torch.equal(matrix, torch.eye(size)) else matrix
 
 
 def _dense(
@@ -191,7 +303,7 @@ def _dense(
         padding=pad,
     )
     for axis, wanted in ((1, stride[0]), (2, stride[1])):
-        result = select_indices(b, result, axis, range(0, result.shape[axis], wanted // step))
+        result = b.select(result, axis, range(0, result.shape[axis], wanted // step))
     return result
 
 
@@ -199,12 +311,10 @@ def _block_diagonal(b: GraphBuilder, kernel: torch.Tensor, groups: int) -> torch
     """The dense kernel (out, in, …) of a grouped one (out, in / groups, …), zero outside its blocks."""
     out, per_group = kernel.shape[:2]
     b.check_size(kernel.numel() * groups, "the dense kernel of a grouped convolution")
-    dense = torch.zeros(out, per_group * groups, *kernel.shape[2:], dtype=kernel.dtype)
-    rows = out // groups
-    for group in range(groups):
-        block = slice(group * rows, (group + 1) * rows)
-        dense[block, group * per_group : (group + 1) * per_group] = kernel.detach()[block]
-    return dense
+    dense = torch.zeros(groups, out // groups, groups, per_group, *kernel.shape[2:], dtype=kernel.dtype)
+    blocks = kernel.detach().reshape(groups, out // groups, per_group, *kernel.shape[2:])
+    dense.diagonal(dim1=0, dim2=2).copy_(blocks.movedim(0, -1))
+    return dense.reshape(out, per_group * groups, *kernel.shape[2:])
 
 
 def _dilated(b: GraphBuilder, kernel: torch.Tensor, dilation: Sequence[int]) -> torch.Tensor:

@@ -8,8 +8,9 @@ import torch
 
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
+from torchlean_core.capture.lowerings.masks import has_minus_infinity, masked_sum
 from torchlean_core.capture.registry import lowers
-from torchlean_core.capture.values import Operand, Value
+from torchlean_core.capture.values import Known, Masked, Operand, Value
 
 aten = torch.ops.aten
 
@@ -136,10 +137,67 @@ def tan(b: GraphBuilder, x: Value) -> Value:
     return b.times(b.unary("sin", x), b.unary("inv", b.unary("cos", x)))
 
 
-@lowers(aten.add.Tensor, aten.add.Scalar)
-def add(b: GraphBuilder, x: Operand, other: Operand, alpha: float = 1) -> Value:
+@lowers(aten.atanh.default)
+def atanh(b: GraphBuilder, x: Value) -> Value:
+    """log((1 + x) / (1 - x)) / 2."""
+    ratio = b.times(b.plus(x, 1.0), b.unary("inv", b.minus(1.0, x)))
+    return b.times(b.unary("log", ratio), 0.5)
+
+
+@lowers(aten.logit.default)
+def logit(b: GraphBuilder, x: Value) -> Value:
+    """log(x) - log(1 - x)."""
+    return b.minus(b.unary("log", x), b.unary("log", b.minus(1.0, x)))
+
+
+@lowers(aten.hypot.default)
+def hypot(b: GraphBuilder, x: Operand, other: Operand) -> Value:
+    """sqrt(x x + y y)."""
+    return b.unary("sqrt", b.plus(b.times(x, x), b.times(other, other)))
+
+
+@lowers(aten.logaddexp.default)
+def logaddexp(b: GraphBuilder, x: Operand, other: Operand) -> Value:
+    """The form m + log(1 + exp(-abs(x - y))), m the maximum, so that it stays finite."""
+    apart = b.times(b.unary("abs", b.minus(x, other)), -1.0)
+    return b.plus(b.binary("max_elem", x, other), b.unary("log", b.plus(b.unary("exp", apart), 1.0)))
+
+
+@lowers(aten.addcmul.default)
+def addcmul(b: GraphBuilder, x: Operand, tensor1: Operand, tensor2: Operand, value: float = 1) -> Value:
+    """Sum of x and value * tensor1 * tensor2."""
+    return b.plus(x, b.times(b.times(tensor1, tensor2), float(value)))
+
+
+@lowers(aten.addcdiv.default)
+def addcdiv(b: GraphBuilder, x: Operand, tensor1: Operand, tensor2: Operand, value: float = 1) -> Value:
+    """Sum of x and value * tensor1 / tensor2."""
+    quotient = div(b, tensor1, tensor2)
+    assert isinstance(quotient, Value)
+    return b.plus(x, b.times(quotient, float(value)))
+
+
+@lowers(aten.lerp.Scalar, aten.lerp.Tensor)
+def lerp(b: GraphBuilder, x: Operand, end: Operand, weight: Operand) -> Value:
+    """The sum x + weight * (end - x)."""
+    return b.plus(x, b.times(b.minus(end, x), weight))
+
+
+@lowers(aten.add.Tensor, aten.add.Scalar, masked=True)
+def add(b: GraphBuilder, x: Operand | Masked, other: Operand | Masked, alpha: float = 1) -> Value | Masked:
     """Sum of x and alpha * other."""
+    if alpha == 1 and isinstance(x, Value | Known | Masked) and _infinite(x, other):
+        return masked_sum(b, x, other)
+    if isinstance(x, Masked) or isinstance(other, Masked):
+        raise Refused("adds a multiple of a sum that holds -inf; that has a meaning only before a softmax")
     return b.plus(x, _scaled(b, other, alpha))
+
+
+def _infinite(x: Operand | Masked, other: Operand | Masked) -> bool:
+    """Whether a sum holds -inf that a softmax may take."""
+    if isinstance(x, Masked) or isinstance(other, Masked):
+        return True
+    return has_minus_infinity(x) or has_minus_infinity(other)
 
 
 @lowers(aten.sub.Tensor, aten.sub.Scalar)
@@ -160,15 +218,31 @@ def _scaled(b: GraphBuilder, x: Operand, factor: float) -> Operand:
     return float(x) * factor if isinstance(x, bool | int | float) else b.times(x, float(factor))
 
 
-@lowers(aten.mul.Tensor, aten.mul.Scalar)
-def mul(b: GraphBuilder, x: Operand, other: Operand) -> Value:
+@lowers(aten.mul.Tensor, aten.mul.Scalar, masked=True)
+def mul(b: GraphBuilder, x: Operand | Masked, other: Operand | Masked) -> Value | Masked:
     """Product of x and other."""
+    if isinstance(x, Masked) or isinstance(other, Masked):
+        return _scaled_sum(b, x, other) if isinstance(x, Masked) else _scaled_sum(b, other, x)
     return b.times(x, other)
 
 
-@lowers(aten.div.Tensor, aten.div.Scalar, aten.true_divide.Tensor)
-def div(b: GraphBuilder, x: Operand, other: Operand) -> Value:
+def _scaled_sum(b: GraphBuilder, x: Operand | Masked, factor: Operand | Masked) -> Masked:
+    """A sum that holds -inf times a positive number, which leaves -inf what it is."""
+    number = factor.tensor.item() if isinstance(factor, Known) and factor.tensor.numel() == 1 else factor
+    if not isinstance(x, Masked) or not isinstance(number, int | float) or not 0 < number < math.inf:
+        raise Refused("multiplies a sum that holds -inf; that has a meaning only before a softmax")
+    return Masked(b.times(x.value, float(number)), Known(x.mask.tensor * float(number)))
+
+
+@lowers(aten.div.Tensor, aten.div.Scalar, aten.true_divide.Tensor, masked=True)
+def div(b: GraphBuilder, x: Operand | Masked, other: Operand | Masked) -> Value | Masked:
     """Product of x and 1 / other."""
+    if isinstance(other, Known) and other.tensor.numel() == 1 and other.tensor.dim() == 0:
+        other = float(other.tensor)
+    if isinstance(x, Masked) and isinstance(other, int | float) and other > 0:
+        return _scaled_sum(b, x, 1.0 / other)
+    if isinstance(x, Masked) or isinstance(other, Masked):
+        raise Refused("divides a sum that holds -inf; that has a meaning only before a softmax")
     if isinstance(other, bool | int | float):
         if other == 0:
             raise Refused("division by zero")
@@ -190,25 +264,39 @@ def minimum(b: GraphBuilder, x: Operand, other: Operand) -> Value:
 
 @lowers(aten.pow.Tensor_Scalar)
 def power(b: GraphBuilder, x: Value, exponent: float) -> Value:
-    """An integer exponent by squaring, a half by square roots."""
+    """A whole exponent by squaring, halves, quarters and eighths by square roots."""
     if exponent == 0:
         return b.full(1.0, x.shape)
     if exponent < 0:
         return b.unary("inv", power(b, x, -exponent))
-    if exponent == 0.5:
-        return b.unary("sqrt", x)
-    if exponent != int(exponent) or exponent > MAX_EXPONENT:
-        raise Refused(f"exponent {exponent}: supported are integers up to {MAX_EXPONENT}, 0.5 and -0.5")
+    whole, eighths = divmod(exponent * 8, 8)
+    if eighths != int(eighths) or exponent > MAX_EXPONENT:
+        raise Refused(
+            f"exponent {exponent}: supported are integers up to {MAX_EXPONENT} and multiples of 1/8 between them"
+        )
+    result = _natural_power(b, x, int(whole)) if whole else None
+    root = x
+    for part in (4, 2, 1):  # 1/2, 1/4 and 1/8
+        if not int(eighths) & (2 * part - 1):
+            break
+        root = b.unary("sqrt", root)
+        if int(eighths) & part:
+            result = root if result is None else b.times(result, root)
+    assert result is not None
+    return result
+
+
+def _natural_power(b: GraphBuilder, x: Value, exponent: int) -> Value:
+    """Squarings, and products of what the exponent's binary digits name."""
     result: Value | None = None
-    factor, rest = x, int(exponent)
     while True:
-        if rest & 1:
-            result = factor if result is None else b.times(result, factor)
-        rest >>= 1
-        if not rest:
+        if exponent & 1:
+            result = x if result is None else b.times(result, x)
+        exponent >>= 1
+        if not exponent:
             assert result is not None
             return result
-        factor = b.times(factor, factor)
+        x = b.times(x, x)
 
 
 @lowers(aten.pow.Scalar)

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 
 from torchlean_core.capture.builder import GraphBuilder, broadcast_shape
 from torchlean_core.capture.errors import Refused
+from torchlean_core.capture.lowerings.masks import has_minus_infinity, masked_sum
+from torchlean_core.capture.lowerings.reduction import sum_axes, vector_norm
 from torchlean_core.capture.registry import lowers
-from torchlean_core.capture.values import Known, Tensor, Value
+from torchlean_core.capture.values import Known, Masked, Tensor, Value
 
 aten = torch.ops.aten
 
 
 def linear_node(b: GraphBuilder, x: Value, weight: torch.Tensor, bias: torch.Tensor | None) -> Value:
     """A `linear` node; a missing bias is written as zeros."""
-    out = weight.shape[0]
+    out, wanted = weight.shape[0], (*x.shape[:-1], weight.shape[0])
     b.check_size(weight.numel(), "a weight")
+    if len(x.shape) == 2 and b.draft(x).kind == "reshape":
+        rows = b.parent(x)  # merged for a matrix product, which a layer does not need
+        if len(rows.shape) > 2 and rows.shape[-1] == x.shape[-1]:
+            x = rows
     payload = {"W": weight, "b": torch.zeros(out) if bias is None else bias.expand(out)}
-    return b.add("linear", x, shape=(*x.shape[:-1], out), params=payload)
+    return b.reshape(b.add("linear", x, shape=(*x.shape[:-1], out), params=payload), wanted)
 
 
 @lowers(aten.linear.default)
@@ -79,9 +86,11 @@ def bmm(b: GraphBuilder, x: Tensor, mat2: Tensor) -> Value:
 @lowers(aten.baddbmm.default)
 def baddbmm(
     b: GraphBuilder, x: Tensor, batch1: Tensor, batch2: Tensor, beta: float = 1, alpha: float = 1
-) -> Value:
+) -> Value | Masked:
     """Beta * summand + alpha * product."""
     product = b.times(bmm(b, batch1, batch2), float(alpha))
+    if beta == 1 and has_minus_infinity(x):
+        return masked_sum(b, product, x)
     return b.plus(product, x) if beta == 1 else b.plus(product, b.times(b.value(x), float(beta)))
 
 
@@ -130,3 +139,33 @@ def _batched(b: GraphBuilder, left: Value, right: Value) -> Value:
         for side in (left, right)
     ]
     return b.reshape(b.add("matmul", *merged), (*batch, left.shape[-2], right.shape[-1]))
+
+
+@lowers(aten._trilinear.default, ignores=["unroll_dim"])
+def trilinear(
+    b: GraphBuilder,
+    i1: Tensor,
+    i2: Tensor,
+    i3: Tensor,
+    expand1: Sequence[int],
+    expand2: Sequence[int],
+    expand3: Sequence[int],
+    sumdim: Sequence[int],
+) -> Value:
+    """Three tensors with axes of size 1 put in, multiplied, and summed over axes."""
+    factors = []
+    for tensor, axes in ((i1, expand1), (i2, expand2), (i3, expand3)):
+        shape = list(tensor.shape)
+        for axis in sorted(axes):
+            shape.insert(axis, 1)
+        factors.append(b.reshape(b.value(tensor), shape))
+    return sum_axes(b, b.times(b.times(factors[0], factors[1]), factors[2]), sumdim)
+
+
+@lowers(aten._cdist_forward.default, ignores=["compute_mode"])
+def cdist(b: GraphBuilder, x1: Tensor, x2: Tensor, p: float) -> Value:
+    """The 1-norm or the 2-norm of all differences of rows."""
+    left, right = b.value(x1), b.value(x2)
+    left = b.reshape(left, (*left.shape[:-1], 1, left.shape[-1]))
+    right = b.reshape(right, (*right.shape[:-2], 1, *right.shape[-2:]))
+    return vector_norm(b, b.minus(left, right), p, [-1])

@@ -107,8 +107,10 @@ def batch_norm(
     eps: float,
 ) -> Value:
     """Rank 4: `batch_norm2d_nchw_eval`; other ranks: a scale and a shift per channel."""
+    if training and running_mean is None and running_var is None:
+        return _own_statistics(b, input, weight, bias, eps)
     if training:
-        raise Refused("batch norm without fixed statistics (in training mode, or track_running_stats=False)")
+        raise Refused("batch norm in training mode")
     return _fixed_statistics(b, input, weight, bias, running_mean, running_var, eps)
 
 
@@ -140,6 +142,25 @@ def native_batch_norm(
 ) -> tuple[Value, None, None]:
     """As `batch_norm`; the other results serve the gradient only."""
     return batch_norm(b, input, weight, bias, running_mean, running_var, training, eps), None, None
+
+
+@lowers(aten._native_batch_norm_legit.no_stats, ignores=["momentum"])
+def batch_norm_own_statistics(
+    b: GraphBuilder, input: Value, weight: Tensor | None, bias: Tensor | None, training: bool, eps: float
+) -> tuple[Value, None, None]:
+    """Statistics of the input itself."""
+    return _own_statistics(b, input, weight, bias, eps), None, None
+
+
+def _own_statistics(
+    b: GraphBuilder, x: Value, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> Value:
+    """Each channel's values in a row, normalized."""
+    order = [1, 0, *range(2, len(x.shape))]
+    channels = b.permute(x, order)
+    rows = b.reshape(channels, (x.shape[1], math.prod(x.shape) // x.shape[1]))
+    result = b.permute(b.reshape(_normalized(b, rows, 1, eps), channels.shape), order)
+    return _per_channel(b, result, weight, bias)
 
 
 def _fixed_statistics(

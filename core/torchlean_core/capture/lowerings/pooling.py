@@ -1,4 +1,4 @@
-"""Pooling of images (C, H, W); batches are merged with the channels, which pools keep apart."""
+"""Pooling over one, two or three axes; all axes before them are merged, which pools keep apart."""
 
 from __future__ import annotations
 
@@ -8,27 +8,24 @@ from typing import Any
 
 import torch
 
+from torchlean_core.capture.assemble import apply_matrix
 from torchlean_core.capture.builder import GraphBuilder
-from torchlean_core.capture.errors import Refused
-from torchlean_core.capture.lowerings.selection import apply_matrix, select_indices
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Value
 
 aten = torch.ops.aten
 
 
-def _two(values: Sequence[int], rank: int, fill: int) -> list[int]:
-    """An argument for both axes of an image; `fill` is the height's where there is one axis only."""
-    spread = list(values) * rank if len(values) == 1 else list(values)
-    return spread if rank == 2 else [fill, *spread]
+def _spread(values: Sequence[int], rank: int) -> list[int]:
+    """An argument for each axis; one number stands for all."""
+    return list(values) * rank if len(values) == 1 else list(values)
 
 
 def _on_images(b: GraphBuilder, x: Value, rank: int, pool: Callable[[Value], Value]) -> Value:
-    """Apply a pool of (C, H, W) to a tensor whose last `rank` axes are the image's."""
+    """Apply a pool of (C, …) to a tensor whose last `rank` axes are the image's; one axis gets a height of 1."""
     lead, image = x.shape[: len(x.shape) - rank], x.shape[len(x.shape) - rank :]
-    height_width = image if rank == 2 else (1, *image)
-    result = pool(b.reshape(x, (math.prod(lead), *height_width)))
-    return b.reshape(result, (*lead, *result.shape[3 - rank :]))
+    result = pool(b.reshape(x, (math.prod(lead), *((1, *image) if rank == 1 else image))))
+    return b.reshape(result, (*lead, *result.shape[len(result.shape) - rank :]))
 
 
 def _outputs(size: int, kernel: int, stride: int, padding: int, ceil_mode: bool) -> int:
@@ -68,6 +65,20 @@ def max_pool1d(
     return _max_pool(b, x, 1, kernel_size, stride, padding, dilation, ceil_mode)
 
 
+@lowers(aten.max_pool3d.default)
+def max_pool3d(
+    b: GraphBuilder,
+    x: Value,
+    kernel_size: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0, 0, 0),
+    dilation: Sequence[int] = (1, 1, 1),
+    ceil_mode: bool = False,
+) -> Value:
+    """Axis by axis; see `_max_pool`."""
+    return _max_pool(b, x, 3, kernel_size, stride, padding, dilation, ceil_mode)
+
+
 @lowers(aten.max_pool2d_with_indices.default)
 def max_pool2d_with_indices(
     b: GraphBuilder,
@@ -82,6 +93,20 @@ def max_pool2d_with_indices(
     return max_pool2d(b, x, kernel_size, stride, padding, dilation, ceil_mode), None
 
 
+@lowers(aten.max_pool3d_with_indices.default)
+def max_pool3d_with_indices(
+    b: GraphBuilder,
+    x: Value,
+    kernel_size: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0, 0, 0),
+    dilation: Sequence[int] = (1, 1, 1),
+    ceil_mode: bool = False,
+) -> tuple[Value, None]:
+    """As `max_pool3d`; the indices have no form here and may not be used."""
+    return max_pool3d(b, x, kernel_size, stride, padding, dilation, ceil_mode), None
+
+
 def _max_pool(
     b: GraphBuilder,
     x: Value,
@@ -92,30 +117,37 @@ def _max_pool(
     dilation: Sequence[int],
     ceil_mode: bool,
 ) -> Value:
-    """One pool node where one stride and one padding say it all.
+    """One pool node where one stride and one padding say it all; with dilation, or in 3-D, one for each axis.
 
     Else the image is extended by copies of its edges, which never change a maximum: a window that reaches
     over an edge holds the edge's element already. Unequal strides are a common stride, then a selection.
     """
-    if any(step != 1 for step in dilation):
-        raise Refused("max pool with dilation is not supported yet")
-    kernel = _two(kernel_size, rank, 1)
-    steps = _two(stride or kernel_size, rank, 0)
-    pads = _two(padding, rank, 0)
+    kernel = _spread(kernel_size, rank)
+    steps = _spread(stride or kernel_size, rank)
+    pads = _spread(padding, rank)
+    dilations = _spread(dilation, rank)
     if rank == 1:
-        steps[0] = steps[1]
+        kernel, steps, pads, dilations = [1, *kernel], [*steps, *steps], [0, *pads], [1, *dilations]
+    reaches = [(size - 1) * apart + 1 for size, apart in zip(kernel, dilations, strict=True)]
 
     def pool(image: Value) -> Value:
         sizes = image.shape[1:]
-        counts = [_outputs(*each, ceil_mode) for each in zip(sizes, kernel, steps, pads, strict=True)]
-        floors = [_outputs(*each, False) for each in zip(sizes, kernel, steps, pads, strict=True)]
+        counts = [_outputs(*each, ceil_mode) for each in zip(sizes, reaches, steps, pads, strict=True)]
+        floors = [_outputs(*each, False) for each in zip(sizes, reaches, steps, pads, strict=True)]
+        if rank == 3 or reaches != kernel:
+            for axis, size in enumerate(sizes):
+                starts = [i * steps[axis] - pads[axis] for i in range(counts[axis])]
+                taps = range(0, reaches[axis], dilations[axis])
+                windows = [[start + tap for tap in taps if 0 <= start + tap < size] for start in starts]
+                image = _window_maxima(b, image, axis + 1, windows)
+            return image
         common, pad = math.gcd(*steps), pads[0]
         if pads[0] != pads[1] or counts != floors:
             pad = 0
             for axis, size in enumerate(sizes):
                 reach = (counts[axis] - 1) * steps[axis] + kernel[axis] - pads[axis]
                 indices = [min(max(i, 0), size - 1) for i in range(-pads[axis], max(reach, size))]
-                image = select_indices(b, image, axis + 1, indices)
+                image = b.select(image, axis + 1, indices)
         fields: dict[str, Any] = {"kH": kernel[0], "kW": kernel[1], "stride": common}
         if pad:
             result = b.add("max_pool2d_pad", image, **fields, padding=pad)
@@ -126,11 +158,32 @@ def _max_pool(
     return _on_images(b, x, rank, pool)
 
 
+def _window_maxima(b: GraphBuilder, x: Value, axis: int, windows: Sequence[Sequence[int]]) -> Value:
+    """For each window of entries of an axis their maximum; shorter ones are filled up with an entry of theirs."""
+    size = x.shape[axis]
+    if list(windows) == [[i] for i in range(size)]:
+        return x
+    longest = max(map(len, windows))
+    rank = len(x.shape)
+    last = [i for i in range(rank) if i != axis] + [axis]
+    moved = b.permute(x, last)
+    rows = b.reshape(moved, (math.prod(moved.shape[:-1]), 1, size))
+    step = windows[1][0] - windows[0][0] if len(windows) > 1 else longest
+    regular = [list(range(i * step, i * step + longest)) for i in range(len(windows))]
+    if list(windows) != regular or (size - longest) // step + 1 != len(windows):
+        filled = [[*window, *[window[-1]] * (longest - len(window))] for window in windows]
+        rows = b.select(rows, 2, [entry for window in filled for entry in window])
+        step = longest
+    largest = b.add("max_pool2d", rows, kH=1, kW=longest, stride=step)
+    shaped = b.reshape(largest, (*moved.shape[:-1], len(windows)))
+    return b.permute(shaped, [last.index(i) for i in range(rank)])
+
+
 def _thin(b: GraphBuilder, x: Value, steps: Sequence[int], common: int, counts: Sequence[int]) -> Value:
     """Of windows at a common stride, those at each axis' own."""
     for axis in (0, 1):
         step = steps[axis] // common
-        x = select_indices(b, x, axis + 1, [i * step for i in range(counts[axis])])
+        x = b.select(x, axis + 1, [i * step for i in range(counts[axis])])
     return x
 
 
@@ -163,6 +216,21 @@ def avg_pool1d(
     return _avg_pool(b, x, 1, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
+@lowers(aten.avg_pool3d.default)
+def avg_pool3d(
+    b: GraphBuilder,
+    x: Value,
+    kernel_size: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0, 0, 0),
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Value:
+    """One constant matrix per axis; see `_avg_pool`."""
+    return _avg_pool(b, x, 3, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
 def _avg_pool(
     b: GraphBuilder,
     x: Value,
@@ -175,23 +243,23 @@ def _avg_pool(
     divisor: int | None,
 ) -> Value:
     """One pool node where all windows divide by their size; else one constant matrix per axis."""
-    kernel = _two(kernel_size, rank, 1)
-    steps = _two(stride or kernel_size, rank, 0)
-    pads = _two(padding, rank, 0)
+    kernel = _spread(kernel_size, rank)
+    steps = _spread(stride or kernel_size, rank)
+    pads = _spread(padding, rank)
     if rank == 1:
-        steps[0] = steps[1]
+        kernel, steps, pads = [1, *kernel], [*steps, *steps], [0, *pads]
 
     def pool(image: Value) -> Value:
         sizes = image.shape[1:]
         counts = [_outputs(*each, ceil_mode) for each in zip(sizes, kernel, steps, pads, strict=True)]
         floors = [_outputs(*each, False) for each in zip(sizes, kernel, steps, pads, strict=True)]
-        plain = count_include_pad or pads == [0, 0]
-        if divisor is None and plain and steps[0] == steps[1] and pads[0] == pads[1] and counts == floors:
+        plain = rank < 3 and divisor is None and (count_include_pad or not any(pads))
+        if plain and steps[0] == steps[1] and pads[0] == pads[1] and counts == floors:
             fields: dict[str, Any] = {"kH": kernel[0], "kW": kernel[1], "stride": steps[0]}
             if pads[0]:
                 return b.add("avg_pool2d_pad", image, **fields, padding=pads[0])
             return b.add("avg_pool2d", image, **fields)
-        for axis in (0, 1):
+        for axis in range(len(sizes)):
             windows = []
             for i in range(counts[axis]):
                 start = i * steps[axis] - pads[axis]
@@ -221,35 +289,47 @@ def _window_means(b: GraphBuilder, x: Value, axis: int, windows: Sequence[tuple[
 @lowers(aten.adaptive_avg_pool2d.default, aten._adaptive_avg_pool2d.default)
 def adaptive_avg_pool2d(b: GraphBuilder, x: Value, output_size: Sequence[int]) -> Value:
     """Equal windows: a pool node; else one constant matrix per axis."""
-    return _adaptive(b, x, 2, output_size)
+    return _adaptive_avg(b, x, 2, output_size)
 
 
 @lowers(aten.adaptive_avg_pool1d.default)
 def adaptive_avg_pool1d(b: GraphBuilder, x: Value, output_size: Sequence[int]) -> Value:
     """As `adaptive_avg_pool2d` with height 1."""
-    return _adaptive(b, x, 1, output_size)
+    return _adaptive_avg(b, x, 1, output_size)
 
 
-def _adaptive(b: GraphBuilder, x: Value, rank: int, output_size: Sequence[int]) -> Value:
-    counts = _two(output_size, rank, 1)
+@lowers(aten.adaptive_avg_pool3d.default, aten._adaptive_avg_pool3d.default)
+def adaptive_avg_pool3d(b: GraphBuilder, x: Value, output_size: Sequence[int]) -> Value:
+    """One constant matrix per axis."""
+    return _adaptive_avg(b, x, 3, output_size)
+
+
+def _adaptive_avg(b: GraphBuilder, x: Value, rank: int, output_size: Sequence[int]) -> Value:
+    counts = [1, *output_size] if rank == 1 else list(output_size)
 
     def pool(image: Value) -> Value:
         window = _equal_windows(image, counts)
         if window is not None:
             return b.add("avg_pool2d", image, **window)
-        for axis in (0, 1):
-            size, count = image.shape[axis + 1], counts[axis]
-            bounds = [(i * size // count, -(-((i + 1) * size) // count)) for i in range(count)]
-            image = _window_means(b, image, axis + 1, [(s, e, e - s) for s, e in bounds])
+        for axis, bounds in enumerate(_adaptive_bounds(image, counts)):
+            image = _window_means(b, image, axis + 1, [(start, end, end - start) for start, end in bounds])
         return image
 
     return _on_images(b, x, rank, pool)
 
 
+def _adaptive_bounds(image: Value, counts: Sequence[int]) -> list[list[tuple[int, int]]]:
+    """Start and end of every window along every axis, as PyTorch has them."""
+    return [
+        [(i * size // count, -(-((i + 1) * size) // count)) for i in range(count)]
+        for size, count in zip(image.shape[1:], counts, strict=True)
+    ]
+
+
 def _equal_windows(image: Value, counts: Sequence[int]) -> dict[str, Any] | None:
-    """Fields of the pool whose windows the adaptive ones are, or None."""
+    """Fields of the pool node whose windows the adaptive ones are, or None."""
     sizes = image.shape[1:]
-    if any(size % count for size, count in zip(sizes, counts, strict=True)):
+    if len(sizes) != 2 or any(size % count for size, count in zip(sizes, counts, strict=True)):
         return None
     kernel = [size // count for size, count in zip(sizes, counts, strict=True)]
     strides = {k for k, count in zip(kernel, counts, strict=True) if count > 1}
@@ -260,12 +340,31 @@ def _equal_windows(image: Value, counts: Sequence[int]) -> dict[str, Any] | None
 
 @lowers(aten.adaptive_max_pool2d.default)
 def adaptive_max_pool2d(b: GraphBuilder, x: Value, output_size: Sequence[int]) -> tuple[Value, None]:
-    """A pool node where the windows are equal; the indices have no form here and may not be used."""
+    """Equal windows: a pool node; else one for each axis. The indices have no form here and may not be used."""
+    return _adaptive_max(b, x, 2, output_size), None
+
+
+@lowers(aten.adaptive_max_pool1d.default)
+def adaptive_max_pool1d(b: GraphBuilder, x: Value, output_size: Sequence[int]) -> tuple[Value, None]:
+    """As `adaptive_max_pool2d` with height 1."""
+    return _adaptive_max(b, x, 1, output_size), None
+
+
+@lowers(aten.adaptive_max_pool3d.default)
+def adaptive_max_pool3d(b: GraphBuilder, x: Value, output_size: Sequence[int]) -> tuple[Value, None]:
+    """Axis by axis. The indices have no form here and may not be used."""
+    return _adaptive_max(b, x, 3, output_size), None
+
+
+def _adaptive_max(b: GraphBuilder, x: Value, rank: int, output_size: Sequence[int]) -> Value:
+    counts = [1, *output_size] if rank == 1 else list(output_size)
 
     def pool(image: Value) -> Value:
-        window = _equal_windows(image, output_size)
-        if window is None:
-            raise Refused("adaptive max pool with windows of different sizes is not supported")
-        return b.add("max_pool2d", image, **window)
+        window = _equal_windows(image, counts)
+        if window is not None:
+            return b.add("max_pool2d", image, **window)
+        for axis, bounds in enumerate(_adaptive_bounds(image, counts)):
+            image = _window_maxima(b, image, axis + 1, [range(start, end) for start, end in bounds])
+        return image
 
-    return _on_images(b, x, 2, pool), None
+    return _on_images(b, x, rank, pool)

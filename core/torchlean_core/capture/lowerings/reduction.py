@@ -73,6 +73,27 @@ def mean_axes(
     return _reduce(b, "reduce_mean", x, dim, keepdim)
 
 
+@lowers(aten.prod.dim_int)
+def product(
+    b: GraphBuilder, x: Value, dim: int, keepdim: bool = False, dtype: torch.dtype | None = None
+) -> Value:
+    """Halves of the axis multiplied until one entry is left."""
+    axis = axis_of(dim, len(x.shape))
+    result = x
+    while (size := result.shape[axis]) > 1:
+        half = size // 2
+        pairs = b.times(b.select(result, axis, range(half)), b.select(result, axis, range(half, 2 * half)))
+        odd = [b.select(result, axis, [size - 1])] if size % 2 else []
+        result = b.add("concat", pairs, *odd, axis=axis) if odd else pairs
+    return result if keepdim else b.reshape(result, (*x.shape[:axis], *x.shape[axis + 1 :]))
+
+
+@lowers(aten.prod.default)
+def product_of_all(b: GraphBuilder, x: Value, dtype: torch.dtype | None = None) -> Value:
+    """Product of everything."""
+    return product(b, b.reshape(x, (math.prod(x.shape),)), 0)
+
+
 @lowers(aten.var.correction)
 def variance(
     b: GraphBuilder,
@@ -108,12 +129,14 @@ def vector_norm(
     keepdim: bool = False,
     dtype: torch.dtype | None = None,
 ) -> Value:
-    """The 1-norm and the 2-norm."""
+    """The 1-norm, the 2-norm and the largest absolute value."""
+    if ord == math.inf:
+        return amax(b, b.unary("abs", x), dim or (), keepdim)
     if ord == 1:
         return sum_axes(b, b.unary("abs", x), dim, keepdim)
     if ord == 2:
         return b.unary("sqrt", sum_axes(b, b.times(x, x), dim, keepdim))
-    raise Refused(f"the {ord}-norm: supported are 1 and 2")
+    raise Refused(f"the {ord}-norm: supported are 1, 2 and inf")
 
 
 @lowers(aten.amax.default)
@@ -157,20 +180,6 @@ def max_all(b: GraphBuilder, x: Value) -> Value:
 def min_all(b: GraphBuilder, x: Value) -> Value:
     """Minimum of everything."""
     return amin(b, x)
-
-
-@lowers(aten.softmax.int)
-def softmax(b: GraphBuilder, x: Value, dim: int, dtype: torch.dtype | None = None) -> Value:
-    """Direct."""
-    if not x.shape:
-        return b.full(1.0, ())
-    return b.add("softmax", x, axis=axis_of(dim, len(x.shape)))
-
-
-@lowers(aten._softmax.default)
-def softmax_core(b: GraphBuilder, x: Value, dim: int, half_to_float: bool) -> Value:
-    """Direct."""
-    return softmax(b, x, dim)
 
 
 @lowers(aten.logsumexp.default)

@@ -1,4 +1,4 @@
-"""Parts of a tensor: a constant matrix applied to one axis (slice, select, split, padding by copies)."""
+"""Parts of a tensor, and parts replaced: slices, splits, known indices, windows."""
 
 from __future__ import annotations
 
@@ -7,56 +7,17 @@ from collections.abc import Sequence
 
 import torch
 
-from torchlean_core.capture.builder import GraphBuilder, Provenance
+from torchlean_core.capture.assemble import apply_matrix
+from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
-from torchlean_core.capture.lowerings.shape import axis_of
+from torchlean_core.capture.lowerings.shape import axis_of, cat
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Tensor, Value
 
 aten = torch.ops.aten
 
 
-def apply_matrix(b: GraphBuilder, x: Value, axis: int, matrix: torch.Tensor, why: str) -> Value:
-    """Replace an axis by its product with a constant matrix: out[…, j, …] = sum_i matrix[j, i] * x[…, i, …].
-
-    Args:
-        b: The builder.
-        x: Operand.
-        axis: The axis.
-        matrix: (new size, size of the axis).
-        why: What the matrix stands for, added to `debug_target`.
-    """
-    size, rank = x.shape[axis], len(x.shape)
-    b.check_size(matrix.numel(), f"a constant matrix ({why})")
-    before = b.provenance
-    if before.debug_target is not None:
-        b.provenance = Provenance(f"{before.debug_target} ({why})", before.line, before.module)
-    last = [i for i in range(rank) if i != axis] + [axis]
-    moved = b.permute(x, last)
-    rows = b.reshape(moved, (math.prod(moved.shape[:-1]), size))
-    product = b.add("matmul", rows, b.const(Known(matrix.T)))
-    shaped = b.reshape(product, (*moved.shape[:-1], matrix.shape[0]))
-    result = b.permute(shaped, [last.index(i) for i in range(rank)])
-    b.provenance = before
-    return result
-
-
-def select_indices(b: GraphBuilder, x: Value, axis: int, indices: Sequence[int]) -> Value:
-    """Entries of one axis, in the order given; all of them in order is the operand itself."""
-    size = x.shape[axis]
-    if list(indices) == list(range(size)):
-        return x
-    if not indices:
-        raise Refused("an empty selection")
-    if size == 1:
-        return b.broadcast(x, (*x.shape[:axis], len(indices), *x.shape[axis + 1 :]))
-    b.check_size(len(indices) * size, "a selection matrix")
-    matrix = torch.zeros(len(indices), size)
-    matrix[torch.arange(len(indices)), torch.tensor(list(indices))] = 1.0
-    return apply_matrix(b, x, axis, matrix, "selection matrix")
-
-
-@lowers(aten.slice.Tensor)
+@lowers(aten.slice.Tensor, moves=True)
 def slice_axis(
     b: GraphBuilder,
     x: Value,
@@ -67,18 +28,18 @@ def slice_axis(
 ) -> Value:
     """A slice of one axis."""
     axis = axis_of(dim, len(x.shape))
-    return select_indices(b, x, axis, range(x.shape[axis])[start:end:step])
+    return b.select(x, axis, range(x.shape[axis])[start:end:step])
 
 
-@lowers(aten.select.int)
+@lowers(aten.select.int, moves=True)
 def select(b: GraphBuilder, x: Value, dim: int, index: int) -> Value:
     """One entry of an axis, which goes away."""
     axis = axis_of(dim, len(x.shape))
-    entry = select_indices(b, x, axis, [axis_of(index, x.shape[axis])])
+    entry = b.select(x, axis, [axis_of(index, x.shape[axis])])
     return b.reshape(entry, (*x.shape[:axis], *x.shape[axis + 1 :]))
 
 
-@lowers(aten.split_with_sizes.default)
+@lowers(aten.split_with_sizes.default, moves=True)
 def split_with_sizes(
     b: GraphBuilder, x: Value, split_sizes: Sequence[int], dim: int = 0
 ) -> tuple[Value, ...]:
@@ -86,12 +47,12 @@ def split_with_sizes(
     axis = axis_of(dim, len(x.shape))
     parts, start = [], 0
     for size in split_sizes:
-        parts.append(select_indices(b, x, axis, range(start, start + size)))
+        parts.append(b.select(x, axis, range(start, start + size)))
         start += size
     return tuple(parts)
 
 
-@lowers(aten.split.Tensor)
+@lowers(aten.split.Tensor, moves=True)
 def split(b: GraphBuilder, x: Value, split_size: int, dim: int = 0) -> tuple[Value, ...]:
     """Parts of one size, the last one smaller."""
     total = x.shape[axis_of(dim, len(x.shape))]
@@ -99,14 +60,14 @@ def split(b: GraphBuilder, x: Value, split_size: int, dim: int = 0) -> tuple[Val
     return split_with_sizes(b, x, sizes, dim)
 
 
-@lowers(aten.chunk.default)
+@lowers(aten.chunk.default, moves=True)
 def chunk(b: GraphBuilder, x: Value, chunks: int, dim: int = 0) -> tuple[Value, ...]:
     """About equal parts."""
     total = x.shape[axis_of(dim, len(x.shape))]
     return split(b, x, -(-total // chunks), dim)
 
 
-@lowers(aten.unbind.int)
+@lowers(aten.unbind.int, moves=True)
 def unbind(b: GraphBuilder, x: Value, dim: int = 0) -> tuple[Value, ...]:
     """Every entry of an axis."""
     return tuple(select(b, x, dim, index) for index in range(x.shape[axis_of(dim, len(x.shape))]))
@@ -117,55 +78,162 @@ def index_select(b: GraphBuilder, x: Value, dim: int, index: Tensor) -> Value:
     """Entries of an axis at indices that are known."""
     if not isinstance(index, Known):
         raise Refused("the indices depend on the input")
-    return select_indices(b, x, axis_of(dim, len(x.shape)), index.tensor.reshape(-1).tolist())
+    return b.select(x, axis_of(dim, len(x.shape)), index.tensor.reshape(-1).tolist())
 
 
-@lowers(aten.flip.default)
+@lowers(aten.flip.default, moves=True)
 def flip(b: GraphBuilder, x: Value, dims: Sequence[int]) -> Value:
     """Axes reversed."""
     for dim in dims:
         axis = axis_of(dim, len(x.shape))
-        x = select_indices(b, x, axis, range(x.shape[axis] - 1, -1, -1))
+        x = b.select(x, axis, range(x.shape[axis] - 1, -1, -1))
     return x
 
 
 @lowers(aten.roll.default)
 def roll(b: GraphBuilder, x: Value, shifts: Sequence[int], dims: Sequence[int] = ()) -> Value:
-    """Axes rotated."""
+    """Axes rotated; without axes, the tensor as one row."""
     if not dims:
-        raise Refused("roll without dims")
+        row = b.reshape(x, (math.prod(x.shape),))
+        return b.reshape(roll(b, row, shifts, [0]), x.shape)
     for shift, dim in zip(shifts, dims, strict=True):
         axis = axis_of(dim, len(x.shape))
         size = x.shape[axis]
-        x = select_indices(b, x, axis, [(i - shift) % size for i in range(size)])
+        x = b.select(x, axis, [(i - shift) % size for i in range(size)])
     return x
 
 
-def padded(b: GraphBuilder, x: Value, pad: Sequence[int], mode: str) -> Value:
-    """Padding by copies: `reflect`, `replicate`, `circular`."""
-    for place in range(len(pad) // 2):
-        axis = len(x.shape) - 1 - place
-        size = x.shape[axis]
-        positions = range(-pad[2 * place], size + pad[2 * place + 1])
-        if mode == "reflect":
-            indices = [(size - 1) - abs((size - 1) - abs(i)) for i in positions]
-        elif mode == "replicate":
-            indices = [min(max(i, 0), size - 1) for i in positions]
-        elif mode == "circular":
-            indices = [i % size for i in positions]
+@lowers(aten.unfold.default)
+def unfold(b: GraphBuilder, x: Value, dimension: int, size: int, step: int) -> Value:
+    """Windows of an axis: their entries one after the other, then the axis split, the window's going last."""
+    if not x.shape:
+        raise Refused("unfold of a scalar")
+    axis = axis_of(dimension, len(x.shape))
+    starts = range(0, x.shape[axis] - size + 1, step)
+    entries = b.select(x, axis, [start + i for start in starts for i in range(size)])
+    parts = b.reshape(entries, (*x.shape[:axis], len(starts), size, *x.shape[axis + 1 :]))
+    rank = len(parts.shape)
+    return b.permute(parts, [i for i in range(rank) if i != axis + 1] + [axis + 1])
+
+
+@lowers(aten.diagonal.default)
+def diagonal(b: GraphBuilder, x: Value, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Value:
+    """Entries of two axes that became one."""
+    first, second = axis_of(dim1, len(x.shape)), axis_of(dim2, len(x.shape))
+    rows, columns = x.shape[first], x.shape[second]
+    places = torch.arange(rows * columns).reshape(rows, columns).diagonal(offset).tolist()
+    rest = [axis for axis in range(len(x.shape)) if axis not in (first, second)]
+    moved = b.permute(x, [*rest, first, second])
+    flat = b.reshape(moved, (*(x.shape[axis] for axis in rest), rows * columns))
+    return b.select(flat, len(rest), places)
+
+
+@lowers(aten.index.Tensor, aten._unsafe_index.Tensor)
+def index(b: GraphBuilder, x: Value, indices: Sequence[Tensor | None]) -> Value:
+    """Entries at indices that are known: axis by axis where each index has an axis of its own, else in one.
+
+    Raises:
+        Refused: Indices depend on the input.
+    """
+    if any(isinstance(entry, Value) for entry in indices):
+        raise Refused("the indices depend on the input")
+    tensors: list[torch.Tensor | None] = []
+    for entry in indices:
+        assert entry is None or isinstance(entry, Known)
+        boolean = entry is not None and entry.tensor.dtype in (torch.bool, torch.uint8)
+        if entry is not None and boolean:
+            tensors += list(entry.tensor.bool().nonzero(as_tuple=True))
         else:
-            raise Refused(f"padding mode {mode!r}")
-        x = select_indices(b, x, axis, indices)
-    return x
+            tensors.append(None if entry is None else entry.tensor)
+    axes = [axis for axis, tensor in enumerate(tensors) if tensor is not None]
+    found = [tensor for tensor in tensors if tensor is not None]
+    if not axes:
+        return x
+    together = axes == list(range(axes[0], axes[-1] + 1))
+    rest = [axis for axis in range(len(x.shape)) if axis not in axes]
+    start = axes[0] if together else 0
+    moved = b.permute(x, [*rest[:start], *axes, *rest[start:]])
+    sizes = [x.shape[axis] for axis in axes]
+    wide = torch.broadcast_tensors(*found)  # type: ignore[no-untyped-call]
+    linear = torch.zeros(wide[0].shape, dtype=torch.long)
+    own = [
+        [axis for axis, size in enumerate(tensor.shape, wide[0].dim() - tensor.dim()) if size != 1]
+        for tensor in found
+    ]
+    if own == [[axis] for axis in range(wide[0].dim())]:
+        for place, (tensor, size) in enumerate(zip(found, sizes, strict=True)):
+            moved = b.select(moved, start + place, (tensor.reshape(-1) % size).tolist())
+        return moved
+    for tensor, size in zip(wide, sizes, strict=True):
+        linear = linear * size + tensor % size
+    flat = b.reshape(moved, (*moved.shape[:start], math.prod(sizes), *moved.shape[start + len(axes) :]))
+    entries = b.select(flat, start, linear.reshape(-1).tolist())
+    return b.reshape(entries, (*flat.shape[:start], *linear.shape, *flat.shape[start + 1 :]))
 
 
-@lowers(aten.reflection_pad1d.default, aten.reflection_pad2d.default)
-def reflection_pad(b: GraphBuilder, x: Value, padding: Sequence[int]) -> Value:
-    """Padding by reflection at the edges."""
-    return padded(b, x, padding, "reflect")
+@lowers(aten.gather.default, ignores=["sparse_grad"])
+def gather(b: GraphBuilder, x: Value, dim: int, index: Tensor) -> Value:
+    """Entries at indices that are known, of the tensor as one row."""
+    if not isinstance(index, Known):
+        raise Refused("the indices depend on the input")
+    places = torch.arange(math.prod(x.shape)).reshape(x.shape).gather(dim, index.tensor)
+    entries = b.select(b.reshape(x, (math.prod(x.shape),)), 0, places.reshape(-1).tolist())
+    return b.reshape(entries, places.shape)
 
 
-@lowers(aten.replication_pad1d.default, aten.replication_pad2d.default)
-def replication_pad(b: GraphBuilder, x: Value, padding: Sequence[int]) -> Value:
-    """Padding by the edges' values."""
-    return padded(b, x, padding, "replicate")
+@lowers(aten.slice_scatter.default)
+def slice_scatter(
+    b: GraphBuilder,
+    x: Tensor,
+    src: Tensor,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
+) -> Value:
+    """A slice of one axis replaced: old and new entries joined, and put in order."""
+    axis = axis_of(dim, len(x.shape))
+    size = x.shape[axis]
+    taken = range(size)[start:end:step]
+    if len(taken) == size:
+        return b.value(src)
+    if step == 1:
+        parts = [_slice(b, x, axis, 0, taken.start), b.value(src), _slice(b, x, axis, taken.stop, size)]
+        return cat(b, [part for part in parts if part is not None], axis) if len(taken) else b.value(x)
+    order = list(range(size))
+    for place, entry in enumerate(taken):
+        order[entry] = size + place
+    return b.select(cat(b, [x, src], axis), axis, order)
+
+
+def _slice(b: GraphBuilder, x: Tensor, axis: int, start: int, end: int) -> Tensor | None:
+    if start == end:
+        return None
+    if isinstance(x, Known):
+        return Known(x.tensor.narrow(axis, start, end - start), None, x.trainable, x.state)
+    return b.select(x, axis, range(start, end))
+
+
+@lowers(aten.select_scatter.default)
+def select_scatter(b: GraphBuilder, x: Tensor, src: Tensor, dim: int, index: int) -> Value:
+    """One entry of an axis replaced."""
+    axis = axis_of(dim, len(x.shape))
+    place = axis_of(index, x.shape[axis])
+    entry = b.reshape(b.value(src), (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
+    return slice_scatter(b, x, entry, axis, place, place + 1)
+
+
+@lowers(aten.copy.default, ignores=["non_blocking"])
+def copy(b: GraphBuilder, x: Tensor, src: Tensor) -> Value:
+    """What is written over a tensor, in its shape."""
+    return b.broadcast(b.value(src), x.shape)
+
+
+@lowers(aten.cumsum.default)
+def cumsum(b: GraphBuilder, x: Value, dim: int, dtype: torch.dtype | None = None) -> Value:
+    """Product with a triangle of ones."""
+    if not x.shape:
+        return x
+    axis = axis_of(dim, len(x.shape))
+    triangle = torch.ones(x.shape[axis], x.shape[axis]).tril()
+    return apply_matrix(b, x, axis, triangle, "running sum")

@@ -10,7 +10,7 @@ import torch
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.registry import lowers
-from torchlean_core.capture.values import Known, Tensor, Value
+from torchlean_core.capture.values import Tensor, Value
 
 aten = torch.ops.aten
 
@@ -20,7 +20,7 @@ def axis_of(axis: int, rank: int) -> int:
     return axis + rank if axis < 0 else axis
 
 
-@lowers(aten.view.default, aten._unsafe_view.default)
+@lowers(aten.view.default, aten._unsafe_view.default, moves=True)
 def view(b: GraphBuilder, x: Value, size: Sequence[int]) -> Value:
     """Reshape; one size may be -1."""
     shape = list(size)
@@ -30,13 +30,13 @@ def view(b: GraphBuilder, x: Value, size: Sequence[int]) -> Value:
     return b.reshape(x, shape)
 
 
-@lowers(aten.reshape.default)
+@lowers(aten.reshape.default, moves=True)
 def reshape(b: GraphBuilder, x: Value, shape: Sequence[int]) -> Value:
     """Reshape; one size may be -1."""
     return view(b, x, shape)
 
 
-@lowers(aten.flatten.using_ints)
+@lowers(aten.flatten.using_ints, moves=True)
 def flatten(b: GraphBuilder, x: Value, start_dim: int = 0, end_dim: int = -1) -> Value:
     """The axes from start to end become one."""
     if not x.shape:
@@ -46,7 +46,7 @@ def flatten(b: GraphBuilder, x: Value, start_dim: int = 0, end_dim: int = -1) ->
     return b.reshape(x, (*x.shape[:start], middle, *x.shape[end + 1 :]))
 
 
-@lowers(aten.unflatten.int)
+@lowers(aten.unflatten.int, moves=True)
 def unflatten(b: GraphBuilder, x: Value, dim: int, sizes: Sequence[int]) -> Value:
     """One axis becomes several."""
     axis = axis_of(dim, len(x.shape))
@@ -56,39 +56,39 @@ def unflatten(b: GraphBuilder, x: Value, dim: int, sizes: Sequence[int]) -> Valu
     return b.reshape(x, (*x.shape[:axis], *sizes, *x.shape[axis + 1 :]))
 
 
-@lowers(aten.unsqueeze.default)
+@lowers(aten.unsqueeze.default, moves=True)
 def unsqueeze(b: GraphBuilder, x: Value, dim: int) -> Value:
     """A new axis of size 1."""
     axis = axis_of(dim, len(x.shape) + 1)
     return b.reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
 
-@lowers(aten.squeeze.default)
+@lowers(aten.squeeze.default, moves=True)
 def squeeze(b: GraphBuilder, x: Value) -> Value:
     """All axes of size 1 go."""
     return b.reshape(x, [dim for dim in x.shape if dim != 1])
 
 
-@lowers(aten.squeeze.dim)
+@lowers(aten.squeeze.dim, moves=True)
 def squeeze_dim(b: GraphBuilder, x: Value, dim: int) -> Value:
     """An axis goes if it has size 1."""
     return squeeze_dims(b, x, [dim])
 
 
-@lowers(aten.squeeze.dims)
+@lowers(aten.squeeze.dims, moves=True)
 def squeeze_dims(b: GraphBuilder, x: Value, dim: Sequence[int]) -> Value:
     """Axes go that have size 1."""
     axes = {axis_of(axis, len(x.shape)) for axis in dim}
     return b.reshape(x, [size for axis, size in enumerate(x.shape) if size != 1 or axis not in axes])
 
 
-@lowers(aten.permute.default)
+@lowers(aten.permute.default, moves=True)
 def permute(b: GraphBuilder, x: Value, dims: Sequence[int]) -> Value:
     """Axes in another order."""
     return b.permute(x, [axis_of(axis, len(x.shape)) for axis in dims])
 
 
-@lowers(aten.transpose.int)
+@lowers(aten.transpose.int, moves=True)
 def transpose(b: GraphBuilder, x: Value, dim0: int, dim1: int) -> Value:
     """Two axes swapped."""
     if not x.shape:
@@ -98,13 +98,13 @@ def transpose(b: GraphBuilder, x: Value, dim0: int, dim1: int) -> Value:
     return b.permute(x, perm)
 
 
-@lowers(aten.t.default)
+@lowers(aten.t.default, moves=True)
 def matrix_transpose(b: GraphBuilder, x: Value) -> Value:
     """A matrix transposed; vectors and scalars as they are."""
     return b.permute(x, list(reversed(range(len(x.shape)))))
 
 
-@lowers(aten.expand.default, ignores=["implicit"])
+@lowers(aten.expand.default, ignores=["implicit"], moves=True)
 def expand(b: GraphBuilder, x: Value, size: Sequence[int]) -> Value:
     """Copies along new axes and axes of size 1; -1 keeps a size."""
     new = len(size) - len(x.shape)
@@ -142,34 +142,31 @@ def stack(b: GraphBuilder, tensors: Sequence[Tensor], dim: int = 0) -> Value:
     )
 
 
-@lowers(aten.constant_pad_nd.default)
-def constant_pad(b: GraphBuilder, x: Value, pad: Sequence[int], value: float = 0) -> Value:
-    """Constants joined on both sides of the last axes; `pad` is (left, right) from the last axis on."""
-    if any(amount < 0 for amount in pad):
-        raise Refused(f"negative padding {list(pad)}")
-    for place in range(len(pad) // 2):
-        axis = len(x.shape) - 1 - place
-        parts: list[Tensor] = [x]
-        for amount, position in ((pad[2 * place], 0), (pad[2 * place + 1], 2)):
-            if amount:
-                filling = b.full(value, (*x.shape[:axis], amount, *x.shape[axis + 1 :]))
-                parts.insert(position, filling)
-        x = cat(b, parts, axis)
-    return x
+@lowers(aten.pixel_shuffle.default)
+def pixel_shuffle(b: GraphBuilder, x: Value, upscale_factor: int) -> Value:
+    """(…, C r r, H, W) to (…, C, H r, W r)."""
+    r = upscale_factor
+    *lead, channels, height, width = x.shape
+    n = len(lead)
+    parts = b.reshape(x, (*lead, channels // (r * r), r, r, height, width))
+    mixed = b.permute(parts, [*range(n), n, n + 3, n + 1, n + 4, n + 2])
+    return b.reshape(mixed, (*lead, channels // (r * r), height * r, width * r))
 
 
-@lowers(aten.pad.default)
-def pad(
-    b: GraphBuilder, x: Value, pad: Sequence[int], mode: str = "constant", value: float | None = None
-) -> Value:
-    """Constant padding; the other modes are selections."""
-    if mode == "constant":
-        return constant_pad(b, x, pad, value or 0)
-    from torchlean_core.capture.lowerings.selection import padded
+@lowers(aten.pixel_unshuffle.default)
+def pixel_unshuffle(b: GraphBuilder, x: Value, downscale_factor: int) -> Value:
+    """(…, C, H r, W r) to (…, C r r, H, W)."""
+    r = downscale_factor
+    *lead, channels, height, width = x.shape
+    n = len(lead)
+    parts = b.reshape(x, (*lead, channels, height // r, r, width // r, r))
+    mixed = b.permute(parts, [*range(n), n, n + 2, n + 4, n + 1, n + 3])
+    return b.reshape(mixed, (*lead, channels * r * r, height // r, width // r))
 
-    return padded(b, x, pad, mode)
 
-
-def known_matrix(x: Tensor) -> Known | None:
-    """A known tensor of rank 2, or None."""
-    return x if isinstance(x, Known) and len(x.shape) == 2 else None
+@lowers(aten.channel_shuffle.default, aten.native_channel_shuffle.default)
+def channel_shuffle(b: GraphBuilder, x: Value, groups: int) -> Value:
+    """Axis 1 as (groups, size), transposed."""
+    size = x.shape[1] // groups
+    parts = b.reshape(x, (x.shape[0], groups, size, *x.shape[2:]))
+    return b.reshape(b.permute(parts, [0, 2, 1, *range(3, len(parts.shape))]), x.shape)

@@ -19,7 +19,8 @@ MODEL_RULES = (
         ERROR,
         "The model uses an operator that has no exact form in the IR.",
         "It is better to refuse a model than to erase semantics silently.",
-        "Use an operator with an exact form; the message suggests one where there is one.",
+        "Use an operator with an exact form; the message suggests one where there is one. Where an approximation will "
+        "do, `--approximate gelu=tanh` allows that one.",
         _model(
             "    def forward(self, x):\n        return nn.functional.gelu(x)\n",
             note='The exact GELU needs erf, which the IR has not; `approximate="tanh"` has an exact form.',
@@ -78,7 +79,8 @@ MODEL_RULES = (
         INFORMATION,
         "A dense kernel stands for a grouped or dilated convolution.",
         "The IR has dense convolutions only; the kernel holds zeros, and is larger.",
-        "Nothing needs to be done; the message gives its size.",
+        "Nothing needs to be done; the message gives its size. Where the artifact as a whole becomes too large, "
+        "`--max-parameters` is the limit that capture holds to.",
         _model(
             "    def __init__(self):\n        super().__init__()\n"
             "        self.conv = nn.Conv2d(32, 32, 3, groups=32)\n\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torchlean_core.check.rules.rule import HINT, INFORMATION, INPUT, WARNING, Example, Rule, artifact
+from torchlean_core.check.rules.rule import HINT, INFORMATION, INPUT, WARNING, Rule, artifact
 
 NOTE_RULES = (
     Rule(
@@ -56,12 +56,13 @@ NOTE_RULES = (
         "approximation",
         INFORMATION,
         "An approximation stands in for an exact operator.",
-        "It was asked for when the model was captured; the message gives the measured error.",
+        "It was asked for with `torchlean capture --approximate`; the message gives the error that was measured.",
         "Capture again without the approximation where exactness matters.",
-        Example(
-            "$ torchlean capture model.py:Model -o model.ir.json --approximate gelu=tanh\n",
-            "console",
-            "The artifact's extra root field `approximations` says that the exact GELU of the model was replaced.",
+        artifact(
+            INPUT,
+            '{"id": 1, "kind": "tanh", "parents": [0], "shape": [1, 4]}',
+            root='"format": "torchlean.ir.v1", "approximations": [{"operator": "gelu", "form": "tanh",'
+            ' "max_relative_error": 0.00012}],\n ',
         ),
     ),
 )

@@ -1,0 +1,277 @@
+"""From the drafts of a builder to a graph: selections become nodes, what nothing needs goes, ids are given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from torchlean_core.capture.builder import SELECT, Draft, GraphBuilder, Provenance
+from torchlean_core.capture.values import Known, NodeIndex, Shape, Value
+from torchlean_core.graph import Graph, Node
+from torchlean_core.kinds import TENSOR_KINDS
+
+_MOVES = ("reshape", "flatten", "permute")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A graph and its parameters.
+
+    Attributes:
+        graph: The graph.
+        tensors: Its parameters by name, float32.
+        unrounded: In float64, those of them that float32 does not hold exactly.
+    """
+
+    graph: Graph
+    tensors: dict[str, torch.Tensor]
+    unrounded: dict[str, torch.Tensor]
+
+
+def finish(b: GraphBuilder, source: Value, output: Value, extra: Mapping[str, Any]) -> Finished:
+    """The graph of what the output needs, and its parameters by name.
+
+    Raises:
+        Refused: The parameters are more than `max_parameters` scalars together.
+    """
+    b, source, output = _expanded(b, source, output)
+    ids: dict[NodeIndex, int] = {}
+    nodes: list[Node] = []
+    tensors: dict[str, torch.Tensor] = {}
+    for index in _live(b, source, output):
+        draft = b.drafts[index]
+        number = ids[index] = len(nodes)
+        tensors.update((_param_name(draft, role, number), tensor) for role, tensor in draft.params.items())
+        parents = tuple(ids[parent] for parent in draft.parents)
+        shape = draft.shape if draft.tuple_shapes is None else None
+        fields = {**draft.extra, **_origin(draft.origin, b.debug_targets)}
+        nodes.append(Node(number, draft.kind, parents, shape, draft.tuple_shapes, draft.fields, fields))
+    b.check_size(sum(tensor.numel() for tensor in tensors.values()), "parameters")
+    stored = {name: _as_stored(tensor) for name, tensor in tensors.items()}
+    rounded = {name: t for name, t in tensors.items() if t.dtype == torch.float64}
+    return Finished(Graph(tuple(nodes), ids[source.index], ids[output.index], dict(extra)), stored, rounded)
+
+
+def _live(b: GraphBuilder, source: Value, output: Value) -> list[NodeIndex]:
+    """What the output needs, in order, the input first."""
+    live = {source.index, output.index}
+    for index in reversed(range(len(b.drafts))):
+        if index in live:
+            live.update(b.drafts[index].parents)
+    return [source.index, *(index for index in sorted(live) if index != source.index)]
+
+
+def _param_name(draft: Draft, role: str, number: int) -> str:
+    if draft.tuple_shapes is not None:
+        return f"mha_{number}_{role}"
+    entry = TENSOR_KINDS[draft.kind]
+    return entry.param_name(next(spec for spec in entry.params if spec.role == role), number)
+
+
+def _origin(where: Provenance, debug_targets: bool) -> dict[str, Any]:
+    extra: dict[str, Any] = {}
+    if debug_targets and where.debug_target is not None:
+        extra["debug_target"] = where.debug_target
+    source = {"line": where.line, "module": where.module}
+    source = {name: value for name, value in source.items() if value is not None}
+    if source:
+        extra["source"] = source
+    return extra
+
+
+def _as_stored(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().to(device="cpu", dtype=torch.float32).contiguous()
+
+
+# -- selections -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A selection that is made by taking rows of a linear layer's weight.
+
+    Attributes:
+        linear: The layer.
+        rows: The rows, in order.
+        path: The reshapes and permutations between layer and selection.
+    """
+
+    linear: NodeIndex
+    rows: tuple[int, ...]
+    path: tuple[NodeIndex, ...]
+
+
+def _expanded(b: GraphBuilder, source: Value, output: Value) -> tuple[GraphBuilder, Value, Value]:
+    """The same graph with nodes in place of selections."""
+    live = _live(b, source, output)
+    rows = _splits(b, live, output)
+    new = GraphBuilder(b.max_parameters)
+    values: dict[NodeIndex, Value] = {}
+    for index in live:
+        draft = b.drafts[index]
+        new.provenance = draft.origin
+        parents = [values[parent] for parent in draft.parents]
+        if index in rows:
+            values[index] = _split(new, b, values, draft, rows[index])
+        elif draft.kind == "const" and draft.extra:  # not trainable: may equal a matrix that is new
+            values[index] = new.const(Known(draft.params["value"]), mask=True)
+        elif draft.kind == SELECT:
+            values[index] = _selected(new, parents[0], draft.fields["axis"], draft.fields["indices"])
+        elif draft.kind in ("reshape", "flatten"):
+            values[index] = new.reshape(parents[0], draft.shape)
+        elif draft.kind == "permute":
+            values[index] = new.permute(parents[0], draft.fields["perm"])
+        else:
+            values[index] = new.copy(draft, parents)
+    new.debug_targets = b.debug_targets
+    return new, values[source.index], values[output.index]
+
+
+def _selected(b: GraphBuilder, x: Value, axis: int, indices: Sequence[int]) -> Value:
+    matrix = torch.zeros(len(indices), x.shape[axis])
+    matrix[torch.arange(len(indices)), torch.tensor(indices)] = 1.0
+    return apply_matrix(b, x, axis, matrix, "selection matrix")
+
+
+def apply_matrix(b: GraphBuilder, x: Value, axis: int, matrix: torch.Tensor, why: str) -> Value:
+    """Replace an axis by its product with a constant matrix: out[…, j, …] = sum_i matrix[j, i] * x[…, i, …].
+
+    Args:
+        b: The builder.
+        x: Operand.
+        axis: The axis.
+        matrix: (new size, size of the axis).
+        why: What the matrix stands for, added to `debug_target`.
+    """
+    size, rank = x.shape[axis], len(x.shape)
+    b.check_size(matrix.numel(), f"a constant matrix ({why})")
+    with b.standing_for(why):
+        if math.prod(x.shape[:axis]) == 1 and math.prod(x.shape[axis + 1 :]) != 1:
+            columns = b.reshape(x, (size, math.prod(x.shape[axis + 1 :])))
+            product = b.add("matmul", b.const(Known(matrix)), columns)
+            return b.reshape(product, (*x.shape[:axis], matrix.shape[0], *x.shape[axis + 1 :]))
+        last = [i for i in range(rank) if i != axis] + [axis]
+        moved = b.permute(x, last)
+        rows = b.reshape(moved, (math.prod(moved.shape[:-1]), size))
+        product = b.add("matmul", rows, b.const(Known(matrix.T)))
+        shaped = b.reshape(product, (*moved.shape[:-1], matrix.shape[0]))
+        return b.permute(shaped, [last.index(i) for i in range(rank)])
+
+
+# -- selections of a linear layer's output ------------------------------------------------------------------
+
+
+def _splits(b: GraphBuilder, live: Sequence[NodeIndex], output: Value) -> dict[NodeIndex, _Rows]:
+    """The selections that are made by splitting a linear layer's weight.
+
+    They are those of layers of whose result nothing but parts that have no row in common are used: no weight
+    is written twice.
+    """
+    users: dict[NodeIndex, list[NodeIndex]] = {}
+    for index in live:
+        for parent in b.drafts[index].parents:
+            users.setdefault(parent, []).append(index)
+    users.setdefault(output.index, []).append(NodeIndex(-1))
+    found: dict[NodeIndex, _Rows] = {}
+    for index in live:
+        if b.drafts[index].kind != "linear" or not b.drafts[index].parents:
+            continue
+        parts = list(_parts(b, users, index, (index,)))
+        if not parts or any(part is None for part in parts):
+            continue
+        taken = [row for _, rows in filter(None, parts) for row in rows.rows]
+        if len(taken) == len(set(taken)):
+            found.update(filter(None, parts))
+    return found
+
+
+def _parts(
+    b: GraphBuilder,
+    users: Mapping[NodeIndex, Sequence[NodeIndex]],
+    index: NodeIndex,
+    path: tuple[NodeIndex, ...],
+) -> Iterator[tuple[NodeIndex, _Rows] | None]:
+    """Each use of a linear layer's result: a selection of some of its rows, or None for any other use."""
+    for user in users.get(index, ()):
+        draft = None if user < 0 else b.drafts[user]
+        if draft is not None and draft.kind in _MOVES:
+            yield from _parts(b, users, user, (*path, user))
+        elif draft is not None and draft.kind == SELECT:
+            rows = _rows(b, path, draft.fields["axis"], draft.fields["indices"])
+            yield None if rows is None else (user, _Rows(path[0], rows, path[1:]))
+        else:
+            yield None
+
+
+def _rows(
+    b: GraphBuilder, path: Sequence[NodeIndex], axis: int, indices: Sequence[int]
+) -> tuple[int, ...] | None:
+    """The rows of a weight that a selection takes behind reshapes and permutations; None if not just rows."""
+    chosen = torch.tensor(indices)
+    for index in reversed(path[1:]):
+        draft = b.drafts[index]
+        if draft.kind == "permute":
+            axis = draft.fields["perm"][axis]
+            continue
+        inner = b.drafts[draft.parents[0]].shape
+        place = _holding(inner, draft.shape, axis)
+        if place is None:
+            return None
+        size = draft.shape[axis]
+        before = math.prod(draft.shape[:axis]) // math.prod(inner[:place])
+        entries = torch.arange(inner[place]).reshape(before, size, -1)
+        axis, chosen = place, entries.index_select(1, chosen).reshape(-1)
+    return tuple(chosen.tolist()) if axis == len(b.drafts[path[0]].shape) - 1 else None
+
+
+def _holding(inner: Shape, outer: Shape, axis: int) -> int | None:
+    """The axis before a reshape of which an axis after it is a factor."""
+    before, through = math.prod(outer[:axis]), math.prod(outer[: axis + 1])
+    for place, size in enumerate(inner):
+        start = math.prod(inner[:place])
+        if size > 1 and start and before % start == 0 and (start * size) % through == 0:
+            return place
+    return None
+
+
+def _split(
+    b: GraphBuilder, old: GraphBuilder, values: Mapping[NodeIndex, Value], selection: Draft, split: _Rows
+) -> Value:
+    """A linear layer with some of the rows, and the reshapes and permutations that followed it."""
+    layer = old.drafts[split.linear]
+    rows = torch.tensor(split.rows)
+    payload = {role: tensor.detach()[rows] for role, tensor in layer.params.items()}
+    b.provenance = layer.origin.marked(_described(split.rows))
+    x = b.add("linear", values[layer.parents[0]], shape=(*layer.shape[:-1], len(rows)), params=payload)
+    # Where the axis of the selection went on the way, and what is left of it there.
+    shapes = [selection.shape]
+    axis = selection.fields["axis"]
+    for index in reversed(split.path):
+        draft, shape = old.drafts[index], shapes[-1]
+        if draft.kind == "permute":
+            perm = draft.fields["perm"]
+            axis = perm[axis]
+            shapes.append(tuple(shape[perm.index(place)] for place in range(len(perm))))
+            continue
+        inner = old.drafts[draft.parents[0]].shape
+        place = _holding(inner, draft.shape, axis)
+        assert place is not None
+        part = inner[place] // draft.shape[axis] * shape[axis]
+        axis = place
+        shapes.append((*inner[:place], part, *inner[place + 1 :]))
+    for index, shape in zip(split.path, reversed(shapes[:-1]), strict=True):
+        draft = old.drafts[index]
+        x = b.permute(x, draft.fields["perm"]) if draft.kind == "permute" else b.reshape(x, shape)
+    return x
+
+
+def _described(rows: Sequence[int]) -> str:
+    step = rows[1] - rows[0] if len(rows) > 1 else 1
+    if step > 0 and list(rows) == list(range(rows[0], rows[-1] + 1, step)):
+        every = f" in steps of {step}" if step > 1 else ""
+        return f"rows {rows[0]} to {rows[-1]}{every}"
+    return f"{len(rows)} of its rows"

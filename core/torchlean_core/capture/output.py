@@ -1,0 +1,59 @@
+"""The files of a capture and what is said about it (no torch here)."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+from typing import Any
+
+from torchlean_core.capture.target import Target
+from torchlean_core.errors import UsageError
+
+_SNIFFED = 4096
+
+
+def check_output(output: Path, target: Target) -> None:
+    """Refuse, before the work, to write where nothing can be written, or over something that is no artifact.
+
+    Raises:
+        UsageError: It is a folder, lies in none, is the model file or no JSON.
+    """
+    if output.is_dir() or not output.resolve().parent.is_dir():
+        raise UsageError(f"{output}: " + ("is a folder" if output.is_dir() else "its folder does not exist"))
+    if output.resolve() == target.file.resolve():
+        raise UsageError(f"{output}: is the model file itself")
+    if not output.exists():
+        return
+    if not output.is_file():
+        raise UsageError(f"{output}: is no regular file")
+    try:
+        with output.open("rb") as file:
+            start = file.read(_SNIFFED).removeprefix(codecs.BOM_UTF8).lstrip()
+    except OSError as error:
+        raise UsageError(f"{output}: {error.strerror}") from error
+    if start and not start.startswith(b"{"):
+        raise UsageError(f"{output}: exists and is no artifact (no JSON); it is not replaced")
+
+
+def summary(result: dict[str, Any], output: Path, seconds: float) -> str:
+    """What was captured, in a few lines.
+
+    Args:
+        result: What `capture.job` gives.
+        output: The artifact as the user wrote it.
+        seconds: How long it took.
+    """
+    lines = [f"{output}: {result['nodes']} nodes, {result['parameters']:,} parameters"]
+    if result["params"] is not None:
+        lines.append(f"  parameters: {output.with_name(Path(result['params']).name)}")
+    reason = f" ({result['reason']})" if result["reason"] else ""
+    lines.append(f"  traced with: {result['path']}{reason}")
+    if result["max_relative_error"] is not None:
+        lines.append(
+            f"  verified: largest relative error {result['max_relative_error']:.1e} ({result['dtype']})"
+        )
+    for note in result["notes"]:
+        where = f" (line {note['line']})" if note["line"] else ""
+        lines.append(f"  {note['code']}: {note['message']}{where}")
+    lines.append(f"  took {seconds:.1f} s")
+    return "\n".join(lines)

@@ -1,0 +1,108 @@
+"""From a model's file to the files of its artifact: the artifact and its parameters, both or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torchlean_core.artifact.companions import params_path
+from torchlean_core.artifact.hashing import artifact_hash
+from torchlean_core.capture.load import load_model
+from torchlean_core.capture.options import Options
+from torchlean_core.capture.pipeline import Captured, capture
+from torchlean_core.capture.target import Shape, Target
+from torchlean_core.capture.values import content
+from torchlean_core.errors import UsageError
+from torchlean_core.files import replacing
+from torchlean_core.params.content import Content, write_content
+
+
+def capture_file(
+    target: Target,
+    shape: Shape,
+    output: Path,
+    options: Options,
+    *,
+    stage: Callable[[str], None] = lambda name: None,
+    judge: Callable[[Captured], None] = lambda captured: None,
+) -> dict[str, Any]:
+    """Capture a model of a file and write it.
+
+    Args:
+        target: The model.
+        shape: Shape of its input.
+        output: Where to write the artifact; the parameters go beside it.
+        options: How.
+        stage: Told what is being done now.
+        judge: Given the capture before it is written; it may raise.
+
+    Returns:
+        `output`, `params` (path or null), `nodes`, `operators` (of the source), `parameters` (scalars), `path`,
+        `reason`, `max_relative_error` (or null), `dtype` (or null), `notes`, `message` (one line).
+
+    Raises:
+        CaptureError: The model cannot be captured; `data["findings"]` has the places.
+        UserError: It cannot be verified, or the files cannot be written.
+    """
+    stage("importing")
+    output = output.absolute()  # before the model's code, which may change the folder
+    loaded = load_model(target)
+    captured = capture(loaded, shape, output, options, stage)
+    judge(captured)
+    stage("writing")
+    params = write_captured(captured, output, f"{loaded.file.name}:{loaded.name}", params=options.params)
+    return _result(captured, output, params)
+
+
+def write_captured(captured: Captured, output: Path, source: str, *, params: bool = True) -> Path | None:
+    """Write the artifact and, beside it, its parameters; they take their places only when both are whole.
+
+    Args:
+        captured: What was captured.
+        output: The artifact's file.
+        source: Where the parameters come from: `model.py:Name`.
+        params: Whether to write the parameters.
+
+    Returns:
+        The parameters' file, where they were written.
+
+    Raises:
+        UsageError: A file cannot be written.
+    """
+    store = params_path(output) if params else None
+    try:
+        with replacing(output) as artifact:
+            artifact.write_text(captured.text, encoding="utf-8", newline="\n")
+            if store is not None:
+                tensors = {
+                    name: Content("F32", tuple(tensor.shape), content(tensor))
+                    for name, tensor in captured.tensors.items()
+                }
+                write_content(store, tensors, artifact_hash(captured.graph), source)
+    except OSError as error:
+        raise UsageError(f"{error.filename or output}: {error.strerror or error}") from error
+    return store
+
+
+def _result(captured: Captured, output: Path, params: Path | None) -> dict[str, Any]:
+    nodes = len(captured.graph.nodes)
+    parameters = sum(tensor.numel() for tensor in captured.tensors.values())
+    checked = captured.verification
+    message = f"{nodes} nodes, {parameters:,} parameters"
+    if checked is not None:
+        message += f", relative error {checked.max_relative_error:.1e}"
+    return {
+        "output": str(output),
+        "params": None if params is None else str(params),
+        "nodes": nodes,
+        "operators": captured.operators,
+        "parameters": parameters,
+        "path": captured.path,
+        "reason": captured.reason,
+        "max_relative_error": None if checked is None else checked.max_relative_error,
+        "dtype": None if checked is None else str(checked.dtype).removeprefix("torch."),
+        "notes": [asdict(note) for note in captured.notes],
+        "message": message,
+    }

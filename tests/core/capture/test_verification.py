@@ -1,0 +1,135 @@
+"""Self-verification: what is rounding, what is another function, and what both sides may compute with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils import parametrizations
+
+from tests.core.capture.support import captured, exact, function, kinds
+from torchlean_core.capture.compact import compact
+from torchlean_core.capture.errors import CaptureError
+from torchlean_core.graph import lower
+from torchlean_core.interp import Interpreter
+
+
+def test_an_epsilon_that_depends_on_the_type_is_judged_in_float32() -> None:
+    result = function(lambda m, x: F.rms_norm(x * 0.05, (4,)), (2, 4))
+    check = result.verification
+    assert check is not None and check.dtype == torch.float32 and check.max_relative_error < 1e-6
+
+
+def test_a_constant_that_float32_does_not_hold_is_judged_in_float32() -> None:
+    result = function(lambda m, x: torch.sin((2 * torch.pi * x) @ m.w), (5, 3), w=100 * torch.ones(3, 2))
+    check = result.verification
+    assert check is not None and check.dtype == torch.float32
+
+
+def test_what_is_computed_of_parameters_is_computed_in_float64() -> None:
+    torch.manual_seed(0)
+    layers = nn.Sequential(
+        parametrizations.spectral_norm(nn.Linear(6, 6)),
+        parametrizations.weight_norm(nn.Linear(6, 6)),
+        parametrizations.orthogonal(nn.Linear(6, 6)),
+    )
+    result = captured(layers, (2, 6))
+    assert kinds(result) == ["linear"] * 3
+    assert exact(result)
+
+
+def test_float64_in_between_is_rounding_only() -> None:
+    w = nn.Parameter(torch.randn(4, 3, dtype=torch.float64))
+    result = function(lambda m, x: (x.double() @ m.w).float(), (2, 4), w=w)
+    assert result.verification is not None and result.verification.max_relative_error < 1e-6
+
+
+@pytest.mark.parametrize("activation", [nn.GELU(approximate="tanh"), F.relu], ids=["gelu", "relu"])
+def test_torchs_fast_path_is_named_where_it_computes_something_else(activation: Any) -> None:
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, activation=activation, batch_first=True)
+    if activation is F.relu:
+        assert exact(captured(layer, (1, 3, 8)))
+        return
+    with pytest.raises(CaptureError, match=r"set_fastpath_enabled\(False\) in the model file"):
+        captured(layer, (1, 3, 8))
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        assert exact(captured(layer, (1, 3, 8)))
+    finally:
+        torch.backends.mha.set_fastpath_enabled(True)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"groups": 3}, {"dilation": (1, 2)}, {"groups": 2, "dilation": 2}], ids=str
+)
+def test_a_compact_kernel_computes_what_the_dense_one_does(arguments: Any) -> None:
+    result = captured(nn.Conv2d(6, 6, 2, **arguments), (6, 5, 5))
+    program = lower(result.graph)
+    smaller, tensors = compact(program, result.tensors)
+    assert tensors["conv2d_1_kernel"].numel() < result.tensors["conv2d_1_kernel"].numel()
+    x = torch.randn(6, 5, 5, dtype=torch.float64)
+    dense = Interpreter(program, result.tensors, torch.float64).run(x)
+    torch.testing.assert_close(Interpreter(smaller, tensors, torch.float64).run(x), dense)
+
+
+def test_a_kernel_with_a_value_where_zero_belongs_stays_dense() -> None:
+    result = captured(nn.Conv2d(4, 4, 2, groups=2), (4, 5, 5))
+    result.tensors["conv2d_1_kernel"][0, 3, 0, 0] = 1.0
+    _, tensors = compact(lower(result.graph), result.tensors)
+    assert tensors["conv2d_1_kernel"] is result.tensors["conv2d_1_kernel"]
+
+
+class Attention(nn.Module):
+    """One head of self-attention, then a layer."""
+
+    def __init__(self, heads: int, bias: bool = True) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(6, heads, bias=bias, batch_first=True)
+        self.layer = nn.Linear(6, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mixed, _ = self.attention(x, x, x)
+        return self.layer(mixed)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_one_head_of_self_attention_stays_whole_on_the_fx_path(bias: bool) -> None:
+    torch.manual_seed(0)
+    result = captured(Attention(1, bias), (2, 3, 6), prefer_torch_export=False)
+    assert kinds(result) == ["multihead_attention", "tuple_getitem", "linear"]
+    assert ("mha_1_q_b" in result.tensors) is bias
+    assert exact(result)
+
+
+def test_several_heads_are_decomposed() -> None:
+    torch.manual_seed(0)
+    result = captured(Attention(2), (2, 3, 6), prefer_torch_export=False)
+    assert "multihead_attention" not in kinds(result)
+    assert exact(result)
+
+
+@pytest.mark.parametrize("layer", [nn.LSTM, nn.GRU, nn.RNN], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("prefer_torch_export", [True, False], ids=["export", "fx"])
+def test_a_recurrent_layer_is_unrolled(layer: Any, prefer_torch_export: bool) -> None:
+    torch.manual_seed(0)
+    result = function(lambda m, x: m.layer(x)[0], (3, 1, 4), layer=layer(4, 3))
+    assert exact(result)
+    module = nn.Sequential(layer(4, 3, num_layers=2, bidirectional=True, batch_first=True), _First())
+    assert exact(captured(module, (1, 2, 4), prefer_torch_export=prefer_torch_export))
+
+
+class _First(nn.Module):
+    def forward(self, x: tuple[torch.Tensor, Any]) -> torch.Tensor:
+        return x[0]
+
+
+def test_what_the_output_does_not_need_is_not_judged() -> None:
+    def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
+        x.argmax()
+        return x * 2
+
+    assert kinds(function(forward, (4,)))[-1] == "mul_elem"
