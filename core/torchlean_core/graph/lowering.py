@@ -12,7 +12,7 @@ from typing import Any
 from torchlean_core.errors import UserError
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, Call, Kind
-from torchlean_core.kinds.numbers import show
+from torchlean_core.kinds.numbers import show, show_shape
 
 _MAX_INT64 = 2**63 - 1
 
@@ -36,6 +36,17 @@ class Parameter:
     trainable: bool
     node: int
     kind: str
+
+    @property
+    def owner(self) -> str:
+        """The artifact's node it belongs to, in words: `node 3 (linear)`."""
+        kind = "multihead_attention" if self.name.startswith("mha_") else self.kind
+        return f"node {self.node} ({kind})"
+
+    @property
+    def missing(self) -> str:
+        """The message where it is missing."""
+        return f"{self.owner}: {self.name} {show_shape(self.shape)} is missing"
 
 
 @dataclass(frozen=True, slots=True)

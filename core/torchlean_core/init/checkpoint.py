@@ -14,7 +14,6 @@ from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Parameter, Program
 from torchlean_core.init.plan import is_attention_scale
 from torchlean_core.kinds.numbers import show_shape
-from torchlean_core.params.validate import missing, owner
 
 _SHOWN = 8
 _WRAPPERS = ("state_dict", "model_state_dict")
@@ -71,10 +70,10 @@ def match_checkpoint(
         tensor = tensors.get(parameter.name)
         if tensor is None:
             if not is_attention_scale(parameter) and parameter.name not in optional:
-                problems.append(missing(parameter).message)
+                problems.append(parameter.missing)
             continue
         tensor = _repeated(tensor, parameter)
-        where = f"{owner(parameter)}: {parameter.name}"
+        where = f"{parameter.owner}: {parameter.name}"
         if tuple(tensor.shape) != parameter.shape:
             problems.append(
                 f"{where} has shape {show_shape(tensor.shape)}, expected {show_shape(parameter.shape)}"

@@ -13,7 +13,6 @@ from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Parameter, Program
 from torchlean_core.init.schemes import FAN_SCHEMES, SCHEMES, Scheme
 from torchlean_core.kinds.numbers import show_shape
-from torchlean_core.params.validate import owner
 
 Plan = dict[str, Scheme]
 """Initializers by parameter name, in the order of the parameters."""
@@ -122,7 +121,7 @@ def match_plan(schemes: Sequence[Scheme], program: Program) -> Plan:
         first = parameters[len(schemes)]
         raise UserError(
             f"{counts}: the first one without is number {len(schemes) + 1}, {first.name} "
-            f"{show_shape(first.shape)} of {owner(first)}"
+            f"{show_shape(first.shape)} of {first.owner}"
         )
     if len(schemes) > len(parameters):
         extra = schemes[len(parameters)]
@@ -133,7 +132,7 @@ def match_plan(schemes: Sequence[Scheme], program: Program) -> Plan:
 
 
 def _require_fit(parameter: Parameter, scheme: Scheme) -> None:
-    where = f"{scheme.name} does not fit {parameter.name} {show_shape(parameter.shape)} of {owner(parameter)}"
+    where = f"{scheme.name} does not fit {parameter.name} {show_shape(parameter.shape)} of {parameter.owner}"
     if scheme.name in FAN_SCHEMES and len(parameter.shape) < 2:
         raise UserError(f"{where}: it has no fan_in, which takes a rank of 2 or more")
     if scheme.name == "flat" and len(scheme.values) != math.prod(parameter.shape):

@@ -11,7 +11,6 @@ from torchlean_core.errors import UserError
 from torchlean_core.graph import Program, TensorNode
 from torchlean_core.interp.compile import compile_steps
 from torchlean_core.kinds.numbers import show_shape
-from torchlean_core.params.validate import missing
 
 FLOAT_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 """Types that a program can be evaluated in, by name."""
@@ -159,7 +158,7 @@ def _parameters(
     for parameter in program.parameters():
         tensor = tensors.get(parameter.name)
         if tensor is None:
-            raise UserError(missing(parameter).message)
+            raise UserError(parameter.missing)
         if tuple(tensor.shape) != parameter.shape:
             raise UserError(
                 f"node {parameter.node} ({parameter.kind}): {parameter.name} has shape "

@@ -1,14 +1,8 @@
-"""The bytes of a parameter file: safetensors, with one byte sequence for one content.
-
-The `safetensors` library reads what is written here. It does not write it, because its metadata comes in
-an order that changes from run to run, and because it would need all bytes at once.
-"""
+"""Parameter files in terms of numpy: types of tensors, and arrays written as they are."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from torchlean_core.files import replacing
+from torchlean_core.params.content import Content, write_content
 
 Array = npt.NDArray[Any]
-
-FORMAT_NAME = "torchlean.params.v1"
-"""Value of the metadata key `format`."""
 
 NUMPY_TYPES: dict[str, str] = {
     "F64": "<f8",
@@ -80,7 +71,7 @@ class TensorInfo:
 
 
 def write_store(path: Path, tensors: Mapping[str, Array], artifact: str, source: str) -> str:
-    """Write a parameter file whole or not at all; equal content gives equal bytes.
+    """Write arrays as a parameter file, whole or not at all; see `params.content.write_content`.
 
     Args:
         path: The file.
@@ -95,59 +86,13 @@ def write_store(path: Path, tensors: Mapping[str, Array], artifact: str, source:
         ValueError: An array is of another type.
         OSError: The file cannot be written.
     """
-    arrays = {name: _contiguous(name, tensors[name]) for name in sorted(tensors)}
-    digest = content_hash(arrays)
-    metadata = {"artifact": artifact, "format": FORMAT_NAME, "sha256": digest, "source": source}
-    header = _header(arrays, metadata)
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(len(header).to_bytes(8, "little"))
-        file.write(header)
-        for array in arrays.values():
-            file.write(_bytes_of(array))
-    return digest
+    return write_content(path, {name: _content(name, tensors[name]) for name in tensors}, artifact, source)
 
 
-def content_hash(tensors: Mapping[str, Array]) -> str:
-    """SHA-256, in hex, of names, types, shapes and values in the order of names; of nothing else."""
-    return hash_tensors(
-        (name, _tag(tensors[name]), tuple(tensors[name].shape), _bytes_of(tensors[name]))
-        for name in sorted(tensors)
-    )
-
-
-def hash_tensors(tensors: Iterator[tuple[str, str, tuple[int, ...], memoryview]]) -> str:
-    """SHA-256, in hex, of (name, type, shape, bytes) in the order given."""
-    digest = hashlib.sha256()
-    for name, tag, shape, content in tensors:
-        digest.update(json.dumps([name, tag, list(shape)]).encode())
-        digest.update(content)
-    return digest.hexdigest()
-
-
-def _contiguous(name: str, array: Array) -> Array:
+def _content(name: str, array: Array) -> Content:
     if array.dtype not in (np.dtype("<f4"), np.dtype("<f8")):
         raise ValueError(f"{name} is {array.dtype}; a parameter file holds float32 or float64")
     # `ascontiguousarray` would turn a scalar into a vector.
-    return array if array.flags.c_contiguous else array.copy(order="C")
-
-
-def _tag(array: Array) -> str:
-    return "F32" if array.dtype.itemsize == 4 else "F64"
-
-
-def _bytes_of(array: Array) -> memoryview:
-    return array.reshape(-1).view(np.uint8).data
-
-
-def _header(arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
-    table: dict[str, Any] = {"__metadata__": dict(metadata)}
-    offset = 0
-    for name, array in arrays.items():
-        table[name] = {
-            "dtype": _tag(array),
-            "shape": list(array.shape),
-            "data_offsets": [offset, offset + array.nbytes],
-        }
-        offset += array.nbytes
-    text = json.dumps(table, separators=(",", ":")).encode()
-    return text + b" " * (-len(text) % 8)
+    array = array if array.flags.c_contiguous else array.copy(order="C")
+    tag = "F32" if array.dtype.itemsize == 4 else "F64"
+    return Content(tag, array.shape, array.reshape(-1).view(np.uint8).data)

@@ -13,7 +13,8 @@ from safetensors import SafetensorError, safe_open
 
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Program
-from torchlean_core.params.format import NUMPY_TYPES, WORDS, Array, TensorInfo, hash_tensors
+from torchlean_core.params.content import Content, content_hash
+from torchlean_core.params.format import NUMPY_TYPES, WORDS, Array, TensorInfo
 from torchlean_core.params.validate import ParamIssue, ensure_fits, validate
 
 
@@ -93,8 +94,9 @@ class ParameterStore:
         if recorded is not None:
             return recorded
         infos = [self.tensors[name] for name in self.names]
-        return hash_tensors(
-            (info.name, info.dtype, info.shape, self._map[info.begin : info.end].data) for info in infos
+        return content_hash(
+            (info.name, Content(info.dtype, info.shape, self._map[info.begin : info.end].data))
+            for info in infos
         )
 
     def validate(self, program: Program, *, values: bool = True) -> list[ParamIssue]:

@@ -64,7 +64,7 @@ def validate(store: ParameterStore, program: Program, *, values: bool = True) ->
     expected = program.parameters()
     for parameter in expected:
         info = store.tensors.get(parameter.name)
-        issue = missing(parameter) if info is None else _mismatch(parameter, info)
+        issue = _missing(parameter) if info is None else _mismatch(parameter, info)
         if issue is None and values:
             issue = _not_finite(parameter, store.numpy(parameter.name))
         if issue is not None:
@@ -89,20 +89,12 @@ def ensure_fits(store: ParameterStore, program: Program) -> None:
     raise UserError("\n  ".join(lines))
 
 
-def missing(parameter: Parameter) -> ParamIssue:
-    """The issue of a parameter that a file does not have."""
-    message = f"{owner(parameter)}: {parameter.name} {show_shape(parameter.shape)} is missing"
-    return ParamIssue("TL501", message, parameter.node, parameter.name)
-
-
-def owner(parameter: Parameter) -> str:
-    """The node of a parameter in words: `node 3 (linear)`."""
-    kind = "multihead_attention" if parameter.name.startswith("mha_") else parameter.kind
-    return f"node {parameter.node} ({kind})"
+def _missing(parameter: Parameter) -> ParamIssue:
+    return ParamIssue("TL501", parameter.missing, parameter.node, parameter.name)
 
 
 def _mismatch(parameter: Parameter, info: TensorInfo) -> ParamIssue | None:
-    where = f"{owner(parameter)}: {parameter.name}"
+    where = f"{parameter.owner}: {parameter.name}"
     if info.shape != parameter.shape:
         message = f"{where} has shape {show_shape(info.shape)}, expected {show_shape(parameter.shape)}"
     elif info.dtype not in FLOAT_TYPES:
@@ -131,6 +123,6 @@ def _not_finite(parameter: Parameter, values: Array) -> ParamIssue | None:
         if bad.any():
             at = int(bad.argmax())
             index = [int(i) for i in np.unravel_index(start + at, values.shape)]
-            message = f"{owner(parameter)}: {parameter.name} holds {chunk[at]} at {show_shape(index)}"
+            message = f"{parameter.owner}: {parameter.name} holds {chunk[at]} at {show_shape(index)}"
             return ParamIssue("TL504", message, parameter.node, parameter.name)
     return None

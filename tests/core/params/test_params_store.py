@@ -202,14 +202,14 @@ def test_truncated_file_is_refused(path):
 def test_interrupted_write_leaves_the_old_file(path, monkeypatch):
     write_store(path, arrays(), HASH, "test")
     before = path.read_bytes()
-    broken = arrays()
 
-    def fail(array):
+    def fail(temporary, target):
+        assert temporary.stat().st_size > 0 and target == path
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("torchlean_core.params.format._bytes_of", fail)
+    monkeypatch.setattr("pathlib.Path.replace", fail)
     with pytest.raises(KeyboardInterrupt):
-        write_store(path, broken, HASH, "test")
+        write_store(path, arrays(const_1=np.float32(-1.0)), HASH, "test")
     assert path.read_bytes() == before
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 

@@ -1,0 +1,80 @@
+"""Writing the bytes of a parameter file: safetensors, with one byte sequence for one content.
+
+The `safetensors` library reads what is written here. It does not write it, because its metadata comes in
+an order that changes from run to run, and because it would need all bytes at once. This module needs nothing
+but the standard library, so that the standalone capture script can have it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torchlean_core.files import replacing
+
+FORMAT_NAME = "torchlean.params.v1"
+"""Value of the metadata key `format`."""
+
+
+class Content(NamedTuple):
+    """The content of one tensor.
+
+    Attributes:
+        dtype: Its type as safetensors spells it (`F32`).
+        shape: Its shape.
+        data: Its elements in C order, little-endian.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: memoryview
+
+
+def write_content(path: Path, tensors: Mapping[str, Content], artifact: str, source: str) -> str:
+    """Write a parameter file whole or not at all; equal content gives equal bytes.
+
+    Args:
+        path: The file.
+        tensors: float32 or float64 tensors by parameter name.
+        artifact: Hash of the artifact they belong to (`artifact.artifact_hash`).
+        source: What made the values: scheme and seed, or the model they were taken from.
+
+    Returns:
+        The content's SHA-256, which the metadata holds too.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    ordered = [(name, tensors[name]) for name in sorted(tensors)]
+    digest = content_hash(ordered)
+    metadata = {"artifact": artifact, "format": FORMAT_NAME, "sha256": digest, "source": source}
+    header = _header(ordered, metadata)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little"))
+        file.write(header)
+        for _, content in ordered:
+            file.write(content.data)
+    return digest
+
+
+def content_hash(tensors: Iterable[tuple[str, Content]]) -> str:
+    """SHA-256, in hex, of names, types, shapes and values in the order given; of nothing else."""
+    digest = hashlib.sha256()
+    for name, content in tensors:
+        digest.update(json.dumps([name, content.dtype, list(content.shape)]).encode())
+        digest.update(content.data)
+    return digest.hexdigest()
+
+
+def _header(tensors: Iterable[tuple[str, Content]], metadata: Mapping[str, str]) -> bytes:
+    table: dict[str, Any] = {"__metadata__": dict(metadata)}
+    offset = 0
+    for name, content in tensors:
+        end = offset + content.data.nbytes
+        table[name] = {"dtype": content.dtype, "shape": list(content.shape), "data_offsets": [offset, end]}
+        offset = end
+    text = json.dumps(table, separators=(",", ":")).encode()
+    return text + b" " * (-len(text) % 8)
