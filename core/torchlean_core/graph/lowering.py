@@ -5,6 +5,7 @@ The result is what the interpreter runs, the emitter writes and the parameter st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +43,11 @@ class Parameter:
         """The artifact's node it belongs to, in words: `node 3 (linear)`."""
         kind = "multihead_attention" if self.name.startswith("mha_") else self.kind
         return f"node {self.node} ({kind})"
+
+    @property
+    def is_attention_scale(self) -> bool:
+        """Whether it is `mha_<id>_scale`, whose value follows from the attention's fields."""
+        return self.kind == "const" and self.name == f"mha_{self.node}_scale"
 
     @property
     def missing(self) -> str:
@@ -98,6 +104,16 @@ class Program:
                 if parameter is not None:
                     found.setdefault(parameter.name, parameter)
         return list(found.values())
+
+    def attention_scales(self) -> dict[str, float]:
+        """1/√(embed_dim/num_heads) for every attention scale, by name (semantics section 2)."""
+        scales = {}
+        for parameter in self.parameters():
+            if parameter.is_attention_scale:
+                fields = self.graph.nodes[parameter.node].fields
+                size = fields["embed_dim"] / fields["num_heads"]
+                scales[parameter.name] = 1.0 / math.sqrt(size) if size else 0.0
+        return scales
 
     def live(self) -> set[int]:
         """Tensor ids of the nodes that the output depends on."""
