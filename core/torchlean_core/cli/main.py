@@ -19,6 +19,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "emit": ("torchlean_core.cli.emit_command", "write the nn.Module that an artifact describes"),
     "capture": ("torchlean_core.cli.capture_command", "capture a PyTorch model into an artifact"),
     "init": ("torchlean_core.cli.init_command", "initialize the parameters of an artifact deterministically"),
+    "params": (
+        "torchlean_core.cli.params_command",
+        "convert parameters: safetensors, JSON weights, PyTorch checkpoints",
+    ),
     "run": ("torchlean_core.cli.run_command", "evaluate an artifact with the reference interpreter"),
     "train": ("torchlean_core.cli.train_command", "train the parameters of an artifact"),
     "diff": ("torchlean_core.cli.diff_command", "show what changed between two artifacts, by node"),

@@ -45,7 +45,9 @@ def first_not_finite(
     size, first = layout.size, 0
     for piece in pieces:
         highest = piece[size - 1 :: size]
-        if _CANDIDATE.search(highest) and not (allow_minus_infinity and _is_mask(piece, layout)):
+        # Searching for single bytes is ten times faster than for a class of them.
+        suspect = 0x7F in highest or 0xFF in highest
+        if suspect and not (allow_minus_infinity and _is_mask(piece, layout)):
             for match in _CANDIDATE.finditer(highest):
                 content = piece[match.start() * size : (match.start() + 1) * size]
                 word = int.from_bytes(content, "little")

@@ -62,3 +62,14 @@ def _repeated(array: Array, parameter: Parameter) -> Array:
     import numpy as np
 
     return np.broadcast_to(array, parameter.shape)
+
+
+def with_attention_scales(arrays: Mapping[str, Array], program: Program) -> dict[str, Array]:
+    """The parameters of a program, in its order, with the attention scales that were left out."""
+    import numpy as np
+
+    scales = program.attention_scales()
+    return {
+        p.name: arrays[p.name] if p.name in arrays else np.full(p.shape, scales[p.name], dtype=np.float32)
+        for p in program.parameters()
+    }

@@ -16,7 +16,7 @@ from torchlean_core.params.validate import ParamIssue, ensure_fits, validate
 if TYPE_CHECKING:
     from torchlean_core.params.format import Array
 
-_PIECE = 1 << 22
+_PIECE = 1 << 20
 
 
 class ParameterStore:
@@ -69,7 +69,7 @@ class ParameterStore:
         return self._map[info.begin : info.end].view(NUMPY_TYPES[info.dtype]).reshape(info.shape)
 
     def pieces(self, name: str) -> Iterator[bytes]:
-        """The bytes of a tensor, a few megabytes at a time: what is read is not kept.
+        """The bytes of a tensor, a megabyte at a time: what is read is not kept.
 
         Raises:
             KeyError: There is no tensor of that name.

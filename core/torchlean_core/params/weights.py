@@ -166,14 +166,14 @@ def _flattened(shown: str, nested: Any) -> tuple[tuple[int, ...], list[int | flo
     shape: list[int] = []
     level = [nested]
     while level and any(type(item) is list for item in level):
-        expected = len(level[0]) if type(level[0]) is list else None
+        nests = type(level[0]) is list
+        expected = len(level[0]) if nests else None
         for place, item in enumerate(level):
-            if type(item) is not list or len(item) != expected:
+            if (type(item) is list) is not nests or (nests and len(item) != expected):
                 found = f"a list of {len(item)}" if type(item) is list else _described(item)
-                wanted = "a number" if expected is None else f"a list of {expected}"
-                raise UserError(
-                    f"{shown} is ragged: at {_place(place, shape)} expected {wanted}, found {found}"
-                )
+                wanted = f"a list of {expected}" if nests else "a number"
+                where = _place(place, shape)
+                raise UserError(f"{shown} is ragged: at {where} expected {wanted}, found {found}")
         shape.append(len(level[0]))
         if len(shape) > _MAX_RANK:
             raise UserError(f"{shown}: lists are nested too deep for a tensor")
@@ -197,4 +197,6 @@ def _place(flat: int, shape: list[int]) -> str:
 def _described(item: Any) -> str:
     if item is None or isinstance(item, bool):
         return json.dumps(item)
+    if isinstance(item, int | float):
+        return "a number"
     return "an object" if isinstance(item, dict) else f"the text {shortened(str(item))}"
