@@ -23,7 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--check", action="store_true", help="write nothing; exit 1 if stale, edited or missing"
     )
     parser.add_argument("--force", action="store_true", help="replace a file edited by hand (kept as .orig)")
-    parser.add_argument("--style", choices=("module",), default="module", help="what to write")
+    parser.add_argument(
+        "--style",
+        choices=("module", "sequential"),
+        help="a module of its own (default), or an nn.Sequential for a chain of layers",
+    )
     parser.add_argument("--class-name", metavar="NAME", help="name of the class (default: ExportedIRModel)")
     parser.add_argument("--dtype", metavar="DTYPE", help="dtype of the parameters (default: torch.float32)")
     parser.add_argument(
@@ -55,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
         "learnable_consts": args.learnable_consts,
         "compress_broadcast_params": args.compress_broadcast_params,
         "literal_limit": args.literal_limit,
+        "style": args.style,
     }
     result = emit_file(args.artifact, args.output, args.params, changes, force=args.force, check=args.check)
     if args.check:

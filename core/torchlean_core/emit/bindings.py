@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from torchlean_core.emit.options import EmitOptions
+from torchlean_core.errors import UserError
 from torchlean_core.graph import Parameter, Program, TensorNode
+from torchlean_core.kinds.code import arguments, structure
+from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.params import ParameterStore
+from torchlean_core.params.format import Array
+
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +44,18 @@ class Binding:
         """Source text of the tensor's use in `forward`."""
         name = f"self.{self.parameter.name}"
         if self.row_of is not None:
-            return f"{name}.expand({', '.join(map(str, self.row_of))})"
+            return f"{name}.expand({arguments(self.row_of)})"
         return f"({name} * {name}_structure)" if self.structure is not None else name
 
 
 def bind(
-    program: Program, nodes: list[TensorNode], store: ParameterStore | None, options: EmitOptions
+    nodes: Sequence[TensorNode], program: Program, store: ParameterStore | None, options: EmitOptions
 ) -> list[Binding]:
-    """Bindings of the parameters that `nodes` need, each once, in order."""
+    """Bindings of the parameters that nodes of a program need, each once, in order.
+
+    Raises:
+        UserError: A kernel that stands for a grouped or dilated convolution has weights where that has none.
+    """
     affine = _layernorm_affine(program)
     bindings: dict[str, Binding] = {}
     for node in nodes:
@@ -53,7 +64,7 @@ def bind(
                 continue
             assert store is not None, "a program with parameters has a store"
             if parameter.kind != "const":
-                structure = _structure(node) if parameter.role == "kernel" else None
+                structure = _structure(node, store) if parameter.role == "kernel" else None
                 bindings[parameter.name] = Binding(parameter, parameter.trainable, structure=structure)
                 continue
             values = store.numpy(parameter.name)
@@ -65,13 +76,19 @@ def bind(
     return list(bindings.values())
 
 
-def _varies(values: np.ndarray) -> bool:
+def _varies(values: Array) -> bool:
+    """Whether not all values are equal; a big tensor is read only until two differ."""
     flat = values.reshape(-1)
-    return bool(flat.size) and not bool((flat == flat[0]).all())
+    return any(bool((flat[start : start + _CHUNK] != flat[0]).any()) for start in range(0, flat.size, _CHUNK))
 
 
-def _repeats_one_row(values: np.ndarray) -> bool:
-    return values.ndim == 2 and values.shape[0] > 1 and bool((values == values[:1]).all())
+def _repeats_one_row(values: Array) -> bool:
+    if values.ndim != 2 or values.shape[0] < 2:
+        return False
+    rows = max(1, _CHUNK // max(values.shape[1], 1))
+    return all(
+        bool((values[start : start + rows] == values[0]).all()) for start in range(0, values.shape[0], rows)
+    )
 
 
 def _layernorm_affine(program: Program) -> set[int]:
@@ -106,15 +123,28 @@ def _const(program: Program, tensor_id: int) -> int | None:
     return node.id if node.kind.name == "const" else None
 
 
-def _structure(node: TensorNode) -> tuple[int, tuple[int, int]] | None:
-    """Groups and dilation of a convolution whose dense kernel has structural zeros."""
-    groups = _first(node.fields.get("groups", 1))
-    raw = node.fields.get("dilation", 1)
-    pair = tuple(raw) if isinstance(raw, list | tuple) else (raw, raw)
-    dilation = (int(pair[0]), int(pair[-1]))
-    return None if groups == 1 and dilation == (1, 1) else (groups, dilation)
-
-
-def _first(value: object) -> int:
-    item = value[0] if isinstance(value, list | tuple) and value else value
-    return item if isinstance(item, int) else 1
+def _structure(node: TensorNode, store: ParameterStore) -> tuple[int, tuple[int, int]] | None:
+    """Groups and dilation of the convolution that a dense kernel stands for; None where it is its own."""
+    try:
+        groups, dilation = structure(node.fields)
+    except UserError as error:
+        raise UserError(f"node {node.raw} (conv2d): {error}") from error
+    if groups == 1 and dilation == (1, 1):
+        return None
+    kernel = node.params["kernel"]
+    assert kernel is not None, "every convolution has a kernel"
+    values = store.numpy(kernel.name)
+    weights = np.zeros(values.shape, dtype=bool)
+    outputs, inputs = values.shape[0] // groups, values.shape[1] // groups
+    for g in range(groups):
+        rows, columns = slice(g * outputs, (g + 1) * outputs), slice(g * inputs, (g + 1) * inputs)
+        weights[rows, columns, :: dilation[0], :: dilation[1]] = True
+    wrong = np.argwhere((values != 0) & ~weights)
+    if len(wrong):
+        at = wrong[0].tolist()
+        raise UserError(
+            f"{store.path}: TL502 {kernel.owner}: {kernel.name} stands for a convolution with groups {groups} and "
+            f"dilation {list(dilation)}, which has no weight at {show_shape(at)}; expected 0, found "
+            f"{values[tuple(at)]}"
+        )
+    return groups, dilation

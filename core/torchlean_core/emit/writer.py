@@ -227,9 +227,9 @@ def expected_header(
 
 
 def _write(sources: _Sources) -> str:
-    from torchlean_core.emit.module import module_source  # needs numpy; to judge a file does without
+    from torchlean_core.emit.source import body_source  # needs numpy; to judge a file does without
 
-    body = _format(module_source(sources.program, sources.store, sources.header.params, sources.options))
+    body = _format(body_source(sources.program, sources.store, sources.header.params, sources.options))
     return with_header(body, replace(sources.header, body_sha256=body_hash(body)))
 
 

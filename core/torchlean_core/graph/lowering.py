@@ -6,14 +6,16 @@ The result is what the interpreter runs, the emitter writes and the parameter st
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from torchlean_core.errors import UserError
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, Call, Kind
 from torchlean_core.kinds.numbers import show, show_shape
+
+T = TypeVar("T")
 
 _MAX_INT64 = 2**63 - 1
 
@@ -135,7 +137,20 @@ class Program:
         Raises:
             UserError: A field that the checker leaves alone (`eps`) has no meaning.
         """
-        call = Call(
+        call = self._call(node, args, params)
+        return _named(node, lambda: node.kind.expression(call))
+
+    def layer_modules(self, node: TensorNode) -> tuple[str, ...] | None:
+        """Source texts of the `torch.nn` modules that compute a node; None where it has no layer view.
+
+        Raises:
+            UserError: As `expression`.
+        """
+        view = node.kind.layer
+        return None if view is None else _named(node, lambda: view.modules(self._call(node, [], {})))
+
+    def _call(self, node: TensorNode, args: list[str], params: Mapping[str, str]) -> Call:
+        return Call(
             args=args,
             params={**dict.fromkeys(node.params, "None"), **params},
             fields=node.fields,
@@ -143,10 +158,13 @@ class Program:
             shape=node.shape,
             id=node.id,
         )
-        try:
-            return node.kind.expression(call)
-        except UserError as error:
-            raise UserError(f"node {node.raw} ({node.kind.name}): {error}") from error
+
+
+def _named(node: TensorNode, text: Callable[[], T]) -> T:
+    try:
+        return text()
+    except UserError as error:
+        raise UserError(f"node {node.raw} ({node.kind.name}): {error}") from error
 
 
 def lower(graph: Graph) -> Program:

@@ -18,6 +18,9 @@ from torchlean_core.files import replacing
 FORMAT_NAME = "torchlean.params.v1"
 """Value of the metadata key `format`."""
 
+_ALIGNMENT = 64
+"""Bytes; what processors load at once, at most."""
+
 
 class Content(NamedTuple):
     """The content of one tensor.
@@ -51,8 +54,7 @@ def write_content(path: Path, tensors: Mapping[str, Content], artifact: str | No
     digest = content_hash((name, tensors[name]) for name in sorted(tensors))
     metadata = {} if artifact is None else {"artifact": artifact}
     metadata |= {"format": FORMAT_NAME, "sha256": digest, "source": source}
-    # The widest elements come first, so that each begins at a multiple of its size.
-    ordered = sorted(tensors.items(), key=lambda item: (item[1].dtype != "F64", item[0]))
+    ordered = sorted(tensors.items(), key=lambda item: (_looseness(item[1]), item[0]))
     header = _header(ordered, metadata)
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(len(header).to_bytes(8, "little"))
@@ -61,6 +63,17 @@ def write_content(path: Path, tensors: Mapping[str, Content], artifact: str | No
             for piece in _pieces(content):
                 file.write(piece)
     return digest
+
+
+def _looseness(content: Content) -> int:
+    """0 for tensors that leave those behind them aligned as they are, and more the less they do.
+
+    A file has no gaps. In this order all tensors of usual sizes begin at a multiple of `_ALIGNMENT`, and all
+    others at least at a multiple of their element's size, so that they can be used where they are.
+    """
+    assert isinstance(content.data, memoryview), "what is written is whole"
+    odd = content.data.nbytes % _ALIGNMENT
+    return 0 if odd == 0 else 1 if content.dtype == "F64" else 2
 
 
 def content_hash(tensors: Iterable[tuple[str, Content]]) -> str:
@@ -89,4 +102,4 @@ def _header(tensors: Iterable[tuple[str, Content]], metadata: Mapping[str, str])
         table[name] = {"dtype": content.dtype, "shape": list(content.shape), "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(table, separators=(",", ":")).encode()
-    return text + b" " * (-len(text) % 8)
+    return text + b" " * (-(8 + len(text)) % _ALIGNMENT)
