@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _DTYPES = {"torch.float32": "float32", "torch.float64": "float64"}
 _MAX_RANK = 64
+_MAX_DIGITS = 400
 
 
 def read_weights(path: Path) -> dict[str, Array]:
@@ -37,7 +38,12 @@ def read_weights(path: Path) -> dict[str, Array]:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     try:
-        root = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_number)
+        root = json.loads(
+            content.decode("utf-8-sig"),
+            object_pairs_hook=_unique,
+            parse_constant=_no_number,
+            parse_int=_integer,
+        )
         values, meta = _layout(root)
         return {name: _tensor(name, nested, meta.get(name)) for name, nested in values.items()}
     except RecursionError as error:
@@ -46,9 +52,6 @@ def read_weights(path: Path) -> dict[str, Array]:
         raise UserError(f"{path}: not UTF-8 (byte {error.start})") from error
     except json.JSONDecodeError as error:
         raise UserError(f"{path}:{error.lineno}:{error.colno}: not valid JSON ({error.msg})") from error
-    except ValueError as error:
-        # Python refuses to read numbers of thousands of digits.
-        raise UserError(f"{path}: not valid JSON ({str(error).partition(';')[0]})") from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
@@ -102,6 +105,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(text: str) -> Any:
     raise UserError(f"{text} is no JSON number")
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise UserError(f"a number of {len(text):,} digits is too large")
+    return int(text)
 
 
 def _layout(root: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -181,7 +190,7 @@ def _flattened(shown: str, nested: Any) -> tuple[tuple[int, ...], list[int | flo
     for place, item in enumerate(level):
         if type(item) is not float and type(item) is not int:
             raise UserError(f"{shown} holds {_described(item)} at {_place(place, shape)}, expected a number")
-        if type(item) is int and abs(item).bit_length() > 1023:
+        if type(item) is int and item.bit_length() > 1023:
             raise UserError(f"{shown} holds a number at {_place(place, shape)} that is too large")
     return tuple(shape), level
 
