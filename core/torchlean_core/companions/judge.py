@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torchlean_core.artifact.hashing import artifact_hash
-from torchlean_core.emit.provenance import Header, changes, is_edited, read_header, recorded_options
+from torchlean_core.emit.provenance import Header, changes_of, is_edited, read_header, recorded_options
 from torchlean_core.emit.writer import used_params
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Program
@@ -48,7 +48,7 @@ def judge_module(
         recorded_options(text).as_mapping(),
         header.body_sha256,
     )
-    changed = changes(header, expected)
+    changed = changes_of(header, expected)
     if not changed:
         return None
     return Judgement(

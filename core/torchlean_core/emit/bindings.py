@@ -92,34 +92,33 @@ def _repeats_one_row(values: Array) -> bool:
 
 
 def _layernorm_affine(program: Program) -> set[int]:
-    """Tensor ids of the consts that are a layer normalization's gamma or beta.
+    """Tensor ids of the consts that are a layer normalization's gamma or beta (semantics section 3).
 
-    That is: `mul_elem` of a `layernorm` with a const, of the same shape or through a `broadcast_to`, then an
-    `add` of that with another.
+    That is: `mul_elem` of a `layernorm` with a const, then an `add` of that with another.
     """
+    scaled: dict[int, int] = {}
     found: set[int] = set()
-    scaled: set[int] = set()
     for node in program.nodes:
-        wanted = {"mul_elem": "layernorm", "add": None}.get(node.kind.name, "")
-        if wanted == "":
+        if node.kind.name not in ("mul_elem", "add"):
             continue
         for value, other in (node.parents, node.parents[::-1]):
-            source = program.nodes[value]
             const = _const(program, other)
             if const is None:
                 continue
-            if (wanted and source.kind.name == wanted) or (wanted is None and value in scaled):
-                found.add(const)
-                if wanted:
-                    scaled.add(node.id)
+            if node.kind.name == "add" and value in scaled:
+                found |= {scaled[value], const}
+            elif node.kind.name == "mul_elem" and program.nodes[value].kind.name == "layernorm":
+                scaled[node.id] = const
     return found
 
 
 def _const(program: Program, tensor_id: int) -> int | None:
-    """The const behind a value: itself, or through shape changes that end in a `broadcast_to`."""
+    """The const behind a value: itself, or what a `broadcast_to` copies, which may be reshaped for it."""
     node = program.nodes[tensor_id]
-    while node.kind.name in ("broadcast_to", "reshape"):
+    if node.kind.name == "broadcast_to":
         node = program.nodes[node.parents[0]]
+        while node.kind.name == "reshape":
+            node = program.nodes[node.parents[0]]
     return node.id if node.kind.name == "const" else None
 
 

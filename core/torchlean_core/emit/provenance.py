@@ -95,7 +95,7 @@ def state_of(text: str, expected: Header) -> State:
         return State.FOREIGN
     if is_edited(*found):
         return State.EDITED
-    return State.STALE if changes(found[0], expected) else State.FRESH
+    return State.STALE if changes_of(found[0], expected) else State.FRESH
 
 
 def is_edited(header: Header, body: str) -> bool:
@@ -103,7 +103,7 @@ def is_edited(header: Header, body: str) -> bool:
     return body_hash(body) != header.body_sha256 or _options(header) is None
 
 
-def changes(header: Header, expected: Header) -> list[str]:
+def changes_of(header: Header, expected: Header) -> list[str]:
     """What differs between a header and the one that emitting would write now, in words."""
     changed = []
     if header.artifact_sha256 != expected.artifact_sha256:

@@ -14,6 +14,7 @@ from torchlean_core.emit.provenance import (
     Header,
     State,
     body_hash,
+    changes_of,
     read_header,
     recorded_options,
     state_of,
@@ -34,12 +35,14 @@ class EmitResult:
         before: What the file was before.
         written: Whether it was written; a fresh file is left alone.
         kept: Where the replaced text of an edited or foreign file was kept, if there was any.
+        changed: What changed since a stale file was written, in words.
     """
 
     output: Path
     before: State
     written: bool
     kept: Path | None = None
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,9 @@ def emit_file(
     sources = _load(artifact, target, file, options, named=params is not None)
     before = State.MISSING if text is None else state_of(text, sources.header)
     if check or before is State.FRESH:
-        return EmitResult(target, before, False)
+        found = read_header(text or "")
+        changed = changes_of(found[0], sources.header) if found is not None else []
+        return EmitResult(target, before, False, changed=tuple(changed))
     if before in (State.EDITED, State.FOREIGN) and not force:
         raise UserError(_refusal(target, before, artifact))
     source = _write(sources)

@@ -1,4 +1,4 @@
-"""Generated files: bindings, bytes, states, refusals, and nothing of the artifact in the code."""
+"""Generated files: bytes, states, and refusals."""
 
 from __future__ import annotations
 
@@ -19,86 +19,6 @@ MLP = artifact_text(
     {"kind": "relu", "parents": [1], "shape": [1, 8]},
     {"kind": "linear", "parents": [2], "shape": [1, 3]},
 )
-
-
-def with_const(values, *, after=(), **fields):
-    shape = list(torch.tensor(values).shape)
-    text = artifact_text(
-        {"kind": "input", "shape": shape},
-        {"kind": "const", "shape": shape, **fields},
-        {"kind": "add", "parents": [0, 1], "shape": shape},
-        *after,
-    )
-    return text, {"const_1": torch.tensor(values)}
-
-
-# -- constant binding -----------------------------------------------------------------------------------------
-
-
-def test_a_const_whose_values_differ_becomes_a_parameter(tmp_path):
-    model = emitted(tmp_path, *with_const([1.0, 2.0]))
-    assert "const_1" in dict(model.named_parameters())
-
-
-def test_a_const_of_equal_values_becomes_a_buffer(tmp_path):
-    model = emitted(tmp_path, *with_const([2.0, 2.0]))
-    assert "const_1" in dict(model.named_buffers())
-
-
-def test_a_const_that_is_not_trainable_becomes_a_buffer(tmp_path):
-    model = emitted(tmp_path, *with_const([1.0, 2.0], trainable=False))
-    assert "const_1" in dict(model.named_buffers())
-
-
-def test_no_const_is_learnable_when_the_option_says_so(tmp_path):
-    model = emitted(tmp_path, *with_const([1.0, 2.0]), learnable_consts=False)
-    assert "const_1" in dict(model.named_buffers())
-
-
-def test_a_repeated_row_becomes_a_row_that_is_expanded(tmp_path):
-    text, tensors = with_const([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
-    model = emitted(tmp_path, text, tensors)
-    assert model.const_1.shape == (3,)
-    assert torch.equal(model(torch.zeros(2, 3)), tensors["const_1"])
-    whole = emitted(tmp_path, text, tensors, compress_broadcast_params=False)
-    assert whole.const_1.shape == (2, 3)
-
-
-@pytest.mark.parametrize("broadcast", [False, True])
-def test_gamma_and_beta_of_a_layer_norm_are_learnable_though_all_equal(tmp_path, broadcast):
-    const = [4] if broadcast else [2, 4]
-    nodes = [
-        {"kind": "input", "shape": [2, 4]},
-        {"kind": "layernorm", "parents": [0], "shape": [2, 4], "axis": 1},
-    ]
-    value = 1
-    for kind in ("mul_elem", "add"):
-        nodes.append({"kind": "const", "shape": const})
-        if broadcast:
-            nodes.append(
-                {
-                    "kind": "reshape",
-                    "parents": [len(nodes) - 1],
-                    "shape": [1, 4],
-                    "in_shape": [4],
-                    "out_shape": [1, 4],
-                }
-            )
-            nodes.append(
-                {
-                    "kind": "broadcast_to",
-                    "parents": [len(nodes) - 1],
-                    "shape": [2, 4],
-                    "from_shape": [1, 4],
-                    "to_shape": [2, 4],
-                }
-            )
-        nodes.append({"kind": kind, "parents": [value, len(nodes) - 1], "shape": [2, 4]})
-        value = len(nodes) - 1
-    names = [f"const_{i}" for i, node in enumerate(nodes) if node["kind"] == "const"]
-    tensors = {names[0]: torch.ones(const), names[1]: torch.zeros(const)}
-    model = emitted(tmp_path, artifact_text(*nodes), tensors)
-    assert set(names) <= set(dict(model.named_parameters()))
 
 
 # -- the file as Python ---------------------------------------------------------------------------------------
