@@ -25,9 +25,15 @@ def node_comment(node: TensorNode) -> str:
     return ": ".join(part for part in (where, target) if part)
 
 
-def module_comment(node: TensorNode) -> str:
-    """The submodule that a captured node came from; "" where it is not known."""
-    return _module(node)
+def owner_comment(node: TensorNode) -> str:
+    """What a node's parameters were in the captured model: a submodule, or a name; "" where it is not known."""
+    return (constant_name(node) if node.kind.param_prefix == "const" else "") or _module(node)
+
+
+def constant_name(node: TensorNode) -> str:
+    """The name that a captured constant had in the model; "" where it has none, or it is not known."""
+    name = _plain(node.extra.get("debug_target"))
+    return "" if name.startswith("aten.") else name
 
 
 def origin(graph: Graph) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torchlean_core.emit.bindings import Binding
-from torchlean_core.emit.comments import module_comment, node_comment, origin
+from torchlean_core.emit.comments import constant_name, node_comment, origin, owner_comment
 from torchlean_core.emit.literals import tensor_literal
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.graph import Program, TensorNode
@@ -37,7 +37,7 @@ def module_class(
     owners = {parameter.name: node for node in nodes for parameter in node.params.values() if parameter}
     told = ""
     for binding in bindings:
-        comment = module_comment(owners[binding.parameter.name])
+        comment = owner_comment(owners[binding.parameter.name])
         if comment and comment != told:
             lines.append(f"{_INDENT * 2}# {comment}")
         told = comment
@@ -47,11 +47,15 @@ def module_class(
     uses = {binding.parameter.name: binding.expression for binding in bindings}
     told = ""
     for node in nodes:
+        line = f"{_INDENT * 2}{names[node.id]} = {_expression(program, node, names, uses)}"
+        if node.params and not node.parents:  # a constant stands among the nodes that use it
+            lines.append(f"{line}  # {name}" if (name := constant_name(node)) else line)
+            continue
         comment = node_comment(node)
         if comment and comment != told:
             lines.append(f"{_INDENT * 2}# {comment}")
         told = comment
-        lines.append(f"{_INDENT * 2}{names[node.id]} = {_expression(program, node, names, uses)}")
+        lines.append(line)
     lines.append(f"        return {names[program.output_id]}")
     return "\n".join(lines) + "\n"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from torchlean_core.emit.bindings import Binding
-from torchlean_core.emit.comments import module_comment
+from torchlean_core.emit.comments import owner_comment
 from torchlean_core.emit.literals import tensor_literal
 from torchlean_core.emit.module import class_docstring, read_from, signature
 from torchlean_core.emit.options import EmitOptions
@@ -67,7 +67,7 @@ def sequential_class(
 
 def _modules(layer: Layer) -> list[str]:
     """Lines of the modules of one layer, with what is known of it behind the last."""
-    notes = [note] if (note := module_comment(layer.node)) else []
+    notes = [note] if (note := owner_comment(layer.node)) else []
     if layer.seeds is not None:
         notes.append(f"layer {layer.occurrence}, seeds {layer.seeds[0]} and {layer.seeds[1]}")
     lines = [f"{module}," for module in layer.modules]

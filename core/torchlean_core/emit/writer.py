@@ -121,7 +121,8 @@ def emit_file(
         output: The file to write; default beside the artifact.
         params: The parameter file; default beside the artifact.
         changes: Options that differ from those the file was emitted with (or from the defaults).
-        force: Whether an edited or foreign file may be replaced; it is kept as `.orig`.
+        force: Whether an edited or foreign file may be replaced (it is kept as `.orig`), and a fresh one written
+            again, as a newer version of this program may write it otherwise.
         check: Whether to look only, and write nothing.
 
     Raises:
@@ -136,7 +137,7 @@ def emit_file(
     options = EmitOptions.from_mapping({**recorded_options(text or "").as_mapping(), **given})
     sources = _load(artifact, target, file, options, named=params is not None)
     before = State.MISSING if text is None else state_of(text, sources.header)
-    if check or before is State.FRESH:
+    if check or (before is State.FRESH and not force):
         found = read_header(text or "")
         changed = changes_of(found[0], sources.header) if found is not None else []
         return EmitResult(target, before, False, changed=tuple(changed))

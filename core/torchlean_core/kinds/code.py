@@ -67,6 +67,16 @@ def eps(call: Call) -> str:
     return repr(float(value))
 
 
+def eps_option(call: Call) -> str:
+    """The epsilon as a last argument; nothing where it is PyTorch's default.
+
+    Raises:
+        UserError: As `eps`.
+    """
+    text = eps(call)
+    return "" if text == repr(DEFAULT_EPS) else f", eps={text}"
+
+
 def _signed64(value: int) -> int:
     """The signed integer with the same low 64 bits."""
     value &= (1 << 64) - 1
@@ -91,7 +101,7 @@ def bernoulli_mask(call: Call) -> str:
 def layernorm(call: Call) -> str:
     """`F.layer_norm` over the trailing axes from `axis` on, without an affine part."""
     normalized = call.parent_shapes[0][call.fields["axis"] :]
-    return f"F.layer_norm({call.args[0]}, {ints(normalized)}, eps={eps(call)})"
+    return f"F.layer_norm({call.args[0]}, {ints(normalized)}{eps_option(call)})"
 
 
 def reshape(call: Call) -> str:
@@ -189,6 +199,6 @@ def batch_norm(call: Call) -> str:
     """`F.batch_norm` in eval mode, on a variance that is not negative."""
     p = call.params
     return (
-        f"F.batch_norm({call.args[0]}, {p['mean']}, {p['var']}.clamp(min=0.0), {p['gamma']}, {p['beta']}, "
-        f"eps={eps(call)})"
+        f"F.batch_norm({call.args[0]}, {p['mean']}, {p['var']}.clamp(min=0.0), {p['gamma']}, {p['beta']}"
+        f"{eps_option(call)})"
     )

@@ -39,8 +39,7 @@ def _softmax(call: Call) -> Modules | None:
 def _layernorm(call: Call) -> Modules:
     shape = call.parent_shapes[0][call.fields["axis"] :]
     normalized = str(shape[0]) if len(shape) == 1 else code.ints(shape)
-    eps = "" if code.eps(call) == repr(code.DEFAULT_EPS) else f", eps={code.eps(call)}"
-    return (f"nn.LayerNorm({normalized}{eps}, elementwise_affine=False)",)
+    return (f"nn.LayerNorm({normalized}{code.eps_option(call)}, elementwise_affine=False)",)
 
 
 def _linear(call: Call) -> Modules:
@@ -65,8 +64,7 @@ def _conv2d(call: Call) -> Modules | None:
 
 
 def _batch_norm(call: Call) -> Modules:
-    eps = "" if code.eps(call) == repr(code.DEFAULT_EPS) else f", eps={code.eps(call)}"
-    return (f"nn.BatchNorm2d({call.fields['channels']}{eps})",)
+    return (f"nn.BatchNorm2d({call.fields['channels']}{code.eps_option(call)})",)
 
 
 def _pool(name: str, fill: str | None = None) -> LayerView:
