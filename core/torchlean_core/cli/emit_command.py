@@ -22,7 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 if stale, edited or missing"
     )
-    parser.add_argument("--force", action="store_true", help="replace a file edited by hand (kept as .orig)")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="write it again, even where it is fresh or was edited by hand (then kept as .orig)",
+    )
     parser.add_argument(
         "--style",
         choices=("module", "sequential"),

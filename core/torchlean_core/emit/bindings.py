@@ -41,11 +41,11 @@ class Binding:
 
     @property
     def expression(self) -> str:
-        """Source text of the tensor's use in `forward`."""
+        """Source text of the tensor's use in `forward`, as an argument of a call."""
         name = f"self.{self.parameter.name}"
         if self.row_of is not None:
             return f"{name}.expand({arguments(self.row_of)})"
-        return f"({name} * {name}_structure)" if self.structure is not None else name
+        return f"{name} * {name}_structure" if self.structure is not None else name
 
 
 def bind(

@@ -102,7 +102,10 @@ def read_header(path: Path) -> Header:
             total = os.fstat(file.fileno()).st_size
             size = int.from_bytes(file.read(8), "little")
             if total < 8 or size > min(MAX_HEADER, total - 8):
-                raise _Bad(f"the header would have {size:,} bytes, in a file of {total:,}")
+                file.seek(0)
+                raise _Bad(
+                    _other_format(file.read(64)) or f"a header of {size:,} bytes in a file of {total:,}"
+                )
             text = file.read(size)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
@@ -116,6 +119,15 @@ def read_header(path: Path) -> Header:
 
 class _Bad(Exception):
     """Why a header is none."""
+
+
+def _other_format(start: bytes) -> str | None:
+    """What a file is, where it is one that can be converted."""
+    if start.lstrip().startswith(b"{"):
+        return "but perhaps JSON weights, which `torchlean params convert` takes"
+    if start.startswith((b"PK\x03\x04", b"\x80")):
+        return "but perhaps a PyTorch checkpoint, which `torchlean params convert` takes"
+    return None
 
 
 def _parsed(text: bytes, data: int, total: int) -> Header:

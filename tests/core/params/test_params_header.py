@@ -97,6 +97,24 @@ def test_hostile_headers_are_refused_with_one_line(tmp_path, name):
     assert "\n" not in message and "\x1b" not in message
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"linear_1_W": [[1.0, 2.0]]}', "but perhaps JSON weights, which `torchlean params convert` takes"),
+        (
+            b"PK\x03\x04" + bytes(60),
+            "but perhaps a PyTorch checkpoint, which `torchlean params convert` takes",
+        ),
+        (b"\x80\x02}q\x00." + bytes(60), "but perhaps a PyTorch checkpoint"),
+    ],
+)
+def test_other_formats_are_recognized(tmp_path, content, words):
+    (tmp_path / "p").write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read_header(tmp_path / "p")
+    assert words in str(caught.value)
+
+
 def test_whatever_the_library_refuses_is_refused_here(tmp_path):
     """Damage of every kind, many times over; where both take a file, they say the same."""
     draw = random.Random(4)
