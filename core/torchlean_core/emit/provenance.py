@@ -106,6 +106,8 @@ def is_edited(header: Header, body: str) -> bool:
 def changes_of(header: Header, expected: Header) -> list[str]:
     """What differs between a header and the one that emitting would write now, in words."""
     changed = []
+    if (header.artifact, header.params) != (expected.artifact, expected.params):
+        changed.append("the names of its files")
     if header.artifact_sha256 != expected.artifact_sha256:
         changed.append("the artifact")
     if header.params_sha256 != expected.params_sha256:

@@ -124,6 +124,18 @@ def test_other_parameters_make_it_stale(tmp_path):
     assert module_state(artifact) is State.STALE
 
 
+def test_files_that_were_renamed_together_are_stale(tmp_path):
+    write(tmp_path, MLP)
+    emit_file(tmp_path / "m.ir.json", changes={"literal_limit": 0})
+    for name in ("ir.json", "params.safetensors", "py"):
+        (tmp_path / f"m.{name}").rename(tmp_path / f"n.{name}")
+    result = emit_file(tmp_path / "n.ir.json", check=True)
+    assert (result.before, result.changed) == (State.STALE, ("the names of its files",))
+    emit_file(tmp_path / "n.ir.json")
+    assert load_module(tmp_path / "n.py").ExportedIRModel()(torch.zeros(1, 4)).shape == (1, 3)
+    assert module_state(tmp_path / "n.ir.json") is State.FRESH
+
+
 def test_options_are_remembered_until_changed(tmp_path):
     artifact = write(tmp_path, MLP)
     emit_file(artifact, changes={"class_name": "Net"})
