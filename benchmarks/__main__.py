@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import checking, keystroke, phases, startup
+from benchmarks import checking, emission, keystroke, phases, startup
 from benchmarks.table import machine
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -13,7 +13,14 @@ parser.add_argument("--quick", action="store_true", help="small sizes only")
 parser.add_argument("--save", type=Path, metavar="FILE", help="write the tables as Markdown")
 args = parser.parse_args()
 sizes = (100, 1_000) if args.quick else (100, 1_000, 10_000, 100_000)
-tables = [*startup.run(), *checking.run(sizes[:3]), *phases.run(sizes), *keystroke.run(sizes)]
+emitted = (20_000_000,) if args.quick else (20_000_000, 100_000_000)
+tables = [
+    *startup.run(),
+    *checking.run(sizes[:3]),
+    *emission.run(emitted),
+    *phases.run(sizes),
+    *keystroke.run(sizes),
+]
 if args.save is not None:
     head = (
         f"# Performance\n\nMeasured with `make bench` on: {machine()}. Ratios are the point, not times: each is the "

@@ -16,3 +16,8 @@ def visible(text: str, *, lines: bool = False) -> str:
         lines: Whether line feeds and tabs stay.
     """
     return text.translate(_KEEP_LINES if lines else _PICTURES)
+
+
+def shortened(text: str, limit: int = 60) -> str:
+    """A name from a file, quoted, for a message: control characters escaped, and not endless."""
+    return repr(text if len(text) <= limit else text[: limit - 1] + "…")

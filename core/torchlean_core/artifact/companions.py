@@ -33,6 +33,11 @@ def generated_module_path(artifact: Path) -> Path:
     return _beside(artifact, ".py")
 
 
+def generated_module_paths(artifact: Path) -> tuple[Path, ...]:
+    """Where the generated module may be: `m.py`, or `m_module.py` where `m.py` is somebody's own file."""
+    return generated_module_path(artifact), _beside(artifact, "_module.py")
+
+
 def trained_params_path(artifact: Path) -> Path:
     """`m.trained.safetensors` beside the artifact."""
     return _beside(artifact, ".trained.safetensors")

@@ -25,8 +25,8 @@ _GROUPS = (
     ("TL6", "Python model files"),
 )
 _NOT_ARTIFACTS = {
-    "TL5": "This rule compares an artifact with the files beside it; `torchlean check` on the artifact alone does "
-    "not report it.",
+    "TL4": "`torchlean check` does not report this rule from the text of an artifact alone.",
+    "TL5": "This rule compares an artifact with the files beside it, and is reported where these exist.",
     "TL6": "This rule is about a Python model file; it is reported when the model is captured.",
 }
 

@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlean_core.check import Report, check_bytes
+from torchlean_core.artifact.companions import generated_module_paths, params_path
+from torchlean_core.check import Finding, Report, check_bytes
 from torchlean_core.check.findings import Severity
 from torchlean_core.check.output import FORMATS, make_writer
 from torchlean_core.check.rules import RULES
@@ -98,6 +99,8 @@ class _Run:
             content = self._fix(name, path, content, wanted)
         self.files += 1
         report = check_bytes(content)
+        if path is not None and _companions_count(wanted):
+            report.findings += _of_companions(path, report)
         _keep(report, wanted)
         self.counts.update(finding.severity for finding in report.findings)
         if not self.args.diff:
@@ -218,6 +221,22 @@ def _codes(value: str | None, option: str) -> tuple[str, ...] | None:
         if not any(known.startswith(code) for known in RULES):
             raise UsageError(f"{option}: no rule's code starts with `{code}`; see `torchlean rules`")
     return codes
+
+
+def _companions_count(wanted: _Wanted) -> bool:
+    """Whether findings about files beside the artifact are reported at all."""
+    if wanted.ignore is not None and "TL5".startswith(wanted.ignore):
+        return False
+    return wanted.select is None or any(code.startswith("TL5"[: len(code)]) for code in wanted.select)
+
+
+def _of_companions(path: Path, report: Report) -> list[Finding]:
+    """Findings about the files beside an artifact; most have none, and then this is two looks at the folder."""
+    if not any(os.path.lexists(beside) for beside in (params_path(path), *generated_module_paths(path))):
+        return []
+    from torchlean_core.companions import artifact_findings
+
+    return artifact_findings(path, report)
 
 
 def _keep(report: Report, wanted: _Wanted) -> None:

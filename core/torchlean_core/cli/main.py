@@ -23,6 +23,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "write a script that captures models where only torch is installed",
     ),
     "init": ("torchlean_core.cli.init_command", "initialize the parameters of an artifact deterministically"),
+    "params": (
+        "torchlean_core.cli.params_command",
+        "convert parameters: safetensors, JSON weights, PyTorch checkpoints",
+    ),
     "run": ("torchlean_core.cli.run_command", "evaluate an artifact with the reference interpreter"),
     "train": ("torchlean_core.cli.train_command", "train the parameters of an artifact"),
     "diff": ("torchlean_core.cli.diff_command", "show what changed between two artifacts, by node"),

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from torchlean_core.emit.options import EmitOptions
+from torchlean_core.errors import UserError
 from torchlean_core.graph import Parameter, Program, TensorNode
+from torchlean_core.kinds.code import arguments, structure
+from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.params import ParameterStore
+from torchlean_core.params.format import Array
+
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +41,21 @@ class Binding:
 
     @property
     def expression(self) -> str:
-        """Source text of the tensor's use in `forward`."""
+        """Source text of the tensor's use in `forward`, as an argument of a call."""
         name = f"self.{self.parameter.name}"
         if self.row_of is not None:
-            return f"{name}.expand({', '.join(map(str, self.row_of))})"
-        return f"({name} * {name}_structure)" if self.structure is not None else name
+            return f"{name}.expand({arguments(self.row_of)})"
+        return f"{name} * {name}_structure" if self.structure is not None else name
 
 
 def bind(
-    program: Program, nodes: list[TensorNode], store: ParameterStore | None, options: EmitOptions
+    nodes: Sequence[TensorNode], program: Program, store: ParameterStore | None, options: EmitOptions
 ) -> list[Binding]:
-    """Bindings of the parameters that `nodes` need, each once, in order."""
+    """Bindings of the parameters that nodes of a program need, each once, in order.
+
+    Raises:
+        UserError: A kernel that stands for a grouped or dilated convolution has weights where that has none.
+    """
     affine = _layernorm_affine(program)
     bindings: dict[str, Binding] = {}
     for node in nodes:
@@ -53,7 +64,7 @@ def bind(
                 continue
             assert store is not None, "a program with parameters has a store"
             if parameter.kind != "const":
-                structure = _structure(node) if parameter.role == "kernel" else None
+                structure = _structure(node, store) if parameter.role == "kernel" else None
                 bindings[parameter.name] = Binding(parameter, parameter.trainable, structure=structure)
                 continue
             values = store.numpy(parameter.name)
@@ -65,56 +76,74 @@ def bind(
     return list(bindings.values())
 
 
-def _varies(values: np.ndarray) -> bool:
+def _varies(values: Array) -> bool:
+    """Whether not all values are equal; a big tensor is read only until two differ."""
     flat = values.reshape(-1)
-    return bool(flat.size) and not bool((flat == flat[0]).all())
+    return any(bool((flat[start : start + _CHUNK] != flat[0]).any()) for start in range(0, flat.size, _CHUNK))
 
 
-def _repeats_one_row(values: np.ndarray) -> bool:
-    return values.ndim == 2 and values.shape[0] > 1 and bool((values == values[:1]).all())
+def _repeats_one_row(values: Array) -> bool:
+    if values.ndim != 2 or values.shape[0] < 2:
+        return False
+    rows = max(1, _CHUNK // max(values.shape[1], 1))
+    return all(
+        bool((values[start : start + rows] == values[0]).all()) for start in range(0, values.shape[0], rows)
+    )
 
 
 def _layernorm_affine(program: Program) -> set[int]:
-    """Tensor ids of the consts that are a layer normalization's gamma or beta.
+    """Tensor ids of the consts that are a layer normalization's gamma or beta (semantics section 3).
 
-    That is: `mul_elem` of a `layernorm` with a const, of the same shape or through a `broadcast_to`, then an
-    `add` of that with another.
+    That is: `mul_elem` of a `layernorm` with a const, then an `add` of that with another.
     """
+    scaled: dict[int, int] = {}
     found: set[int] = set()
-    scaled: set[int] = set()
     for node in program.nodes:
-        wanted = {"mul_elem": "layernorm", "add": None}.get(node.kind.name, "")
-        if wanted == "":
+        if node.kind.name not in ("mul_elem", "add"):
             continue
         for value, other in (node.parents, node.parents[::-1]):
-            source = program.nodes[value]
             const = _const(program, other)
             if const is None:
                 continue
-            if (wanted and source.kind.name == wanted) or (wanted is None and value in scaled):
-                found.add(const)
-                if wanted:
-                    scaled.add(node.id)
+            if node.kind.name == "add" and value in scaled:
+                found |= {scaled[value], const}
+            elif node.kind.name == "mul_elem" and program.nodes[value].kind.name == "layernorm":
+                scaled[node.id] = const
     return found
 
 
 def _const(program: Program, tensor_id: int) -> int | None:
-    """The const behind a value: itself, or through shape changes that end in a `broadcast_to`."""
+    """The const behind a value: itself, or what a `broadcast_to` copies, which may be reshaped for it."""
     node = program.nodes[tensor_id]
-    while node.kind.name in ("broadcast_to", "reshape"):
+    if node.kind.name == "broadcast_to":
         node = program.nodes[node.parents[0]]
+        while node.kind.name == "reshape":
+            node = program.nodes[node.parents[0]]
     return node.id if node.kind.name == "const" else None
 
 
-def _structure(node: TensorNode) -> tuple[int, tuple[int, int]] | None:
-    """Groups and dilation of a convolution whose dense kernel has structural zeros."""
-    groups = _first(node.fields.get("groups", 1))
-    raw = node.fields.get("dilation", 1)
-    pair = tuple(raw) if isinstance(raw, list | tuple) else (raw, raw)
-    dilation = (int(pair[0]), int(pair[-1]))
-    return None if groups == 1 and dilation == (1, 1) else (groups, dilation)
-
-
-def _first(value: object) -> int:
-    item = value[0] if isinstance(value, list | tuple) and value else value
-    return item if isinstance(item, int) else 1
+def _structure(node: TensorNode, store: ParameterStore) -> tuple[int, tuple[int, int]] | None:
+    """Groups and dilation of the convolution that a dense kernel stands for; None where it is its own."""
+    try:
+        groups, dilation = structure(node.fields)
+    except UserError as error:
+        raise UserError(f"node {node.raw} (conv2d): {error}") from error
+    if groups == 1 and dilation == (1, 1):
+        return None
+    kernel = node.params["kernel"]
+    assert kernel is not None, "every convolution has a kernel"
+    values = store.numpy(kernel.name)
+    weights = np.zeros(values.shape, dtype=bool)
+    outputs, inputs = values.shape[0] // groups, values.shape[1] // groups
+    for g in range(groups):
+        rows, columns = slice(g * outputs, (g + 1) * outputs), slice(g * inputs, (g + 1) * inputs)
+        weights[rows, columns, :: dilation[0], :: dilation[1]] = True
+    wrong = np.argwhere((values != 0) & ~weights)
+    if len(wrong):
+        at = wrong[0].tolist()
+        raise UserError(
+            f"{store.path}: TL502 {kernel.owner}: {kernel.name} stands for a convolution with groups {groups} and "
+            f"dilation {list(dilation)}, which has no weight at {show_shape(at)}; expected 0, found "
+            f"{values[tuple(at)]}"
+        )
+    return groups, dilation

@@ -7,6 +7,18 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from torchlean_core.kinds.code import ints
+
+
+def tensor_literal(values: npt.NDArray[np.floating]) -> str:
+    """A `torch.tensor(…)` of the values, in the type that is called `dtype` where it stands.
+
+    It is read in the type it was stored in first, so that another dtype sees the very same values.
+    """
+    if values.size == 0:
+        return f"torch.empty({ints(values.shape)}, dtype=dtype)"
+    return f"torch.tensor({literal(values)}, dtype=torch.{values.dtype.name}).to(dtype)"
+
 
 def literal(values: npt.NDArray[np.floating]) -> str:
     """The values as nested lists (a scalar as itself), each the shortest text that gives the same float back."""

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from torchlean_core.emit.attached import NAMES
 from torchlean_core.errors import UsageError
 
-DTYPES = ("torch.float16", "torch.bfloat16", "torch.float32", "torch.float64")
-"""Floating types of torch that a module can be emitted in."""
+DTYPES = (
+    "torch.float16",
+    "torch.bfloat16",
+    "torch.float32",
+    "torch.float64",
+    "torch.half",
+    "torch.float",
+    "torch.double",
+)
+"""Floating types of torch that a module can be emitted in, and their other names."""
 
-_TAKEN = ("torch", "nn", "F", "json", "mmap", "struct", "Path", "make_optimizer", "train_step", "smoke_test")
+STYLES = ("module", "sequential")
+"""What the class is: a module of its own, or an `nn.Sequential`."""
+
+_MAX_NAME = 200
+_TAKEN = {
+    *("torch", "nn", "F", "json", "mmap", "struct", "Path", "make_optimizer", "train_step"),
+    *NAMES,
+    *dir(builtins),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +46,7 @@ class EmitOptions:
         compress_broadcast_params: Whether a learnable 2-D constant that repeats one row becomes that row.
         literal_limit: Scalars in total up to which values are written as literals; above, they are read
             from the parameter file beside the module.
+        style: One of `STYLES`.
     """
 
     class_name: str = "ExportedIRModel"
@@ -35,17 +55,25 @@ class EmitOptions:
     learnable_consts: bool = True
     compress_broadcast_params: bool = True
     literal_limit: int = 256
+    style: str = "module"
 
     def __post_init__(self) -> None:
         name = self.class_name
-        if not name.isidentifier() or keyword.iskeyword(name):
-            raise UsageError(f"class name must be a Python identifier and no keyword, found {_shown(name)}")
-        if name in _TAKEN:
+        # Python reads an identifier in its NFKC form: `ｔｏｒｃｈ` is `torch`.
+        plain = name.isidentifier() and unicodedata.normalize("NFKC", name) == name
+        if not plain or keyword.iskeyword(name) or len(name) > _MAX_NAME:
+            raise UsageError(
+                f"class name must be a Python identifier of at most {_MAX_NAME} characters and no keyword, "
+                f"found {_shown(name)}"
+            )
+        if name in _TAKEN or name.startswith("__"):
             raise UsageError(
                 f"class name `{name}` is a name that the generated module uses itself; choose another"
             )
         if self.dtype_expr not in DTYPES:
             raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, found {_shown(self.dtype_expr)}")
+        if self.style not in STYLES:
+            raise UsageError(f"style must be one of {', '.join(STYLES)}, found {_shown(self.style)}")
         if self.literal_limit < 0:
             raise UsageError(f"the literal limit must not be negative, found {self.literal_limit}")
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torchlean_core.artifact import artifact_hash, generated_module_path, load_graph, params_path
-from torchlean_core.emit.module import module_source
 from torchlean_core.emit.options import EmitOptions
-from torchlean_core.emit.provenance import Header, State, body_hash, read_header, state_of, with_header
+from torchlean_core.emit.provenance import (
+    Header,
+    State,
+    body_hash,
+    changes_of,
+    read_header,
+    recorded_options,
+    state_of,
+    with_header,
+)
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import refuse_overwriting, require_regular, write_text
 from torchlean_core.graph import Graph, Program, lower
@@ -27,12 +35,14 @@ class EmitResult:
         before: What the file was before.
         written: Whether it was written; a fresh file is left alone.
         kept: Where the replaced text of an edited or foreign file was kept, if there was any.
+        changed: What changed since a stale file was written, in words.
     """
 
     output: Path
     before: State
     written: bool
     kept: Path | None = None
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +89,20 @@ def module_state(artifact: Path, output: Path | None = None, params: Path | None
     text = _read(target)
     if text is None:
         return State.MISSING
-    recorded = _recorded_options(text)
-    return state_of(text, _load(artifact, target, params, EmitOptions.from_mapping(recorded)).header)
+    file = params or used_params(text, target, artifact)
+    return state_of(
+        text, _load(artifact, target, file, recorded_options(text), named=params is not None).header
+    )
+
+
+def used_params(text: str, target: Path, artifact: Path) -> Path:
+    """The parameter file of a generated module: the one it was made from, else the one beside the artifact."""
+    found = read_header(text)
+    if found is not None and found[0].params is not None:
+        recorded = target.parent / found[0].params
+        if recorded.is_file():
+            return recorded
+    return params_path(artifact)
 
 
 def emit_file(
@@ -99,7 +121,8 @@ def emit_file(
         output: The file to write; default beside the artifact.
         params: The parameter file; default beside the artifact.
         changes: Options that differ from those the file was emitted with (or from the defaults).
-        force: Whether an edited or foreign file may be replaced; it is kept as `.orig`.
+        force: Whether an edited or foreign file may be replaced (it is kept as `.orig`), and a fresh one written
+            again, as a newer version of this program may write it otherwise.
         check: Whether to look only, and write nothing.
 
     Raises:
@@ -107,13 +130,17 @@ def emit_file(
         UserError: The artifact has errors, parameters are missing, or the file was edited by hand.
     """
     target = output or generated_module_path(artifact)
-    refuse_overwriting(target, artifact, params or params_path(artifact))
     text = _read(target)
-    wanted = {**_recorded_options(text or ""), **{k: v for k, v in (changes or {}).items() if v is not None}}
-    sources = _load(artifact, target, params, EmitOptions.from_mapping(wanted))
+    file = params or used_params(text or "", target, artifact)
+    refuse_overwriting(target, artifact, file)
+    given = {name: value for name, value in (changes or {}).items() if value is not None}
+    options = EmitOptions.from_mapping({**recorded_options(text or "").as_mapping(), **given})
+    sources = _load(artifact, target, file, options, named=params is not None)
     before = State.MISSING if text is None else state_of(text, sources.header)
-    if check or before is State.FRESH:
-        return EmitResult(target, before, False)
+    if check or (before is State.FRESH and not force):
+        found = read_header(text or "")
+        changed = changes_of(found[0], sources.header) if found is not None else []
+        return EmitResult(target, before, False, changed=tuple(changed))
     if before in (State.EDITED, State.FOREIGN) and not force:
         raise UserError(_refusal(target, before, artifact))
     source = _write(sources)
@@ -158,17 +185,9 @@ def _read(path: Path) -> str | None:
         raise UsageError(f"{path}: {error.strerror or error}") from error
 
 
-def _recorded_options(text: str) -> dict[str, object]:
-    found = read_header(text)
-    return dict(found[0].options) if found is not None else {}
-
-
-def _load(artifact: Path, target: Path, params: Path | None, options: EmitOptions) -> _Sources:
+def _load(artifact: Path, target: Path, file: Path, options: EmitOptions, *, named: bool) -> _Sources:
     graph = load_graph(artifact)
-    file = params or params_path(artifact)
-    store = None
-    if params is not None or file.exists():
-        store = ParameterStore.load(file)
+    store = ParameterStore.load(file) if named or file.exists() else None
     return _sources(graph, store, options, _relative(artifact, target), _relative(file, target), file)
 
 
@@ -195,7 +214,15 @@ def _sources(
         )
     else:
         store.require(program)
-    header = Header(
+    header = expected_header(graph, store, options, artifact_name, params_name)
+    return _Sources(graph, program, store, header, options)
+
+
+def expected_header(
+    graph: Graph, store: ParameterStore | None, options: EmitOptions, artifact_name: str, params_name: str
+) -> Header:
+    """The header that emitting now would write, but for the hash of the body."""
+    return Header(
         artifact_name,
         artifact_hash(graph),
         params_name if store is not None else None,
@@ -203,22 +230,13 @@ def _sources(
         options.as_mapping(),
         "",
     )
-    return _Sources(graph, program, store, header, options)
 
 
 def _write(sources: _Sources) -> str:
-    raw = module_source(sources.program, sources.store, sources.header.params, sources.options)
-    body = _format(raw)
-    header = sources.header
-    complete = Header(
-        header.artifact,
-        header.artifact_sha256,
-        header.params,
-        header.params_sha256,
-        header.options,
-        body_hash(body),
-    )
-    return with_header(body, complete)
+    from torchlean_core.emit.source import body_source  # needs numpy; to judge a file does without
+
+    body = _format(body_source(sources.program, sources.store, sources.header.params, sources.options))
+    return with_header(body, replace(sources.header, body_sha256=body_hash(body)))
 
 
 def _format(source: str) -> str:
@@ -234,4 +252,7 @@ def _format(source: str) -> str:
 
 
 def _relative(path: Path, target: Path) -> str:
-    return Path(os.path.relpath(path.resolve(), target.resolve().parent)).as_posix()
+    try:
+        return Path(os.path.relpath(path.resolve(), target.resolve().parent)).as_posix()
+    except ValueError:  # another drive
+        return path.resolve().as_posix()

@@ -2,5 +2,6 @@
 
 from torchlean_core.graph.lowering import Parameter, Program, TensorNode, lower
 from torchlean_core.graph.model import Graph, Node
+from torchlean_core.graph.sequential import Layer, to_sequential
 
-__all__ = ["Graph", "Node", "Parameter", "Program", "TensorNode", "lower"]
+__all__ = ["Graph", "Layer", "Node", "Parameter", "Program", "TensorNode", "lower", "to_sequential"]

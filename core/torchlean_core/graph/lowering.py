@@ -5,14 +5,17 @@ The result is what the interpreter runs, the emitter writes and the parameter st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from torchlean_core.errors import UserError
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, Call, Kind
 from torchlean_core.kinds.numbers import show, show_shape
+
+T = TypeVar("T")
 
 _MAX_INT64 = 2**63 - 1
 
@@ -42,6 +45,11 @@ class Parameter:
         """The artifact's node it belongs to, in words: `node 3 (linear)`."""
         kind = "multihead_attention" if self.name.startswith("mha_") else self.kind
         return f"node {self.node} ({kind})"
+
+    @property
+    def is_attention_scale(self) -> bool:
+        """Whether it is `mha_<id>_scale`, whose value follows from the attention's fields."""
+        return self.kind == "const" and self.name == f"mha_{self.node}_scale"
 
     @property
     def missing(self) -> str:
@@ -99,6 +107,16 @@ class Program:
                     found.setdefault(parameter.name, parameter)
         return list(found.values())
 
+    def attention_scales(self) -> dict[str, float]:
+        """1/√(embed_dim/num_heads) for every attention scale, by name (semantics section 2)."""
+        scales = {}
+        for parameter in self.parameters():
+            if parameter.is_attention_scale:
+                fields = self.graph.nodes[parameter.node].fields
+                size = fields["embed_dim"] / fields["num_heads"]
+                scales[parameter.name] = 1.0 / math.sqrt(size) if size else 0.0
+        return scales
+
     def live(self) -> set[int]:
         """Tensor ids of the nodes that the output depends on."""
         reached = {self.output_id}
@@ -119,7 +137,20 @@ class Program:
         Raises:
             UserError: A field that the checker leaves alone (`eps`) has no meaning.
         """
-        call = Call(
+        call = self._call(node, args, params)
+        return _named(node, lambda: node.kind.expression(call))
+
+    def layer_modules(self, node: TensorNode) -> tuple[str, ...] | None:
+        """Source texts of the `torch.nn` modules that compute a node; None where it has no layer view.
+
+        Raises:
+            UserError: As `expression`.
+        """
+        view = node.kind.layer
+        return None if view is None else _named(node, lambda: view.modules(self._call(node, [], {})))
+
+    def _call(self, node: TensorNode, args: list[str], params: Mapping[str, str]) -> Call:
+        return Call(
             args=args,
             params={**dict.fromkeys(node.params, "None"), **params},
             fields=node.fields,
@@ -127,10 +158,13 @@ class Program:
             shape=node.shape,
             id=node.id,
         )
-        try:
-            return node.kind.expression(call)
-        except UserError as error:
-            raise UserError(f"node {node.raw} ({node.kind.name}): {error}") from error
+
+
+def _named(node: TensorNode, text: Callable[[], T]) -> T:
+    try:
+        return text()
+    except UserError as error:
+        raise UserError(f"node {node.raw} ({node.kind.name}): {error}") from error
 
 
 def lower(graph: Graph) -> Program:

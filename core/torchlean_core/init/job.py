@@ -13,13 +13,14 @@ from torchlean_core.artifact import load_graph, params_path
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import refuse_overwriting
 from torchlean_core.graph import Parameter, Program, lower
-from torchlean_core.init.checkpoint import match_checkpoint, read_checkpoint
 from torchlean_core.init.materialize import materialize
 from torchlean_core.init.plan import default_plan, is_number, is_seed, planned_parameters, read_plan
 from torchlean_core.init.request import parse_request
 from torchlean_core.init.schemes import SCHEMES, Scheme
 from torchlean_core.interp import resolve_device
 from torchlean_core.params import ParameterStore
+from torchlean_core.params.files import Format, read_tensors
+from torchlean_core.params.match import match_tensors
 from torchlean_core.params.tensors import save_tensors
 
 Report = Callable[[dict[str, Any]], None]
@@ -39,7 +40,7 @@ class InitRequest:
         mean: Mean for `normal`.
         std: Standard deviation for `normal`.
         plan: Path of a plan file.
-        source: Path of a PyTorch checkpoint (`--from`).
+        source: Path of a PyTorch checkpoint, JSON weights or a parameter file (`--from`).
         device: auto, cpu, cuda or cuda:n.
         force: Whether an existing parameter file may be replaced.
     """
@@ -191,12 +192,11 @@ def _tensors(
     device = resolve_device(options.device)
     if options.source is not None:
         path = Path(options.source)
-        try:
-            values = match_checkpoint(read_checkpoint(path), program, kept)
-        except UserError as error:
-            prefix = "" if str(error).startswith(str(path)) else f"{path}: "
-            raise type(error)(f"{prefix}{error}") from error
-        return materialize(program, {}, device, {**values, **kept}), f"checkpoint {path.name}"
+        given = read_tensors(path)
+        matched = match_tensors(str(path), given.arrays, program, kept)
+        values = {name: torch.from_numpy(array.astype("float32")) for name, array in matched.items()}
+        words = "checkpoint" if given.format is Format.CHECKPOINT else given.format.value
+        return materialize(program, {}, device, {**values, **kept}), f"{words} {path.name}"
     if options.plan is not None:
         path = Path(options.plan)
         return materialize(program, read_plan(path, program), device, kept), f"plan {path.name}"

@@ -29,19 +29,13 @@ def planned_parameters(program: Program) -> list[Parameter]:
 
 
 def is_attention_scale(parameter: Parameter) -> bool:
-    """Whether a parameter is `mha_<id>_scale`, whose value follows from the attention's fields."""
-    return parameter.kind == "const" and parameter.name == f"mha_{parameter.node}_scale"
+    """Whether a parameter is an attention's scale, which no plan speaks of."""
+    return parameter.is_attention_scale
 
 
 def attention_scales(program: Program) -> dict[str, float]:
-    """1/√(embed_dim/num_heads) for every attention scale of a program, by name."""
-    scales = {}
-    for parameter in program.parameters():
-        if is_attention_scale(parameter):
-            fields = program.graph.nodes[parameter.node].fields
-            size = fields["embed_dim"] / fields["num_heads"]
-            scales[parameter.name] = 1.0 / math.sqrt(size) if size else 0.0
-    return scales
+    """The values of all attention scales of a program, by name."""
+    return program.attention_scales()
 
 
 def default_plan(program: Program, seed: int = 0, override: Scheme | None = None) -> Plan:

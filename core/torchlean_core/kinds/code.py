@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torchlean_core.errors import UserError
 from torchlean_core.kinds.shapes import broadcast_axes
@@ -18,6 +19,42 @@ def ints(values: Sequence[int]) -> str:
     return f"({values[0]},)" if len(values) == 1 else f"({', '.join(map(str, values))})"
 
 
+def arguments(values: Sequence[int]) -> str:
+    """Integers as arguments of a call that takes any number of them: `1, 3`; `()` for none."""
+    return ", ".join(map(str, values)) or "()"
+
+
+def square(height: int, width: int) -> str:
+    """A window's size as torch takes it: `3` for a square one, else `(3, 5)`."""
+    return str(height) if height == width else f"({height}, {width})"
+
+
+def structure(fields: Mapping[str, Any]) -> tuple[int, tuple[int, int]]:
+    """Groups and dilation of the convolution that a dense kernel stands for; 1 and (1, 1) for itself.
+
+    Raises:
+        UserError: The extra fields `groups` and `dilation` are not numbers that divide the channels.
+    """
+    (groups,) = _counts(fields, "groups", 1)
+    down, across = _counts(fields, "dilation", 2)
+    for name in ("outC", "inC"):
+        if fields[name] % groups:
+            raise UserError(f"groups {groups} does not divide {name} {fields[name]}")
+    return groups, (down, across)
+
+
+def _counts(fields: Mapping[str, Any], name: str, count: int) -> tuple[int, ...]:
+    """A field as `count` numbers > 0: one number stands for all of them, and so does an array of one."""
+    value = fields.get(name, 1)
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    if len(values) == 1:
+        values *= count
+    if len(values) != count or not all(type(v) is int and 0 < v < 1 << 62 for v in values):
+        words = "a number > 0" if count == 1 else f"a number > 0, or {count} of them"
+        raise UserError(f"{name} must be {words}, found {str(value)[:40]}")
+    return tuple(values)
+
+
 def eps(call: Call) -> str:
     """The node's epsilon as source text.
 
@@ -28,6 +65,16 @@ def eps(call: Call) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
         raise UserError(f"eps must be a finite number >= 0, found {str(value)[:40]}")
     return repr(float(value))
+
+
+def eps_option(call: Call) -> str:
+    """The epsilon as a last argument; nothing where it is PyTorch's default.
+
+    Raises:
+        UserError: As `eps`.
+    """
+    text = eps(call)
+    return "" if text == repr(DEFAULT_EPS) else f", eps={text}"
 
 
 def _signed64(value: int) -> int:
@@ -54,17 +101,17 @@ def bernoulli_mask(call: Call) -> str:
 def layernorm(call: Call) -> str:
     """`F.layer_norm` over the trailing axes from `axis` on, without an affine part."""
     normalized = call.parent_shapes[0][call.fields["axis"] :]
-    return f"F.layer_norm({call.args[0]}, {ints(normalized)}, eps={eps(call)})"
+    return f"F.layer_norm({call.args[0]}, {ints(normalized)}{eps_option(call)})"
 
 
 def reshape(call: Call) -> str:
     """Any change of shape that keeps the elements in order."""
-    return f"{call.args[0]}.reshape({ints(call.shape)})"
+    return f"{call.args[0]}.reshape({arguments(call.shape)})"
 
 
 def permute(call: Call) -> str:
     """Axes in the order of `perm`."""
-    return f"{call.args[0]}.permute({ints(call.fields['perm'])})"
+    return f"{call.args[0]}.permute({arguments(call.fields['perm'])})"
 
 
 def broadcast_to(call: Call) -> str:
@@ -73,8 +120,8 @@ def broadcast_to(call: Call) -> str:
     aligned = broadcast_axes(source, call.shape)
     if aligned is None:
         raise ValueError(f"no broadcast from {source} to {list(call.shape)}")
-    value = call.args[0] if aligned == source else f"{call.args[0]}.reshape({ints(aligned)})"
-    return f"{value}.expand({ints(call.shape)})"
+    value = call.args[0] if aligned == source else f"{call.args[0]}.reshape({arguments(aligned)})"
+    return f"{value}.expand({arguments(call.shape)})"
 
 
 def concat(call: Call) -> str:
@@ -82,11 +129,18 @@ def concat(call: Call) -> str:
     return f"torch.cat(({', '.join(call.args)}), dim={call.fields['axis']})"
 
 
-def _stride(call: Call) -> int:
+def stride(call: Call) -> int:
     """The stride, or an equal one that torch can hold: a stride past the padded extent takes one window."""
     f, (_, height, width) = call.fields, call.parent_shapes[0]
-    stride: int = f["stride"]
-    return stride if stride < 1 << 31 else max(height, width) + 2 * f.get("padding", 0)
+    step: int = f["stride"]
+    return step if step < 1 << 31 else max(height, width) + 2 * f.get("padding", 0)
+
+
+def window(call: Call) -> str:
+    """Size and step of a pool's window as torch takes them; a step as large as the window is torch's default."""
+    f = call.fields
+    size = square(f["kH"], f["kW"])
+    return size if f["stride"] == f["kH"] == f["kW"] else f"{size}, stride={stride(call)}"
 
 
 def _pad(call: Call, fill: str) -> str:
@@ -95,10 +149,9 @@ def _pad(call: Call, fill: str) -> str:
 
 
 def _pool(function: str, call: Call, operand: str, padding: str = "") -> str:
-    f = call.fields
     if 0 in call.shape:  # no channels: torch refuses the operand, the result has no elements
         return f"{call.args[0]}.new_zeros({ints(call.shape)})"
-    return f"F.{function}({operand}, ({f['kH']}, {f['kW']}), stride={_stride(call)}{padding})"
+    return f"F.{function}({operand}, {window(call)}{padding})"
 
 
 def _padded_pool(function: str, call: Call, fill: str) -> str:
@@ -137,13 +190,15 @@ def conv2d(call: Call) -> str:
     operand, padding = call.args[0], f["padding"]
     if 0 in call.parent_shapes[0]:
         operand, padding = _pad(call, "0.0"), 0
-    return f"F.conv2d({operand}, {p['kernel']}, {p['bias']}, stride={_stride(call)}, padding={padding})"
+    options = f", stride={stride(call)}" if f["stride"] != 1 else ""
+    options += f", padding={padding}" if padding else ""
+    return f"F.conv2d({operand}, {p['kernel']}, {p['bias']}{options})"
 
 
 def batch_norm(call: Call) -> str:
     """`F.batch_norm` in eval mode, on a variance that is not negative."""
     p = call.params
     return (
-        f"F.batch_norm({call.args[0]}, {p['mean']}, {p['var']}.clamp(min=0.0), {p['gamma']}, {p['beta']}, "
-        f"eps={eps(call)})"
+        f"F.batch_norm({call.args[0]}, {p['mean']}, {p['var']}.clamp(min=0.0), {p['gamma']}, {p['beta']}"
+        f"{eps_option(call)})"
     )

@@ -5,6 +5,7 @@ tensors of 64-bit words on their device, wrapping as unsigned integers do.
 """
 
 import torch
+from torch import nn
 
 
 def _mix(x: torch.Tensor) -> torch.Tensor:
@@ -23,3 +24,15 @@ def _unit(key: int, shape: list[int], like: torch.Tensor) -> torch.Tensor:
     start = _mix(torch.tensor(key, dtype=torch.int64, device=like.device))
     words = _mix(start + torch.arange(count, dtype=torch.int64, device=like.device)) & 0xFFFFFFFF
     return (words.to(torch.float64) / 4294967296.0).to(like.dtype).reshape(shape)
+
+
+class Reshape(nn.Module):
+    """The same elements in another shape, as a layer."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The elements of x in `shape`."""
+        return x.reshape(self.shape)

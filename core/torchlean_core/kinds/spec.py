@@ -5,7 +5,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from torchlean_core.kinds.layers import LayerView
 
 Shape = Sequence[int]
 """Dimensions of a tensor, outermost first; `[]` is a scalar. Dimensions are integers of any size."""
@@ -140,6 +143,7 @@ class Kind:
         helpers: Names of functions of `torchlean_core.kinds.helpers` that the code calls.
         extras: Extra fields, unknown to the importer, that mean something here (`eps`, `trainable`).
         declared: Whether the output shape is what the node declares.
+        layer: The kind as a module of `torch.nn`; None where it has no layer view.
         category: Group in the documentation and in completion.
     """
 
@@ -157,6 +161,7 @@ class Kind:
     helpers: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     declared: bool = False
+    layer: LayerView | None = None
     category: str = "elementwise"
 
     def expression(self, call: Call) -> str:

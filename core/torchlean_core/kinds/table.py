@@ -7,7 +7,7 @@ all read it. Adding a kind is adding an entry here and its tests. The generalize
 
 from __future__ import annotations
 
-from torchlean_core.kinds import code, shapes
+from torchlean_core.kinds import code, layers, shapes
 from torchlean_core.kinds.spec import Code, Field, FieldType, Infer, Kind, ParamSpec, TupleKind
 
 FORMAT = "torchlean.ir.v1"
@@ -20,7 +20,7 @@ _NAT = FieldType.NATURAL
 _SHAPE = FieldType.SHAPE
 
 
-def _unary(name: str, summary: str, formula: str, source: str, torch: str | None = None) -> Kind:
+def _unary(name: str, summary: str, formula: str, source: str, layer: str | None = None) -> Kind:
     return Kind(
         name,
         (1, 1),
@@ -28,8 +28,9 @@ def _unary(name: str, summary: str, formula: str, source: str, torch: str | None
         summary,
         formula,
         "the parent's shape",
-        torch or source.format("x"),
+        source.format("x"),
         source,
+        layer=None if layer is None else layers.plain(layer),
     )
 
 
@@ -60,7 +61,14 @@ _PADDING = Field("padding", _NAT, "Cells added on every side of both axes.", exa
 
 
 def _pool(
-    name: str, infer: Infer, padded: bool, summary: str, formula: str, torch: str, source: Code
+    name: str,
+    infer: Infer,
+    padded: bool,
+    summary: str,
+    formula: str,
+    torch: str,
+    source: Code,
+    layer: layers.LayerView,
 ) -> Kind:
     window = "(C, H, W) gives (C, out(H,kH), out(W,kW)); out(x,k) = (x{} - k) div stride + 1"
     return Kind(
@@ -73,6 +81,7 @@ def _pool(
         torch,
         source,
         fields=(*_KERNEL, _STRIDE, _PADDING) if padded else (*_KERNEL, _STRIDE),
+        layer=layer,
         category="convolution and pooling",
     )
 
@@ -147,9 +156,9 @@ _KINDS: tuple[Kind, ...] = (
     _unary("abs", "Absolute value.", "|x|", "torch.abs({0})"),
     _unary("sqrt", "Square root.", "√x", "torch.sqrt({0})"),
     _unary("inv", "Reciprocal.", "1 / x", "torch.reciprocal({0})"),
-    _unary("relu", "Rectifier.", "max(x, 0)", "torch.relu({0})"),
-    _unary("tanh", "Hyperbolic tangent.", "tanh(x)", "torch.tanh({0})"),
-    _unary("sigmoid", "Logistic function.", "1 / (1 + exp(-x))", "torch.sigmoid({0})"),
+    _unary("relu", "Rectifier.", "max(x, 0)", "torch.relu({0})", "nn.ReLU()"),
+    _unary("tanh", "Hyperbolic tangent.", "tanh(x)", "torch.tanh({0})", "nn.Tanh()"),
+    _unary("sigmoid", "Logistic function.", "1 / (1 + exp(-x))", "torch.sigmoid({0})", "nn.Sigmoid()"),
     _unary("exp", "Exponential.", "exp(x)", "torch.exp({0})"),
     _unary(
         "log",
@@ -220,6 +229,7 @@ _KINDS: tuple[Kind, ...] = (
         "`torch.softmax(x, dim=axis)`",
         "torch.softmax({0}, dim={axis})",
         fields=(_axis("Axis that sums to 1"),),
+        layer=layers.SOFTMAX,
         category="normalization",
     ),
     Kind(
@@ -233,6 +243,7 @@ _KINDS: tuple[Kind, ...] = (
         code.layernorm,
         fields=(_axis("First normalized axis"),),
         extras=("eps",),
+        layer=layers.LAYERNORM,
         category="normalization",
     ),
     Kind(
@@ -284,6 +295,7 @@ _KINDS: tuple[Kind, ...] = (
             Field("in_shape", _SHAPE, "The parent's shape.", example="[]"),
             Field("out_shape", _SHAPE, "The result's shape.", example="[]"),
         ),
+        layer=layers.RESHAPE,
         category="shape",
     ),
     Kind(
@@ -293,9 +305,10 @@ _KINDS: tuple[Kind, ...] = (
         "All elements on one axis; a scalar becomes [1].",
         "x.reshape(-1)",
         "[number of elements]; `value_shape` is the parent's shape",
-        "`x.reshape((n,))`",
+        "`x.reshape(n)`",
         code.reshape,
         fields=(Field("value_shape", _SHAPE, "The parent's shape.", example="[]"),),
+        layer=layers.RESHAPE,
         category="shape",
     ),
     Kind(
@@ -351,6 +364,7 @@ _KINDS: tuple[Kind, ...] = (
             ParamSpec("b", lambda f, xs, y: (y[-1],), True, "Bias, (out,)."),
         ),
         declared=True,
+        layer=layers.LINEAR,
         category="linear algebra",
     ),
     Kind(
@@ -380,6 +394,7 @@ _KINDS: tuple[Kind, ...] = (
             ),
             ParamSpec("bias", lambda f, xs, y: (f["outC"],), True, "Bias, (outC,)."),
         ),
+        layer=layers.CONV2D,
         category="convolution and pooling",
     ),
     _pool(
@@ -390,6 +405,7 @@ _KINDS: tuple[Kind, ...] = (
         "max over windows",
         "`F.max_pool2d(x, (kH, kW), stride=stride)`",
         code.max_pool,
+        layers.MAX_POOL,
     ),
     _pool(
         "avg_pool2d",
@@ -399,6 +415,7 @@ _KINDS: tuple[Kind, ...] = (
         "mean over windows",
         "`F.avg_pool2d(x, (kH, kW), stride=stride)`",
         code.avg_pool,
+        layers.AVG_POOL,
     ),
     _pool(
         "max_pool2d_pad",
@@ -408,6 +425,7 @@ _KINDS: tuple[Kind, ...] = (
         "max over windows, padding -inf",
         "`F.max_pool2d(x, (kH, kW), stride=stride, padding=padding)`",
         code.max_pool_pad,
+        layers.MAX_POOL_PAD,
     ),
     _pool(
         "avg_pool2d_pad",
@@ -417,6 +435,7 @@ _KINDS: tuple[Kind, ...] = (
         "mean over windows, padding 0",
         "`F.avg_pool2d(x, (kH, kW), stride=stride, padding=padding)`",
         code.avg_pool_pad,
+        layers.AVG_POOL_PAD,
     ),
     Kind(
         "batch_norm2d_nchw_eval",
@@ -436,6 +455,7 @@ _KINDS: tuple[Kind, ...] = (
             _channel("var", "Running variance, (channels,).", False),
         ),
         extras=("eps",),
+        layer=layers.BATCH_NORM,
         category="normalization",
     ),
 )

@@ -1,15 +1,15 @@
 """Writing the bytes of a parameter file: safetensors, with one byte sequence for one content.
 
-The `safetensors` library reads what is written here. It does not write it, because its metadata comes in
-an order that changes from run to run, and because it would need all bytes at once. This module needs nothing
-but the standard library, so that the standalone capture script can have it.
+The `safetensors` library does not write it, because its metadata comes in an order that changes from run to
+run, and because it would need all bytes at once. This module needs nothing but the standard library, so that
+the standalone capture script can have it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,9 @@ from torchlean_core.files import replacing
 FORMAT_NAME = "torchlean.params.v1"
 """Value of the metadata key `format`."""
 
+_ALIGNMENT = 64
+"""Bytes; what processors load at once, at most."""
+
 
 class Content(NamedTuple):
     """The content of one tensor.
@@ -25,21 +28,21 @@ class Content(NamedTuple):
     Attributes:
         dtype: Its type as safetensors spells it (`F32`).
         shape: Its shape.
-        data: Its elements in C order, little-endian.
+        data: Its elements in C order, little-endian, whole or in pieces.
     """
 
     dtype: str
     shape: tuple[int, ...]
-    data: memoryview
+    data: memoryview | Iterable[bytes]
 
 
-def write_content(path: Path, tensors: Mapping[str, Content], artifact: str, source: str) -> str:
+def write_content(path: Path, tensors: Mapping[str, Content], artifact: str | None, source: str) -> str:
     """Write a parameter file whole or not at all; equal content gives equal bytes.
 
     Args:
         path: The file.
-        tensors: float32 or float64 tensors by parameter name.
-        artifact: Hash of the artifact they belong to (`artifact.artifact_hash`).
+        tensors: float32 or float64 tensors by parameter name, each whole.
+        artifact: Hash of the artifact they belong to (`artifact.artifact_hash`); None where that is unknown.
         source: What made the values: scheme and seed, or the model they were taken from.
 
     Returns:
@@ -48,16 +51,29 @@ def write_content(path: Path, tensors: Mapping[str, Content], artifact: str, sou
     Raises:
         OSError: The file cannot be written.
     """
-    ordered = [(name, tensors[name]) for name in sorted(tensors)]
-    digest = content_hash(ordered)
-    metadata = {"artifact": artifact, "format": FORMAT_NAME, "sha256": digest, "source": source}
+    digest = content_hash((name, tensors[name]) for name in sorted(tensors))
+    metadata = {} if artifact is None else {"artifact": artifact}
+    metadata |= {"format": FORMAT_NAME, "sha256": digest, "source": source}
+    ordered = sorted(tensors.items(), key=lambda item: (_looseness(item[1]), item[0]))
     header = _header(ordered, metadata)
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(len(header).to_bytes(8, "little"))
         file.write(header)
         for _, content in ordered:
-            file.write(content.data)
+            for piece in _pieces(content):
+                file.write(piece)
     return digest
+
+
+def _looseness(content: Content) -> int:
+    """0 for tensors that leave those behind them aligned as they are, and more the less they do.
+
+    A file has no gaps. In this order all tensors of usual sizes begin at a multiple of `_ALIGNMENT`, and all
+    others at least at a multiple of their element's size, so that they can be used where they are.
+    """
+    assert isinstance(content.data, memoryview), "what is written is whole"
+    odd = content.data.nbytes % _ALIGNMENT
+    return 0 if odd == 0 else 1 if content.dtype == "F64" else 2
 
 
 def content_hash(tensors: Iterable[tuple[str, Content]]) -> str:
@@ -65,16 +81,25 @@ def content_hash(tensors: Iterable[tuple[str, Content]]) -> str:
     digest = hashlib.sha256()
     for name, content in tensors:
         digest.update(json.dumps([name, content.dtype, list(content.shape)]).encode())
-        digest.update(content.data)
+        for piece in _pieces(content):
+            digest.update(piece)
     return digest.hexdigest()
+
+
+def _pieces(content: Content) -> Iterator[memoryview | bytes]:
+    if isinstance(content.data, memoryview):
+        yield content.data
+    else:
+        yield from content.data
 
 
 def _header(tensors: Iterable[tuple[str, Content]], metadata: Mapping[str, str]) -> bytes:
     table: dict[str, Any] = {"__metadata__": dict(metadata)}
     offset = 0
     for name, content in tensors:
+        assert isinstance(content.data, memoryview), "what is written is whole"
         end = offset + content.data.nbytes
         table[name] = {"dtype": content.dtype, "shape": list(content.shape), "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(table, separators=(",", ":")).encode()
-    return text + b" " * (-len(text) % 8)
+    return text + b" " * (-(8 + len(text)) % _ALIGNMENT)

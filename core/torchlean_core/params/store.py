@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from safetensors import SafetensorError, safe_open
+from typing import TYPE_CHECKING
 
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Program
 from torchlean_core.params.content import Content, content_hash
-from torchlean_core.params.format import NUMPY_TYPES, WORDS, Array, TensorInfo
+from torchlean_core.params.header import DTYPES, TensorInfo, read_header
 from torchlean_core.params.validate import ParamIssue, ensure_fits, validate
+
+if TYPE_CHECKING:
+    from torchlean_core.params.format import Array
+
+_PIECE = 1 << 20
 
 
 class ParameterStore:
@@ -40,31 +41,7 @@ class ParameterStore:
             UsageError: The file cannot be read.
             UserError: It is not a safetensors file.
         """
-        try:
-            if path.is_dir():
-                raise UsageError(f"{path}: is a folder, not a parameter file")
-            with safe_open(path, framework="numpy"):
-                pass  # the library's own checks of header and offsets
-            with path.open("rb") as file:
-                size = int.from_bytes(file.read(8), "little")
-                header: dict[str, Any] = json.loads(file.read(size))
-        except OSError as error:
-            raise UsageError(f"{path}: {error.strerror or error}") from error
-        except (SafetensorError, ValueError) as error:
-            raise UserError(f"{path}: not a safetensors file ({error})") from error
-        metadata = header.pop("__metadata__", None) or {}
-        data = 8 + size
-        tensors = {
-            name: TensorInfo(
-                name,
-                entry["dtype"],
-                tuple(entry["shape"]),
-                data + entry["data_offsets"][0],
-                data + entry["data_offsets"][1],
-            )
-            for name, entry in header.items()
-        }
-        return cls(path, tensors, metadata)
+        return cls(path, *read_header(path))
 
     @property
     def names(self) -> list[str]:
@@ -73,6 +50,8 @@ class ParameterStore:
 
     @cached_property
     def _map(self) -> Array:
+        import numpy as np
+
         return np.memmap(self.path, dtype=np.uint8, mode="r")
 
     def numpy(self, name: str) -> Array:
@@ -82,21 +61,45 @@ class ParameterStore:
             KeyError: There is no tensor of that name.
             UserError: Its type is one that numpy does not have.
         """
+        from torchlean_core.params.format import NUMPY_TYPES
+
         info = self.tensors[name]
         if info.dtype not in NUMPY_TYPES:
-            raise UserError(f"{self.path}: {name} is {WORDS.get(info.dtype, info.dtype)}, expected float32")
+            raise UserError(f"{self.path}: {name} is {DTYPES[info.dtype].word}, expected float32")
         return self._map[info.begin : info.end].view(NUMPY_TYPES[info.dtype]).reshape(info.shape)
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The bytes of a tensor, a megabyte at a time: what is read is not kept.
+
+        Raises:
+            KeyError: There is no tensor of that name.
+            UsageError: The file cannot be read any more, or became shorter.
+        """
+        info = self.tensors[name]
+        try:
+            with self.path.open("rb") as file:
+                file.seek(info.begin)
+                left = info.end - info.begin
+                while left:
+                    piece = file.read(min(_PIECE, left))
+                    if len(piece) < min(_PIECE, left):
+                        raise UsageError(f"{self.path}: changed while it was read")
+                    left -= len(piece)
+                    yield piece
+        except OSError as error:
+            raise UsageError(f"{self.path}: {error.strerror or error}") from error
 
     @cached_property
     def sha256(self) -> str:
         """Hash of the content: from the metadata, where it was written once, else computed."""
         recorded = self.metadata.get("sha256")
-        if recorded is not None:
-            return recorded
-        infos = [self.tensors[name] for name in self.names]
+        return self.computed_sha256() if recorded is None else recorded
+
+    def computed_sha256(self) -> str:
+        """Hash of the content as it is now."""
+        infos = (self.tensors[name] for name in self.names)
         return content_hash(
-            (info.name, Content(info.dtype, info.shape, self._map[info.begin : info.end].data))
-            for info in infos
+            (info.name, Content(info.dtype, info.shape, self.pieces(info.name))) for info in infos
         )
 
     def validate(self, program: Program, *, values: bool = True) -> list[ParamIssue]:

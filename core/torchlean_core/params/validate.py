@@ -1,25 +1,30 @@
-"""Whether a parameter file fits an artifact: missing, extra and malformed tensors, versions, values."""
+"""Whether a parameter file fits an artifact: missing, extra and malformed tensors, versions, values.
+
+Nothing here needs numpy or torch. Names, types and shapes are in the header; only values (TL504) are read from
+the file itself, a few megabytes at a time, and only where they are asked for.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from torchlean_core.artifact import artifact_hash
+from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Parameter, Program
 from torchlean_core.kinds.numbers import show_shape
-from torchlean_core.params.format import FLOAT_TYPES, WORDS, Array, TensorInfo
+from torchlean_core.params.finite import first_not_finite
+from torchlean_core.params.header import DTYPES, FLOAT_TYPES, TensorInfo
+from torchlean_core.visible import shortened
 
 if TYPE_CHECKING:
     from torchlean_core.params.store import ParameterStore
 
-_CHUNK = 1 << 20
 _SHOWN = 8
-_NAME = re.compile(r"(?:const|linear|conv2d|batchnorm|mha)_(\d{1,18})(?:_.*)?")
+_MAX_EXTRA = 20
+_NAME = re.compile(r"(?:const|linear|conv2d|batchnorm|mha)_(\d{1,18})(?:_.*)?", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +56,32 @@ def validate(store: ParameterStore, program: Program, *, values: bool = True) ->
     Args:
         store: The file.
         program: What it shall be used with.
-        values: Whether to read the values too (TL504).
+        values: Whether to read the values too (TL504): all of them, where none is NaN or infinite.
+
+    Raises:
+        UsageError: The values cannot be read any more.
     """
     issues: list[ParamIssue] = []
     recorded = store.metadata.get("artifact")
     if recorded is not None and recorded != artifact_hash(program.graph):
-        issues.append(
-            ParamIssue(
-                "TL503", f"{store.path.name} was made for another version of this artifact", None, None
-            )
-        )
+        message = f"{store.path.name} was made for another version of this artifact"
+        if made := store.metadata.get("source"):
+            message += f" (source: {shortened(made)})"
+        issues.append(ParamIssue("TL503", message, None, None))
     expected = program.parameters()
     for parameter in expected:
         info = store.tensors.get(parameter.name)
         issue = _missing(parameter) if info is None else _mismatch(parameter, info)
-        if issue is None and values:
-            issue = _not_finite(parameter, store.numpy(parameter.name))
+        if info is not None and issue is None and values:
+            issue = _not_finite(store, parameter, info)
         if issue is not None:
             issues.append(issue)
     known = {parameter.name for parameter in expected}
-    issues.extend(_extra(name, program) for name in store.names if name not in known)
+    unknown = [name for name in store.names if name not in known]
+    issues.extend(extra(name, program) for name in unknown[:_MAX_EXTRA])
+    if len(unknown) > _MAX_EXTRA:
+        message = f"{len(unknown) - _MAX_EXTRA} more tensors of {store.path.name} belong to no node"
+        issues.append(ParamIssue("TL502", message, None, None))
     return issues
 
 
@@ -80,10 +91,18 @@ def ensure_fits(store: ParameterStore, program: Program) -> None:
     Raises:
         UserError: A tensor is missing, extra, or of another shape or type; every one is named.
     """
-    errors = [issue for issue in validate(store, program, values=False) if issue.is_error]
+    refuse(str(store.path), [issue for issue in validate(store, program, values=False) if issue.is_error])
+
+
+def refuse(where: str, errors: Sequence[ParamIssue]) -> None:
+    """Raise the errors of a file, if there are any, as one message.
+
+    Raises:
+        UserError: There are; the first few are shown.
+    """
     if not errors:
         return
-    lines = [f"{store.path}: {issue.code} {issue.message}" for issue in errors[:_SHOWN]]
+    lines = [f"{where}: {issue.code} {issue.message}" for issue in errors[:_SHOWN]]
     if len(errors) > _SHOWN:
         lines.append(f"… and {len(errors) - _SHOWN} more")
     raise UserError("\n  ".join(lines))
@@ -94,35 +113,45 @@ def _missing(parameter: Parameter) -> ParamIssue:
 
 
 def _mismatch(parameter: Parameter, info: TensorInfo) -> ParamIssue | None:
-    where = f"{parameter.owner}: {parameter.name}"
     if info.shape != parameter.shape:
-        message = f"{where} has shape {show_shape(info.shape)}, expected {show_shape(parameter.shape)}"
-    elif info.dtype not in FLOAT_TYPES:
-        message = f"{where} is {WORDS.get(info.dtype, info.dtype)}, expected float32 (or float64)"
-    else:
-        return None
+        return wrong_shape(parameter, info.shape)
+    return None if info.dtype in FLOAT_TYPES else wrong_type(parameter, DTYPES[info.dtype].word)
+
+
+def wrong_shape(parameter: Parameter, found: Sequence[int]) -> ParamIssue:
+    """The issue of a tensor of another shape."""
+    return ParamIssue(
+        "TL502",
+        f"{parameter.owner}: {parameter.name} has shape {show_shape(found)}, expected {show_shape(parameter.shape)}",
+        parameter.node,
+        parameter.name,
+    )
+
+
+def wrong_type(parameter: Parameter, found: str) -> ParamIssue:
+    """The issue of a tensor of another type."""
+    message = f"{parameter.owner}: {parameter.name} is {found}, expected float32 (or float64)"
     return ParamIssue("TL502", message, parameter.node, parameter.name)
 
 
-def _extra(name: str, program: Program) -> ParamIssue:
+def extra(name: str, program: Program) -> ParamIssue:
+    """The issue of a tensor that no node has."""
     match = _NAME.fullmatch(name)
     node = int(match[1]) if match is not None and int(match[1]) < len(program.graph.nodes) else None
     where = "no node" if node is None else f"node {node} ({program.graph.nodes[node].kind})"
     verb = "has" if node is None else "has no"
-    return ParamIssue("TL502", f"{where} {verb} parameter {name!r}: it is extra", node, name)
+    return ParamIssue("TL502", f"{where} {verb} parameter {shortened(name)}: it is extra", node, name)
 
 
-def _not_finite(parameter: Parameter, values: Array) -> ParamIssue | None:
-    masks = parameter.kind == "const" and not parameter.trainable
-    flat = values.reshape(-1)
-    for start in range(0, flat.size, _CHUNK):
-        chunk = flat[start : start + _CHUNK]
-        bad = ~np.isfinite(chunk)
-        if masks:
-            bad &= chunk != -np.inf
-        if bad.any():
-            at = int(bad.argmax())
-            index = [int(i) for i in np.unravel_index(start + at, values.shape)]
-            message = f"{parameter.owner}: {parameter.name} holds {chunk[at]} at {show_shape(index)}"
-            return ParamIssue("TL504", message, parameter.node, parameter.name)
-    return None
+def _not_finite(store: ParameterStore, parameter: Parameter, info: TensorInfo) -> ParamIssue | None:
+    is_mask = parameter.kind == "const" and not parameter.trainable
+    found = first_not_finite(store.pieces(info.name), info.dtype, allow_minus_infinity=is_mask)
+    if found is None:
+        return None
+    at, value = found
+    index: list[int] = []
+    for dim in reversed(info.shape):
+        at, place = divmod(at, dim)
+        index.insert(0, place)
+    message = f"{parameter.owner}: {parameter.name} holds {value} at {show_shape(index)}"
+    return ParamIssue("TL504", message, parameter.node, parameter.name)

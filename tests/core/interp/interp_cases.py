@@ -51,6 +51,8 @@ def reshape(source, target):
     return one("reshape", target, source, in_shape=source, out_shape=target)
 
 
+RANK_9 = [4, 0, 6, 1, 5, 2, 8, 3, 7]
+
 CASES = {
     **{kind: one(kind, [2, 3], [2, 3]) for kind in UNARY},
     **{f"{kind} scalar": one(kind, [], []) for kind in UNARY},
@@ -181,6 +183,37 @@ CASES = {
         *attention(),
         {"kind": "sum", "parents": [2], "shape": []},
         {"kind": "bernoulli_mask", "parents": [3], "shape": [9], "seed": 1},
+    ],
+    "attention one number": attention(shape=(1, 1, 1)),
+    "attention no batch": attention(shape=(0, 3, 4)),
+    "attention no numbers": attention(shape=(2, 3, 0)),
+    "attention of an attention": [
+        *attention(shape=(2, 3, 4)),
+        {**attention(shape=(2, 3, 4))[1], "parents": [2, 2, 2]},
+        {"kind": "tuple_getitem", "parents": [3], "shape": [2, 3, 4], "index": 0},
+    ],
+    "attention taken twice": [
+        *attention(),
+        {"kind": "tuple_getitem", "parents": [1], "shape": [2, 3, 4], "index": 0},
+        {"kind": "rand_uniform", "shape": [2, 3, 4], "seed": 5},
+        {"kind": "mul_elem", "parents": [3, 4], "shape": [2, 3, 4]},
+        {"kind": "sub", "parents": [2, 5], "shape": [2, 3, 4]},
+    ],
+    "tuples that nobody takes apart": [
+        X,
+        {"kind": "py_tuple", "parents": [0, 0], "value_kind": "tuple", "tuple_shapes": [[2, 3], [2, 3]]},
+        {"kind": "whatever", "parents": [], "value_kind": "tuple", "tuple_shapes": []},
+        {"kind": "rand_uniform", "shape": [3], "seed": 1},
+    ],
+    "permute rank 9": one("permute", [2, 1, 2, 1, 3, 1, 2, 1, 1], [1] * 4 + [2, 3, 2, 1, 2], perm=RANK_9),
+    "layernorm rank 8": one("layernorm", [1, 2, 1, 3, 1, 2, 1, 2], [1, 2, 1, 3, 1, 2, 1, 2], axis=3),
+    "softmax rank 8": one("softmax", [1, 2, 1, 3, 1, 2, 1, 2], [1, 2, 1, 3, 1, 2, 1, 2], axis=3),
+    "reduce_mean rank 8": one("reduce_mean", [1, 2, 1, 1, 2, 1, 2], [1, 2, 1, 3, 1, 2, 1, 2], axis=3),
+    "broadcast_to rank 10": broadcast([1, 2, 1], [3, 2, 1, 2, 1, 2, 1, 1, 1, 2]),
+    "reshape to rank 12": reshape([2, 3], [1] * 5 + [2] + [1] * 5 + [3]),
+    "concat of many": [
+        X,
+        {"kind": "concat", "parents": [0] * 60, "shape": [120, 3], "axis": 0},
     ],
     "two inputs": [X, X, {"kind": "add", "parents": [0, 1], "shape": [2, 3]}],
 }

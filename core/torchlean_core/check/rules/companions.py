@@ -9,12 +9,12 @@ COMPANION_RULES = (
         "TL501",
         "missing-parameter",
         ERROR,
-        "The parameter file lacks a tensor that a node needs.",
-        "The graph cannot be computed without it.",
-        "Run `torchlean init`, or capture again.",
+        "The parameter file beside the artifact (`m.params.safetensors`) lacks a tensor that a node needs.",
+        "The graph cannot be computed, trained or emitted without it.",
+        "Run `torchlean init --force`, capture again, or convert the right weights with `torchlean params convert`.",
         Example(
-            "$ torchlean run m.ir.json --input random\n"
-            "torchlean: m.params.safetensors: TL501 node 1 (linear): linear_1_bias [8] is missing\n",
+            "$ torchlean check m.ir.json\n"
+            "m.ir.json:4:23: error[TL501] m.params.safetensors: node 1 (linear): linear_1_b [8] is missing\n",
             "console",
             "Node 1 is a `linear`; the parameter file holds its weight, but no bias.",
         ),
@@ -23,12 +23,13 @@ COMPANION_RULES = (
         "TL502",
         "malformed-parameter",
         ERROR,
-        "A tensor of the parameter file is extra, or of a wrong shape or dtype.",
-        "It does not fit the node it belongs to.",
-        "Write the parameters again for this artifact.",
+        "A tensor of the parameter file is extra, or of a wrong shape or dtype; or the file is no safetensors file.",
+        "It does not fit the node it belongs to, and nothing can be computed with the file.",
+        "Write the parameters again for this artifact: `torchlean init --force`, or capture again.",
         Example(
-            "$ torchlean run m.ir.json --input random\n"
-            "torchlean: m.params.safetensors: TL502 node 1 (linear): linear_1_W has shape [8, 5], expected [8, 4]\n",
+            "$ torchlean check m.ir.json\n"
+            "m.ir.json:4:23: error[TL502] m.params.safetensors: node 1 (linear): linear_1_W has shape [8, 5], "
+            "expected [8, 4]\n",
             "console",
             "The artifact's input became narrower after the parameters were written.",
         ),
@@ -39,9 +40,10 @@ COMPANION_RULES = (
         WARNING,
         "The parameters were made for another version of the artifact.",
         "They still fit in shape, but the graph has changed since.",
-        "Make them again, or keep them knowingly.",
+        "Make them again, or keep them knowingly: "
+        "`torchlean params convert m.params.safetensors -o new.safetensors --artifact m.ir.json` says so in the file.",
         Example(
-            "$ torchlean init m.ir.json\n$ sed -i 's/relu/tanh/' m.ir.json\n",
+            "$ torchlean init m.ir.json\n$ sed -i 's/relu/tanh/' m.ir.json\n$ torchlean check m.ir.json\n",
             "console",
             "The parameters carry the hash of the artifact with `relu`; it is another one now.",
         ),
@@ -50,7 +52,7 @@ COMPANION_RULES = (
         "TL504",
         "non-finite-parameter",
         WARNING,
-        "A parameter holds NaN or infinity.",
+        "A parameter holds NaN or infinity; -inf in a constant that is not trainable is a mask, and fine.",
         "Every result that depends on it is NaN or infinite.",
         "Find out where it came from; initialize again.",
         Example(
@@ -63,13 +65,14 @@ COMPANION_RULES = (
         "TL511",
         "module-stale",
         WARNING,
-        "The generated module is older than its artifact, parameters or options.",
-        "It no longer computes what the artifact says.",
+        "The artifact, its parameters or the options changed since the module was generated.",
+        "The generated module no longer computes what the artifact says.",
         "Run `torchlean emit` again.",
         Example(
             "$ torchlean emit m.ir.json\n"
             "$ sed -i 's/relu/tanh/' m.ir.json\n"
-            "$ torchlean emit --check m.ir.json\n",
+            "$ torchlean check m.ir.json\n"
+            "m.ir.json:2:13: warning[TL511] m.py is stale: the artifact changed since it was generated\n",
             "console",
             "`m.py` was generated before the artifact changed.",
         ),
@@ -78,13 +81,14 @@ COMPANION_RULES = (
         "TL512",
         "module-edited",
         WARNING,
-        "The generated module was edited by hand.",
-        "Emitting again would lose the edit.",
+        "The generated module was edited by hand, or reformatted.",
+        "Emitting again would lose the edit, so it is refused.",
         "Keep the edit elsewhere, or emit with `--force` (the old file stays as `.orig`).",
         Example(
             "$ torchlean emit m.ir.json\n"
             "$ echo 'print(\"debug\")' >> m.py\n"
-            "$ torchlean emit --check m.ir.json\n",
+            "$ torchlean check m.ir.json\n"
+            "m.ir.json:2:13: warning[TL512] m.py was edited by hand since it was generated\n",
             "console",
             "`m.py` no longer is what was generated.",
         ),

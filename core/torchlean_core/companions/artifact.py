@@ -1,0 +1,92 @@
+"""What an artifact's companions mean for the artifact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torchlean_core.artifact.companions import generated_module_paths, params_path
+from torchlean_core.artifact.load import graph_of
+from torchlean_core.check.checker import Report
+from torchlean_core.check.findings import Finding
+from torchlean_core.check.rules import RULES
+from torchlean_core.companions.judge import judge_module
+from torchlean_core.emit.provenance import read_header
+from torchlean_core.errors import UserError
+from torchlean_core.graph import Program, lower
+from torchlean_core.params import ParameterStore, ParamIssue
+
+_MAX_MODULE = 1 << 26
+
+
+def artifact_findings(artifact: Path, report: Report, *, values: bool = True) -> list[Finding]:
+    """What is wrong with the files beside an artifact, as findings in the artifact.
+
+    Two files that are not there cost two looks at the folder. An artifact with errors has no parameters to speak
+    of, and nothing can be emitted from it: nothing is said then.
+
+    Args:
+        artifact: Where the artifact is (or would be saved); its text may be newer than the file.
+        report: What the checker says of its text.
+        values: Whether to read the values of parameters: for TL504, and for the hash of a parameter file whose
+            metadata have none. Without, a header of any file is read in well under a millisecond.
+    """
+    params = params_path(artifact)
+    modules = [path for path in generated_module_paths(artifact) if path.is_file()]
+    if not (params.is_file() or modules) or not report.ok:
+        return []
+    try:
+        program = lower(graph_of(report, artifact.name))
+    except UserError:
+        return []  # a dimension past 64 bits: nothing can be computed, stored or emitted
+    found = _of_params(params, program, values) if params.is_file() else []
+    return found + _of_modules(modules, artifact, program, values)
+
+
+def _of_params(path: Path, program: Program, values: bool) -> list[Finding]:
+    try:
+        store = ParameterStore.load(path)
+        return [_finding(issue, path) for issue in store.validate(program, values=values)]
+    except UserError as error:
+        message = str(error).replace(str(path), path.name, 1)
+        return [_whole("TL502", message, {"params": str(path)})]
+
+
+def _finding(issue: ParamIssue, path: Path) -> Finding:
+    data = {"params": str(path), "name": issue.name}
+    message = issue.message if issue.code == "TL503" else f"{path.name}: {issue.message}"
+    if issue.node is None:
+        return _whole(issue.code, message, data)
+    severity = RULES[issue.code].severity
+    return Finding(issue.code, severity, message, issue.node, issue.node, ("kind",), data=data)
+
+
+def _of_modules(paths: list[Path], artifact: Path, program: Program, values: bool) -> list[Finding]:
+    found = []
+    for path in paths:
+        text = read_module(path)
+        header = None if text is None else read_header(text)
+        if text is None or header is None or not _same(path.parent / header[0].artifact, artifact):
+            continue  # somebody's own file, or generated from another artifact
+        judged = judge_module(text, path, artifact, program, values=values)
+        if judged is not None:
+            found.append(_whole(*judged, {"module": str(path)}))
+    return found
+
+
+def read_module(path: Path) -> str | None:
+    """The text of a Python file; None where it cannot be read, or is too big to be generated."""
+    try:
+        if path.stat().st_size > _MAX_MODULE:
+            return None
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return None
+
+
+def _same(path: Path, artifact: Path) -> bool:
+    return path.resolve() == artifact.resolve()
+
+
+def _whole(code: str, message: str, data: dict[str, str | None]) -> Finding:
+    """A finding about the artifact as a whole: it points at its format."""
+    return Finding(code, RULES[code].severity, message, path=("format",), data=data)

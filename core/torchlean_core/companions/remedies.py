@@ -1,0 +1,40 @@
+"""What can be done about a finding on a companion file: a command, and what to give it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torchlean_core.check.findings import Finding
+
+
+class Remedy(NamedTuple):
+    """One thing that helps.
+
+    Attributes:
+        title: What a code action says.
+        command: The command, without a prefix: `refresh` or `init`.
+        arguments: What it takes beside the artifact.
+        preferred: Whether nothing of the user's is at risk.
+    """
+
+    title: str
+    command: str
+    arguments: Mapping[str, Any]
+    preferred: bool
+
+
+def remedies(finding: Finding) -> list[Remedy]:
+    """What helps against a finding of `artifact_findings` or `module_findings`; nothing for other findings."""
+    if finding.code in ("TL511", "TL512"):
+        path = Path(finding.data["module"])
+        arguments: dict[str, Any] = {"out": path.name}
+        if finding.code == "TL511":
+            return [Remedy(f"Refresh {path.name}", "refresh", arguments, True)]
+        title = f"Replace {path.name}, and keep the edited text as {path.name}.orig"
+        return [Remedy(title, "refresh", {**arguments, "force": True}, False)]
+    if finding.code in ("TL501", "TL502"):
+        name = Path(finding.data["params"]).name
+        return [Remedy(f"Initialize {name} anew", "init", {"force": True}, False)]
+    return []

@@ -1,0 +1,76 @@
+"""The training scaffold at the end of a generated file, and its smoke test."""
+
+from __future__ import annotations
+
+from torchlean_core.emit.options import EmitOptions
+from torchlean_core.graph import Program
+from torchlean_core.kinds.code import arguments
+
+_INDENT = "    "
+
+
+def skeleton(program: Program, options: EmitOptions, *, trains: bool) -> str:
+    """`make_optimizer` and `train_step` where something trains, and what runs under `__main__`.
+
+    A graph whose output is a loss trains on that loss, every other one on a mean squared error.
+    """
+    name = options.class_name
+    source, result = program.graph.input_shape, program.graph.output_shape
+    own_loss = program.nodes[program.output_id].kind.name == "mse_loss"
+    smoke = [
+        f"model = {name}()",
+        f"x = torch.rand({arguments(source)}, dtype={options.dtype_expr})",
+        "y = model(x)",
+        'print(f"output: shape {list(y.shape)}, mean {y.mean().item():.6g}")',
+    ]
+    text = ""
+    if trains:
+        text += _TRAINING_OWN_LOSS if own_loss else _TRAINING
+        smoke.append("optimizer = make_optimizer(model)")
+        target = "" if own_loss else ", target"
+        if not own_loss:
+            smoke.append(f"target = torch.zeros({arguments(result)}, dtype={options.dtype_expr})")
+        smoke.append("for step in range(3):")
+        smoke.append(f'    print(f"step {{step}}: loss {{train_step(model, optimizer, x{target}):.6g}}")')
+    body = "\n".join(_INDENT + line for line in smoke)
+    return f'{text}\n\nif __name__ == "__main__":\n{_INDENT}torch.manual_seed(0)\n{body}\n'
+
+
+_TRAINING = '''
+
+def make_optimizer(model: nn.Module, lr: float = 1e-3) -> torch.optim.Optimizer:
+    """Adam over everything that trains."""
+    return torch.optim.Adam(model.parameters(), lr=lr)
+
+
+def train_step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    x: torch.Tensor,
+    target: torch.Tensor,
+) -> float:
+    """One step on the mean squared error; returns the loss before it."""
+    optimizer.zero_grad(set_to_none=True)
+    loss = F.mse_loss(model(x), target)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+'''
+
+_TRAINING_OWN_LOSS = '''
+
+def make_optimizer(model: nn.Module, lr: float = 1e-3) -> torch.optim.Optimizer:
+    """Adam over everything that trains."""
+    return torch.optim.Adam(model.parameters(), lr=lr)
+
+
+def train_step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor
+) -> float:
+    """One step on the loss that the graph computes; returns the loss before it."""
+    optimizer.zero_grad(set_to_none=True)
+    loss = model(x)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+'''

@@ -1,0 +1,64 @@
+"""Sequential lowering: a graph that is a chain of layers, as the modules of an `nn.Sequential` (semantics 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torchlean_core.errors import UserError
+from torchlean_core.graph.lowering import Program, TensorNode
+from torchlean_core.kinds import INPUT
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One node as layers.
+
+    Attributes:
+        node: The node.
+        modules: Source texts of the modules it becomes; the last one has its parameters.
+        position: Place of that last one in the whole `nn.Sequential`.
+        occurrence: How many layers with parameters stand before it; None for a layer without.
+    """
+
+    node: TensorNode
+    modules: tuple[str, ...]
+    position: int
+    occurrence: int | None
+
+    @property
+    def seeds(self) -> tuple[int, int] | None:
+        """Seeds of the weight and of the bias: 2i and 2i + 1 for occurrence i; None without parameters."""
+        return None if self.occurrence is None else (2 * self.occurrence, 2 * self.occurrence + 1)
+
+    @property
+    def state(self) -> dict[str, str]:
+        """Keys of the whole module's `state_dict`, each with the role of the node's parameter that it holds."""
+        view = self.node.kind.layer
+        return {} if view is None else {f"{self.position}.{key}": role for key, role in view.state.items()}
+
+
+def to_sequential(program: Program) -> tuple[Layer, ...]:
+    """The layers of a chain, in order; nodes that do not reach the output are left out.
+
+    Raises:
+        UserError: A node has no layer view; the first one is named.
+    """
+    live = program.live()
+    layers: list[Layer] = []
+    latest: int | None = None
+    position = occurrence = 0
+    for node in program.nodes:
+        if node.id not in live:
+            continue
+        if node.kind is INPUT and latest is None:
+            latest = node.id
+            continue
+        if node.parents != (latest,) or (modules := program.layer_modules(node)) is None:
+            kind = program.graph.nodes[node.raw].kind
+            raise UserError(f"node {node.raw} ({kind}) has no Seq lowering; use the module style")
+        position += len(modules)
+        counts = bool(node.params)
+        layers.append(Layer(node, modules, position - 1, occurrence if counts else None))
+        occurrence += counts
+        latest = node.id
+    return tuple(layers)
