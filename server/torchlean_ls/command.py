@@ -33,27 +33,27 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=args.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     # pygls logs whole payloads at INFO; they are worth reading only when something is hunted down.
     logging.getLogger("pygls").setLevel("DEBUG" if args.log_level == "debug" else "WARNING")
-    from torchlean_ls.features.commands import CommandFailed
-    from torchlean_ls.server import create_server
-    from torchlean_ls.stdio import serve
+    address = _address(args.tcp or args.ws) if args.tcp or args.ws else None
+    if args.ws and importlib.util.find_spec("websockets") is None:
+        raise UsageError("--ws needs the websockets package: pip install 'pygls[ws]'")
+    greeting = None
+    if address is None:
+        from torchlean_ls.greeting import greet
 
-    # A refused command is an answer to its user, not a fault of the server: no traceback in its log.
-    logging.getLogger("pygls.protocol.json_rpc").addFilter(
-        lambda record: not (record.exc_info and isinstance(record.exc_info[1], CommandFailed))
-    )
-
+        greeting = greet()
     # A thread that checks a big file gives way often: a request takes several turns to be read and answered.
     sys.setswitchinterval(0.0005)
-    address = _address(args.tcp or args.ws) if args.tcp or args.ws else None
+    from torchlean_ls.server import create_server
+
     server = create_server()
-    if address is None:
-        serve(server)
-    elif args.tcp:
-        server.start_tcp(*address)
-    else:
-        if importlib.util.find_spec("websockets") is None:
-            raise UsageError("--ws needs the websockets package: pip install 'pygls[ws]'")
-        server.start_ws(*address)
+    if greeting is not None:
+        from torchlean_ls.stdio import serve
+
+        serve(server, greeting)
+    elif address is not None:
+        from torchlean_ls import network
+
+        (network.serve_tcp if args.tcp else network.serve_ws)(server, *address)
     return 0 if server.was_shut_down else 1  # as LSP wants it of an `exit` without `shutdown`
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from lsprotocol import types
 
@@ -13,6 +14,7 @@ from torchlean_core.artifact.detect import looks_like_artifact
 from torchlean_core.check import Report
 from torchlean_core.check.checker import Check
 from torchlean_core.lazy import lazy
+from torchlean_core.navigate import Links, Spot, spot_at
 from torchlean_core.text import Change, Document, Encoding, LineIndex, Position, read_text
 from torchlean_ls.memory import give_back_memory
 from torchlean_ls.uris import file_name
@@ -34,6 +36,7 @@ class Snapshot:
     What the checker makes of it is passed on to the next version, so only the latest one may be asked.
 
     Attributes:
+        declared: Whether a setting says that this file is an artifact.
         serial: Number of this version among all of all documents, also of those closed and opened again.
         busy: Whether a thread is at work on it; then nothing is passed on.
     """
@@ -46,8 +49,10 @@ class Snapshot:
         text: str,
         encoding: Encoding,
         lines: LineIndex | None = None,
+        declared: bool = False,
     ) -> None:
         self.uri = uri
+        self.declared = declared
         self.language = language
         self.version = version
         self.text = text
@@ -74,7 +79,7 @@ class Snapshot:
     def is_artifact(self) -> bool:
         """Whether the text is checked as an artifact: by its name or language, or by what it holds."""
         name = file_name(self.uri)
-        if is_artifact_name(name) or self.language == "torchlean-ir":
+        if self.declared or is_artifact_name(name) or self.language == "torchlean-ir":
             return True
         return (name.endswith(".json") or self.language == "json") and looks_like_artifact(self.text)
 
@@ -100,6 +105,15 @@ class Snapshot:
             self._check.prepare()
         give_back_memory()
 
+    @lazy
+    def links(self) -> Links:
+        """Who uses whom in this version."""
+        return Links(self.report)
+
+    def spot(self, position: types.Position) -> Spot | None:
+        """What stands at a position of the protocol."""
+        return spot_at(self.report.document, self.offset(position))
+
     def changed(self, version: int, changes: Sequence[ContentChange]) -> Snapshot:
         """The next version; ranges out of bounds are clamped, reversed ones put right."""
         latest = self
@@ -109,13 +123,15 @@ class Snapshot:
 
     def _changed(self, version: int, change: ContentChange) -> Snapshot:
         if isinstance(change, types.TextDocumentContentChangeWholeDocument):
-            return Snapshot(self.uri, self.language, version, change.text, self.encoding)
+            return Snapshot(
+                self.uri, self.language, version, change.text, self.encoding, declared=self.declared
+            )
         start, end = self.offset(change.range.start), self.offset(change.range.end)
         if end < start:
             start, end = end, start
         text = self.text[:start] + change.text + self.text[end:]
         lines = None if self.busy else self.lines.edited(text, start, end, change.text)
-        following = Snapshot(self.uri, self.language, version, text, self.encoding, lines)
+        following = Snapshot(self.uri, self.language, version, text, self.encoding, lines, self.declared)
         if self.__dict__.get("is_artifact"):
             following.is_artifact = True  # what once was an artifact stays one while it is being edited
         if self._document is not None and lines is not None:
@@ -135,12 +151,23 @@ class Snapshot:
         first, last = self.lines.range(start, end, self.encoding)
         return types.Range(types.Position(*first), types.Position(*last))
 
+    def plain_range(self, start: int, end: int) -> dict[str, Any]:
+        """The same as JSON."""
+        (line, column), (last, until) = self.lines.range(start, end, self.encoding)
+        return {"start": {"line": line, "character": column}, "end": {"line": last, "character": until}}
+
 
 class Documents:
-    """The open documents by URI."""
+    """The open documents by URI.
+
+    Attributes:
+        encoding: Units of columns in positions.
+        declares: Whether a setting says that the file of a URI is an artifact.
+    """
 
     def __init__(self) -> None:
         self.encoding = Encoding.UTF16
+        self.declares: Callable[[str], bool] = lambda uri: False
         self._open: dict[str, Snapshot] = {}
 
     def __iter__(self) -> Iterator[Snapshot]:
@@ -152,7 +179,10 @@ class Documents:
 
     def open(self, item: types.TextDocumentItem) -> Snapshot:
         """Take a document in; one that is open already is replaced."""
-        snapshot = Snapshot(item.uri, item.language_id, item.version, item.text, self.encoding)
+        declared = self.declares(item.uri)
+        snapshot = Snapshot(
+            item.uri, item.language_id, item.version, item.text, self.encoding, declared=declared
+        )
         self._open[item.uri] = snapshot
         return snapshot
 
@@ -163,6 +193,8 @@ class Documents:
         if old is None:
             _log.warning("change of a document that is not open: %s", document.uri)
             return None
+        if document.version is not None and document.version < old.version:
+            _log.warning("version %d after %d of %s", document.version, old.version, document.uri)
         new = old.changed(document.version, params.content_changes)
         self._open[document.uri] = new
         return new
@@ -170,3 +202,11 @@ class Documents:
     def close(self, uri: str) -> None:
         """Let a document go."""
         self._open.pop(uri, None)
+
+    def declare_anew(self) -> None:
+        """Look again which files the settings say to be artifacts."""
+        for document in self:
+            declared = self.declares(document.uri)
+            if declared != document.declared:
+                document.declared = declared
+                document.__dict__.pop("is_artifact", None)

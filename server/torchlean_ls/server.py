@@ -6,18 +6,23 @@ import asyncio
 import inspect
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from torchlean_core import __version__
 from torchlean_core.text import Encoding
+from torchlean_ls.client import Client
 from torchlean_ls.documents import Documents, Snapshot
 from torchlean_ls.features import FEATURES, Commands, Feature
+from torchlean_ls.folders import Folders
 from torchlean_ls.protocol import Protocol
+from torchlean_ls.refused import Refused
 from torchlean_ls.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -28,11 +33,15 @@ class Server(LanguageServer):
     """The TorchLean language server.
 
     Attributes:
+        client: What the client can do.
         documents: The open documents.
+        folders: The workspace's folders, and the settings files in them.
         settings: The client's settings.
         trusted: Whether code of the workspace may run when a command asks for it.
         features: The features, in order.
     """
+
+    protocol: Protocol
 
     def __init__(self) -> None:
         super().__init__(
@@ -41,7 +50,9 @@ class Server(LanguageServer):
             text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
             protocol_cls=Protocol,
         )
+        self.client = Client({})
         self.documents = Documents()
+        self.folders = Folders()
         self.settings = Settings()
         self.trusted = True
         self.features: list[Feature] = [feature(self) for feature in FEATURES]
@@ -50,13 +61,15 @@ class Server(LanguageServer):
         self._big_documents = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
         self.was_shut_down = False
-        self.on(types.INITIALIZE, self._initialize)
         self.on(types.INITIALIZED, self._initialized)
         self.on(types.SHUTDOWN, self._shutdown)
         self.on(types.TEXT_DOCUMENT_DID_SAVE, self._did_save)
         self.on(types.WORKSPACE_DID_CHANGE_CONFIGURATION, self._did_change_configuration)
+        self.on(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, self._did_change_files)
+        self.on(types.WORKSPACE_DID_RENAME_FILES, self._did_rename_files)
+        self.on(types.WORKSPACE_DID_DELETE_FILES, self._did_delete_files)
 
-    def on(self, method: str, handler: Callable[[Any], Any], options: Any = None) -> None:
+    def on(self, method: str, handler: Callable[[Any], Any]) -> None:
         """Register the handler of an LSP method; pygls wants plain functions, not bound ones.
 
         A generator answers at once, unless it yields a coroutine function and its arguments to wait for.
@@ -66,19 +79,35 @@ class Server(LanguageServer):
             async def call_async(params: Any) -> Any:
                 return await handler(params)
 
-            self.feature(method, options)(call_async)
+            self.feature(method)(call_async)
         elif inspect.isgeneratorfunction(handler):
 
             def call_generator(params: Any) -> Any:
                 return (yield from handler(params))
 
-            self.feature(method, options)(call_generator)
+            self.feature(method)(call_generator)
         else:
 
             def call(params: Any) -> Any:
                 return handler(params)
 
-            self.feature(method, options)(call)
+            self.feature(method)(call)
+
+    def on_artifact(self, method: str, handler: Callable[[Snapshot, Any], Any]) -> None:
+        """Register the handler of a method about one artifact that is open; for others the answer is null.
+
+        The handler gets the present version with its report at hand, also where that takes long.
+        """
+
+        def call(params: Any) -> Generator[Any, Any, Any]:
+            document = self.documents.get(params.text_document.uri)
+            if document is None or not self.settings.enable or not document.is_artifact:
+                return None
+            if document.is_slow:
+                document = yield self.checked, (document,), None
+            return handler(document, params) if document is not None else None
+
+        self.on(method, call)
 
     async def checked(self, document: Snapshot) -> Snapshot | None:
         """A document whose report is at hand; a big one is checked in a thread, while others are served.
@@ -93,7 +122,7 @@ class Server(LanguageServer):
                 if latest is None or not latest.is_slow:
                     continue
                 latest.busy = True
-                await asyncio.get_running_loop().run_in_executor(self._checker, _check, latest)
+                await self.in_thread(_check, latest)
                 latest.busy = False
             self._background.add(task := asyncio.ensure_future(self._prepare(latest)))
             task.add_done_callback(self._background.discard)
@@ -105,8 +134,12 @@ class Server(LanguageServer):
         async with self._big_documents:
             if self.documents.get(document.uri) is document:
                 document.busy = True
-                await asyncio.get_running_loop().run_in_executor(self._checker, document.prepare)
+                await self.in_thread(document.prepare)
                 document.busy = False
+
+    async def in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Do long work in the one thread for it, while others are served."""
+        return await asyncio.get_running_loop().run_in_executor(self._checker, work, *args)
 
     async def execute(self, params: types.ExecuteCommandParams) -> Any:
         """Run a command; see `features.commands`."""
@@ -115,27 +148,55 @@ class Server(LanguageServer):
                 return await feature.execute(params)
         raise LookupError("no feature runs commands")
 
+    def note(self, message: str) -> None:
+        """Tell the client's log something that an answer has no room for."""
+        self.window_log_message(types.LogMessageParams(types.MessageType.Info, message))
+
     # -- life ---------------------------------------------------------------------------------------------
 
-    def _initialize(self, params: types.InitializeParams) -> None:
-        self.documents.encoding = Encoding(self.workspace.position_encoding or "utf-16")
+    def initialize(self, params: types.InitializeParams, client: Client) -> None:
+        """The session begins: what the client can do is known."""
+        self.client = client
+        self.documents.encoding = Encoding(client.encoding)
+        self.folders.begin(params)
         options = params.initialization_options
         if isinstance(options, dict):
             self.trusted = options.get("trusted", True) is not False
             self.settings = Settings.read(options.get("settings"))
         for feature in self.features:
-            feature.register(params)
+            try:
+                feature.register(client)
+            except Exception:
+                _log.exception("%s cannot be registered", type(feature).__name__)
         if params.process_id:
             self._parent_watch = asyncio.ensure_future(self._watch_parent(params.process_id))
 
     async def _initialized(self, params: types.InitializedParams) -> None:
         self._each(lambda feature: feature.initialized())
+        await self._register_dynamically()
         await self._pull_settings()
+
+    async def _register_dynamically(self) -> None:
+        """Ask the client to watch files and to tell of other settings, where it can be asked that."""
+        wanted = []
+        if self.client.watches:
+            watchers = [types.FileSystemWatcher(pattern) for pattern in self.folders.watched(self.settings)]
+            options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
+            method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
+            wanted.append(types.Registration("torchlean-files", method, options))
+        if self.client.has("workspace.didChangeConfiguration.dynamicRegistration"):
+            section = types.DidChangeConfigurationRegistrationOptions("torchlean")
+            method = types.WORKSPACE_DID_CHANGE_CONFIGURATION
+            wanted.append(types.Registration("torchlean-settings", method, section))
+        if wanted:
+            try:
+                await self.client_register_capability_async(types.RegistrationParams(wanted))
+            except JsonRpcException as error:
+                _log.warning("the client does not register what it announced: %s", error)
 
     async def _pull_settings(self) -> None:
         """Ask the client for its settings, where it answers that."""
-        workspace = self.client_capabilities.workspace
-        if workspace is None or not workspace.configuration:
+        if not self.client.has("workspace.configuration"):
             return
         item = types.ConfigurationItem(section="torchlean")
         answer = await self.workspace_configuration_async(types.ConfigurationParams([item]))
@@ -150,6 +211,12 @@ class Server(LanguageServer):
     def _shutdown(self, params: None) -> None:
         self.was_shut_down = True
         self._each(lambda feature: feature.shutdown())
+
+    def stop(self) -> None:
+        """Let everything go that still runs."""
+        self._each(lambda feature: feature.shutdown())
+        self._checker.shutdown(wait=False, cancel_futures=True)
+        self.shutdown()  # type: ignore[no-untyped-call]
 
     async def _watch_parent(self, process_id: int) -> None:
         """End with the client, even where it died without a word."""
@@ -182,12 +249,43 @@ class Server(LanguageServer):
         self.documents.close(params.text_document.uri)
         self._each(lambda feature: feature.document_close(params.text_document.uri))
 
+    # -- the workspace ------------------------------------------------------------------------------------
+
+    def did_change_folders(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
+        """The workspace has other folders."""
+        self.folders.change(params)
+        self._each(lambda feature: feature.settings_change())
+
+    def _did_change_files(self, params: types.DidChangeWatchedFilesParams) -> None:
+        deleted = types.FileChangeType.Deleted
+        self._files_changed({change.uri: change.type is deleted for change in params.changes})
+
+    def _did_rename_files(self, params: types.RenameFilesParams) -> None:
+        changes: dict[str, bool] = {}
+        for file in params.files:
+            changes |= {file.old_uri: True, file.new_uri: False}
+        self._files_changed(changes)
+
+    def _did_delete_files(self, params: types.DeleteFilesParams) -> None:
+        self._files_changed({file.uri: True for file in params.files})
+
+    def _files_changed(self, changes: dict[str, bool]) -> None:
+        """Files changed on disk: URI to whether the file is gone."""
+        if self.folders.holds_settings(changes):
+            self.folders.forget_settings()
+            self._each(lambda feature: feature.settings_change())
+        self._each(lambda feature: feature.files_change(changes))
+
     async def _did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
         settings = params.settings
         if isinstance(settings, dict) and "torchlean" in settings:
             self._use(Settings.read(settings["torchlean"]))
         else:
             await self._pull_settings()
+
+    def settings_path(self, uri: str) -> Path | None:
+        """The file whose folder decides which settings apply to a document."""
+        return self.folders.path_for(uri)
 
     def _each(self, call: Callable[[Feature], None]) -> None:
         """Call a hook of every feature; one that fails is logged, and the others still run."""
@@ -215,4 +313,8 @@ def _alive(process_id: int) -> bool:
 
 def create_server() -> Server:
     """A server that is ready to be started."""
+    # A refused request is an answer to its user, not a fault of the server: no traceback in its log.
+    logging.getLogger("pygls.protocol.json_rpc").addFilter(
+        lambda record: not (record.exc_info and isinstance(record.exc_info[1], Refused))
+    )
     return Server()

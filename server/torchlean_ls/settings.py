@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+Validate = Literal["onType", "onSave", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +14,12 @@ class Settings:
     """The settings under `torchlean.*`.
 
     Attributes:
-        enable: Whether anything is checked.
+        enable: Whether the server does anything.
+        validate: When findings are shown: while one types, after saving, or never.
+        capture_on_save: Whether saving a model captures it again; never in a workspace that is not trusted.
+        parent_hints: Whether inlay hints show kind and shape behind every parent id.
+        target_hints: Whether inlay hints show the operator that a node was captured from.
+        artifacts: Patterns of files that are artifacts whatever their name says.
         python: Interpreter that workers run in; None for the server's own.
         device: Device of commands that compute.
         time_limit: Seconds after which a capture is stopped.
@@ -19,6 +27,11 @@ class Settings:
     """
 
     enable: bool = True
+    validate: Validate = "onType"
+    capture_on_save: bool = False
+    parent_hints: bool = True
+    target_hints: bool = True
+    artifacts: tuple[str, ...] = ()
     python: str | None = None
     device: str = "auto"
     time_limit: float = 120.0
@@ -27,15 +40,39 @@ class Settings:
     @classmethod
     def read(cls, values: Any) -> Settings:
         """Settings from the client's `torchlean` section."""
-        if not isinstance(values, dict):
+        if not isinstance(values, Mapping):
             return cls()
-        python = values.get("python")
-        interpreter = python.get("interpreter") if isinstance(python, dict) else None
+        hints = values.get("inlayHints", True)
+        shown = hints if isinstance(hints, Mapping) else {}
+        on = hints is not False and shown.get("enable", True) is not False
+        globs = values.get("artifacts")
+        interpreter = _part(values, "python", "interpreter")
         limit, memory = values.get("timeLimit"), values.get("memoryLimit")
         return cls(
             enable=values.get("enable", True) is not False,
+            validate=_validate(values.get("validate")),
+            capture_on_save=values.get("captureOnSave") is True,
+            parent_hints=on and shown.get("parents", True) is not False,
+            target_hints=on and shown.get("debugTargets", True) is not False,
+            artifacts=tuple(one for one in globs if isinstance(one, str)) if isinstance(globs, list) else (),
             python=interpreter if isinstance(interpreter, str) and interpreter else None,
             device=values["device"] if isinstance(values.get("device"), str) else "auto",
             memory_limit=memory * 1024 * 1024 if isinstance(memory, int) and memory > 0 else None,
             time_limit=float(limit) if isinstance(limit, int | float) and limit > 0 else 120.0,
         )
+
+
+def _part(values: Mapping[str, Any], *keys: str) -> Any:
+    found: Any = values
+    for key in keys:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def _validate(value: Any) -> Validate:
+    """`onType` (the default), `onSave` or `off`; also as an object with `run`."""
+    if isinstance(value, Mapping):
+        value = value.get("run")
+    if value is False or value == "off":
+        return "off"
+    return "onSave" if value == "onSave" else "onType"

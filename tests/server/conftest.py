@@ -30,9 +30,27 @@ async def client(request, lsp_client: LanguageClient, tmp_path: Path):
     text = params.capabilities.text_document
     assert text is not None
     text.diagnostic = types.DiagnosticClientCapabilities() if request.param.startswith("neovim") else None
+    answer_requests(lsp_client)
     await lsp_client.initialize_session(params)
     yield
     await lsp_client.shutdown_session()
+
+
+def answer_requests(client: LanguageClient) -> None:
+    """Let a client answer what a server may ask it, and remember what was asked."""
+    client.asked = []  # type: ignore[attr-defined]
+    client.registered = {}  # type: ignore[attr-defined]
+
+    @client.feature(types.CLIENT_REGISTER_CAPABILITY)
+    def register(params: types.RegistrationParams) -> None:
+        client.registered |= {one.method: one.register_options for one in params.registrations}
+
+    for method in (
+        types.WORKSPACE_INLAY_HINT_REFRESH,
+        types.WORKSPACE_CODE_LENS_REFRESH,
+        types.WORKSPACE_SEMANTIC_TOKENS_REFRESH,
+    ):
+        client.feature(method)(lambda params, method=method: client.asked.append(method))
 
 
 class Editor:

@@ -13,6 +13,8 @@ from typing import Any
 from torchlean_core.files import write_text
 from torchlean_core.kinds import (
     FORMAT,
+    NODE_FIELDS,
+    ROOT_FIELDS,
     TENSOR_KINDS,
     TUPLE_GETITEM,
     TUPLE_KINDS,
@@ -45,13 +47,13 @@ def artifact_schema() -> dict[str, Any]:
         "type": "object",
         "required": ["input_id", "output_id", "nodes"],
         "properties": {
-            "format": {"const": FORMAT, "description": "Format marker."},
-            "input_id": {**_NATURAL, "description": "Id of the input node."},
-            "output_id": {**_NATURAL, "description": "Id of the output node."},
+            "format": {"const": FORMAT, "description": ROOT_FIELDS["format"]},
+            "input_id": {**_NATURAL, "description": ROOT_FIELDS["input_id"]},
+            "output_id": {**_NATURAL, "description": ROOT_FIELDS["output_id"]},
             "nodes": {
                 "type": "array",
                 "minItems": 1,
-                "description": "Nodes in topological order; nodes[i].id is i.",
+                "description": ROOT_FIELDS["nodes"],
                 "items": {"$ref": "#/$defs/node"},
             },
         },
@@ -62,10 +64,10 @@ def artifact_schema() -> dict[str, Any]:
                 "type": "object",
                 "required": ["id", "kind", "parents"],
                 "properties": {
-                    "id": {**_NATURAL, "description": "The node's place in `nodes`."},
-                    "kind": {"type": "string"},
-                    "parents": {"type": "array", "items": _NATURAL, "description": "Ids of the operands."},
-                    "value_kind": {"enum": ["tensor", "tuple"], "description": "What the node holds."},
+                    "id": {**_NATURAL, "description": NODE_FIELDS["id"]},
+                    "kind": {"type": "string", "description": NODE_FIELDS["kind"]},
+                    "parents": {"type": "array", "items": _NATURAL, "description": NODE_FIELDS["parents"]},
+                    "value_kind": {"enum": ["tensor", "tuple"], "description": NODE_FIELDS["value_kind"]},
                 },
                 "if": {"properties": {"value_kind": {"const": "tuple"}}, "required": ["value_kind"]},
                 "then": {"$ref": "#/$defs/tuple_node"},
@@ -77,7 +79,7 @@ def artifact_schema() -> dict[str, Any]:
                     "tuple_shapes": {
                         "type": "array",
                         "items": _SHAPE,
-                        "description": "Shapes of the components.",
+                        "description": NODE_FIELDS["tuple_shapes"],
                     }
                 },
                 "allOf": [_tuple_rule(kind) for kind in TUPLE_KINDS.values() if kind.fields],
@@ -85,7 +87,7 @@ def artifact_schema() -> dict[str, Any]:
             "tensor_node": {
                 "required": ["shape"],
                 "properties": {
-                    "shape": {**_SHAPE, "description": "Shape of the result; [] is a scalar."},
+                    "shape": {**_SHAPE, "description": NODE_FIELDS["shape"]},
                     "kind": {"oneOf": [_kind_choice(kind) for kind in tensor_kinds]},
                 },
                 "allOf": [_kind_rule(kind) for kind in tensor_kinds],

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from torchlean_core.graph.model import Graph, Node
-from torchlean_core.kinds import FORMAT
+from torchlean_core.kinds import FORMAT, NODE_FIELDS, ROOT_FIELDS
 
-_ROOT_ORDER = ("format", "input_id", "output_id")
-_NODE_ORDER = ("id", "kind", "parents", "value_kind", "shape", "tuple_shapes")
+ROOT_ORDER = tuple(name for name in ROOT_FIELDS if name != "nodes")
+NODE_ORDER = tuple(NODE_FIELDS)
+"""Fields in canonical order; others follow as they stand."""
 
 
 def node_object(node: Node) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def root_object(graph: Graph) -> dict[str, Any]:
 
 def canonical_text(root: Mapping[str, Any]) -> str:
     """Text of an artifact's root object in the canonical form: one root field and one node per line."""
-    keys = [key for key in _ROOT_ORDER if key in root]
+    keys = [key for key in ROOT_ORDER if key in root]
     keys += [key for key in root if key not in keys and key != "nodes"]
     lines = [f"  {_dump(key)}: {_dump(root[key])}" for key in keys]
     nodes = root.get("nodes")
@@ -60,7 +61,7 @@ def serialize_graph(graph: Graph) -> str:
 def _ordered(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
-    keys = [key for key in _NODE_ORDER if key in node]
+    keys = [key for key in NODE_ORDER if key in node]
     return {key: node[key] for key in [*keys, *(key for key in node if key not in keys)]}
 
 

@@ -146,7 +146,7 @@ class _Run:
             if name == _STDIN:
                 yield name, None
             elif os.path.isdir(path):  # noqa: PTH112 - false, and no error, for a name that is too long
-                from torchlean_core.cli.discovery import find_artifacts
+                from torchlean_core.artifact.discovery import find_artifacts
 
                 found = find_artifacts(
                     path, self.args.exclude, self.settings, lambda at, error: self._cannot(str(at), error)
@@ -158,7 +158,7 @@ class _Run:
     def _excluded(self, path: Path) -> bool:
         if self.args.exclude is None:
             return self.settings.of_file(path).excludes(path)
-        from torchlean_core.cli.discovery import exclude_spec
+        from torchlean_core.artifact.discovery import exclude_spec
 
         return exclude_spec(self.args.exclude).match_file(path)
 

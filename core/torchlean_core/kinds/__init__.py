@@ -1,5 +1,6 @@
 """The kind table: the one place where the vocabulary of `torchlean.ir.v1` is written down."""
 
+from torchlean_core.kinds.common import EXTRA_FIELDS, NODE_FIELDS, ROOT_FIELDS
 from torchlean_core.kinds.spec import (
     Call,
     Field,
@@ -15,16 +16,17 @@ from torchlean_core.kinds.table import (
     FIELD_NAMES,
     FORMAT,
     INPUT,
-    ROOT_FIELDS,
     TENSOR_KINDS,
     TUPLE_GETITEM,
     TUPLE_KINDS,
 )
 
 __all__ = [
+    "EXTRA_FIELDS",
     "FIELD_NAMES",
     "FORMAT",
     "INPUT",
+    "NODE_FIELDS",
     "ROOT_FIELDS",
     "TENSOR_KINDS",
     "TUPLE_GETITEM",

@@ -13,9 +13,6 @@ from torchlean_core.kinds.spec import Code, Field, FieldType, Infer, Kind, Param
 FORMAT = "torchlean.ir.v1"
 """The value of `format` that this table is the vocabulary of."""
 
-ROOT_FIELDS = ("format", "input_id", "output_id", "nodes")
-"""Fields of the root object."""
-
 _NAT = FieldType.NATURAL
 _SHAPE = FieldType.SHAPE
 

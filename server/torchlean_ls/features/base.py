@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lsprotocol import types
+    from collections.abc import Mapping
 
+    from torchlean_ls.client import Client
     from torchlean_ls.documents import Snapshot
     from torchlean_ls.server import Server
 
@@ -21,8 +22,8 @@ class Feature:
     def __init__(self, server: Server) -> None:
         self.server = server
 
-    def register(self, params: types.InitializeParams) -> None:
-        """Register the LSP methods that suit the client, before capabilities are announced."""
+    def register(self, client: Client) -> None:
+        """Register the LSP methods that `capabilities` announces to this client."""
 
     def initialized(self) -> None:
         """The client is ready."""
@@ -40,7 +41,10 @@ class Feature:
         """A document was closed."""
 
     def settings_change(self) -> None:
-        """The settings are others."""
+        """The settings are others: the client's, those in files, or the workspace's folders."""
+
+    def files_change(self, changes: Mapping[str, bool]) -> None:
+        """Files changed on disk: URI to whether the file is gone."""
 
     def shutdown(self) -> None:
         """The server is about to end."""

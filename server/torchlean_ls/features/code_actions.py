@@ -2,120 +2,163 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
 
+from torchlean_core.artifact.companions import generated_module_path
 from torchlean_core.capture.models import find_models
 from torchlean_core.check import Finding
-from torchlean_core.check.fixes import Edit, Fix, fixes
-from torchlean_core.check.fixing import fix_text
+from torchlean_core.check.fixes import Fix, fixes
+from torchlean_core.check.fixing import FixResult, fix_text
+from torchlean_core.navigate.origin import origin_of
+from torchlean_ls.capabilities import FIX_ALL, QUICK_FIX, SOURCE
+from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
+from torchlean_ls.edits import workspace_edit
 from torchlean_ls.features.base import Feature
 from torchlean_ls.features.diagnostics import diagnostic
-from torchlean_ls.uris import file_name
+from torchlean_ls.refused import Refused
+from torchlean_ls.uris import file_name, file_path, file_uri
 
-_SOURCE = "source.torchlean"
-_FIX_ALL = f"{types.CodeActionKind.SourceFixAll.value}.torchlean"
-_ARTIFACT_ACTIONS = (
-    ("emit", "Emit nn.Module"),
-    ("init", "Initialize parameters"),
-    ("train", "Train"),
-)
+MAX_FIXES = 50
+"""Quick fixes of one answer; the log says how many findings were left out."""
+
+Action = types.CodeAction | types.Command
 
 
 class CodeActions(Feature):
-    """Answers `textDocument/codeAction`."""
+    """Answers `textDocument/codeAction` and `codeAction/resolve`."""
 
-    def register(self, params: types.InitializeParams) -> None:
-        """Announce the kinds of actions."""
-        text = params.capabilities.text_document
-        edits = params.capabilities.workspace.workspace_edit if params.capabilities.workspace else None
-        self._versioned = bool(edits and edits.document_changes)
-        self._literals = bool(text and text.code_action and text.code_action.code_action_literal_support)
-        kinds = [types.CodeActionKind.QuickFix, *(f"{_SOURCE}.{name}" for name, _ in _ARTIFACT_ACTIONS)]
-        kinds += [f"{_SOURCE}.capture", _FIX_ALL]
-        options = types.CodeActionOptions(code_action_kinds=kinds)
-        self.server.on(types.TEXT_DOCUMENT_CODE_ACTION, self._actions, options)
+    def register(self, client: Client) -> None:
+        """Literals where the client takes them, else commands; the big edit when it is asked for."""
+        self._versioned = client.versioned_edits
+        self._literals = client.action_literals
+        self._lazy = client.resolves_actions
+        self.server.on(types.TEXT_DOCUMENT_CODE_ACTION, self._actions)
+        self.server.on(types.CODE_ACTION_RESOLVE, self._resolve)
 
-    async def _actions(self, params: types.CodeActionParams) -> list[types.CodeAction | types.Command] | None:
+    async def _actions(self, params: types.CodeActionParams) -> list[Action] | None:
         document = self.server.documents.get(params.text_document.uri)
-        if document is not None and document.is_slow:
-            document = await self.server.checked(document)
-        if document is None:
+        if document is None or not self.server.settings.enable:
             return None
-        actions: list[types.CodeAction | types.Command] = []
-        if document.is_artifact:
-            if self._literals and _wanted(params.context.only, types.CodeActionKind.QuickFix):
-                actions += self._quick_fixes(document, params.range)
-            if self._literals and _fix_all_wanted(params.context):
-                actions += self._fix_all(document)
-            actions += self._artifact_actions(document, params.context.only)
-        elif document.is_python:
-            actions += self._model_actions(document, params)
-        return actions
+        if document.is_python:
+            return self._model_actions(document, params)
+        if not document.is_artifact:
+            return None
+        latest = await self.server.checked(document) if document.is_slow else document
+        if latest is None:
+            return None
+        actions: list[Action] = []
+        only = params.context.only
+        if self._literals and _wanted(only, QUICK_FIX):
+            actions += self._quick_fixes(latest, params.range)
+        if self._literals and _fix_all_wanted(params.context):
+            actions += self._fix_all(latest, lazy=self._lazy and not only)
+        return actions + self._artifact_actions(latest, only)
+
+    # -- edits --------------------------------------------------------------------------------------------
 
     def _quick_fixes(self, document: Snapshot, where: types.Range) -> list[types.CodeAction]:
         start, end = document.offset(where.start), document.offset(where.end)
-        found = []
-        for finding in document.report.findings:
-            if (
-                finding.index is not None
-            ):  # the node's place is known; that of the finding has to be looked up
+        found: list[types.CodeAction] = []
+        left_out = 0
+        for finding in self.server.folders.wanted(document.uri, document.report.findings):
+            if finding.index is not None:
+                # The node's place is known; that of the finding has to be looked up.
                 node = document.report.document.node_span(finding.index)
                 if node is None or node[0] > end or node[1] < start:
                     continue
             first, last = document.report.span(finding)
-            if first <= end and start <= last:
-                found += [self._quick_fix(document, finding, fix) for fix in fixes(document.report, finding)]
+            if first > end or start > last:
+                continue
+            if len(found) >= MAX_FIXES:
+                left_out += 1
+                continue
+            found += [self._quick_fix(document, finding, fix) for fix in fixes(document.report, finding)]
+        if left_out:
+            self.server.note(f"the fixes of {left_out:,} more findings are not shown")
         return found
 
     def _quick_fix(self, document: Snapshot, finding: Finding, fix: Fix) -> types.CodeAction:
         return types.CodeAction(
             title=fix.title,
-            kind=types.CodeActionKind.QuickFix,
+            kind=QUICK_FIX,
             diagnostics=[diagnostic(document, finding)],
             is_preferred=fix.preferred,
-            edit=self._workspace_edit(document, fix.edits),
+            edit=workspace_edit(document, fix.edits, versioned=self._versioned),
         )
 
-    def _fix_all(self, document: Snapshot) -> list[types.CodeAction]:
-        """All safe fixes of the whole document, as one edit."""
-        if not document.report.findings:
-            return []
-        result = fix_text(document.text)
-        if not result.changed:
+    def _fix_all(self, document: Snapshot, *, lazy: bool) -> list[types.CodeAction]:
+        """All safe fixes of the whole document, as one edit; made when it is asked for where that is possible."""
+        findings = self.server.folders.wanted(document.uri, document.report.findings)
+        if lazy:
+            if not any(fix.safe for one in findings[:MAX_FIXES] for fix in fixes(document.report, one)):
+                return []
+            data = {"uri": document.uri, "serial": document.serial, "fixAll": True}
+            return [types.CodeAction(title="Apply all safe fixes", kind=FIX_ALL, data=data)]
+        result = self._fixed(document) if findings else None
+        if result is None or not result.changed:
             return []
         count = len(result.applied)
         title = "Apply the safe fix" if count == 1 else f"Apply all {count} safe fixes"
-        edit = self._workspace_edit(document, result.edits)
-        return [types.CodeAction(title=title, kind=_FIX_ALL, edit=edit)]
+        edit = workspace_edit(document, result.edits, versioned=self._versioned)
+        return [types.CodeAction(title=title, kind=FIX_ALL, edit=edit)]
 
-    def _workspace_edit(self, document: Snapshot, changes: Sequence[Edit]) -> types.WorkspaceEdit:
-        edits = [types.TextEdit(document.range(edit.start, edit.end), edit.text) for edit in changes]
-        if not self._versioned:
-            return types.WorkspaceEdit(changes={document.uri: edits})
-        identifier = types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
-        return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, edits)])
+    def _fixed(self, document: Snapshot) -> FixResult:
+        settings = self.server.folders.settings_of(document.uri)
+        path = file_path(document.uri)
+        ignore = settings.ignore + (settings.ignored_in(path) if path is not None else ())
+        return fix_text(document.text, select=settings.select, ignore=ignore or None)
 
-    def _artifact_actions(self, document: Snapshot, only: Any) -> list[types.CodeAction | types.Command]:
-        if not document.uri.startswith("file:") or not document.report.ok:
+    def _resolve(self, action: types.CodeAction) -> types.CodeAction:
+        """Make the edit of an action that came without."""
+        data: Any = action.data
+        if not isinstance(data, dict) or not data.get("fixAll"):
+            return action
+        document = self.server.documents.get(str(data.get("uri")))
+        if document is None or document.serial != data.get("serial"):
+            raise Refused("the document was edited meanwhile; ask for its actions again")
+        action.edit = workspace_edit(document, self._fixed(document).edits, versioned=self._versioned)
+        return action
+
+    # -- commands -----------------------------------------------------------------------------------------
+
+    def _artifact_actions(self, document: Snapshot, only: Any) -> list[Action]:
+        path = file_path(document.uri)
+        argument: dict[str, Any] = {"uri": document.uri}
+        found: list[Action] = []
+        if document.report.ok and path is not None:
+            found += self._command(only, "emit", "Emit nn.Module", "torchlean.emit", argument)
+            if generated_module_path(path).is_file():
+                found += self._command(
+                    only, "refresh", "Refresh the generated module", "torchlean.refresh", argument
+                )
+            found += self._command(only, "init", "Initialize parameters", "torchlean.init", argument)
+            found += self._command(only, "train", "Train", "torchlean.train", argument)
+        if path is not None:
+            found += self._capture_again(document, path, only)
+        if document.report.ok:
+            found += self._command(only, "graph", "Show the graph", "torchlean.showGraph", argument)
+        return found
+
+    def _capture_again(self, document: Snapshot, path: Path, only: Any) -> list[Action]:
+        """Capture the model again that the artifact came from."""
+        root = document.report.document.value
+        origin = origin_of(root, None, path)
+        if origin is None or origin.name is None or not self.server.trusted:
             return []
-        return [
-            self._command(f"{_SOURCE}.{name}", title, f"torchlean.{name}", {"uri": document.uri})
-            for name, title in _ARTIFACT_ACTIONS
-            if _wanted(only, f"{_SOURCE}.{name}")
-        ]
+        argument: dict[str, Any] = {"uri": file_uri(origin.file), "name": origin.name, "out": str(path)}
+        shape = root["captured_from"].get("example_shape")
+        if isinstance(shape, list) and all(type(size) is int for size in shape):
+            argument["exampleShape"] = ",".join(map(str, shape))
+        return self._command(only, "capture", f"Capture {origin.name} again", "torchlean.capture", argument)
 
-    def _model_actions(
-        self, document: Snapshot, params: types.CodeActionParams
-    ) -> list[types.CodeAction | types.Command]:
-        kind = f"{_SOURCE}.capture"
-        if not document.uri.startswith("file:") or not _wanted(params.context.only, kind):
+    def _model_actions(self, document: Snapshot, params: types.CodeActionParams) -> list[Action]:
+        if not document.uri.startswith("file:"):
             return []
-        actions: list[types.CodeAction | types.Command] = []
+        found: list[Action] = []
         for model in find_models(document.text, Path(file_name(document.uri))):
             if model.first_line <= params.range.end.line and params.range.start.line <= model.last_line:
                 arguments: dict[str, Any] = {"uri": document.uri, "name": model.name}
@@ -123,21 +166,24 @@ class CodeActions(Feature):
                 if model.example_shape is not None:
                     arguments["exampleShape"] = ",".join(map(str, model.example_shape))
                     title += f" ({arguments['exampleShape']})"
-                actions.append(self._command(kind, title, "torchlean.capture", arguments))
-        return actions
+                found += self._command(params.context.only, "capture", title, "torchlean.capture", arguments)
+        return found
 
     def _command(
-        self, kind: str, title: str, command: str, argument: dict[str, Any]
-    ) -> types.CodeAction | types.Command:
+        self, only: Any, name: str, title: str, command: str, argument: dict[str, Any]
+    ) -> list[Action]:
+        kind = f"{SOURCE}.{name}"
+        if not _wanted(only, kind):
+            return []
         call = types.Command(title=title, command=command, arguments=[argument])
-        return types.CodeAction(title=title, kind=kind, command=call) if self._literals else call
+        return [types.CodeAction(title=title, kind=kind, command=call) if self._literals else call]
 
 
 def _fix_all_wanted(context: types.CodeActionContext) -> bool:
     """Whether to mend the whole document: asked for by kind, or by a person, but not at every move of the cursor."""
     if not context.only:
         return context.trigger_kind is not types.CodeActionTriggerKind.Automatic
-    return _wanted(context.only, _FIX_ALL)
+    return _wanted(context.only, FIX_ALL)
 
 
 def _wanted(only: Any, kind: str) -> bool:

@@ -10,30 +10,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequestCancelled
+from pygls.exceptions import JsonRpcInvalidParams, JsonRpcRequestCancelled
 
 from torchlean_core.artifact.companions import generated_module_path, stem
 from torchlean_core.capture.configured import capture_request, configured, example_shape
 from torchlean_core.capture.models import find_models
 from torchlean_core.capture.target import Target, parse_shape, read_source
+from torchlean_core.check import Report, Severity, check_bytes
 from torchlean_core.errors import UserError
 from torchlean_core.extras import require_torch
+from torchlean_ls.capabilities import COMMANDS
+from torchlean_ls.client import Client
+from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
-from torchlean_ls.uris import file_path, file_uri
+from torchlean_ls.refused import Refused
+from torchlean_ls.uris import file_name, file_path, file_uri
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
 
-COMMANDS = ("torchlean.emit", "torchlean.capture", "torchlean.init", "torchlean.train", "torchlean.stop")
-_TITLES = {"emit": "Emitting", "capture": "Capturing", "init": "Initializing", "train": "Training"}
+_TITLES = {
+    "emit": "Emitting",
+    "refresh": "Refreshing",
+    "capture": "Capturing",
+    "init": "Initializing",
+    "train": "Training",
+}
+_JOBS = {"refresh": "emit"}
+"""Commands whose job has another name."""
+
 _MAX_JOBS = 4
-
-
-class CommandFailed(JsonRpcException):
-    """A command's error as the client shows it."""
-
-    CODE = -32803  # LSP's RequestFailed
-    MESSAGE = "Request failed"
+MAX_FINDINGS = 1_000
+"""Findings that `torchlean.check` lists; it counts all."""
 
 
 class Commands(Feature):
@@ -45,28 +53,80 @@ class Commands(Feature):
         self._threads = ThreadPoolExecutor(_MAX_JOBS, "torchlean-job")
         self._progress = False
 
-    def register(self, params: types.InitializeParams) -> None:
-        """Announce the commands."""
-        window = params.capabilities.window
-        self._progress = bool(window and window.work_done_progress)
-        for command in COMMANDS:
-            # pygls announces what is registered; `Server.execute` runs it.
-            self.server.command(command)(lambda *_: None)
+    def register(self, client: Client) -> None:
+        """What the client shows of long work; `Server.execute` runs the commands."""
+        self._progress = client.progress
 
     async def execute(self, params: types.ExecuteCommandParams) -> Any:
         """Run a command to its end."""
         if params.command not in COMMANDS:
             raise JsonRpcInvalidParams(f"unknown command {params.command!r}; known: {', '.join(COMMANDS)}")
         argument = _argument(params)
-        if params.command == "torchlean.stop":
-            return self._stop(argument.get("uri"))
         name = params.command.removeprefix("torchlean.")
-        path = _path(argument)
         try:
+            if name == "stop":
+                return self._stop(argument.get("uri"))
+            if name == "check":
+                return await self._check(argument)
+            if name == "showGraph":
+                return await self._show_graph(argument)
+            path = _path(argument)
             request = self._request(name, path, argument)
         except UserError as error:
-            raise CommandFailed(str(error)) from error
+            raise Refused(str(error)) from error
         return await self._run(name, argument["uri"], path, request, params.work_done_token)
+
+    # -- at once ------------------------------------------------------------------------------------------
+
+    async def _report(self, argument: dict[str, Any]) -> tuple[str, Report]:
+        """Name and report of an artifact: as it is open, else as it is on disk.
+
+        Raises:
+            UserError: It is not open and cannot be read.
+        """
+        uri = argument.get("uri")
+        if not isinstance(uri, str):
+            raise JsonRpcInvalidParams(f"`uri` must be the URI of an artifact, found {uri!r}")
+        document: Snapshot | None = self.server.documents.get(uri)
+        if document is not None:
+            document = await self.server.checked(document) if document.is_slow else document
+        if document is not None:
+            return file_name(uri), document.report
+        path = _path(argument)
+        try:
+            return path.name, await self.server.in_thread(lambda: check_bytes(path.read_bytes()))
+        except OSError as error:
+            raise UserError(f"{path}: {error.strerror or error}") from error
+
+    async def _check(self, argument: dict[str, Any]) -> dict[str, Any]:
+        """Check an artifact and say how it is."""
+        from torchlean_core.check.output.json import finding_object
+
+        name, report = await self._report(argument)
+        findings = self.server.folders.wanted(argument["uri"], report.findings)
+        counts = {severity: sum(one.severity is severity for one in findings) for severity in Severity}
+        notes = counts[Severity.INFORMATION] + counts[Severity.HINT]
+        numbers = ((counts[Severity.ERROR], "error"), (counts[Severity.WARNING], "warning"), (notes, "note"))
+        told = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in numbers if count)
+        return {
+            "uri": argument["uri"],
+            "errors": counts[Severity.ERROR],
+            "warnings": counts[Severity.WARNING],
+            "notes": notes,
+            "message": f"{name}: {told or 'all clean'}",
+            "findings": [finding_object(name, report, one) for one in findings[:MAX_FINDINGS]],
+        }
+
+    async def _show_graph(self, argument: dict[str, Any]) -> dict[str, Any]:
+        """Draw an artifact's graph."""
+        from torchlean_core.graph.picture import FORMATS, picture
+
+        form = argument.get("format", "svg")
+        if form not in FORMATS:
+            raise JsonRpcInvalidParams(f"`format` is one of {', '.join(FORMATS)}, found {form!r}")
+        name, report = await self._report(argument)
+        content = await self.server.in_thread(picture, report, form, name)
+        return {"uri": argument["uri"], "format": form, "content": content}
 
     # -- requests -----------------------------------------------------------------------------------------
 
@@ -85,6 +145,11 @@ class Commands(Feature):
             request["out"] = str(path.parent / str(argument["out"]))
         elif name == "emit":
             request["out"] = str(_module_path(path))
+        elif name == "refresh":
+            module = _module_path(path)
+            if not module.is_file():
+                raise UserError(f"{module.name} does not exist; there is nothing to refresh: emit it first")
+            request["out"] = str(module)
         return request
 
     def _capture_request(self, path: Path, argument: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +203,7 @@ class Commands(Feature):
         def work() -> dict[str, Any]:
             settings = self.server.settings
             return run_job(
-                name,
+                _JOBS.get(name, name),
                 request,
                 on_event=on_event,
                 cancelled=cancelled,
@@ -159,7 +224,7 @@ class Commands(Feature):
             raise JsonRpcRequestCancelled(f"{_TITLES[name]} {path.name} was stopped") from error
         except UserError as error:
             progress.end("failed")
-            raise CommandFailed(str(error)) from error
+            raise Refused(str(error)) from error
         finally:
             self._running.pop(key, None)
         progress.end(str(result.get("message", "done")))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
 from torchlean_core.check import RULES, Finding, Report, Severity
 from torchlean_core.check.places import place
+from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 
@@ -30,7 +31,7 @@ _TAGS = {"TL403": [types.DiagnosticTag.Unnecessary]}
 
 
 class Diagnostics(Feature):
-    """Sends what the checker finds, as one types."""
+    """Sends what the checker finds, as one types or after saving, as the settings say."""
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
@@ -38,41 +39,58 @@ class Diagnostics(Feature):
         self._refreshable = False
         self._due: dict[str, asyncio.Handle] = {}
         self._checking: dict[str, asyncio.Task[None]] = {}
+        self._saved: dict[str, int] = {}  # serial of the version of each document that was saved last
+        self._epoch = 0  # how often settings changed
 
-    def register(self, params: types.InitializeParams) -> None:
+    def register(self, client: Client) -> None:
         """Pull where the client can; else push."""
-        text = params.capabilities.text_document
-        self.pulled = text is not None and text.diagnostic is not None
-        workspace = params.capabilities.workspace
-        self._refreshable = bool(
-            workspace and workspace.diagnostics and workspace.diagnostics.refresh_support
-        )
+        self.pulled = client.pulls
+        self._refreshable = client.refreshes("diagnostics")
         if self.pulled:
-            options = types.DiagnosticOptions(
-                identifier="torchlean", inter_file_dependencies=False, workspace_diagnostics=False
-            )
-            self.server.on(types.TEXT_DOCUMENT_DIAGNOSTIC, self._pull, options)
+            self.server.on(types.TEXT_DOCUMENT_DIAGNOSTIC, self._pull)
 
     def _pull(
         self, params: types.DocumentDiagnosticParams
     ) -> Generator[Any, Any, types.DocumentDiagnosticReport]:
         document = self.server.documents.get(params.text_document.uri)
+        if document is not None and not self._is_shown(document) and params.previous_result_id is not None:
+            return types.RelatedUnchangedDocumentDiagnosticReport(result_id=params.previous_result_id)
         if document is not None and document.is_slow:
             document = yield self.server.checked, (document,), None
-        if document is None or not document.is_artifact or not self.server.settings.enable:
+        if document is None or not document.is_artifact:
             return types.RelatedFullDocumentDiagnosticReport(items=[])
-        result = str(document.serial)
+        result = f"{document.serial}.{self._epoch}"
         if params.previous_result_id == result:
             return types.RelatedUnchangedDocumentDiagnosticReport(result_id=result)
-        return types.RelatedFullDocumentDiagnosticReport(items=diagnostics(document), result_id=result)
+        items = self._items(document)
+        return types.RelatedFullDocumentDiagnosticReport(items=items, result_id=result)
+
+    def _is_shown(self, document: Snapshot) -> bool:
+        """Whether this version is one that findings are shown of, by the setting `validate`."""
+        if self.server.settings.validate != "onSave":
+            return True
+        return self._saved.get(document.uri) == document.serial
+
+    def _items(self, document: Snapshot) -> list[types.Diagnostic]:
+        settings = self.server.settings
+        if not settings.enable or settings.validate == "off" or not self._is_shown(document):
+            return []
+        return diagnostics(document, self.server.folders.wanted(document.uri, document.report.findings))
 
     def document_open(self, document: Snapshot) -> None:
         """Push at once."""
+        self._saved[document.uri] = document.serial
         self._push(document.uri)
+
+    def document_save(self, document: Snapshot) -> None:
+        """Show what was held back until now."""
+        self._saved[document.uri] = document.serial
+        if self.server.settings.validate == "onSave":
+            self._show_again()
 
     def document_change(self, document: Snapshot) -> None:
         """Push when the changes that wait already have been read, once for all of them."""
-        if self.pulled:
+        if self.pulled or not self._is_shown(document):
             return
         if (waiting := self._due.pop(document.uri, None)) is not None:
             waiting.cancel()
@@ -80,6 +98,10 @@ class Diagnostics(Feature):
 
     def settings_change(self) -> None:
         """Push again, or ask the client to pull again."""
+        self._epoch += 1
+        self._show_again()
+
+    def _show_again(self) -> None:
         if not self.pulled:
             for document in self.server.documents:
                 self._push(document.uri)
@@ -88,6 +110,16 @@ class Diagnostics(Feature):
 
     def document_close(self, uri: str) -> None:
         """Clear what was pushed."""
+        self._saved.pop(uri, None)
+        self._clear(uri)
+
+    def files_change(self, changes: Mapping[str, bool]) -> None:
+        """Clear what was pushed of files that are gone."""
+        for uri, gone in changes.items():
+            if gone:
+                self._clear(uri)
+
+    def _clear(self, uri: str) -> None:
         if (waiting := self._due.pop(uri, None)) is not None:
             waiting.cancel()
         if not self.pulled:
@@ -102,9 +134,8 @@ class Diagnostics(Feature):
             if uri not in self._checking:
                 self._checking[uri] = asyncio.ensure_future(self._push_later(document))
             return
-        items = diagnostics(document) if self.server.settings.enable else []
         self.server.text_document_publish_diagnostics(
-            types.PublishDiagnosticsParams(uri, items, document.version)
+            types.PublishDiagnosticsParams(uri, self._items(document), document.version)
         )
 
     async def _push_later(self, document: Snapshot) -> None:
@@ -117,9 +148,8 @@ class Diagnostics(Feature):
             self._push(latest.uri)
 
 
-def diagnostics(document: Snapshot) -> list[types.Diagnostic]:
-    """The findings of a document as the protocol has them, the worst kept where there are too many."""
-    findings = document.report.findings
+def diagnostics(document: Snapshot, findings: list[Finding]) -> list[types.Diagnostic]:
+    """Findings of a document as the protocol has them, the worst kept where there are too many."""
     if len(findings) > MAX_DIAGNOSTICS:
         left_out = len(findings) - MAX_DIAGNOSTICS + 1
         findings = sorted(findings, key=lambda finding: _ORDER[finding.severity])[: MAX_DIAGNOSTICS - 1]

@@ -1,0 +1,103 @@
+"""The canonical form of an artifact's text, token by token: one node per line, fields in a fixed order.
+
+The form is that of `write.canonical_text`. Here it is made of the text's own tokens and not of values, so that every
+number and string stays spelled as it is: `1.0`, `1e2` and `10^40` written out keep their meaning to whoever reads it.
+"""
+
+from __future__ import annotations
+
+from torchlean_core.artifact.write import NODE_ORDER, ROOT_ORDER
+from torchlean_core.errors import UserError
+from torchlean_core.text import Document
+from torchlean_core.text.tree import Tree
+
+
+class CannotFormat(UserError):
+    """A text has no canonical form; the message says why."""
+
+
+def format_document(document: Document) -> str:
+    """The text in canonical form; formatting it again changes nothing, and it means the same.
+
+    Raises:
+        CannotFormat: It is no JSON object, or a key in it is there twice.
+    """
+    _require_sound(document)
+    root = document.root
+    if root is None or not isinstance(root.value, dict):
+        raise CannotFormat("only an artifact's JSON object has a canonical form")
+    text = document.text
+    lines = []
+    for key, value in _ordered(root, ROOT_ORDER):
+        if key.value != "nodes":
+            lines.append(f"  {_flat(text, key)}: {_flat(text, value)}")
+    pair = root.member("nodes")
+    if pair is not None:
+        lines.append(f"  {_flat(text, pair[0])}: {_nodes(document, pair[1])}")
+    return "{\n" + ",\n".join(lines) + "\n}\n" if lines else "{\n\n}\n"
+
+
+def format_node(document: Document, index: int) -> str | None:
+    """One element of `nodes` on one line; None where it has no place.
+
+    Raises:
+        CannotFormat: The text is no JSON, or a key in it is there twice.
+    """
+    _require_sound(document)
+    tree = document.tree_of(index)
+    return None if tree is None else _element(document.text, tree)
+
+
+def _require_sound(document: Document) -> None:
+    if document.troubles:
+        trouble = document.troubles[0]
+        place = document.lines.position(trouble.start)
+        raise CannotFormat(f"line {place.line + 1}: {trouble.message}; mend that first")
+
+
+def _nodes(document: Document, value: Tree) -> str:
+    spans = document.spans
+    if spans is None or not isinstance(value.value, list):
+        return _flat(document.text, value)
+    elements = [document.tree_of(index) for index in range(len(spans))]
+    if not elements:
+        return "[]"
+    body = ",\n".join("    " + _element(document.text, tree) for tree in elements if tree is not None)
+    return f"[\n{body}\n  ]"
+
+
+def _element(text: str, tree: Tree) -> str:
+    if not isinstance(tree.value, dict):
+        return _flat(text, tree)
+    members = _ordered(tree, NODE_ORDER)
+    return "{" + ", ".join(f"{_flat(text, key)}: {_flat(text, value)}" for key, value in members) + "}"
+
+
+def _ordered(tree: Tree, order: tuple[str, ...]) -> list[tuple[Tree, Tree]]:
+    rank = {name: position for position, name in enumerate(order)}
+    return sorted(tree.members, key=lambda pair: rank.get(pair[0].value, len(order)))
+
+
+def _flat(text: str, tree: Tree) -> str:
+    """A value on one line, with the text's own spelling of strings and numbers."""
+    parts: list[str] = []
+    waiting: list[Tree | str] = [tree]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            parts.append(part)
+        elif isinstance(part.value, dict):
+            inner: list[Tree | str] = ["{"]
+            for number, (key, value) in enumerate(part.members):
+                inner += [", "] * (number > 0)
+                inner += [key, ": ", value]
+            waiting += [*inner, "}"][::-1]
+        elif isinstance(part.value, list):
+            inner = ["["]
+            for number, item in enumerate(part.items):
+                inner += [", "] * (number > 0)
+                inner.append(item)
+            waiting += [*inner, "]"][::-1]
+        else:
+            parts.append(text[part.start : part.end])
+    return "".join(parts)

@@ -1,0 +1,112 @@
+"""The graph as an outline: one entry per node, what it is searched by, what can be folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torchlean_core.check.nodes import Record
+from torchlean_core.check.places import place
+from torchlean_core.kinds import INPUT, Kind, TupleKind
+from torchlean_core.kinds.numbers import show
+from torchlean_core.navigate.explain import code, kind_entry, value_text
+from torchlean_core.navigate.links import Links
+
+ROLES = ("input", "constant", "layer", "tuple", "operation", "unknown")
+"""What sort of thing a node is in an outline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One node: its place, name, a few words, its role, and the offsets of its text and of its id."""
+
+    index: int
+    name: str
+    detail: str
+    role: str
+    span: tuple[int, int]
+    id_span: tuple[int, int]
+
+
+def entries(links: Links, first: int = 0, last: int | None = None) -> Iterator[Entry]:
+    """The nodes `[first:last]` as entries of an outline."""
+    document = links.report.document
+    spans = document.spans
+    if spans is None:
+        return
+    records = links.report.records
+    for index in range(first, min(len(records), len(spans), len(records) if last is None else last)):
+        record = records[index]
+        if record is not None:
+            span = spans.starts[index], spans.ends[index]
+            id_span = place(document, index, ("id",)) if "id" in record.raw else (span[0], span[0] + 1)
+            yield Entry(index, name_of(record), detail_of(record), role_of(record), span, id_span)
+
+
+def name_of(record: Record) -> str:
+    """How a node is called: id and kind."""
+    return f"{show(record.ref)} {code(record.kind or '?')}"
+
+
+def detail_of(record: Record) -> str:
+    """Its shape, operands and module."""
+    parents = ", ".join("?" if parent is None else show(parent) for parent in (record.parents or ())[:8])
+    more = ", …" if len(record.parents or ()) > 8 else ""
+    detail = f"{value_text(record)} ← {parents}{more}" if parents else value_text(record)
+    source = record.raw.get("source")
+    module = source.get("module") if isinstance(source, dict) else None
+    return f"{detail} · {code(module)}" if isinstance(module, str) and module else detail
+
+
+def role_of(record: Record) -> str:
+    """What sort of thing a node is, one of `ROLES`."""
+    entry = kind_entry(record.kind)
+    if record.is_tuple or isinstance(entry, TupleKind):
+        return "tuple"
+    if not isinstance(entry, Kind):
+        return "unknown"
+    if entry is INPUT:
+        return "input"
+    if entry.arity == (0, 0):
+        return "constant"
+    return "layer" if entry.params else "operation"
+
+
+def matches(record: Record, query: str) -> bool:
+    """Whether a node is meant by a search: letters of the query in order, in its name, module or target."""
+    if not query:
+        return True
+    source = record.raw.get("source")
+    module = source.get("module") if isinstance(source, dict) else None
+    target = record.raw.get("debug_target")
+    texts = [f"{record.ref} {record.kind or ''}"]
+    texts += [text for text in (module, target) if isinstance(text, str)]
+    return any(_in_order(query.lower(), text.lower()) for text in texts)
+
+
+def _in_order(query: str, text: str) -> bool:
+    position = 0
+    for char in query:
+        if char.isspace():
+            continue
+        position = text.find(char, position) + 1
+        if not position:
+            return False
+    return True
+
+
+def folds(links: Links) -> Iterator[tuple[int, int]]:
+    """Offsets of what can be folded: the array of nodes, the nodes, the arrays and objects of the root."""
+    document = links.report.document
+    root = document.root
+    if root is None:
+        return
+    for key, value in root.members:
+        if isinstance(value.value, dict | list) and key.value != "nodes":
+            yield value.start, value.end
+    spans = document.spans
+    if spans is None:
+        return
+    yield spans.opening, min(spans.closing + 1, len(document.text))
+    for index in range(len(spans)):
+        yield spans.starts[index], spans.ends[index]

@@ -1,0 +1,111 @@
+"""Code lens over an artifact: how big it is and how it does, and what can be done with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lsprotocol import types
+
+from torchlean_core.artifact.companions import generated_module_path, params_path
+from torchlean_core.check import Severity
+from torchlean_core.kinds import TENSOR_KINDS
+from torchlean_core.kinds.numbers import numel, show
+from torchlean_core.navigate.explain import parameters_of
+from torchlean_ls.client import Client
+from torchlean_ls.documents import Snapshot
+from torchlean_ls.features.base import Feature
+from torchlean_ls.uris import file_path
+
+_WITH_PARAMETERS = frozenset(kind.name for kind in TENSOR_KINDS.values() if kind.params)
+
+
+class CodeLens(Feature):
+    """Answers `textDocument/codeLens` and `codeLens/resolve`."""
+
+    def register(self, client: Client) -> None:
+        """Titles are made when the client shows the lens."""
+        self._refreshable = client.refreshes("codeLens")
+        self.server.on_artifact(types.TEXT_DOCUMENT_CODE_LENS, self._lenses)
+        self.server.on(types.CODE_LENS_RESOLVE, self._resolve)
+
+    def settings_change(self) -> None:
+        """Ask the client to ask anew."""
+        self._refresh()
+
+    def files_change(self, changes: Any) -> None:
+        """A companion may have come or gone."""
+        self._refresh()
+
+    def _refresh(self) -> None:
+        if self._refreshable:
+            self.server.workspace_code_lens_refresh(None)
+
+    def _lenses(self, document: Snapshot, params: types.CodeLensParams) -> list[types.CodeLens]:
+        root = document.report.document.root
+        if root is None:
+            return []
+        where = document.range(root.start, root.start + 1)
+        names = ["summary"]
+        if document.report.ok and file_path(document.uri) is not None:
+            names += ["emit", "init", "train"]
+        if document.report.records:
+            names.append("showGraph")
+        return [types.CodeLens(where, data={"uri": document.uri, "lens": name}) for name in names]
+
+    def _resolve(self, lens: types.CodeLens) -> types.CodeLens:
+        """Give a lens its title and command."""
+        data: Any = lens.data
+        uri, name = (data.get("uri"), data.get("lens")) if isinstance(data, dict) else (None, None)
+        document = self.server.documents.get(str(uri))
+        if document is None or document.is_slow or not isinstance(name, str):
+            lens.command = types.Command("…", "")
+        else:
+            lens.command = _command(document, name)
+        return lens
+
+
+def _command(document: Snapshot, name: str) -> types.Command:
+    argument: dict[str, Any] = {"uri": document.uri}
+    path = file_path(document.uri)
+    if name == "summary" or path is None:
+        return types.Command(summary(document), "torchlean.check", arguments=[argument])
+    if name == "emit":
+        module = generated_module_path(path)
+        if module.is_file():
+            return types.Command(f"Refresh {module.name}", "torchlean.refresh", arguments=[argument])
+        return types.Command("Emit nn.Module", "torchlean.emit", arguments=[argument])
+    if name == "init":
+        known = params_path(path).is_file()
+        title = "Initialize again" if known else "Initialize parameters"
+        return types.Command(
+            title, "torchlean.init", arguments=[{**argument, "force": True} if known else argument]
+        )
+    if name == "train":
+        return types.Command("Train", "torchlean.train", arguments=[argument])
+    return types.Command("Show graph", "torchlean.showGraph", arguments=[argument])
+
+
+def summary(document: Snapshot) -> str:
+    """Nodes, parameters and findings of an artifact in a line."""
+    report = document.report
+    links = document.links
+    total: int | None = 0
+    for index, raw in enumerate(links.nodes):
+        kind = raw.get("kind") if type(raw) is dict else None
+        record = report.records[index] if type(kind) is str and kind in _WITH_PARAMETERS else None
+        if record is None:
+            continue
+        for _, _, shape in parameters_of(links, record):
+            count = numel(shape)
+            total = None if count is None or total is None else total + count
+    size = "?" if total is None else show(total) if total > 10**15 else f"{total:,}"
+    errors = sum(one.severity is Severity.ERROR for one in report.findings)
+    warnings = sum(one.severity is Severity.WARNING for one in report.findings)
+    status = ", ".join(
+        f"{count:,} {noun}{'' if count == 1 else 's'}"
+        for count, noun in ((errors, "error"), (warnings, "warning"))
+        if count
+    )
+    count = len(report.records)
+    nodes = f"{count:,} node{'' if count == 1 else 's'}"
+    return f"{nodes} · {size} parameter{'' if total == 1 else 's'} · {status or 'clean'}"

@@ -1,0 +1,86 @@
+"""Completion: the fields a node still misses, kinds that fit, ids of operands, values, whole nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lsprotocol import types
+
+from torchlean_core.navigate.cursor import Cursor, cursor_at
+from torchlean_core.navigate.explain import kind_markdown
+from torchlean_core.navigate.suggest import Sort, Suggestion, suggest
+from torchlean_ls.client import Client
+from torchlean_ls.documents import Snapshot
+from torchlean_ls.features.base import Feature
+from torchlean_ls.features.hover import plain
+from torchlean_ls.protocol import Plain
+
+_ITEM_KINDS = {
+    Sort.FIELD: types.CompletionItemKind.Field,
+    Sort.KIND: types.CompletionItemKind.Function,
+    Sort.NODE: types.CompletionItemKind.Reference,
+    Sort.VALUE: types.CompletionItemKind.Value,
+    Sort.SNIPPET: types.CompletionItemKind.Snippet,
+}
+
+
+class Completion(Feature):
+    """Answers `textDocument/completion` and `completionItem/resolve`."""
+
+    def register(self, client: Client) -> None:
+        """Snippets where the client fills them in; documentation of kinds when it is asked for."""
+        self._snippets = client.snippets
+        self._markdown = client.markdown("textDocument.completion.completionItem.documentationFormat")
+        self._lazy = client.lists(
+            "textDocument.completion.completionItem.resolveSupport.properties", "documentation"
+        )
+        self.server.on_artifact(types.TEXT_DOCUMENT_COMPLETION, self._complete)
+        self.server.on(types.COMPLETION_ITEM_RESOLVE, self._resolve)
+
+    def _complete(self, document: Snapshot, params: types.CompletionParams) -> Plain:
+        cursor = cursor_at(document.report.document, document.offset(params.position))
+        found = suggest(document.links, cursor)
+        where = document.plain_range(*cursor.replace)
+        items = [self._item(document, cursor, one, where, number) for number, one in enumerate(found.items)]
+        if found.left_out:
+            items[-1]["detail"] = f"{found.left_out:,} more: type on to narrow them down"
+        return Plain({"isIncomplete": found.left_out > 0, "items": items})
+
+    def _item(
+        self, document: Snapshot, cursor: Cursor, one: Suggestion, where: dict[str, Any], number: int
+    ) -> dict[str, Any]:
+        snippet = one.snippet if self._snippets else None
+        item: dict[str, Any] = {
+            "label": one.label,
+            "kind": _ITEM_KINDS[one.sort].value,
+            "sortText": f"{number:05d}",
+            "filterText": one.filter or one.text,
+            "insertTextFormat": 2 if snippet is not None else 1,
+            "textEdit": {"range": where, "newText": snippet if snippet is not None else one.text},
+        }
+        if one.detail:
+            item["detail"] = one.detail
+        if one.doc is not None:
+            item["documentation"] = self._documentation(one.doc)
+        elif one.doc_kind is not None and self._lazy:
+            item["data"] = {"kind": one.doc_kind}
+        elif one.doc_kind is not None:
+            item["documentation"] = self._documentation(kind_markdown(one.doc_kind))
+        if cursor.comma_at is not None:
+            place = document.plain_range(cursor.comma_at, cursor.comma_at)
+            item["additionalTextEdits"] = [{"range": place, "newText": ","}]
+        return item
+
+    def _documentation(self, text: str) -> dict[str, str]:
+        if self._markdown:
+            return {"kind": "markdown", "value": text}
+        return {"kind": "plaintext", "value": plain(text)}
+
+    def _resolve(self, item: types.CompletionItem) -> types.CompletionItem:
+        """Add the documentation of a kind."""
+        data = item.data
+        name = data.get("kind") if isinstance(data, dict) else None
+        if isinstance(name, str):
+            text = self._documentation(kind_markdown(name))
+            item.documentation = types.MarkupContent(types.MarkupKind(text["kind"]), text["value"])
+        return item

@@ -1,0 +1,71 @@
+"""Folding and selection ranges: nodes, and the values in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lsprotocol import types
+
+from torchlean_core.navigate.outline import folds
+from torchlean_ls.client import Client
+from torchlean_ls.documents import Snapshot
+from torchlean_ls.features.base import Feature
+from torchlean_ls.protocol import Plain
+
+MAX_FOLDS = 5_000
+"""Ranges of one answer, unless the client wants fewer; the log says how many were left out."""
+
+
+class Folding(Feature):
+    """Answers `textDocument/foldingRange` and `textDocument/selectionRange`."""
+
+    def register(self, client: Client) -> None:
+        """As many ranges as the client wants."""
+        limit = client.get("textDocument.foldingRange.rangeLimit")
+        self._limit = min(limit, MAX_FOLDS) if type(limit) is int and limit > 0 else MAX_FOLDS
+        self.server.on_artifact(types.TEXT_DOCUMENT_FOLDING_RANGE, self._folds)
+        self.server.on_artifact(types.TEXT_DOCUMENT_SELECTION_RANGE, self._selections)
+
+    def _folds(self, document: Snapshot, params: types.FoldingRangeParams) -> Plain:
+        found: list[dict[str, Any]] = []
+        left_out = 0
+        for start, end in folds(document.links):
+            first, last = document.lines.range(start, max(end - 1, start))
+            if last.line <= first.line:
+                continue
+            if len(found) < self._limit:
+                # The line of the closing bracket stays in sight.
+                found.append({"startLine": first.line, "endLine": last.line - 1, "kind": "region"})
+            else:
+                left_out += 1
+        if left_out:
+            self.server.note(f"{left_out:,} more ranges cannot be folded")
+        return Plain([one for one in found if one["endLine"] > one["startLine"]])
+
+    def _selections(
+        self, document: Snapshot, params: types.SelectionRangeParams
+    ) -> list[types.SelectionRange] | None:
+        return [self._selection(document, position) for position in params.positions]
+
+    def _selection(self, document: Snapshot, position: types.Position) -> types.SelectionRange:
+        """The ranges around a position from the whole text down to the value."""
+        text = document.report.document
+        spans: list[tuple[int, int]] = [(0, len(text.text))]
+        if text.root is not None:
+            spans.append((text.root.start, text.root.end))
+        spot = document.spot(position)
+        if spot is not None:
+            if spot.index is not None and text.spans is not None:
+                spans.append((text.spans.opening, min(text.spans.closing + 1, len(text.text))))
+            spans += [*reversed(spot.around), spot.span]
+        offset = document.offset(position)
+        selection: types.SelectionRange | None = None
+        last: tuple[int, int] | None = None
+        for start, end in spans:
+            if start <= offset <= end and (
+                last is None or (last != (start, end) and last[0] <= start and end <= last[1])
+            ):
+                selection = types.SelectionRange(document.range(start, end), selection)
+                last = (start, end)
+        assert selection is not None, "the whole text holds every position"
+        return selection

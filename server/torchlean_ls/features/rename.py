@@ -1,0 +1,41 @@
+"""Rename a node: another id, wherever it is named."""
+
+from __future__ import annotations
+
+from lsprotocol import types
+
+from torchlean_core.navigate.rename import RenameRefused, rename_edits
+from torchlean_ls.client import Client
+from torchlean_ls.documents import Snapshot
+from torchlean_ls.edits import workspace_edit
+from torchlean_ls.features.base import Feature
+from torchlean_ls.refused import Refused
+
+
+class Rename(Feature):
+    """Answers `textDocument/rename` and `textDocument/prepareRename`."""
+
+    def register(self, client: Client) -> None:
+        """Both requests, whether or not the client prepares."""
+        self.server.on_artifact(types.TEXT_DOCUMENT_RENAME, self._rename)
+        self.server.on_artifact(types.TEXT_DOCUMENT_PREPARE_RENAME, self._prepare)
+
+    def _prepare(
+        self, document: Snapshot, params: types.PrepareRenameParams
+    ) -> types.PrepareRenamePlaceholder | None:
+        spot = document.spot(params.position)
+        node_id = document.links.named(spot) if spot is not None else None
+        if spot is None or node_id is None or not document.links.declarations(node_id):
+            return None
+        return types.PrepareRenamePlaceholder(document.range(*spot.span), str(node_id))
+
+    def _rename(self, document: Snapshot, params: types.RenameParams) -> types.WorkspaceEdit | None:
+        spot = document.spot(params.position)
+        node_id = document.links.named(spot) if spot is not None else None
+        if node_id is None:
+            raise Refused("no node id stands here: ids, parents, input_id and output_id can be renamed")
+        try:
+            edits = rename_edits(document.links, node_id, params.new_name)
+        except RenameRefused as error:
+            raise Refused(str(error)) from error
+        return workspace_edit(document, edits, versioned=self.server.client.versioned_edits)

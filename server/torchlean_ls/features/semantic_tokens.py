@@ -1,0 +1,107 @@
+"""Semantic tokens: kinds as functions, ids as variables, the fields of a kind as properties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from lsprotocol import types
+
+from torchlean_core.check.nodes import Record
+from torchlean_core.check.places import place
+from torchlean_core.navigate.explain import kind_entry
+from torchlean_core.navigate.links import Links
+from torchlean_ls.capabilities import TOKEN_MODIFIERS, TOKEN_TYPES
+from torchlean_ls.client import Client
+from torchlean_ls.documents import Snapshot
+from torchlean_ls.features.base import Feature
+from torchlean_ls.protocol import Plain
+
+MAX_NODES = 2_000
+"""Nodes of one answer. A longer file is coloured by the ranges that are in sight."""
+
+_TYPES = {name: number for number, name in enumerate(TOKEN_TYPES)}
+_DECLARATION = 1 << TOKEN_MODIFIERS.index("declaration")
+
+
+class _Token(NamedTuple):
+    start: int
+    end: int
+    type: int
+    modifiers: int
+
+
+class SemanticTokens(Feature):
+    """Answers `textDocument/semanticTokens/full` and `…/range`."""
+
+    def register(self, client: Client) -> None:
+        """Full and range; a client takes what it wants."""
+        self._refreshable = client.refreshes("semanticTokens")
+        self.server.on_artifact(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, self._full)
+        self.server.on_artifact(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_RANGE, self._range)
+
+    def settings_change(self) -> None:
+        """Ask the client to ask anew."""
+        if self._refreshable:
+            self.server.workspace_semantic_tokens_refresh(None)
+
+    def _full(self, document: Snapshot, params: types.SemanticTokensParams) -> Plain | None:
+        if len(document.report.records) > MAX_NODES:
+            return None
+        return Plain({"data": encode(document, _tokens(document, 0, len(document.text)))})
+
+    def _range(self, document: Snapshot, params: types.SemanticTokensRangeParams) -> Plain:
+        start, end = document.offset(params.range.start), document.offset(params.range.end)
+        return Plain({"data": encode(document, _tokens(document, start, end))})
+
+
+def _tokens(document: Snapshot, start: int, end: int) -> list[_Token]:
+    links = document.links
+    text = document.report.document
+    spans = text.spans
+    found: list[_Token] = []
+    for name, _ in links.ends():
+        span = place(text, None, (name,))
+        if start <= span[0] < end:
+            found.append(_Token(*span, _TYPES["variable"], 0))
+    if spans is None:
+        return found
+    first, last = spans.touched(start, end)
+    left_out = max(0, last - first - MAX_NODES)
+    for index in range(first, min(last - left_out, len(document.report.records))):
+        record = document.report.records[index]
+        if record is not None:
+            found += (token for token in _node_tokens(links, record) if start <= token.start < end)
+    return sorted(found)
+
+
+def _node_tokens(links: Links, record: Record) -> Iterator[_Token]:
+    text = links.report.document
+    entry = kind_entry(record.kind)
+    if record.id is not None:
+        yield _Token(*place(text, record.index, ("id",)), _TYPES["variable"], _DECLARATION)
+    if record.kind is not None:
+        role = "function" if entry is not None else "namespace"
+        yield _Token(*place(text, record.index, ("kind",)), _TYPES[role], 0)
+    for position, parent in enumerate(record.parents or ()):
+        if parent is not None:
+            yield _Token(*place(text, record.index, ("parents", position)), _TYPES["variable"], 0)
+    for field in entry.fields if entry is not None else ():
+        if field.name in record.raw:
+            yield _Token(*place(text, record.index, (field.name,), on_key=True), _TYPES["property"], 0)
+
+
+def encode(document: Snapshot, tokens: list[_Token]) -> list[int]:
+    """Tokens as the protocol has them: five numbers each, places relative to the token before."""
+    data: list[int] = []
+    line = column = 0
+    for token in tokens:
+        start, end = document.lines.range(token.start, token.end, document.encoding)
+        if end.line != start.line or end.character <= start.character:
+            continue  # a token stands on one line
+        if start.line != line:
+            column = 0
+        data += (start.line - line, start.character - column, end.character - start.character)
+        data += (token.type, token.modifiers)
+        line, column = start
+    return data

@@ -1,0 +1,107 @@
+"""The workspace's folders, and what the settings files in them say."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from lsprotocol import types
+
+from torchlean_core.artifact.companions import ARTIFACT_SUFFIXES
+from torchlean_core.check import Finding
+from torchlean_core.config import NAMES, SettingsFinder
+from torchlean_core.config import Settings as FileSettings
+from torchlean_core.errors import UsageError
+from torchlean_ls.settings import Settings
+from torchlean_ls.uris import file_name, file_path, file_uri
+
+_log = logging.getLogger(__name__)
+
+
+class Folders:
+    """The workspace's folders.
+
+    Attributes:
+        roots: The folders by their URIs.
+        problem: What is wrong with a settings file, as last seen; None where nothing is.
+    """
+
+    def __init__(self) -> None:
+        self.roots: dict[str, Path] = {}
+        self.problem: str | None = None
+        self._finder = SettingsFinder()
+
+    def begin(self, params: types.InitializeParams) -> None:
+        """Take the folders that the client opens."""
+        uris = [folder.uri for folder in params.workspace_folders or ()]
+        if not uris and params.root_uri:
+            uris = [params.root_uri]
+        elif not uris and params.root_path:
+            uris = [file_uri(Path(params.root_path))]
+        for uri in uris:
+            self._add(uri)
+
+    def change(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
+        """Folders come and go."""
+        for folder in params.event.removed:
+            self.roots.pop(folder.uri, None)
+        for folder in params.event.added:
+            self._add(folder.uri)
+
+    def _add(self, uri: str) -> None:
+        path = file_path(uri)
+        if path is not None:
+            self.roots[uri] = path
+
+    def watched(self, settings: Settings) -> list[str]:
+        """Patterns of the files whose changes matter: artifacts, parameters, Python files, settings."""
+        patterns = [f"**/*{suffix}" for suffix in ARTIFACT_SUFFIXES]
+        patterns += ["**/*.safetensors", "**/*.py", *(f"**/{name}" for name in NAMES)]
+        return [*patterns, *settings.artifacts]
+
+    def path_for(self, uri: str) -> Path | None:
+        """The file of a document; for one that is not saved, a file in the first folder."""
+        path = file_path(uri)
+        if path is not None:
+            return path
+        root = next(iter(self.roots.values()), None)
+        return root / file_name(uri) if root is not None else None
+
+    # -- settings files -----------------------------------------------------------------------------------
+
+    def settings_of(self, uri: str) -> FileSettings:
+        """What the settings files say for a document; the defaults where they cannot be read."""
+        path = self.path_for(uri)
+        if path is None:
+            return FileSettings()
+        try:
+            return self._finder.of_file(path)
+        except UsageError as error:
+            if str(error) != self.problem:
+                self.problem = str(error)
+                _log.warning("%s", error)
+            return FileSettings()
+
+    def wanted(self, uri: str, findings: list[Finding]) -> list[Finding]:
+        """The findings that the settings files let through."""
+        settings = self.settings_of(uri)
+        path = file_path(uri)
+        ignored = settings.ignore + (settings.ignored_in(path) if path is not None else ())
+        select = settings.select
+        if select is None and not ignored:
+            return findings
+        return [
+            finding
+            for finding in findings
+            if (select is None or finding.code.startswith(select)) and not finding.code.startswith(ignored)
+        ]
+
+    def holds_settings(self, uris: Iterable[str]) -> bool:
+        """Whether one of the files is a settings file."""
+        return any(file_name(uri) in NAMES for uri in uris)
+
+    def forget_settings(self) -> None:
+        """Read the settings files anew when they are asked for."""
+        self._finder = SettingsFinder()
+        self.problem = None
