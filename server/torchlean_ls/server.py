@@ -57,6 +57,7 @@ class Server(LanguageServer):
         self.trusted = True
         self.features: list[Feature] = [feature(self) for feature in FEATURES]
         self._parent_watch: asyncio.Task[None] | None = None
+        self._pulling: asyncio.Future[None] | None = None
         self._checker = ThreadPoolExecutor(1, "torchlean-check")
         self._big_documents = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
@@ -199,7 +200,11 @@ class Server(LanguageServer):
         if not self.client.has("workspace.configuration"):
             return
         item = types.ConfigurationItem(section="torchlean")
-        answer = await self.workspace_configuration_async(types.ConfigurationParams([item]))
+        try:
+            answer = await self.workspace_configuration_async(types.ConfigurationParams([item]))
+        except JsonRpcException as error:
+            _log.warning("the client does not tell its settings: %s", error)
+            return
         if answer and isinstance(answer[0], dict):
             self._use(Settings.read(answer[0]))
 
@@ -276,12 +281,12 @@ class Server(LanguageServer):
             self._each(lambda feature: feature.settings_change())
         self._each(lambda feature: feature.files_change(changes))
 
-    async def _did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
+    def _did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
         settings = params.settings
         if isinstance(settings, dict) and "torchlean" in settings:
             self._use(Settings.read(settings["torchlean"]))
         else:
-            await self._pull_settings()
+            self._pulling = asyncio.ensure_future(self._pull_settings())
 
     def settings_path(self, uri: str) -> Path | None:
         """The file whose folder decides which settings apply to a document."""

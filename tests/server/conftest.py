@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -58,6 +60,20 @@ class Editor:
 
     def __init__(self, client: LanguageClient, folder: Path) -> None:
         self.client = client
+        self.waiting: dict[str, asyncio.Future[Any]] = {}
+        structure = client.protocol.structure_message
+
+        def read(message: dict[str, Any]) -> Any:
+            if message.get("id") in self.waiting and "method" not in message:
+                self.waiting.pop(message["id"]).set_result(message)
+                return types.CancelParams  # never handled: see `handle`
+            return structure(message)
+
+        handle = client.protocol.handle_message
+        client.protocol.structure_message = read  # type: ignore[method-assign]
+        client.protocol.handle_message = lambda message: (  # type: ignore[method-assign]
+            None if message is types.CancelParams else handle(message)
+        )
         self.folder = folder
         self.pulls = client.capabilities.text_document.diagnostic is not None
         self.versions: dict[str, int] = {}
@@ -96,10 +112,40 @@ class Editor:
         params = types.CodeActionParams(types.TextDocumentIdentifier(uri), where, context)
         return [_action(found) for found in await self.client.text_document_code_action_async(params) or []]
 
+    async def open_marked(self, name: str, text: str) -> tuple[str, types.Position]:
+        """Open a text that has a mark; its URI and the position of the mark."""
+        before = text.split("▮")[0]
+        position = types.Position(before.count("\n"), len(before) - before.rfind("\n") - 1)
+        return await self.open(name, text.replace("▮", "")), position
+
+    async def ask(self, method: str, uri: str, position: types.Position, **more: Any) -> Any:
+        """The result of a request about a place, as JSON."""
+        where = {"line": position.line, "character": position.character}
+        return await self.request(method, {"textDocument": {"uri": uri}, "position": where, **more})
+
+    async def request(self, method: str, params: Any) -> Any:
+        """The result of a request, as JSON; pygls would give it a type and lose what it does not know."""
+        protocol = self.client.protocol
+        number = f"raw-{next(_numbers)}"
+        future = asyncio.get_running_loop().create_future()
+        self.waiting[number] = future
+        protocol._send_data({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+        answer = await asyncio.wait_for(future, 30)
+        if "error" in answer:
+            raise Failed(answer["error"]["code"], answer["error"]["message"])
+        return answer["result"]
+
     async def run(self, command: str, *arguments: Any) -> Any:
         return await self.client.workspace_execute_command_async(
             types.ExecuteCommandParams(command, list(arguments))
         )
+
+
+class Failed(Exception):
+    """An error that the server answered."""
+
+
+_numbers = itertools.count()
 
 
 def _action(found: Any) -> types.CodeAction:
