@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import checking, emission, keystroke, phases, startup
+from benchmarks import checking, emission, features, keystroke, phases, startup
 from benchmarks.table import machine
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -20,6 +20,7 @@ tables = [
     *emission.run(emitted),
     *phases.run(sizes),
     *keystroke.run(sizes),
+    *features.run(sizes[1:3]),
 ]
 if args.save is not None:
     head = (

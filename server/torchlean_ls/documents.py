@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from lsprotocol import types
@@ -155,6 +155,14 @@ class Snapshot:
         """The same as JSON."""
         (line, column), (last, until) = self.lines.range(start, end, self.encoding)
         return {"start": {"line": line, "character": column}, "end": {"line": last, "character": until}}
+
+    def plain_ranges(self, spans: Iterable[tuple[int, int]]) -> list[dict[str, Any]]:
+        """Many ranges as JSON, of spans that stand in order: quicker than one by one."""
+        places = self.lines.positions([offset for span in spans for offset in span], self.encoding)
+        return [
+            {"start": {"line": line, "character": column}, "end": {"line": last, "character": until}}
+            for (line, column), (last, until) in zip(places[::2], places[1::2], strict=True)
+        ]
 
 
 class Documents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.rules import RULES
@@ -165,7 +166,12 @@ def value_text(record: Record) -> str:
     if record.is_tuple:
         shapes = record.tuple_shapes
         return "(?)" if shapes is None else f"({', '.join(map(show_shape, shapes))})"
-    return "?" if record.shape is None else show_shape(record.shape)
+    return "?" if record.shape is None else _shape_text(tuple(record.shape))
+
+
+@lru_cache(2048)
+def _shape_text(shape: tuple[int, ...]) -> str:
+    return show_shape(shape)
 
 
 def inferred_shape(links: Links, record: Record) -> Shape | Problems | None:
@@ -227,7 +233,7 @@ def _parameters(links: Links, record: Record) -> list[str]:
 
 
 def _users(links: Links, record: Record) -> list[str]:
-    places = list(dict.fromkeys(index for index, _ in links.users.get(record.ref, ())))
+    places = list(dict.fromkeys(index for index, _ in links.users_of(record.ref)))
     ends = [f"`{name}`" for name, value in links.ends() if value == record.ref]
     shown = ends
     for index in places[:MAX_USERS]:
@@ -266,6 +272,8 @@ def _count(number: int, noun: str) -> str:
 
 def code(text: str) -> str:
     """Text for a code span: no backticks, no line ends, not endless."""
+    if text.isascii() and text.isidentifier() and len(text) <= 80:
+        return text
     clean = visible(text).replace("`", "'")
     clean = "".join(char if char.isprintable() else " " for char in clean)
     return clean if len(clean) <= 80 else clean[:79] + "…"

@@ -57,6 +57,29 @@ class Links:
                     found.setdefault(parent, []).append((index, position))
         return found
 
+    def users_of(self, node_id: int) -> list[tuple[int, int]]:
+        """The users of one node, without looking up those of all."""
+        if "users" in self.__dict__:
+            return self.users.get(node_id, [])
+        try:
+            places = [index for index, raw in enumerate(self.nodes) if node_id in raw["parents"]]
+        except (KeyError, TypeError):  # something there is no node
+            return self.users.get(node_id, [])
+        return [
+            (index, position)
+            for index in places
+            for position, parent in enumerate(self.nodes[index]["parents"])
+            if parent == node_id and type(parent) in (int, float)
+        ]
+
+    @lazy
+    def disciplined(self) -> bool:
+        """Whether every node's id is its place."""
+        try:
+            return [raw["id"] for raw in self.nodes] == list(range(len(self.nodes)))
+        except (KeyError, TypeError):
+            return False
+
     def record(self, node_id: int) -> Record | None:
         """The node that an id means: the one that stands at its place, else the first that has the id."""
         records = self.report.records
@@ -100,7 +123,7 @@ class Links:
         if first is None or first.id is None:
             return []
         records = self.report.records
-        if all(type(raw) is dict and raw.get("id") == index for index, raw in enumerate(self.nodes)):
+        if self.disciplined:
             return [Use(first.index, ("id",))]
         return [
             Use(record.index, ("id",)) for record in records if record is not None and record.id == node_id
@@ -111,7 +134,7 @@ class Links:
         for name, value in self.ends():
             if value == node_id:
                 yield Use(None, (name,))
-        for index, position in self.users.get(node_id, ()):
+        for index, position in self.users_of(node_id):
             yield Use(index, ("parents", position))
 
 

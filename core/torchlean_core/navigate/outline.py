@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from torchlean_core.check.nodes import Record
-from torchlean_core.check.places import place
 from torchlean_core.kinds import INPUT, Kind, TupleKind
 from torchlean_core.kinds.numbers import show
 from torchlean_core.navigate.explain import code, kind_entry, value_text
@@ -16,31 +16,29 @@ ROLES = ("input", "constant", "layer", "tuple", "operation", "unknown")
 """What sort of thing a node is in an outline."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One node: its place, name, a few words, its role, and the offsets of its text and of its id."""
+class Entry(NamedTuple):
+    """One node: its place in `nodes`, name, a few words, its role, and the offsets of its text."""
 
-    index: int
+    place: int
     name: str
     detail: str
     role: str
     span: tuple[int, int]
-    id_span: tuple[int, int]
 
 
 def entries(links: Links, first: int = 0, last: int | None = None) -> Iterator[Entry]:
     """The nodes `[first:last]` as entries of an outline."""
-    document = links.report.document
-    spans = document.spans
+    spans = links.report.document.spans
     if spans is None:
         return
     records = links.report.records
+    starts, ends = spans.starts, spans.ends
     for index in range(first, min(len(records), len(spans), len(records) if last is None else last)):
         record = records[index]
         if record is not None:
-            span = spans.starts[index], spans.ends[index]
-            id_span = place(document, index, ("id",)) if "id" in record.raw else (span[0], span[0] + 1)
-            yield Entry(index, name_of(record), detail_of(record), role_of(record), span, id_span)
+            yield Entry(
+                index, name_of(record), detail_of(record), role_of(record), (starts[index], ends[index])
+            )
 
 
 def name_of(record: Record) -> str:
@@ -50,9 +48,10 @@ def name_of(record: Record) -> str:
 
 def detail_of(record: Record) -> str:
     """Its shape, operands and module."""
-    parents = ", ".join("?" if parent is None else show(parent) for parent in (record.parents or ())[:8])
-    more = ", …" if len(record.parents or ()) > 8 else ""
-    detail = f"{value_text(record)} ← {parents}{more}" if parents else value_text(record)
+    detail = value_text(record)
+    if record.parents:
+        parents = ["?" if parent is None else show(parent) for parent in record.parents[:8]]
+        detail += f" ← {', '.join(parents)}{', …' if len(record.parents) > 8 else ''}"
     source = record.raw.get("source")
     module = source.get("module") if isinstance(source, dict) else None
     return f"{detail} · {code(module)}" if isinstance(module, str) and module else detail
@@ -60,8 +59,13 @@ def detail_of(record: Record) -> str:
 
 def role_of(record: Record) -> str:
     """What sort of thing a node is, one of `ROLES`."""
-    entry = kind_entry(record.kind)
-    if record.is_tuple or isinstance(entry, TupleKind):
+    return "tuple" if record.is_tuple else _role(record.kind)
+
+
+@lru_cache(256)
+def _role(kind: str | None) -> str:
+    entry = kind_entry(kind)
+    if isinstance(entry, TupleKind):
         return "tuple"
     if not isinstance(entry, Kind):
         return "unknown"

@@ -53,10 +53,10 @@ def rename_edits(links: Links, old: int, text: str) -> list[Edit]:
             raise RenameRefused(
                 f"parents have smaller ids: {show(new)} is not greater than parent {show(parent)}"
             )
-    for index, _ in links.users.get(old, ()):
+    for index, _ in links.users_of(old):
         user = report.records[index]
         if user is not None and user.ref <= new:
             raise RenameRefused(f"node {show(user.ref)} uses this node, so its id must be smaller than that")
-    if links.users.get(new) or any(value == new for _, value in links.ends()):
+    if links.users_of(new) or any(value == new for _, value in links.ends()):
         raise RenameRefused(f"{show(new)} is named already, though no node has it: its users would change")
     return [Edit(*place(report.document, use.index, use.path), text) for use in (*declared, *links.uses(old))]

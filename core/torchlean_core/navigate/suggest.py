@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
@@ -29,6 +29,10 @@ from torchlean_core.navigate.links import ENDS, Links
 
 MAX_SUGGESTIONS = 200
 """Suggestions that are given at once; typing on narrows them down."""
+
+
+MAX_PARENTS = 100
+"""Operands that are offered: the nearest; the others by typing their id."""
 
 
 class Sort(Enum):
@@ -84,7 +88,10 @@ class Suggestions:
 def suggest(links: Links, cursor: Cursor) -> Suggestions:
     """What can stand where something is typed."""
     found = sorted(_suggest(links, cursor), key=lambda one: one.rank)
-    return Suggestions(found[:MAX_SUGGESTIONS], max(0, len(found) - MAX_SUGGESTIONS))
+    left_out = max(0, len(found) - MAX_SUGGESTIONS)
+    if cursor.level is Level.NODE and cursor.key == "parents" and cursor.awaits is Await.VALUE:
+        left_out = max(0, len(_candidates(links, cursor)) - MAX_PARENTS)
+    return Suggestions(found[:MAX_SUGGESTIONS], left_out)
 
 
 def _suggest(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
@@ -382,25 +389,41 @@ def _fit(draft: _Draft, kind: Kind, count: int | None, tuples: list[bool | None]
 
 def _parents(draft: _Draft, cursor: Cursor) -> Iterator[Suggestion]:
     """Ids of earlier nodes: those first that the kind takes, of them the unused and the last ones."""
-    records = draft.links.report.records
-    users = draft.links.users
-    checked = 0
-    for index in range(min(draft.index, len(records)) - 1, -1, -1):
-        record = records[index]
-        if record is None or record.ref >= draft.id or not str(record.ref).startswith(cursor.prefix):
+    links = draft.links
+    near = _candidates(links, cursor)[:MAX_PARENTS]
+    used = {parent for index in near for parent in _raw_parents(links, index)}
+    used.update(parent for parent in draft.parents or () if type(parent) is int)
+    for order, index in enumerate(near):
+        record = links.report.records[index]
+        if record is None or record.ref >= draft.id:
             continue
-        fits = checked < MAX_SUGGESTIONS and _takes(draft, cursor, record)
-        checked += 1
-        used = any(user != draft.index for user, _ in users.get(record.ref, ()))
-        suggestion = _node_id(record, (2 * (not fits) + used) * len(records) + draft.index - index)
+        # Users stand behind their operands, and those of a near node are near themselves, most of them.
+        rank = 2 * (not _takes(draft, cursor, record)) + (record.ref in used)
+        suggestion = _node_id(record, rank * MAX_PARENTS + order)
         if cursor.is_item:
             yield suggestion
         else:
             text = f"[{record.ref}]"
-            yield Suggestion(
-                text, Sort.NODE, text, detail=suggestion.detail, doc=suggestion.doc, rank=suggestion.rank,
-                filter=text,
-            )  # fmt: skip
+            yield replace(suggestion, label=text, text=text, filter=text)
+
+
+def _candidates(links: Links, cursor: Cursor) -> Sequence[int]:
+    """Places of the nodes before whose ids begin with what is typed, the nearest first."""
+    before = range(min(cursor.index, len(links.nodes)) - 1, -1, -1)
+    if not cursor.prefix:
+        return before
+    return [index for index in before if str(_raw_id(links, index)).startswith(cursor.prefix)]
+
+
+def _raw_id(links: Links, index: int) -> Any:
+    raw = links.nodes[index]
+    return raw.get("id", index) if type(raw) is dict else index
+
+
+def _raw_parents(links: Links, index: int) -> list[int]:
+    raw = links.nodes[index]
+    parents = raw.get("parents") if type(raw) is dict else None
+    return [one for one in parents if type(one) is int] if type(parents) is list else []
 
 
 def _takes(draft: _Draft, cursor: Cursor, record: Record) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from torchlean_core.text.offsets import Offsets
@@ -125,6 +125,24 @@ class LineIndex:
         if self._ascii:  # the line may be the whole of a big file: do not copy it
             return Position(line, offset - start)
         return Position(line, encoding.units(self.text[start:offset]))
+
+    def positions(self, offsets: Iterable[int], encoding: Encoding = Encoding.UTF16) -> list[tuple[int, int]]:
+        """Line and column of many offsets that do not come far before one another: quicker than one by one."""
+        if not self._line_feeds_only:
+            return [self.position(offset, encoding) for offset in offsets]
+        text, ascii_only = self.text, self._ascii
+        found = []
+        line = start = at = 0  # `start` is where the line begins that `at` is in
+        for offset in offsets:
+            if offset < start:
+                line, start = self.starts.count_up_to(offset) - 1, 0
+                start = self.starts[line]
+            elif feeds := text.count("\n", at if at > start else start, offset):
+                line += feeds
+                start = text.rfind("\n", 0, offset) + 1
+            at = offset
+            found.append((line, offset - start if ascii_only else encoding.units(text[start:offset])))
+        return found
 
     def range(self, start: int, end: int, encoding: Encoding = Encoding.UTF16) -> Range:
         """Range between two offsets."""

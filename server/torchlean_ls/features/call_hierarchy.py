@@ -52,7 +52,7 @@ class CallHierarchy(Feature):
             return None
         document, record = found
         places: dict[int, list[int]] = {}
-        for index, position in document.links.users.get(record.ref, ()):
+        for index, position in document.links.users_of(record.ref):
             places.setdefault(index, []).append(position)
         calls = []
         for index in self._capped(places, "consumers"):
@@ -103,12 +103,13 @@ class CallHierarchy(Feature):
 
 def _item(document: Snapshot, record: Record) -> types.CallHierarchyItem:
     entry = next(entries(document.links, record.index, record.index + 1))
+    text = document.report.document
     return types.CallHierarchyItem(
         name=entry.name,
         kind=SYMBOL_KINDS[role_of(record)],
         uri=document.uri,
         range=document.range(*entry.span),
-        selection_range=document.range(*entry.id_span),
+        selection_range=document.range(*place(text, record.index, ("id",))),
         detail=detail_of(record),
         data={"node": record.ref},
     )

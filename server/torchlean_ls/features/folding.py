@@ -29,18 +29,18 @@ class Folding(Feature):
     def _folds(self, document: Snapshot, params: types.FoldingRangeParams) -> Plain:
         found: list[dict[str, Any]] = []
         left_out = 0
-        for start, end in folds(document.links):
-            first, last = document.lines.range(start, max(end - 1, start))
-            if last.line <= first.line:
-                continue
+        offsets = [offset for start, end in folds(document.links) for offset in (start, max(end - 1, start))]
+        places = document.lines.positions(offsets)
+        for (first, _), (last, _) in zip(places[::2], places[1::2], strict=True):
+            if last - first < 2:
+                continue  # the line of the closing bracket stays in sight
             if len(found) < self._limit:
-                # The line of the closing bracket stays in sight.
-                found.append({"startLine": first.line, "endLine": last.line - 1, "kind": "region"})
+                found.append({"startLine": first, "endLine": last - 1, "kind": "region"})
             else:
                 left_out += 1
         if left_out:
             self.server.note(f"{left_out:,} more ranges cannot be folded")
-        return Plain([one for one in found if one["endLine"] > one["startLine"]])
+        return Plain(found)
 
     def _selections(
         self, document: Snapshot, params: types.SelectionRangeParams

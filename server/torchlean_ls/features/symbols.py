@@ -27,6 +27,7 @@ SYMBOL_KINDS = {
     "operation": types.SymbolKind.Function,
     "unknown": types.SymbolKind.Null,
 }
+_NUMBERS = {role: kind.value for role, kind in SYMBOL_KINDS.items()}
 
 
 class Symbols(Feature):
@@ -41,26 +42,35 @@ class Symbols(Feature):
     def _outline(self, document: Snapshot, params: types.DocumentSymbolParams) -> Plain:
         count = len(document.report.records)
         shown = count if count <= MAX_SYMBOLS else MAX_SYMBOLS - 1
-        found = [self._symbol(document, entry) for entry in entries(document.links, 0, shown)]
+        found = list(entries(document.links, 0, shown))
         span = document.report.document.node_span(shown) if shown < count else None
         if span is not None:
             note = f"… {count - shown:,} more nodes; search by id or kind"
-            rest = Entry(shown, note, "", "unknown", span, span)
-            found.append(self._symbol(document, rest))
-        return Plain(found)
-
-    def _symbol(self, document: Snapshot, entry: Entry) -> dict[str, Any]:
-        kind = SYMBOL_KINDS[entry.role].value
-        where = document.plain_range(*entry.span)
+            found.append(Entry(shown, note, "", "unknown", span))
+        where = document.plain_ranges(entry.span for entry in found)
         if not self._tree:
-            return {"name": entry.name, "kind": kind, "location": {"uri": document.uri, "range": where}}
-        return {
-            "name": entry.name,
-            "detail": entry.detail,
-            "kind": kind,
-            "range": where,
-            "selectionRange": document.plain_range(*entry.id_span),
-        }
+            return Plain(
+                [
+                    {
+                        "name": entry.name,
+                        "kind": _NUMBERS[entry.role],
+                        "location": {"uri": document.uri, "range": whole},
+                    }
+                    for entry, whole in zip(found, where, strict=True)
+                ]
+            )
+        return Plain(
+            [
+                {
+                    "name": entry.name,
+                    "detail": entry.detail,
+                    "kind": _NUMBERS[entry.role],
+                    "range": whole,
+                    "selectionRange": {"start": whole["start"], "end": whole["start"]},
+                }
+                for entry, whole in zip(found, where, strict=True)
+            ]
+        )
 
     def _search(self, params: types.WorkspaceSymbolParams) -> Plain:
         found: list[dict[str, Any]] = []
@@ -77,7 +87,7 @@ class Symbols(Feature):
                 for entry in entries(document.links, record.index, record.index + 1):
                     where = {"uri": document.uri, "range": document.plain_range(*entry.span)}
                     name = file_name(document.uri)
-                    kind = SYMBOL_KINDS[entry.role].value
+                    kind = _NUMBERS[entry.role]
                     found.append({"name": entry.name, "kind": kind, "location": where, "containerName": name})
         if left_out:
             self.server.note(f"{left_out:,} more nodes match {params.query!r} and are not shown")

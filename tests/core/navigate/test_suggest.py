@@ -148,7 +148,7 @@ def test_elsewhere_nothing_is_offered(text):
 def test_many_operands_are_cut_and_counted():
     nodes = [INPUT, *(node(index, "relu", [index - 1], [1, 4]) for index in range(1, 500))]
     found = suggest(*cursor_of(text_of(*nodes, '{"id": 500, "kind": "relu", "parents": [▮]}')))
-    assert len(found.items) == 200 and found.left_out == 300
+    assert len(found.items) == 100 and found.left_out == 400
     assert found.items[0].label == "499" and all(one.sort is Sort.NODE for one in found.items)
 
 
