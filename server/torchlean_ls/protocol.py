@@ -21,7 +21,7 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from torchlean_ls.capabilities import initialize_result
 from torchlean_ls.client import Client
-from torchlean_ls.frames import BadFrame
+from torchlean_ls.frames import BadFrame, frame
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
@@ -161,14 +161,13 @@ class Protocol(LanguageServerProtocol):
     def _write(self, message: dict[str, Any]) -> None:
         """Send plain JSON."""
         try:
-            body = msgspec.json.encode(message).decode()
+            body = msgspec.json.encode(message)
         except (UnicodeEncodeError, ValueError):
-            body = json.dumps(message)  # half of a surrogate pair in a string: escaped it can be sent
-        head = f"Content-Length: {len(body.encode())}\r\n\r\n" if self._include_headers else ""
+            body = json.dumps(message).encode()  # half of a surrogate pair: escaped it can be sent
         if self.writer is None:
             _log.error("nobody to send to")
             return
-        written: Any = self.writer.write((head + body).encode())
+        written: Any = self.writer.write(frame(body) if self._include_headers else body)
         if inspect.isawaitable(written):
             sending = asyncio.ensure_future(written)
             self._sending.add(sending)

@@ -7,6 +7,7 @@ from typing import Any
 from lsprotocol import types
 
 from torchlean_core.navigate.outline import Entry, entries, matches
+from torchlean_core.text import no_collector
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
@@ -42,6 +43,10 @@ class Symbols(Feature):
     def _outline(self, document: Snapshot, params: types.DocumentSymbolParams) -> Plain:
         count = len(document.report.records)
         shown = count if count <= MAX_SYMBOLS else MAX_SYMBOLS - 1
+        with no_collector():  # nothing here makes cycles, and much is made
+            return Plain(self._tree_or_list(document, shown, count))
+
+    def _tree_or_list(self, document: Snapshot, shown: int, count: int) -> list[dict[str, Any]]:
         found = list(entries(document.links, 0, shown))
         span = document.report.document.node_span(shown) if shown < count else None
         if span is not None:
@@ -49,28 +54,24 @@ class Symbols(Feature):
             found.append(Entry(shown, note, "", "unknown", span))
         where = document.plain_ranges(entry.span for entry in found)
         if not self._tree:
-            return Plain(
-                [
-                    {
-                        "name": entry.name,
-                        "kind": _NUMBERS[entry.role],
-                        "location": {"uri": document.uri, "range": whole},
-                    }
-                    for entry, whole in zip(found, where, strict=True)
-                ]
-            )
-        return Plain(
-            [
+            return [
                 {
                     "name": entry.name,
-                    "detail": entry.detail,
                     "kind": _NUMBERS[entry.role],
-                    "range": whole,
-                    "selectionRange": {"start": whole["start"], "end": whole["start"]},
+                    "location": {"uri": document.uri, "range": whole},
                 }
                 for entry, whole in zip(found, where, strict=True)
             ]
-        )
+        return [
+            {
+                "name": entry.name,
+                "detail": entry.detail,
+                "kind": _NUMBERS[entry.role],
+                "range": whole,
+                "selectionRange": {"start": whole["start"], "end": whole["start"]},
+            }
+            for entry, whole in zip(found, where, strict=True)
+        ]
 
     def _search(self, params: types.WorkspaceSymbolParams) -> Plain:
         found: list[dict[str, Any]] = []
