@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pygls.uris import from_fs_path, to_fs_path
 
 
 def file_name(uri: str) -> str:
     """Last part of a URI's path, decoded; works for every scheme (`untitled:`, `git:`)."""
-    return unquote(urlsplit(uri).path).rsplit("/", 1)[-1]
+    parts = _split(uri)
+    return unquote(uri if parts is None else parts.path).rsplit("/", 1)[-1]
 
 
 def file_path(uri: str) -> Path | None:
-    """The file a `file:` URI names; None for other schemes."""
-    if urlsplit(uri).scheme != "file":
+    """The file a `file:` URI names; None for other schemes, and for what can be no file."""
+    parts = _split(uri)
+    if parts is None or parts.scheme != "file":
         return None
     path = to_fs_path(uri)
-    return Path(path) if path else None
+    return Path(path) if path and "\0" not in path else None
+
+
+def _split(uri: str) -> SplitResult | None:
+    """The parts of a URI; None where it is none (a bracket that nobody closes)."""
+    try:
+        return urlsplit(uri)
+    except ValueError:
+        return None
 
 
 def file_uri(path: Path) -> str:

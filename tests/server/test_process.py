@@ -2,77 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
-from typing import Any
 
 import pytest
 from benchmarks.artifacts import make_artifact
 
 from tests.server.conftest import BROKEN, GOOD
-
-SERVER = [sys.executable, "-m", "torchlean_core", "server", "--stdio"]
-
-
-class Raw:
-    """A client that writes and reads frames, so that it can send what no client library would."""
-
-    def __init__(self, *command: str) -> None:
-        self.process = subprocess.Popen(
-            command or SERVER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-
-    def send_bytes(self, content: bytes) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(content), content))
-        self.process.stdin.flush()
-
-    def send(self, method: str, params: Any, number: int | None = None) -> None:
-        message = {"jsonrpc": "2.0", "method": method, "params": params}
-        self.send_bytes(json.dumps(message if number is None else {**message, "id": number}).encode())
-
-    def read(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        length = 0
-        while (line := self.process.stdout.readline().strip()) != b"":
-            name, _, value = line.partition(b":")
-            if name.lower() == b"content-length":
-                length = int(value)
-        return json.loads(self.process.stdout.read(length))
-
-    def answer(self, number: int) -> dict[str, Any]:
-        while (message := self.read()).get("id") != number or "method" in message:
-            pass
-        return message
-
-    def initialize(self, **params: Any) -> dict[str, Any]:
-        self.send("initialize", {"processId": None, "rootUri": None, "capabilities": {}, **params}, 1)
-        answer = self.answer(1)
-        self.send("initialized", {})
-        return answer
-
-    def open(self, uri: str, text: str) -> None:
-        item = {"uri": uri, "languageId": "json", "version": 1, "text": text}
-        self.send("textDocument/didOpen", {"textDocument": item})
-
-    def end(self) -> int:
-        self.send("shutdown", None, 99)
-        self.answer(99)
-        self.send("exit", None)
-        code = self.process.wait(20)
-        return code
+from tests.server.raw import SERVER, Raw
 
 
 @pytest.fixture
 def raw():
     client = Raw()
     yield client
-    client.process.kill()
-    client.process.wait()
-    for stream in (client.process.stdin, client.process.stdout, client.process.stderr):
-        stream.close()
+    client.close()
 
 
 def test_torch_is_not_imported_after_opening_checking_and_hovering():
