@@ -60,6 +60,23 @@ class Folders:
         patterns += ["**/*.safetensors", "**/*.py", *(f"**/{name}" for name in NAMES)]
         return [*patterns, *settings.artifacts]
 
+    def declares(self, uri: str, settings: Settings) -> bool:
+        """Whether a pattern of the setting `artifacts` names a document, from the folder that it is in."""
+        path = file_path(uri)
+        if not settings.artifacts or path is None:
+            return False
+        from pathspec import GitIgnoreSpec
+
+        try:
+            spec = GitIgnoreSpec.from_lines(settings.artifacts)
+        except ValueError as error:
+            _log.warning("artifacts: expected patterns as in .gitignore: %s", error)
+            return False
+        return any(
+            path.is_relative_to(root) and spec.match_file(path.relative_to(root).as_posix())
+            for root in self.roots.values()
+        )
+
     def path_for(self, uri: str) -> Path | None:
         """The file of a document; for one that is not saved, a file in the first folder."""
         path = file_path(uri)

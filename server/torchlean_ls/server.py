@@ -55,6 +55,7 @@ class Server(LanguageServer):
         self.folders = Folders()
         self.settings = Settings()
         self.trusted = True
+        self.documents.declares = lambda uri: self.folders.declares(uri, self.settings)
         self.features: list[Feature] = [feature(self) for feature in FEATURES]
         self._parent_watch: asyncio.Task[None] | None = None
         self._pulling: asyncio.Future[None] | None = None
@@ -211,6 +212,7 @@ class Server(LanguageServer):
     def _use(self, settings: Settings) -> None:
         if settings != self.settings:
             self.settings = settings
+            self.documents.declare_anew()
             self._each(lambda feature: feature.settings_change())
 
     def _shutdown(self, params: None) -> None:

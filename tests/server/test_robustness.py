@@ -87,21 +87,19 @@ def test_bytes_that_are_no_message_are_answered_and_the_next_message_is_read(raw
     still_serves(raw)
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
+def test_wrong_headers_are_skipped(raw):
+    raw.initialize()
+    for header in (
         b"Content-Length: x\r\n\r\n",
         b"Content-Length: -5\r\n\r\n",
         b"Content-Length: 99999999999999999999\r\n\r\n",
         b"Content-Type: text\r\n\r\n",
         b"nonsense\r\n\r\n",
         b"Content-Length: 2\r\n\r\n{} and more than it said",
-    ],
-)
-def test_a_wrong_header_is_skipped(raw, header):
-    raw.initialize()
-    raw.write(header)
-    still_serves(raw)
+        b"x" * 40_000,
+    ):
+        raw.write(header)
+        still_serves(raw)
 
 
 def test_headers_may_be_spelled_and_ordered_as_they_like(raw):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcInvalidParams, JsonRpcRequestCancelled
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequestCancelled
 
 from torchlean_core.artifact.companions import generated_module_path, stem
 from torchlean_core.capture.configured import capture_request, configured, example_shape
@@ -52,6 +52,7 @@ class Commands(Feature):
         self._running: dict[str, tuple[str, threading.Event]] = {}
         self._threads = ThreadPoolExecutor(_MAX_JOBS, "torchlean-job")
         self._progress = False
+        self._on_save: set[asyncio.Future[None]] = set()
 
     def register(self, client: Client) -> None:
         """What the client shows of long work; `Server.execute` runs the commands."""
@@ -169,6 +170,30 @@ class Commands(Feature):
         dims = example_shape(target) if shape is None else parse_shape(str(shape))
         out = argument.get("out") or configured(target).get("output") or f"{_snake(target.name)}.ir.json"
         return capture_request(target, path.parent / str(out), dims)
+
+    # -- on save ------------------------------------------------------------------------------------------
+
+    def document_save(self, document: Snapshot) -> None:
+        """Capture the models of a file again, where the setting wants it and the workspace is trusted."""
+        path = file_path(document.uri)
+        if not self.server.settings.capture_on_save or not document.is_python or path is None:
+            return
+        if not self.server.trusted:
+            self.server.note("capture on save is refused: this workspace is not trusted")
+            return
+        self._stop(document.uri)  # what is captured of the version before is of no use any more
+        for model in find_models(document.text, path):
+            argument = {"uri": document.uri, "name": model.name}
+            work = asyncio.ensure_future(self._capture_saved(argument))
+            self._on_save.add(work)
+            work.add_done_callback(self._on_save.discard)
+
+    async def _capture_saved(self, argument: dict[str, Any]) -> None:
+        params = types.ExecuteCommandParams("torchlean.capture", [argument])
+        try:
+            await self.execute(params)
+        except JsonRpcException as error:  # nobody asked in so many words: the log has the reason
+            self.server.note(f"{argument['name']} was not captured: {error.message}")
 
     def _refuse_unsaved(self, uri: str, path: Path) -> None:
         document = self.server.documents.get(uri)

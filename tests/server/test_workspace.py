@@ -1,0 +1,242 @@
+"""Settings, folders, files that change on disk, and diagnostics of artifacts that are not open."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server.conftest import BROKEN, GOOD
+from tests.server.raw import Raw
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PULLS = {"textDocument": {"diagnostic": {}}, "workspace": {"diagnostics": {"refreshSupport": True}}}
+DYNAMIC = {"workspace": {"didChangeWatchedFiles": {"dynamicRegistration": True}, "configuration": True}}
+
+
+@pytest.fixture
+def raw():
+    client = Raw()
+    yield client
+    client.close()
+
+
+def begin(raw: Raw, *folders: Path, capabilities: dict[str, Any] | None = None, **options: Any) -> None:
+    listed = [{"uri": folder.as_uri(), "name": folder.name} for folder in folders]
+    raw.initialize(capabilities=capabilities or {}, workspaceFolders=listed, initializationOptions=options)
+
+
+def published(raw: Raw, uri: str) -> list[str]:
+    """The codes that are pushed next of a file."""
+    while (params := raw.notified("textDocument/publishDiagnostics"))["uri"] != uri:
+        pass
+    return [one["code"] for one in params["diagnostics"]]
+
+
+def settings(raw: Raw, **values: Any) -> None:
+    raw.send("workspace/didChangeConfiguration", {"settings": {"torchlean": values}})
+
+
+def saved(raw: Raw, uri: str) -> None:
+    raw.send("textDocument/didSave", {"textDocument": {"uri": uri}})
+
+
+# -- settings -------------------------------------------------------------------------------------------------
+
+
+def test_the_settings_file_decides_what_is_shown_and_a_change_of_it_applies_at_once(raw, tmp_path):
+    config = tmp_path / "torchlean.toml"
+    config.write_text('ignore = ["TL201"]\n')
+    (tmp_path / "old").mkdir()
+    begin(raw, tmp_path)
+    uri = (tmp_path / "old" / "m.ir.json").as_uri()
+    raw.open(uri, BROKEN)
+    assert published(raw, uri) == []
+    for text, codes in (
+        ('select = ["TL2"]\n', ["TL201"]),
+        ('[per-file-ignores]\n"old/*" = ["TL2"]\n', []),
+        ("nonsense = 3\n", ["TL201"]),
+    ):
+        config.write_text(text)
+        raw.send("workspace/didChangeWatchedFiles", {"changes": [{"uri": config.as_uri(), "type": 2}]})
+        assert published(raw, uri) == codes, text
+
+
+def test_the_editors_settings_apply_without_a_restart(raw, tmp_path):
+    begin(raw, tmp_path)
+    uri = (tmp_path / "m.ir.json").as_uri()
+    raw.open(uri, BROKEN)
+    assert published(raw, uri) == ["TL201"]
+    settings(raw, enable=False)
+    assert published(raw, uri) == []
+    settings(raw, enable=True)
+    assert published(raw, uri) == ["TL201"]
+    settings(raw, validate="off")
+    assert published(raw, uri) == []
+
+
+def test_findings_wait_for_the_next_save_where_the_setting_says_so(raw, tmp_path):
+    begin(raw, tmp_path, settings={"validate": "onSave"})
+    uri = (tmp_path / "m.ir.json").as_uri()
+    raw.open(uri, BROKEN)
+    assert published(raw, uri) == ["TL201"]
+    raw.change(uri, 2, {"text": GOOD})
+    assert raw.ask("textDocument/documentSymbol", {"textDocument": {"uri": uri}}, 2)
+    saved(raw, uri)
+    assert published(raw, uri) == []
+
+
+def test_a_pulling_client_gets_the_last_saved_findings_until_the_next_save(raw, tmp_path):
+    begin(raw, tmp_path, capabilities=PULLS, settings={"validate": "onSave"})
+    uri = (tmp_path / "m.ir.json").as_uri()
+    raw.open(uri, BROKEN)
+    document = {"textDocument": {"uri": uri}}
+    first = raw.ask("textDocument/diagnostic", document, 2)
+    assert [one["code"] for one in first["items"]] == ["TL201"]
+    raw.change(uri, 2, {"text": GOOD})
+    again = {**document, "previousResultId": first["resultId"]}
+    assert raw.ask("textDocument/diagnostic", again, 3)["kind"] == "unchanged"
+    saved(raw, uri)
+    assert raw.ask("textDocument/diagnostic", again, 4)["items"] == []
+
+
+def test_a_pattern_makes_files_artifacts_whatever_they_are_called(raw, tmp_path):
+    begin(raw, tmp_path)
+    uri = (tmp_path / "graphs" / "m.json").as_uri()
+    raw.open(uri, '{"nodes": []}')
+    assert raw.ask("textDocument/codeLens", {"textDocument": {"uri": uri}}, 2) is None
+    settings(raw, artifacts=["graphs/*.json"])
+    assert set(published(raw, uri)) >= {"TL106", "TL010"}
+
+
+def test_files_are_watched_where_the_client_registers_that(raw, tmp_path):
+    begin(raw, tmp_path, capabilities=DYNAMIC)
+    asked = {}
+    while len(asked) < 2:
+        message = raw.read()
+        if "id" in message and "method" in message:
+            asked[message["method"]] = message["params"]
+            result = [{"enable": True}] if message["method"] == "workspace/configuration" else None
+            raw.send_bytes(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}).encode())
+    [registration] = asked["client/registerCapability"]["registrations"]
+    patterns = {watcher["globPattern"] for watcher in registration["registerOptions"]["watchers"]}
+    assert {"**/*.ir.json", "**/*.safetensors", "**/*.py", "**/torchlean.toml"} <= patterns
+    assert asked["workspace/configuration"]["items"][0]["section"] == "torchlean"
+
+
+def test_capture_on_save_is_refused_where_the_workspace_is_not_trusted(raw, tmp_path):
+    shutil.copy(EXAMPLES / "tiny_mlp.py", tmp_path / "m.py")
+    begin(raw, tmp_path, trusted=False, settings={"captureOnSave": True})
+    uri = (tmp_path / "m.py").as_uri()
+    raw.open(uri, (tmp_path / "m.py").read_text(), "python")
+    saved(raw, uri)
+    assert "not trusted" in raw.notified("window/logMessage")["message"]
+    assert [path.name for path in tmp_path.iterdir()] == ["m.py"]
+
+
+def test_capture_on_save_writes_the_artifact_again(raw, tmp_path):
+    shutil.copy(EXAMPLES / "tiny_mlp.py", tmp_path / "m.py")
+    progress = {"window": {"workDoneProgress": True}}
+    begin(raw, tmp_path, capabilities=progress, settings={"captureOnSave": True})
+    uri = (tmp_path / "m.py").as_uri()
+    raw.open(uri, (tmp_path / "m.py").read_text(), "python")
+    saved(raw, uri)
+    while True:
+        message = raw.read()
+        if message.get("method") == "window/workDoneProgress/create":
+            raw.send_bytes(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": None}).encode())
+        if message.get("method") == "$/progress" and message["params"]["value"]["kind"] == "end":
+            break
+    assert (tmp_path / "tiny_mlp.ir.json").is_file()
+
+
+# -- files and folders ----------------------------------------------------------------------------------------
+
+
+def test_pushed_findings_go_when_the_file_is_closed_deleted_or_renamed(raw, tmp_path):
+    renames = {"workspace": {"fileOperations": {"didRename": True, "didDelete": True}}}
+    begin(raw, tmp_path, capabilities=renames)
+    uri, other = (tmp_path / "m.ir.json").as_uri(), (tmp_path / "n.ir.json").as_uri()
+    raw.open(uri, BROKEN)
+    assert published(raw, uri) == ["TL201"]
+    raw.send("workspace/didChangeWatchedFiles", {"changes": [{"uri": uri, "type": 3}]})
+    assert published(raw, uri) == []
+    raw.send("workspace/didRenameFiles", {"files": [{"oldUri": uri, "newUri": other}]})
+    assert published(raw, uri) == []
+    raw.send("textDocument/didClose", {"textDocument": {"uri": uri}})
+    assert published(raw, uri) == []
+
+
+def reports(answer: dict[str, Any]) -> dict[str, Any]:
+    found = {}
+    for report in answer["items"]:
+        name = report["uri"].rsplit("/", 1)[-1]
+        found[name] = (
+            "unchanged" if report["kind"] == "unchanged" else [one["code"] for one in report["items"]]
+        )
+    return found
+
+
+def test_artifacts_that_are_not_open_are_checked_and_told_once(raw, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+    (one / "bad.ir.json").write_text(BROKEN)
+    (one / "marked.json").write_text(BROKEN)
+    (one / "other.json").write_text("{}")
+    (one / "ignored.ir.json").write_text(BROKEN)
+    (one / ".gitignore").write_text("ignored*\n")
+    (two / "good.ir.json").write_text(GOOD)
+    (two / "open.ir.json").write_text(BROKEN)
+    begin(raw, one, two, capabilities=PULLS)
+    raw.open((two / "open.ir.json").as_uri(), BROKEN)
+    first = raw.ask("workspace/diagnostic", {"previousResultIds": []}, 2)
+    assert reports(first) == {"bad.ir.json": ["TL201"], "marked.json": ["TL201"], "good.ir.json": []}
+    known = [{"uri": one["uri"], "value": one["resultId"]} for one in first["items"]]
+    (two / "good.ir.json").write_text(BROKEN + " ")
+    (one / "bad.ir.json").unlink()
+    changed = [{"uri": (one / "bad.ir.json").as_uri(), "type": 3}]
+    raw.send("workspace/didChangeWatchedFiles", {"changes": changed})
+    second = raw.ask("workspace/diagnostic", {"previousResultIds": known}, 3)
+    assert reports(second) == {"bad.ir.json": [], "marked.json": "unchanged", "good.ir.json": ["TL201"]}
+    raw.send(
+        "workspace/didChangeWorkspaceFolders",
+        {"event": {"added": [], "removed": [{"uri": two.as_uri(), "name": "two"}]}},
+    )
+    third = raw.ask("workspace/diagnostic", {"previousResultIds": []}, 4)
+    assert reports(third) == {"marked.json": ["TL201"], "good.ir.json": []}  # one that was told of goes
+
+
+def test_a_long_answer_comes_in_parts_and_others_are_served_meanwhile(raw, tmp_path):
+    from benchmarks.artifacts import make_artifact
+
+    text = make_artifact(2_000)
+    for number in range(30):
+        (tmp_path / f"{number}.ir.json").write_text(text)
+    begin(raw, tmp_path, capabilities=PULLS)
+    raw.send("workspace/diagnostic", {"previousResultIds": [], "partialResultToken": "part"}, 2)
+    uri = (tmp_path / "0.ir.json").as_uri()
+    raw.open(uri, GOOD)
+    raw.send("textDocument/hover", {"textDocument": {"uri": uri}, "position": {"line": 6, "character": 4}}, 3)
+    order, told = [], set()
+    while 2 not in order:
+        message = raw.read()
+        if message.get("method") == "$/progress":
+            assert message["params"]["token"] == "part"
+            told |= {report["uri"] for report in message["params"]["value"]["items"]}
+        elif "method" not in message:
+            order.append(message["id"])
+    assert order == [3, 2] and len(told | {uri}) == 30
+    raw.send("workspace/diagnostic", {"previousResultIds": []}, 4)
+    raw.send("$/cancelRequest", {"id": 4})
+    answer = raw.answer(4)
+    assert "result" in answer or answer["error"]["code"] == -32800
+
+
+def test_a_client_that_cannot_pull_is_not_offered_it(raw, tmp_path):
+    begin(raw, tmp_path)
+    raw.send("workspace/diagnostic", {"previousResultIds": []}, 2)
+    assert raw.answer(2)["error"]["code"] == -32601
