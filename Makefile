@@ -34,8 +34,10 @@ schema: $(STAMP)  ## write schema/ again from the kind table and the settings
 	$(BIN)/python -m torchlean_core.artifact.schema schema/
 	$(BIN)/python -m torchlean_core.config schema/
 
-docs: $(STAMP)  ## write docs/rules/ again from the rules
+docs: $(STAMP)  ## write docs/ again from the rules, the kinds and the server
 	$(BIN)/python -m torchlean_core.check.pages docs/rules
+	$(BIN)/python -m torchlean_core.kinds.pages docs
+	$(BIN)/python -m torchlean_ls.pages docs
 
 coverage: $(STAMP)  ## write docs/capture-coverage.md again: every model of the zoo, captured and measured
 	$(BIN)/python -m tests.core.capture.zoo

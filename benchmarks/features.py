@@ -68,12 +68,19 @@ class Session:
         request = protocol.structure_message(message)
         handler = protocol.fm.features[method]
         answer: Any = handler(request.params)
+        result = None
         try:
-            while True:
-                next(answer)
+            while True:  # what is left to a thread in a session is done right here
+                work, args, _ = answer.send(result)
+                result = self._checked() if work == self.server.checked else args[0](*args[1:])
         except StopIteration as done:
             protocol._send_response(1, done.value)
             return done.value
+
+    def _checked(self) -> Any:
+        document = self.server.documents.get(_URI)
+        assert document is not None and document.report is not None
+        return document
 
     def position(self, offset: int) -> dict[str, int]:
         """A place of the text in the protocol."""

@@ -1,0 +1,179 @@
+"""The page that says what the server can do, written from what it answers to `initialize`.
+
+`python -m torchlean_ls.pages docs` writes it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from torchlean_core.files import write_text
+from torchlean_ls.capabilities import COMMANDS, server_capabilities
+from torchlean_ls.client import Client
+
+NAME = "language-server.md"
+
+_FEATURES: dict[str, tuple[str, str]] = {
+    "hoverProvider": (
+        "hover",
+        "kind, formula, shapes of the operands, parameters, users, PyTorch form; fields; the whole graph",
+    ),
+    "completionProvider": (
+        "completion",
+        "missing fields, kinds that fit, ids of operands, values, whole nodes; in broken text too",
+    ),
+    "definitionProvider": (
+        "definition",
+        "from an id to its node; from a node to the line of the model it was captured from",
+    ),
+    "referencesProvider": ("references", "every place that names a node"),
+    "documentHighlightProvider": ("highlights", "the same, in sight"),
+    "renameProvider": ("rename", "another id for a node, everywhere; refused where it would break the order"),
+    "documentSymbolProvider": ("outline", "the nodes with shapes, operands and modules"),
+    "workspaceSymbolProvider": ("workspace symbols", "nodes by id, kind, module and operator"),
+    "codeActionProvider": (
+        "code actions",
+        "quick fixes, all safe fixes at once, and what can be done with an artifact or a model",
+    ),
+    "codeLensProvider": ("code lens", "size and state; emit or refresh, initialize, train, show the graph"),
+    "documentLinkProvider": ("document links", "to the model, the generated module and the parameters"),
+    "documentFormattingProvider": (
+        "formatting",
+        "one node per line; numbers and strings keep their spelling",
+    ),
+    "documentRangeFormattingProvider": ("range formatting", "the same for the nodes in a range"),
+    "foldingRangeProvider": ("folding", "nodes and arrays"),
+    "selectionRangeProvider": ("selection ranges", "from a value to its field, node, and the graph"),
+    "callHierarchyProvider": ("call hierarchy", "producers and consumers of a node"),
+    "inlayHintProvider": ("inlay hints", "kind and shape behind every parent id; captured operators"),
+    "semanticTokensProvider": ("semantic tokens", "kinds, ids and fields"),
+    "diagnosticProvider": (
+        "pulled diagnostics",
+        "of open documents; `workspace/diagnostic` covers all artifacts of the workspace",
+    ),
+    "executeCommandProvider": ("commands", "see below"),
+}
+_BASICS = ("positionEncoding", "textDocumentSync", "workspace")
+
+_COMMANDS = {
+    "torchlean.check": "Check; answers with counts and findings.",
+    "torchlean.emit": "Write the `nn.Module` (`out`, `params`, `options`, `force`).",
+    "torchlean.refresh": "Write the generated module again, where there is one (`force`).",
+    "torchlean.capture": "Capture a model of a Python file (`name`, `exampleShape`, `out`).",
+    "torchlean.init": "Initialize parameters (`seed`, `scheme`, `device`, `force`, …).",
+    "torchlean.train": "Train (`steps`, `data`, `device`, …).",
+    "torchlean.stop": "Stop the work on a document; without `uri` all work.",
+    "torchlean.showGraph": "Draw the graph (`format`: `svg`, `dot`, `mermaid` or `text`).",
+}
+
+_SETTINGS = (
+    ("torchlean.enable", "true", "Whether the server does anything."),
+    ("torchlean.validate", '"onType"', 'When findings are shown: "onType", "onSave" or "off".'),
+    (
+        "torchlean.captureOnSave",
+        "false",
+        "Capture a file's models when it is saved; not in an untrusted workspace.",
+    ),
+    (
+        "torchlean.inlayHints",
+        "true",
+        "Inlay hints; or an object with `enable`, `parents` and `debugTargets`.",
+    ),
+    (
+        "torchlean.artifacts",
+        "[]",
+        "Patterns as in .gitignore of files that are artifacts whatever they are called.",
+    ),
+    ("torchlean.python.interpreter", '""', "The Python that models are captured and trained in."),
+    ("torchlean.device", '"auto"', "Device for initialization and training."),
+    ("torchlean.timeLimit", "120", "Seconds after which a capture is stopped."),
+    ("torchlean.memoryLimit", "0", "Memory in MiB that a capture may use; 0 for no limit."),
+)
+
+_TEXT = """\
+# The language server
+
+`torchlean server` speaks the Language Server Protocol 3.17 over standard input and output (`--tcp` and `--ws` serve one
+client over a socket). It serves JSON files that are artifacts: named `*.ir.json` or `*.torchlean.json`, of the language
+`torchlean-ir`, holding the marker `"format": "torchlean.ir.v1"` (or `nodes` and `input_id`), or named by a setting.
+Other JSON is left alone. Opening, hovering and typing never run anybody's code.
+
+What is answered follows what the client announces: diagnostics are pulled or pushed, never both; positions count UTF-8,
+UTF-16 or UTF-32; completions have snippets, code actions are literals with edits made later, and progress is shown
+where the client can do that. Answers that could be huge are cut, and say or log how many entries were left out.
+"""
+
+
+def full_client() -> Client:
+    """A client that can do everything that makes a difference."""
+    paths = (
+        "textDocument.diagnostic",
+        "textDocument.rename.prepareSupport",
+        "textDocument.completion.completionItem.snippetSupport",
+        "textDocument.codeAction.codeActionLiteralSupport",
+        "textDocument.codeAction.dataSupport",
+        "workspace.fileOperations.didRename",
+        "workspace.fileOperations.didDelete",
+    )
+    capabilities: dict[str, Any] = {}
+    for path in paths:
+        *parents, name = path.split(".")
+        inner = capabilities
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        inner[name] = True
+    capabilities["textDocument"]["codeAction"]["resolveSupport"] = {"properties": ["edit"]}
+    return Client(capabilities)
+
+
+def page(capabilities: dict[str, Any], least: dict[str, Any]) -> str:
+    """The page.
+
+    Args:
+        capabilities: What the server answered to a client that can do everything.
+        least: What it answered to one that announced nothing.
+
+    Raises:
+        KeyError: A capability or a command is not explained here.
+    """
+    lines = [_TEXT, "## Features", "", "| feature | capability | on artifacts |", "|---|---|---|"]
+    for name in capabilities:
+        if name in _BASICS:
+            continue
+        feature, what = _FEATURES[name]
+        note = "" if name in least else " (only for clients that ask for it)"
+        lines.append(f"| {feature} | `{name}`{note} | {what} |")
+    lines += [
+        "",
+        "## Commands",
+        "",
+        "Each takes one object with a `uri`; what else it may have stands in brackets.",
+        "",
+    ]
+    lines += ["| command | |", "|---|---|"]
+    lines += [
+        f"| `{name}` | {_COMMANDS[name]} |" for name in capabilities["executeCommandProvider"]["commands"]
+    ]
+    kinds = ", ".join(f"`{kind}`" for kind in capabilities["codeActionProvider"]["codeActionKinds"])
+    lines += ["", f"Kinds of code actions: {kinds}.", "", "## Settings", ""]
+    lines += ["| setting | default | |", "|---|---|---|"]
+    lines += [f"| `{name}` | `{default}` | {doc} |" for name, default, doc in _SETTINGS]
+    lines += [
+        "",
+        "`torchlean.toml`, or `[tool.torchlean]` in `pyproject.toml`, applies as it does to `torchlean check`: "
+        "`select`, `ignore`, `per-file-ignores`, and `exclude` for what `workspace/diagnostic` looks at. All "
+        "changes apply at once.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def text() -> str:
+    """The page for this version of the server."""
+    return page(server_capabilities(full_client()), server_capabilities(Client({})))
+
+
+if __name__ == "__main__":
+    assert set(_COMMANDS) == set(COMMANDS)
+    write_text(Path(sys.argv[1]) / NAME, text())

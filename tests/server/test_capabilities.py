@@ -1,0 +1,108 @@
+"""What the server announces: for each client just what suits it, with a handler behind it, and as documented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lsprotocol import types
+from lsprotocol.converters import get_converter
+
+from tests.server.conftest import GOOD
+from tests.server.raw import Raw
+from torchlean_core.kinds.pages import NAME as KINDS_NAME
+from torchlean_core.kinds.pages import page as kinds_page
+from torchlean_ls.client import Client
+from torchlean_ls.features import FEATURES
+from torchlean_ls.pages import NAME, full_client, page
+from torchlean_ls.server import create_server
+
+DOCS = Path(__file__).parents[2] / "docs"
+METHODS = {
+    "hoverProvider": ["textDocument/hover"],
+    "completionProvider": ["textDocument/completion", "completionItem/resolve"],
+    "definitionProvider": ["textDocument/definition"],
+    "referencesProvider": ["textDocument/references"],
+    "documentHighlightProvider": ["textDocument/documentHighlight"],
+    "renameProvider": ["textDocument/rename", "textDocument/prepareRename"],
+    "documentSymbolProvider": ["textDocument/documentSymbol"],
+    "workspaceSymbolProvider": ["workspace/symbol"],
+    "codeActionProvider": ["textDocument/codeAction", "codeAction/resolve"],
+    "codeLensProvider": ["textDocument/codeLens", "codeLens/resolve"],
+    "documentLinkProvider": ["textDocument/documentLink"],
+    "documentFormattingProvider": ["textDocument/formatting"],
+    "documentRangeFormattingProvider": ["textDocument/rangeFormatting"],
+    "foldingRangeProvider": ["textDocument/foldingRange"],
+    "selectionRangeProvider": ["textDocument/selectionRange"],
+    "callHierarchyProvider": [
+        "textDocument/prepareCallHierarchy", "callHierarchy/incomingCalls", "callHierarchy/outgoingCalls",
+    ],
+    "inlayHintProvider": ["textDocument/inlayHint"],
+    "semanticTokensProvider": ["textDocument/semanticTokens/full", "textDocument/semanticTokens/range"],
+    "diagnosticProvider": ["textDocument/diagnostic", "workspace/diagnostic"],
+    "executeCommandProvider": [],
+}  # fmt: skip
+
+
+def answered(client: Client) -> dict:
+    raw = Raw()
+    try:
+        return raw.initialize(capabilities=client.capabilities)["result"]["capabilities"]
+    finally:
+        raw.close()
+
+
+def test_the_page_says_what_the_running_server_answers():
+    found = page(answered(full_client()), answered(Client({})))
+    assert (DOCS / NAME).read_text() == found, "run `make docs`"
+
+
+def test_the_page_of_the_kinds_is_up_to_date_and_has_every_section_that_hovers_link_to():
+    assert (DOCS / KINDS_NAME).read_text() == kinds_page(), "run `make docs`"
+
+
+@pytest.mark.parametrize("client", [full_client(), Client({})], ids=["full", "bare"])
+def test_every_capability_has_its_handlers_and_no_handler_is_hidden(client):
+    capabilities = answered(client)
+    server = create_server()
+    server.protocol.client = client
+    server.initialize(types.InitializeParams(types.ClientCapabilities()), client)
+    known = {*server.protocol.fm.features, *server.protocol.fm.builtin_features}
+    announced = {method for name in capabilities for method in METHODS.get(name, [])}
+    assert announced <= known
+    assert {
+        method for method in known if method in {one for all_ in METHODS.values() for one in all_}
+    } == announced
+    assert set(capabilities) - set(METHODS) == {"positionEncoding", "textDocumentSync", "workspace"}
+
+
+def test_what_is_announced_follows_the_client():
+    full, bare = answered(full_client()), answered(Client({}))
+    assert full["renameProvider"] == {"prepareProvider": True} and bare["renameProvider"] is True
+    assert full["codeActionProvider"]["resolveProvider"] and not bare["codeActionProvider"]["resolveProvider"]
+    assert "diagnosticProvider" in full and "diagnosticProvider" not in bare
+    assert set(full["workspace"]["fileOperations"]) == {"didRename", "didDelete"}
+    assert bare["workspace"]["fileOperations"] == {}
+    # The answer has the form of the protocol's type: reading it as that does not fail.
+    assert get_converter().structure(full, types.ServerCapabilities).hover_provider is True
+
+
+def test_a_client_without_code_action_literals_gets_commands_only():
+    raw = Raw()
+    try:
+        raw.initialize()
+        raw.open("file:///m.ir.json", GOOD)
+        where = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
+        params = {
+            "textDocument": {"uri": "file:///m.ir.json"},
+            "range": where,
+            "context": {"diagnostics": []},
+        }
+        found = raw.ask("textDocument/codeAction", params, 2)
+        assert found and all(isinstance(one["command"], str) for one in found)
+    finally:
+        raw.close()
+
+
+def test_every_feature_is_registered_once():
+    assert len(set(FEATURES)) == len(FEATURES)
