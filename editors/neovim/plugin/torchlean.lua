@@ -29,6 +29,18 @@ command('TorchLeanEmit', function(args)
   require('torchlean').execute('torchlean.emit', forced(args, {}))
 end, { bang = true, desc = 'Write the PyTorch module of this artifact (!: over one that was edited)' })
 
+command('TorchLeanRefresh', function(args)
+  require('torchlean').execute('torchlean.refresh', forced(args, {}))
+end, { bang = true, desc = 'Write the PyTorch module of this artifact again (!: over one that was edited)' })
+
+command('TorchLeanCheck', function()
+  require('torchlean').execute('torchlean.check')
+end, { desc = 'Check this artifact and say how it is' })
+
+command('TorchLeanGraph', function()
+  require('torchlean').show_graph()
+end, { desc = 'Show the graph of this artifact as text' })
+
 command('TorchLeanCapture', function(args)
   local name, shape = args.fargs[1], args.fargs[2]
   require('torchlean').execute('torchlean.capture', forced(args, { name = name, exampleShape = shape }))

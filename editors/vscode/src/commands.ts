@@ -11,6 +11,9 @@ export function registerCommands(server: Server): vscode.Disposable[] {
     );
   return [
     register('emit', async (uri) => onDocument(server, 'torchlean.emit', uri)),
+    register('refresh', async (uri) => onDocument(server, 'torchlean.refresh', uri)),
+    register('check', async (uri) => onOpenText(server, 'torchlean.check', uri)),
+    register('showGraph', async (uri) => onOpenText(server, 'torchlean.showGraph', uri)),
     register('init', async (uri) => onDocument(server, 'torchlean.init', uri)),
     register('capture', async (uri) => onDocument(server, 'torchlean.capture', uri, askCapture)),
     register('train', async (uri) => onDocument(server, 'torchlean.train', uri, askTraining)),
@@ -39,6 +42,12 @@ async function onDocument(server: Server, command: string, uri: vscode.Uri | und
   }
   const saved = document.isUntitled ? vscode.window.activeTextEditor?.document.uri : document.uri;
   return execute(server, command, { uri: (saved ?? document.uri).toString(), ...extra });
+}
+
+/** A command about the text as it is in the editor, saved or not. */
+async function onOpenText(server: Server, command: string, uri: vscode.Uri | undefined): Promise<unknown> {
+  const document = await target(uri);
+  return document && execute(server, command, { uri: document.uri.toString() });
 }
 
 async function stopWork(server: Server, uri: vscode.Uri | undefined): Promise<unknown> {

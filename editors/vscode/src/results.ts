@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { isGraph, showGraph } from './graph';
 import {
   CancellationToken,
   ExecuteCommandRequest,
@@ -47,7 +48,11 @@ export async function runCommand(client: BaseLanguageClient, command: string, ar
     );
     return undefined;
   }
-  void showResult(result);
+  if (isGraph(result)) {
+    showGraph(result);
+  } else {
+    void showResult(result);
+  }
   return result;
 }
 

@@ -58,4 +58,19 @@ function M.execute(command, arguments, handler)
   )
 end
 
+--- Shows the graph of the current buffer's artifact in a window beside it.
+function M.show_graph()
+  M.execute('torchlean.showGraph', { format = 'text' }, function(err, result)
+    if err then
+      M.on_result(err)
+      return
+    end
+    local buffer = vim.api.nvim_create_buf(false, true)
+    vim.api.nvim_buf_set_lines(buffer, 0, -1, true, vim.split(vim.trim(result.content), '\n'))
+    vim.bo[buffer].modifiable = false
+    vim.bo[buffer].bufhidden = 'wipe'
+    vim.api.nvim_open_win(buffer, true, { split = 'right' })
+  end)
+end
+
 return M
