@@ -16,14 +16,16 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from torchlean_core import __version__
+from torchlean_core.check import Finding
 from torchlean_core.text import Encoding
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Documents, Snapshot
-from torchlean_ls.features import FEATURES, Commands, Feature
+from torchlean_ls.features import FEATURES, Commands, Companions, Feature
 from torchlean_ls.folders import Folders
 from torchlean_ls.protocol import Protocol
 from torchlean_ls.refused import Refused
 from torchlean_ls.settings import Settings
+from torchlean_ls.uris import file_uri
 
 _log = logging.getLogger(__name__)
 _PARENT_CHECK_SECONDS = 2.0
@@ -149,6 +151,20 @@ class Server(LanguageServer):
             if isinstance(feature, Commands):
                 return await feature.execute(params)
         raise LookupError("no feature runs commands")
+
+    def companion_findings(self, uri: str) -> list[Finding]:
+        """What is wrong with the files beside a document, as last seen."""
+        return [
+            one for feature in self.features if isinstance(feature, Companions) for one in feature.of(uri)
+        ]
+
+    def findings_changed(self, uri: str) -> None:
+        """The findings of a document are others, though its text is not."""
+        self._each(lambda feature: feature.findings_change(uri))
+
+    def files_written(self, *paths: Path) -> None:
+        """A command wrote files: whoever watches none is told so too."""
+        self._files_changed({file_uri(path): False for path in paths})
 
     def note(self, message: str) -> None:
         """Tell the client's log something that an answer has no room for."""

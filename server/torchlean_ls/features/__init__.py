@@ -5,6 +5,7 @@ from torchlean_ls.features.call_hierarchy import CallHierarchy
 from torchlean_ls.features.code_actions import CodeActions
 from torchlean_ls.features.code_lens import CodeLens
 from torchlean_ls.features.commands import Commands
+from torchlean_ls.features.companions import Companions
 from torchlean_ls.features.completion import Completion
 from torchlean_ls.features.definition import Definition
 from torchlean_ls.features.diagnostics import Diagnostics
@@ -20,6 +21,7 @@ from torchlean_ls.features.symbols import Symbols
 from torchlean_ls.features.workspace_diagnostics import WorkspaceDiagnostics
 
 FEATURES: tuple[type[Feature], ...] = (
+    Companions,
     Diagnostics,
     WorkspaceDiagnostics,
     Hover,
@@ -40,4 +42,4 @@ FEATURES: tuple[type[Feature], ...] = (
 )
 """All features, in the order in which their document hooks run."""
 
-__all__ = ["FEATURES", "Commands", "Feature"]
+__all__ = ["FEATURES", "Commands", "Companions", "Feature"]

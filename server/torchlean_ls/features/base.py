@@ -43,6 +43,9 @@ class Feature:
     def settings_change(self) -> None:
         """The settings are others: the client's, those in files, or the workspace's folders."""
 
+    def findings_change(self, uri: str) -> None:
+        """What is wrong with the files beside a document is another thing, though its text is not."""
+
     def files_change(self, changes: Mapping[str, bool]) -> None:
         """Files changed on disk: URI to whether the file is gone."""
 

@@ -18,6 +18,7 @@ from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.edits import workspace_edit
 from torchlean_ls.features.base import Feature
+from torchlean_ls.features.companions import artifact_uri
 from torchlean_ls.features.diagnostics import diagnostic
 from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_name, file_path, file_uri
@@ -44,7 +45,7 @@ class CodeActions(Feature):
         if document is None or not self.server.settings.enable:
             return None
         if document.is_python:
-            return self._model_actions(document, params)
+            return [*self._remedies(document, params), *self._model_actions(document, params)]
         if not document.is_artifact:
             return None
         latest = await self.server.checked(document) if document.is_slow else document
@@ -54,6 +55,7 @@ class CodeActions(Feature):
         only = params.context.only
         if self._literals and _wanted(only, QUICK_FIX):
             actions += self._quick_fixes(latest, params.range)
+            actions += self._remedies(latest, params)
         if self._literals and _fix_all_wanted(params.context):
             actions += self._fix_all(latest, lazy=self._lazy and not only)
         return actions + self._artifact_actions(latest, only)
@@ -89,6 +91,33 @@ class CodeActions(Feature):
             is_preferred=fix.preferred,
             edit=workspace_edit(document, fix.edits, versioned=self._versioned),
         )
+
+    def _remedies(self, document: Snapshot, params: types.CodeActionParams) -> list[types.CodeAction]:
+        """What helps against findings about the files beside the document."""
+        found = self.server.folders.wanted(document.uri, self.server.companion_findings(document.uri))
+        if not found or not self._literals or not _wanted(params.context.only, QUICK_FIX):
+            return []
+        from torchlean_core.companions import remedies
+
+        start, end = document.offset(params.range.start), document.offset(params.range.end)
+        actions = []
+        for finding in found:
+            first, last = finding.span if finding.span is not None else document.report.span(finding)
+            if first > end or start > last:
+                continue
+            for remedy in remedies(finding):
+                argument = {"uri": artifact_uri(finding, document.uri), **remedy.arguments}
+                command = f"torchlean.{remedy.command}"
+                actions.append(
+                    types.CodeAction(
+                        title=remedy.title,
+                        kind=QUICK_FIX,
+                        diagnostics=[diagnostic(document, finding)],
+                        is_preferred=remedy.preferred,
+                        command=types.Command(remedy.title, command, arguments=[argument]),
+                    )
+                )
+        return actions
 
     def _fix_all(self, document: Snapshot, *, lazy: bool) -> list[types.CodeAction]:
         """All safe fixes of the whole document, as one edit; made when it is asked for where that is possible."""

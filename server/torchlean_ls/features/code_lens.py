@@ -36,6 +36,10 @@ class CodeLens(Feature):
         """A companion may have come or gone."""
         self._refresh()
 
+    def findings_change(self, uri: str) -> None:
+        """The state of a companion is told in a title."""
+        self._refresh()
+
     def _refresh(self) -> None:
         if self._refreshable:
             self.server.workspace_code_lens_refresh(None)
@@ -60,11 +64,12 @@ class CodeLens(Feature):
         if document is None or document.is_slow or not isinstance(name, str):
             lens.command = types.Command("…", "")
         else:
-            lens.command = _command(document, name)
+            codes = {finding.code for finding in self.server.companion_findings(document.uri)}
+            lens.command = _command(document, name, codes)
         return lens
 
 
-def _command(document: Snapshot, name: str) -> types.Command:
+def _command(document: Snapshot, name: str, codes: set[str]) -> types.Command:
     argument: dict[str, Any] = {"uri": document.uri}
     path = file_path(document.uri)
     if name == "summary" or path is None:
@@ -72,7 +77,9 @@ def _command(document: Snapshot, name: str) -> types.Command:
     if name == "emit":
         module = generated_module_path(path)
         if module.is_file():
-            return types.Command(f"Refresh {module.name}", "torchlean.refresh", arguments=[argument])
+            return types.Command(
+                f"Refresh {module.name}{_state(codes)}", "torchlean.refresh", arguments=[argument]
+            )
         return types.Command("Emit nn.Module", "torchlean.emit", arguments=[argument])
     if name == "init":
         known = params_path(path).is_file()
@@ -83,6 +90,11 @@ def _command(document: Snapshot, name: str) -> types.Command:
     if name == "train":
         return types.Command("Train", "torchlean.train", arguments=[argument])
     return types.Command("Show graph", "torchlean.showGraph", arguments=[argument])
+
+
+def _state(codes: set[str]) -> str:
+    """What a generated module is, where it is not fresh."""
+    return " (edited by hand)" if "TL512" in codes else " (stale)" if "TL511" in codes else ""
 
 
 def summary(document: Snapshot) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequestCancelled
 
-from torchlean_core.artifact.companions import generated_module_path, stem
+from torchlean_core.artifact.companions import generated_module_path, params_path, stem
 from torchlean_core.capture.configured import capture_request, configured, example_shape
 from torchlean_core.capture.models import find_models
 from torchlean_core.capture.target import Target, parse_shape, read_source
@@ -254,7 +254,9 @@ class Commands(Feature):
             self._running.pop(key, None)
         progress.end(str(result.get("message", "done")))
         if isinstance(result.get("output"), str):
-            result["uri"] = file_uri(Path(result["output"]))
+            output = Path(result["output"])
+            result["uri"] = file_uri(output)
+            self.server.files_written(output, params_path(output) if name == "capture" else output)
         return result
 
     def _on_event(self, progress: _Progress, event: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from torchlean_core.check import RULES, Finding, Report, Severity
+from torchlean_core.check import RULES, Finding, Severity
 from torchlean_core.check.places import place
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
@@ -40,7 +40,8 @@ class Diagnostics(Feature):
         self._due: dict[str, asyncio.Handle] = {}
         self._checking: dict[str, asyncio.Task[None]] = {}
         self._saved: dict[str, int] = {}  # serial of the version of each document that was saved last
-        self._epoch = 0  # how often settings changed
+        self._epoch = 0  # how often settings, or the files beside a document, changed
+        self._said: set[str] = set()  # Python files that something was pushed of
 
     def register(self, client: Client) -> None:
         """Pull where the client can; else push."""
@@ -57,7 +58,7 @@ class Diagnostics(Feature):
             return types.RelatedUnchangedDocumentDiagnosticReport(result_id=params.previous_result_id)
         if document is not None and document.is_slow:
             document = yield self.server.checked, (document,), None
-        if document is None or not document.is_artifact:
+        if document is None or not (document.is_artifact or document.is_python):
             return types.RelatedFullDocumentDiagnosticReport(items=[])
         result = f"{document.serial}.{self._epoch}"
         if params.previous_result_id == result:
@@ -75,7 +76,10 @@ class Diagnostics(Feature):
         settings = self.server.settings
         if not settings.enable or settings.validate == "off" or not self._is_shown(document):
             return []
-        return diagnostics(document, self.server.folders.wanted(document.uri, document.report.findings))
+        found = self.server.companion_findings(document.uri)
+        if document.is_artifact:
+            found = [*document.report.findings, *found]
+        return diagnostics(document, self.server.folders.wanted(document.uri, found))
 
     def document_open(self, document: Snapshot) -> None:
         """Push at once."""
@@ -100,6 +104,14 @@ class Diagnostics(Feature):
         """Push again, or ask the client to pull again."""
         self._epoch += 1
         self._show_again()
+
+    def findings_change(self, uri: str) -> None:
+        """Push again, or ask the client to pull again."""
+        self._epoch += 1
+        if not self.pulled:
+            self._push(uri)
+        elif self._refreshable:
+            self.server.workspace_diagnostic_refresh(None)
 
     def _show_again(self) -> None:
         if not self.pulled:
@@ -128,7 +140,9 @@ class Diagnostics(Feature):
     def _push(self, uri: str) -> None:
         self._due.pop(uri, None)
         document = self.server.documents.get(uri)
-        if self.pulled or document is None or not document.is_artifact:
+        if self.pulled or document is None:
+            return
+        if not document.is_artifact and not (document.is_python and self._concerns(uri)):
             return
         if document.is_slow:
             if uri not in self._checking:
@@ -137,6 +151,13 @@ class Diagnostics(Feature):
         self.server.text_document_publish_diagnostics(
             types.PublishDiagnosticsParams(uri, self._items(document), document.version)
         )
+
+    def _concerns(self, uri: str) -> bool:
+        """Whether there is something to say of a Python file, or was before."""
+        found = bool(self.server.companion_findings(uri))
+        said = uri in self._said
+        (self._said.add if found else self._said.discard)(uri)
+        return found or said
 
     async def _push_later(self, document: Snapshot) -> None:
         """Push when a big document has been checked; the one task covers versions that come meanwhile."""
@@ -165,26 +186,26 @@ def diagnostics(document: Snapshot, findings: list[Finding]) -> list[types.Diagn
 
 def diagnostic(document: Snapshot, finding: Finding) -> types.Diagnostic:
     """One finding as the protocol has it."""
-    report = document.report
     rule = RULES.get(finding.code)
+    span = finding.span if finding.span is not None else document.report.span(finding)
     return types.Diagnostic(
-        range=document.range(*report.span(finding)),
+        range=document.range(*span),
         severity=_SEVERITY[finding.severity],
         code=finding.code,
         code_description=types.CodeDescription(rule.url) if rule is not None else None,
         source="torchlean",
         message=finding.message,
         tags=_TAGS.get(finding.code),
-        related_information=_related(document, report, finding),
+        related_information=_related(document, finding),
     )
 
 
-def _related(
-    document: Snapshot, report: Report, finding: Finding
-) -> list[types.DiagnosticRelatedInformation] | None:
+def _related(document: Snapshot, finding: Finding) -> list[types.DiagnosticRelatedInformation] | None:
     return [
         types.DiagnosticRelatedInformation(
-            types.Location(document.uri, document.range(*place(report.document, other.index, other.path))),
+            types.Location(
+                document.uri, document.range(*place(document.report.document, other.index, other.path))
+            ),
             other.message,
         )
         for other in finding.related

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from torchlean_core.errors import UsageError
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.features.companions import companion_paths
 from torchlean_ls.features.diagnostics import diagnostics
 from torchlean_ls.uris import file_uri
 
@@ -113,7 +115,7 @@ class WorkspaceDiagnostics(Feature):
         """Check one file in the thread; None where it cannot be read and nothing was said of it."""
         try:
             status = path.stat()
-            result = f"{status.st_mtime_ns}.{status.st_size}.{self._epoch}"
+            result = f"{status.st_mtime_ns}.{status.st_size}.{self._epoch}{_companion_state(path)}"
             if result == known:
                 return types.WorkspaceUnchangedDocumentDiagnosticReport(
                     uri=uri, result_id=result, version=None
@@ -126,11 +128,28 @@ class WorkspaceDiagnostics(Feature):
             uri, "json", 0, report.document.text, self.server.documents.encoding, report.document.lines
         )
         document.report = report
-        items = diagnostics(document, self.server.folders.wanted(uri, report.findings))
+        found = report.findings
+        if any(os.path.lexists(one) for one in companion_paths(path)):
+            from torchlean_core.companions import artifact_findings
+
+            found = [*found, *artifact_findings(path, report)]
+        items = diagnostics(document, self.server.folders.wanted(uri, found))
         self._told.add(uri)
         return types.WorkspaceFullDocumentDiagnosticReport(
             uri=uri, items=items, result_id=result, version=None
         )
+
+
+def _companion_state(artifact: Path) -> str:
+    """Times and sizes of the files beside an artifact: others mean other findings."""
+    state = ""
+    for path in companion_paths(artifact):
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        state += f".{status.st_mtime_ns}.{status.st_size}"
+    return state
 
 
 def _list_files(roots: list[Path]) -> dict[str, Path]:

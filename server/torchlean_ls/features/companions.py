@@ -1,0 +1,153 @@
+"""The files beside an artifact, and generated modules: looked at when they or the text change, in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchlean_core.artifact.companions import generated_module_paths, params_path
+from torchlean_core.check import Finding, check_text
+from torchlean_ls.client import Client
+from torchlean_ls.documents import Snapshot
+from torchlean_ls.features.base import Feature
+from torchlean_ls.uris import file_path, file_uri
+
+if TYPE_CHECKING:
+    from torchlean_ls.server import Server
+
+_log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 0.3
+"""How long a text must rest before its companions are compared with it again."""
+
+_ENDINGS = (".json", ".safetensors", ".py")
+
+
+class Companions(Feature):
+    """Keeps what the companions of the open documents mean for them (TL5xx)."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self._found: dict[str, list[Finding]] = {}
+        self._due: dict[str, asyncio.TimerHandle] = {}
+        self._looking: dict[str, asyncio.Task[None]] = {}
+
+    def register(self, client: Client) -> None:
+        """No requests of its own: `Diagnostics` and `CodeActions` show what is found."""
+
+    def of(self, uri: str) -> list[Finding]:
+        """What is wrong with the companions of a document, as last seen."""
+        return self._found.get(uri, [])
+
+    # -- when to look -------------------------------------------------------------------------------------
+
+    def document_open(self, document: Snapshot) -> None:
+        """Look at once."""
+        self._look(document.uri)
+
+    def document_change(self, document: Snapshot) -> None:
+        """Look when the text rests."""
+        if (document.uri in self._found or _has_companions(document)) and not self.server.was_shut_down:
+            self._cancel(document.uri)
+            loop = asyncio.get_running_loop()
+            self._due[document.uri] = loop.call_later(PAUSE_SECONDS, self._look, document.uri)
+
+    def document_save(self, document: Snapshot) -> None:
+        """A save may make another file stale."""
+        self._look_everywhere()
+
+    def document_close(self, uri: str) -> None:
+        """Forget it."""
+        self._cancel(uri)
+        self._found.pop(uri, None)
+
+    def files_change(self, changes: Mapping[str, bool]) -> None:
+        """Look again where a file of theirs may have changed."""
+        if any(uri.endswith(_ENDINGS) for uri in changes):
+            self._look_everywhere()
+
+    def shutdown(self) -> None:
+        """Look no more."""
+        for uri in list(self._due):
+            self._cancel(uri)
+
+    def _cancel(self, uri: str) -> None:
+        if (waiting := self._due.pop(uri, None)) is not None:
+            waiting.cancel()
+
+    def _look_everywhere(self) -> None:
+        for document in self.server.documents:
+            self._look(document.uri)
+
+    # -- looking ------------------------------------------------------------------------------------------
+
+    def _look(self, uri: str) -> None:
+        self._cancel(uri)
+        document = self.server.documents.get(uri)
+        if document is None or uri in self._looking:
+            return
+        if not _has_companions(document) and uri not in self._found:
+            return
+        task = asyncio.ensure_future(self._compare(document))
+        self._looking[uri] = task
+        task.add_done_callback(lambda _: self._looking.pop(uri, None))
+
+    async def _compare(self, document: Snapshot) -> None:
+        """Compare one version with its companions; where it is another one by then, once more."""
+        latest: Snapshot | None = document
+        while latest is not None:
+            path = file_path(latest.uri)
+            assert path is not None, "only saved files have companions"
+            work = _of_module if latest.is_python else _of_artifact
+            try:
+                found = await self.server.in_thread(work, path, latest.text)
+            except Exception:  # a file that changes while it is read; the next change is looked at again
+                _log.exception("the files beside %s cannot be judged", path)
+                return
+            now = self.server.documents.get(document.uri)
+            if now is None:
+                return
+            if found != self.of(latest.uri):
+                self._found[latest.uri] = found
+                self.server.findings_changed(latest.uri)
+            latest = now if now is not latest else None
+
+
+def _has_companions(document: Snapshot) -> bool:
+    """Whether there is anything to compare a document with; costs two looks at its folder."""
+    path = file_path(document.uri)
+    if path is None:
+        return False
+    if document.is_python:
+        from torchlean_core.companions.module import is_generated
+
+        return is_generated(document.text)
+    return document.is_artifact and any(os.path.lexists(one) for one in companion_paths(path))
+
+
+def companion_paths(artifact: Path) -> list[Path]:
+    """Where the companions of an artifact are, if there are any."""
+    return [params_path(artifact), *generated_module_paths(artifact)]
+
+
+def _of_artifact(path: Path, text: str) -> list[Finding]:
+    from torchlean_core.companions import artifact_findings
+
+    # The text is checked on its own: what the document keeps belongs to the thread of the requests.
+    return artifact_findings(path, check_text(text))
+
+
+def _of_module(path: Path, text: str) -> list[Finding]:
+    from torchlean_core.companions import module_findings
+
+    return module_findings(path, text)
+
+
+def artifact_uri(finding: Finding, uri: str) -> str:
+    """The artifact that a finding on a document is about: the document itself, unless it is a module."""
+    named = finding.data.get("artifact")
+    return file_uri(Path(os.path.normpath(named))) if isinstance(named, str) else uri
