@@ -6,10 +6,18 @@ number and string stays spelled as it is: `1.0`, `1e2` and `10^40` written out k
 
 from __future__ import annotations
 
-from torchlean_core.artifact.write import NODE_ORDER, ROOT_ORDER
+import json
+import re
+
+import msgspec
+
+from torchlean_core.artifact.write import NODE_ORDER, ROOT_ORDER, ordered_node
 from torchlean_core.errors import UserError
 from torchlean_core.text import Document
 from torchlean_core.text.tree import Tree
+
+_SPELLED = re.compile(r"[0-9][.eE]|-0")
+"""What a number has that may be spelled in several ways."""
 
 
 class CannotFormat(UserError):
@@ -22,7 +30,7 @@ def format_document(document: Document) -> str:
     Raises:
         CannotFormat: It is no JSON object, or a key in it is there twice.
     """
-    _require_sound(document)
+    require_sound(document)
     root = document.root
     if root is None or not isinstance(root.value, dict):
         raise CannotFormat("only an artifact's JSON object has a canonical form")
@@ -38,17 +46,38 @@ def format_document(document: Document) -> str:
 
 
 def format_node(document: Document, index: int) -> str | None:
-    """One element of `nodes` on one line; None where it has no place.
-
-    Raises:
-        CannotFormat: The text is no JSON, or a key in it is there twice.
-    """
-    _require_sound(document)
+    """One element of `nodes` on one line, of a text without troubles; None where it has no place."""
+    span = document.node_span(index)
+    if span is None:
+        return None
+    quick = _plain(document.text[span[0] : span[1]])
+    if quick is not None:
+        return quick
     tree = document.tree_of(index)
     return None if tree is None else _element(document.text, tree)
 
 
-def _require_sound(document: Document) -> None:
+def _plain(text: str) -> str | None:
+    """A node whose numbers and strings have one spelling only, which is that of their values; None for others."""
+    if "\\" in text or _SPELLED.search(text):
+        return None
+    try:
+        node = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
+        return None
+    if type(node) is not dict:
+        return None
+    flat = json.dumps(ordered_node(node), ensure_ascii=False)
+    # No number was long enough to be rounded, and no sign of a zero was lost, if nothing became shorter or longer.
+    return flat if len("".join(flat.split())) == len("".join(text.split())) else None
+
+
+def require_sound(document: Document) -> None:
+    """Check that a text can be formatted.
+
+    Raises:
+        CannotFormat: It is no JSON, or a key in it is there twice.
+    """
     if document.troubles:
         trouble = document.troubles[0]
         place = document.lines.position(trouble.start)
@@ -59,10 +88,9 @@ def _nodes(document: Document, value: Tree) -> str:
     spans = document.spans
     if spans is None or not isinstance(value.value, list):
         return _flat(document.text, value)
-    elements = [document.tree_of(index) for index in range(len(spans))]
-    if not elements:
+    if not len(spans):
         return "[]"
-    body = ",\n".join("    " + _element(document.text, tree) for tree in elements if tree is not None)
+    body = ",\n".join(f"    {format_node(document, index)}" for index in range(len(spans)))
     return f"[\n{body}\n  ]"
 
 

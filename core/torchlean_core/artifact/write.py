@@ -46,7 +46,9 @@ def canonical_text(root: Mapping[str, Any]) -> str:
     lines = [f"  {_dump(key)}: {_dump(root[key])}" for key in keys]
     nodes = root.get("nodes")
     if isinstance(nodes, list):
-        body = ",\n".join(f"    {_dump(_ordered(node))}" for node in nodes)
+        body = ",\n".join(
+            f"    {_dump(ordered_node(node) if isinstance(node, dict) else node)}" for node in nodes
+        )
         lines.append(f'  "nodes": [\n{body}\n  ]' if nodes else '  "nodes": []')
     elif "nodes" in root:
         lines.append(f'  "nodes": {_dump(nodes)}')
@@ -58,9 +60,8 @@ def serialize_graph(graph: Graph) -> str:
     return canonical_text(root_object(graph))
 
 
-def _ordered(node: Any) -> Any:
-    if not isinstance(node, dict):
-        return node
+def ordered_node(node: dict[str, Any]) -> dict[str, Any]:
+    """A node's JSON object with its fields in canonical order."""
     keys = [key for key in NODE_ORDER if key in node]
     return {key: node[key] for key in [*keys, *(key for key in node if key not in keys)]}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from lsprotocol import types
@@ -14,6 +15,8 @@ from torchlean_ls.protocol import Plain
 
 MAX_FOLDS = 5_000
 """Ranges of one answer, unless the client wants fewer; the log says how many were left out."""
+_SPARE = 100
+"""Ranges that are looked at beyond the limit: some are on one line and cannot be folded."""
 
 
 class Folding(Feature):
@@ -28,8 +31,9 @@ class Folding(Feature):
 
     def _folds(self, document: Snapshot, params: types.FoldingRangeParams) -> Plain:
         found: list[dict[str, Any]] = []
-        left_out = 0
-        offsets = [offset for start, end in folds(document.links) for offset in (start, max(end - 1, start))]
+        spans = list(itertools.islice(folds(document.links), self._limit + _SPARE))
+        left_out = max(0, len(document.report.records) - len(spans))
+        offsets = [offset for start, end in spans for offset in (start, max(end - 1, start))]
         places = document.lines.positions(offsets)
         for (first, _), (last, _) in zip(places[::2], places[1::2], strict=True):
             if last - first < 2:

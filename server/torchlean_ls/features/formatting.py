@@ -7,7 +7,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from torchlean_core.artifact.layout import CannotFormat, format_document, format_node
+from torchlean_core.artifact.layout import CannotFormat, format_document, format_node, require_sound
 from torchlean_core.check.fixes.model import Edit
 from torchlean_ls.client import Client
 from torchlean_ls.documents import BIG, Snapshot
@@ -57,6 +57,7 @@ class Formatting(Feature):
         first, last = text.spans.touched(start, end)
         edits = []
         try:
+            require_sound(text)
             for index in range(first, last):
                 new, span = format_node(text, index), text.node_span(index)
                 if new is not None and span is not None:
