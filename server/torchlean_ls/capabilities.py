@@ -25,7 +25,7 @@ COMMANDS = (
 QUICK_FIX = "quickfix"
 FIX_ALL = "source.fixAll.torchlean"
 SOURCE = "source.torchlean"
-SOURCE_ACTIONS = ("emit", "refresh", "init", "train", "capture", "graph")
+SOURCE_ACTIONS = ("emit", "refresh", "emitSequential", "init", "train", "capture", "graph")
 """Last parts of the kinds of source actions."""
 
 TOKEN_TYPES = ("function", "variable", "property", "keyword", "namespace")

@@ -54,6 +54,13 @@ def test_companions_are_judged_as_they_and_the_text_change(raw, tmp_path):
     codes_until(raw, uri, set())
     run(raw, 2, "torchlean.init", uri=uri)
     run(raw, 3, "torchlean.emit", uri=uri)
+    only = {"diagnostics": [], "only": ["source.torchlean.emitSequential"]}
+    top = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
+    [action] = raw.ask(
+        "textDocument/codeAction", {"textDocument": {"uri": uri}, "range": top, "context": only}, 30
+    )
+    run(raw, 31, action["command"]["command"], **action["command"]["arguments"][0])
+    assert "nn.Sequential" in (tmp_path / "m_sequential.py").read_text()
     # The text is another one: the parameters were made for another version, and the module is stale.
     raw.change(uri, 2, {"text": TEXT.replace('"relu"', '"tanh"')})
     found = codes_until(raw, uri, {"TL503", "TL511"})

@@ -154,7 +154,13 @@ async def test_source_actions_are_offered_on_a_clean_artifact_only(editor):
     good, broken = await editor.open("good.ir.json", GOOD), await editor.open("bad.ir.json", BROKEN)
     where = types.Range(types.Position(0, 0), types.Position(0, 0))
     titles = {action.title for action in await editor.fixes(good, where, "source")}
-    assert titles == {"Emit nn.Module", "Initialize parameters", "Train", "Show the graph"}
+    assert titles == {
+        "Emit nn.Module",
+        "Emit nn.Sequential",
+        "Initialize parameters",
+        "Train",
+        "Show the graph",
+    }
     assert [action.kind for action in await editor.fixes(broken, where, "source")] == [
         "source.fixAll.torchlean"
     ]

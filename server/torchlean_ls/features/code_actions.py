@@ -7,11 +7,12 @@ from typing import Any
 
 from lsprotocol import types
 
-from torchlean_core.artifact.companions import generated_module_path
+from torchlean_core.artifact.companions import generated_module_path, stem
 from torchlean_core.capture.models import find_models
 from torchlean_core.check import Finding
 from torchlean_core.check.fixes import Fix, fixes
 from torchlean_core.check.fixing import FixResult, fix_text
+from torchlean_core.errors import UserError
 from torchlean_core.navigate.origin import origin_of
 from torchlean_ls.capabilities import FIX_ALL, QUICK_FIX, SOURCE
 from torchlean_ls.client import Client
@@ -25,6 +26,9 @@ from torchlean_ls.uris import file_name, file_path, file_uri
 
 MAX_FIXES = 50
 """Quick fixes of one answer; the log says how many findings were left out."""
+
+MAX_CHAIN = 500
+"""Nodes up to which it is found out whether a graph is a chain; `torchlean emit --style sequential` knows no limit."""
 
 Action = types.CodeAction | types.Command
 
@@ -164,6 +168,9 @@ class CodeActions(Feature):
                 found += self._command(
                     only, "refresh", "Refresh the generated module", "torchlean.refresh", argument
                 )
+            if _wanted(only, f"{SOURCE}.emitSequential") and _is_chain(document):
+                chain = {**argument, "out": f"{stem(path)}_sequential.py", "options": {"style": "sequential"}}
+                found += self._command(only, "emitSequential", "Emit nn.Sequential", "torchlean.emit", chain)
             found += self._command(only, "init", "Initialize parameters", "torchlean.init", argument)
             found += self._command(only, "train", "Train", "torchlean.train", argument)
         if path is not None:
@@ -206,6 +213,20 @@ class CodeActions(Feature):
             return []
         call = types.Command(title=title, command=command, arguments=[argument])
         return [types.CodeAction(title=title, kind=kind, command=call) if self._literals else call]
+
+
+def _is_chain(document: Snapshot) -> bool:
+    """Whether the graph is a chain of layers; a long one is not looked at whenever the cursor moves."""
+    from torchlean_core.artifact.load import graph_of
+    from torchlean_core.graph import lower, to_sequential
+
+    if len(document.report.records) > MAX_CHAIN:
+        return False
+    try:
+        to_sequential(lower(graph_of(document.report)))
+    except UserError:
+        return False
+    return True
 
 
 def _fix_all_wanted(context: types.CodeActionContext) -> bool:
