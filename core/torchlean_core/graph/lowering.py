@@ -5,14 +5,16 @@ The result is what the interpreter runs, the emitter writes and the parameter st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from torchlean_core.errors import UserError
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, Call, Kind
 from torchlean_core.kinds.numbers import show
+
+T = TypeVar("T")
 
 _MAX_INT64 = 2**63 - 1
 
@@ -108,7 +110,34 @@ class Program:
         Raises:
             UserError: A field that the checker leaves alone (`eps`) has no meaning.
         """
-        call = Call(
+        call = self._call(node, args, params)
+        return _named(node, lambda: node.kind.expression(call))
+
+    def batch_expression(
+        self,
+        node: TensorNode,
+        args: list[str],
+        params: Mapping[str, str],
+        batched: list[bool],
+        lead: int,
+    ) -> str | None:
+        """Source text of the expression that computes a node for a batch; None where its kind has none.
+
+        Args:
+            node: As for `expression`.
+            args: As for `expression`.
+            params: As for `expression`.
+            batched: Which operands carry the batch.
+            lead: Axes that the batch adds in front, 1 or 0 (see `kinds.batched`).
+
+        Raises:
+            UserError: As `expression`.
+        """
+        call = replace(self._call(node, args, params), batched=batched, lead=lead)
+        return _named(node, lambda: node.kind.batch_expression(call))
+
+    def _call(self, node: TensorNode, args: list[str], params: Mapping[str, str]) -> Call:
+        return Call(
             args=args,
             params={**dict.fromkeys(node.params, "None"), **params},
             fields=node.fields,
@@ -116,10 +145,13 @@ class Program:
             shape=node.shape,
             id=node.id,
         )
-        try:
-            return node.kind.expression(call)
-        except UserError as error:
-            raise UserError(f"node {node.raw} ({node.kind.name}): {error}") from error
+
+
+def _named(node: TensorNode, text: Callable[[], T]) -> T:
+    try:
+        return text()
+    except UserError as error:
+        raise UserError(f"node {node.raw} ({node.kind.name}): {error}") from error
 
 
 def lower(graph: Graph) -> Program:

@@ -117,27 +117,43 @@ def match_plan(schemes: Sequence[Scheme], program: Program) -> Plan:
         UserError: The list is shorter or longer, or an initializer does not fit its parameter.
     """
     parameters = planned_parameters(program)
+    return pair_with_schemes(schemes, [(p.name, p.shape, f" of {owner(p)}") for p in parameters])
+
+
+def pair_with_schemes(
+    schemes: Sequence[Scheme], parameters: Sequence[tuple[str, tuple[int, ...], str]]
+) -> Plan:
+    """One initializer for each parameter, in order.
+
+    Args:
+        schemes: The initializers.
+        parameters: Name and shape of each parameter, and words that follow them in messages.
+
+    Raises:
+        UserError: The list is shorter or longer, or an initializer does not fit its parameter.
+    """
     counts = f"the plan has {len(schemes)} initializers for {len(parameters)} parameters"
     if len(schemes) < len(parameters):
-        first = parameters[len(schemes)]
+        name, shape, words = parameters[len(schemes)]
         raise UserError(
-            f"{counts}: the first one without is number {len(schemes) + 1}, {first.name} "
-            f"{show_shape(first.shape)} of {owner(first)}"
+            f"{counts}: it is shorter; the first one without is number {len(schemes) + 1}, "
+            f"{name} {show_shape(shape)}{words}"
         )
     if len(schemes) > len(parameters):
         extra = schemes[len(parameters)]
-        raise UserError(f"{counts}: the first one too many is number {len(parameters) + 1} ({extra.name})")
-    for parameter, scheme in zip(parameters, schemes, strict=True):
-        _require_fit(parameter, scheme)
-    return {parameter.name: scheme for parameter, scheme in zip(parameters, schemes, strict=True)}
+        raise UserError(
+            f"{counts}: it is longer; the first one too many is number {len(parameters) + 1} ({extra.name})"
+        )
+    for (name, shape, words), scheme in zip(parameters, schemes, strict=True):
+        _require_fit(f"{scheme.name} does not fit {name} {show_shape(shape)}{words}", shape, scheme)
+    return {name: scheme for (name, _, _), scheme in zip(parameters, schemes, strict=True)}
 
 
-def _require_fit(parameter: Parameter, scheme: Scheme) -> None:
-    where = f"{scheme.name} does not fit {parameter.name} {show_shape(parameter.shape)} of {owner(parameter)}"
-    if scheme.name in FAN_SCHEMES and len(parameter.shape) < 2:
+def _require_fit(where: str, shape: tuple[int, ...], scheme: Scheme) -> None:
+    if scheme.name in FAN_SCHEMES and len(shape) < 2:
         raise UserError(f"{where}: it has no fan_in, which takes a rank of 2 or more")
-    if scheme.name == "flat" and len(scheme.values) != math.prod(parameter.shape):
-        raise UserError(f"{where}: {len(scheme.values)} values for {math.prod(parameter.shape)} elements")
+    if scheme.name == "flat" and len(scheme.values) != math.prod(shape):
+        raise UserError(f"{where}: {len(scheme.values)} values for {math.prod(shape)} elements")
 
 
 def _scheme(entry: Any, position: int) -> Scheme:

@@ -138,7 +138,7 @@ class _Generator:
     """The words low32(mix(mix(seed) + k)) for runs of k, in buffers that are used again and again."""
 
     def __init__(self, seed: int, device: torch.device, count: int, stride: int = 1) -> None:
-        self._key = _mix(seed)
+        self._key = mix(seed)
         self._size = min(_CHUNK[device.type], max(count, 1))
         self._steps = torch.arange(self._size, dtype=torch.int64, device=device) * stride
         self._z = torch.empty_like(self._steps)
@@ -161,7 +161,7 @@ class _Generator:
         return z.bitwise_xor_(t).bitwise_and_(_LOW)  # the mask drops the bits that a logical shift clears
 
 
-def _mix(x: int) -> int:
+def mix(x: int) -> int:
     """SplitMix64 of one word."""
     z = (x + 0x9E3779B97F4A7C15) & _MASK
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & _MASK

@@ -95,10 +95,22 @@ def write_store(path: Path, tensors: Mapping[str, Array], artifact: str, source:
         ValueError: An array is of another type.
         OSError: The file cannot be written.
     """
+    return write_tensors(path, tensors, {"artifact": artifact, "format": FORMAT_NAME, "source": source})
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> str:
+    """Write tensors with any metadata, to which their hash is added, whole or not at all.
+
+    Returns:
+        The content's SHA-256, which the metadata holds too.
+
+    Raises:
+        ValueError: An array is neither float32 nor float64.
+        OSError: The file cannot be written.
+    """
     arrays = {name: _contiguous(name, tensors[name]) for name in sorted(tensors)}
     digest = content_hash(arrays)
-    metadata = {"artifact": artifact, "format": FORMAT_NAME, "sha256": digest, "source": source}
-    header = _header(arrays, metadata)
+    header = _header(arrays, dict(sorted({**metadata, "sha256": digest}.items())))
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(len(header).to_bytes(8, "little"))
         file.write(header)

@@ -90,8 +90,10 @@ class ParameterStore:
     def sha256(self) -> str:
         """Hash of the content: from the metadata, where it was written once, else computed."""
         recorded = self.metadata.get("sha256")
-        if recorded is not None:
-            return recorded
+        return self.computed_sha256() if recorded is None else recorded
+
+    def computed_sha256(self) -> str:
+        """Hash of the content as it is now."""
         infos = [self.tensors[name] for name in self.names]
         return hash_tensors(
             (info.name, info.dtype, info.shape, self._map[info.begin : info.end].data) for info in infos

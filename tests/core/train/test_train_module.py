@@ -42,7 +42,9 @@ def test_step_goes_against_the_gradient():
 
 def test_fixed_parameters_have_no_gradient_and_stay():
     scalar = module(requires_grad={"w"})
-    assert set(scalar.backward(X, Y)) == {"w"}
+    gradients = scalar.backward(X, Y)
+    assert set(gradients) == {"b", "w", "unused"}
+    assert gradients["b"].item() == 0.0 != gradients["w"][0].item()
     scalar.step(0.1, X, Y)
     assert scalar.params()["b"].item() == 0.0
 
