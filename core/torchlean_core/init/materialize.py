@@ -11,7 +11,7 @@ from torchlean_core.errors import UserError
 from torchlean_core.graph import Program
 from torchlean_core.init.plan import Plan, attention_scales
 from torchlean_core.init.schemes import fill
-from torchlean_core.init.structure import kernel_masks
+from torchlean_core.init.structure import clear_structural_zeros
 
 
 def materialize(
@@ -36,7 +36,7 @@ def materialize(
     shapes = {parameter.name: parameter.shape for parameter in program.parameters()}
     tensors = allocate(shapes, torch.device(device))
     scales = attention_scales(program)
-    masks = kernel_masks(program, device)
+    filled: dict[str, torch.Tensor] = {}
     for name, tensor in tensors.items():
         if kept is not None and name in kept:
             tensor.copy_(kept[name])
@@ -44,8 +44,8 @@ def materialize(
             tensor.fill_(scales[name])
         else:
             fill(tensor, plan[name])
-            if name in masks:
-                tensor.mul_(masks[name])
+            filled[name] = tensor
+    clear_structural_zeros(program, filled)
     return tensors
 
 
