@@ -28,7 +28,7 @@ def synthetic_dataset(
 
     Args:
         program: The graph.
-        params: The parameters that training starts from.
+        params: Parameters by name, of which those count that training leaves alone.
         loss: Name of the loss; None for a graph that is its own loss.
         seed: Seed of inputs and teacher.
 
@@ -71,14 +71,15 @@ def _targets(output: torch.Tensor, loss: str) -> torch.Tensor:
 
 
 def _teacher(program: Program, params: Mapping[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor]:
-    """Weights drawn anew; trainable constants moved a little; everything else as it is."""
-    drawn = {p.name: p for p in program.parameters() if p.trainable and p.role in ("W", "kernel", "value")}
-    kept = {name: tensor.cpu() for name, tensor in params.items() if name not in drawn}
+    """Everything that trains drawn anew, the rest as it is: the same teacher at any step of a run.
+
+    Trainable constants are drawn around 1, as they may be factors or divisors.
+    """
+    parameters = program.parameters()
+    fixed = {p.name: params[p.name].cpu() for p in parameters if not p.trainable}
     teacher_seed = seed + _TEACHER & MAX_SEED
-    plan = default_plan(program, teacher_seed)
-    teacher = materialize(program, plan, "cpu", kept)
-    for position, (name, parameter) in enumerate(drawn.items()):
-        if parameter.kind == "const":
-            fill(teacher[name], Scheme("uniform", lo=-0.5, hi=0.5, seed=teacher_seed + position & MAX_SEED))
-            teacher[name].add_(params[name].cpu())
+    teacher = materialize(program, default_plan(program, teacher_seed), "cpu", fixed)
+    consts = [p.name for p in parameters if p.kind == "const" and p.trainable]
+    for position, name in enumerate(consts):
+        fill(teacher[name], Scheme("uniform", lo=0.5, hi=1.5, seed=teacher_seed + position & MAX_SEED))
     return teacher

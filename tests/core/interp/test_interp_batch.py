@@ -76,7 +76,11 @@ ONES = {
         CONST,
         {"kind": "concat", "parents": [0, 1, 0], "shape": [1, 9, 4], "axis": 1},
     ],
-    "concat along the first": [X, CONST, {"kind": "concat", "parents": [0, 1], "shape": [2, 3, 4], "axis": 0}],
+    "concat along the first": [
+        X,
+        CONST,
+        {"kind": "concat", "parents": [0, 1], "shape": [2, 3, 4], "axis": 0},
+    ],
     "mse_loss": [X, CONST, {"kind": "mse_loss", "parents": [1, 0], "shape": []}],
     "nothing of the input": [X, {"kind": "const", "shape": [1, 2]}],
     "two inputs": [X, X, {**ADD, "parents": [0, 1]}],

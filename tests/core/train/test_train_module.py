@@ -228,7 +228,10 @@ def test_plan_and_initializer_list():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda d: d.instantiate_with_initializers([Scheme("ones")]), "1 initializers for 3 .* it is shorter"),
+        (
+            lambda d: d.instantiate_with_initializers([Scheme("ones")]),
+            "1 initializers for 3 .* it is shorter",
+        ),
         (lambda d: d.instantiate_with_initializers([Scheme("ones")] * 4), "it is longer; .* number 4"),
         (lambda d: d.instantiate_with_plan({"q": Scheme("ones")}), "the plan names q, which is no parameter"),
         (lambda d: d.instantiate_with_plan({"w": Scheme("kaiming_uniform")}), "rank is less than 2"),
@@ -295,7 +298,9 @@ def test_gradients_are_those_of_finite_differences(name):
 
 def test_compiling_without_a_compiler_says_what_is_missing(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(UsageError, match=r"compiled needs a C\+\+ compiler \(no-such-compiler\); install one"):
+    with pytest.raises(
+        UsageError, match=r"compiled needs a C\+\+ compiler \(no-such-compiler\); install one"
+    ):
         DEFINITION.instantiate("compiled")
     with pytest.raises(UsageError, match="unknown backend 'fast'"):
         DEFINITION.instantiate("fast")
