@@ -14,13 +14,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from torchlean_core.datasource import SUFFIXES
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.kinds.numbers import show_shape
 
 Shape = tuple[int, ...]
-
-SUFFIXES = (".npz", ".safetensors", ".csv")
-"""Files of samples."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ def world(device: str) -> Iterator[World]:
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
         yield World(dist.get_rank(), size, chosen)
+        dist.barrier()  # no process goes while another still talks to it
     finally:
         dist.destroy_process_group()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import re
 import sys
 import tempfile
 import traceback
@@ -16,20 +15,12 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from torchlean_core.datasource import NAMED_FUNCTION
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.jobs import run_job
-from torchlean_core.train.data import SUFFIXES, Dataset, Shape, load_dataset
-
-_NAMED = re.compile(r"(?P<module>.+):(?P<function>[^\W\d]\w*)")
+from torchlean_core.train.data import Dataset, Shape, load_dataset
 
 _EXPECTED = "(x, y), {'x': …, 'y': …}, or samples (x, y) one after the other"
-
-
-def is_function(data: str) -> bool:
-    """Whether data is named as `module:function`, and not as a file."""
-    return (
-        _NAMED.fullmatch(data) is not None and Path(data).suffix not in SUFFIXES and not Path(data).exists()
-    )
 
 
 def call_for_data(
@@ -71,7 +62,7 @@ def run(request: Mapping[str, Any], report: Callable[[dict[str, Any]], None]) ->
         UserError: The function raises, or gives something else than samples.
         UsageError: There is no such module or function.
     """
-    match = _NAMED.fullmatch(request["data"])
+    match = NAMED_FUNCTION.fullmatch(request["data"])
     assert match is not None, "`is_function` said that it is one"
     out = Path(request["out"]).absolute()  # before the user's code, which may change the folder
     name = match["function"]

@@ -12,6 +12,7 @@ import torch
 
 from torchlean_core.artifact import load_graph, params_path, stem
 from torchlean_core.artifact.companions import trained_params_path
+from torchlean_core.datasource import is_function
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import refuse_overwriting, write_text
 from torchlean_core.graph import Program, lower
@@ -28,7 +29,7 @@ from torchlean_core.train.data import Dataset, load_dataset
 from torchlean_core.train.definition import batch_loss
 from torchlean_core.train.diagnose import Diagnosis
 from torchlean_core.train.distributed import World, world
-from torchlean_core.train.function import call_for_data, is_function
+from torchlean_core.train.function import call_for_data
 from torchlean_core.train.loop import Listeners, Training
 from torchlean_core.train.losses import OWN_LOSS
 from torchlean_core.train.metrics import MetricsFile

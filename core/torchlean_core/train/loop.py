@@ -138,6 +138,7 @@ class Training:
             if step == first:
                 self._wait()
                 began = time.perf_counter()
+        self._replica = None  # it must go before the group of processes does
         self._settle()
         self._wait()
         taken = self.steps - first

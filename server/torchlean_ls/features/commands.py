@@ -15,6 +15,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequ
 from torchlean_core.artifact.companions import generated_module_path, stem
 from torchlean_core.capture.models import find_models
 from torchlean_core.capture.target import Target, example_shape, parse_shape, read_source
+from torchlean_core.datasource import is_function
 from torchlean_core.errors import UserError
 from torchlean_core.extras import require_torch
 from torchlean_ls.features.base import Feature
@@ -78,6 +79,8 @@ class Commands(Feature):
             return self._capture_request(path, argument)
         request = {key: value for key, value in argument.items() if key not in ("uri", "out")}
         request["artifact"] = str(path)
+        if isinstance(request.get("data"), str) and is_function(request["data"]) and not self.server.trusted:
+            raise UserError("the data comes from a function of the project; this workspace is not trusted")
         if name in ("init", "train"):
             request.setdefault("device", self.server.settings.device)
         if argument.get("out"):
