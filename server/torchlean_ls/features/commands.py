@@ -154,10 +154,13 @@ class Commands(Feature):
                 python=settings.python if self.server.trusted else None,
             )
 
+        running = loop.run_in_executor(self._threads, work)
         try:
-            result = await loop.run_in_executor(self._threads, work)
+            result = await asyncio.shield(running)
         except asyncio.CancelledError:
             cancelled.set()
+            await asyncio.wait([running])  # the end of the progress says that nothing goes on any more
+            running.exception()  # that it was stopped: the request has its answer already
             progress.end("cancelled")
             raise
         except JobCancelled as error:
