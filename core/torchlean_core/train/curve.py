@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from html import escape
 
 from torchlean_core.train.metrics import Entry
+from torchlean_core.visible import visible
 
 _WIDTH, _HEIGHT = 720, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76, 20, 44, 52
+_TITLE = 56  # characters that fit beside the legend
 _LOG_FROM = 50  # a loss that spans this factor is drawn on a logarithmic axis
 
 _SERIES = (("loss", "training", "#1f77b4"), ("val_loss", "validation", "#d9662b"))
@@ -29,16 +31,17 @@ text { font: 12px system-ui, sans-serif; fill: #555 }
 
 def curve_svg(entries: Sequence[Entry], title: str) -> str:
     """The loss, and the validation loss where there is one, of the entries of the metrics."""
+    shown = escape(visible(title[:_TITLE]).encode("utf-8", "replace").decode())
     values = [entry[key] for entry in entries for key, _, _ in _SERIES if key in entry]
     vertical = _vertical(min(values), max(values))
     steps = [entry["step"] for entry in entries]
     horizontal = _Scale(min(steps), max(steps), _LEFT, _WIDTH - _RIGHT, logarithmic=False)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="{escape(title)}">',
+        f'aria-label="{shown}">',
         f"<style>{_STYLE}</style>",
         f'<rect class="paper" width="{_WIDTH}" height="{_HEIGHT}"/>',
-        f'<text class="title" x="{_LEFT}" y="26">{escape(title)}</text>',
+        f'<text class="title" x="{_LEFT}" y="26">{shown}</text>',
     ]
     for value in vertical.ticks():
         y = vertical.place(value)

@@ -185,7 +185,7 @@ def test_the_curve_shows_both_losses(folder):
     ],
 )
 def test_every_point_of_a_curve_is_on_the_paper(losses):
-    svg = curve_svg([{"step": k + 1, "loss": loss} for k, loss in enumerate(losses)], "a <b> & c")
+    svg = curve_svg([{"step": k + 1, "loss": loss} for k, loss in enumerate(losses)], "a <b> & \x1b\udc80 c")
     root = ET.fromstring(svg)
     space = {"svg": "http://www.w3.org/2000/svg"}
     points = [
