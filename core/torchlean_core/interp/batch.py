@@ -16,6 +16,8 @@ import torch.nn.functional
 
 from torchlean_core.graph import Program, TensorNode
 from torchlean_core.kinds import INPUT, helpers
+from torchlean_core.kinds.code import ints
+from torchlean_core.kinds.shapes import broadcast_axes
 
 Shape = tuple[int, ...]
 
@@ -53,6 +55,12 @@ class _Value:
     shape: Shape
     lead: int | None
     """Axes that the batch adds: 1, or 0 where it is in the place of a first axis of 1; None: no batch."""
+    thin: bool = False
+    """Whether torch's own broadcasting makes it what it should be, from an operand of full shape."""
+
+    def full(self) -> str:
+        """The text of the value in its full shape."""
+        return f"{self.text}.expand({ints(self.shape)})" if self.thin else self.text
 
     def own(self) -> Shape:
         """The axes behind the batch's."""
@@ -61,7 +69,7 @@ class _Value:
     def led(self, lead: int) -> str:
         """The text of the value with another `lead`."""
         if self.lead is None or self.lead == lead:
-            return self.text
+            return self.full()
         return f"{self.text}.unsqueeze(1)" if lead else f"{self.text}.squeeze(1)"
 
 
@@ -89,7 +97,7 @@ class _Writer:
             self._scope.update((name, getattr(helpers, name)) for name in node.kind.helpers)
             self._values[node.id] = self._value(node)
         output = self._values[program.output_id]
-        text = output.text
+        text = output.full()
         if output.lead is None:
             shape = ", ".join(["x.shape[0]", *map(str, output.shape)])
             text = f"{text}.expand(({shape},))"
@@ -109,12 +117,17 @@ class _Writer:
         }
         params["like"] = "x"
         if all(operand.lead is None for operand in operands):
-            text = self._program.expression(node, [operand.text for operand in operands], params)
+            if node.kind.spreads and _spreads_from_the_right(operands[0].shape, node.shape):
+                return _Value(operands[0].full(), node.shape, None, thin=True)
+            text = self._program.expression(node, [operand.full() for operand in operands], params)
             return self._assign(node, text, None)
         if node.kind.keeps_order:
             return self._regrouped(node, operands[0], params)
         for lead in _leads(node, operands):
-            args = [operand.led(lead) for operand in operands]
+            args = [
+                operand.text if operand.thin and node.kind.category == "elementwise" else operand.led(lead)
+                for operand in operands
+            ]
             batched = [operand.lead is not None for operand in operands]
             found = self._program.batch_expression(node, args, params, batched, lead)
             if found is not None:
@@ -155,6 +168,12 @@ class _Writer:
 def _folds(shape: Shape) -> bool:
     """Whether the batch can take the place of a shape's first axis: behind it, something must be left."""
     return len(shape) > 1 and shape[0] == 1
+
+
+def _spreads_from_the_right(source: Shape, target: Shape) -> bool:
+    """Whether a broadcast is one that torch makes by itself: new axes are in front only."""
+    witness = broadcast_axes(source, target)
+    return witness == [1] * (len(target) - len(source)) + list(source)
 
 
 def _leads(node: TensorNode, operands: list[_Value]) -> tuple[int, ...]:

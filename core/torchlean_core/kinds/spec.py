@@ -148,6 +148,7 @@ class Kind:
         helpers: Names of functions of `torchlean_core.kinds.helpers` that the code calls.
         extras: Extra fields, unknown to the importer, that mean something here (`eps`, `trainable`).
         declared: Whether the output shape is what the node declares.
+        spreads: Whether the result is the operand copied along axes, as `broadcast_to`.
         keeps_order: Whether the result is the operand's elements in the same row-major order.
         category: Group in the documentation and in completion.
     """
@@ -167,6 +168,7 @@ class Kind:
     helpers: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     declared: bool = False
+    spreads: bool = False
     keeps_order: bool = False
     category: str = "elementwise"
 

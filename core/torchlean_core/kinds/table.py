@@ -329,6 +329,7 @@ _KINDS: tuple[Kind, ...] = (
             Field("from_shape", _SHAPE, "The parent's shape.", example="[]"),
             Field("to_shape", _SHAPE, "The result's shape.", example="[]"),
         ),
+        spreads=True,
         category="shape",
     ),
     Kind(
