@@ -11,11 +11,11 @@ import torch
 from benchmarks.table import Table
 from torchlean_core.init import Scheme, fill
 
-_SHAPES = ((1000, 1000), (2500, 4000), (10_000, 10_000))
+SHAPES: tuple[tuple[int, int], ...] = ((1000, 1000), (2500, 4000), (10_000, 10_000))
 _SCHEMES = ("kaiming_uniform", "xavier_uniform", "uniform", "normal")
 
 
-def run(shapes: tuple[tuple[int, int], ...] = _SHAPES, rounds: int = 9) -> list[Table]:
+def run(shapes: tuple[tuple[int, int], ...] = SHAPES, rounds: int = 9) -> list[Table]:
     """Measure, on the CPU and where there is one on a GPU."""
     note = (
         f"Float32; nanoseconds for one element, {torch.get_num_threads()} threads, torch {torch.__version__}; the "

@@ -35,7 +35,7 @@ SAMPLES, BATCH = 512, 32
 _OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 
 
-def run(steps: int = 150, rounds: int = 9, device: str | None = None) -> list[Table]:
+def run(steps: int = 60, rounds: int = 7, device: str | None = None) -> list[Table]:
     """Measure steps per second."""
     torch.set_num_threads(1)  # two loops that wait for each other's threads measure the machine's other work
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))

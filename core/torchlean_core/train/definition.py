@@ -10,6 +10,7 @@ import torch
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Program
 from torchlean_core.init import Scheme, allocate, fill, pair_with_schemes
+from torchlean_core.init.plan import attention_scales
 from torchlean_core.init.structure import kernel_masks
 from torchlean_core.interp import Batch, compile_batch
 from torchlean_core.interp.interpreter import FLOAT_DTYPES
@@ -46,7 +47,10 @@ class ScalarModuleDef:
             params: First values; without them the definition needs a plan.
         """
         shapes = {p.name: torch.empty(p.shape, device="meta") for p in program.parameters()}
-        given = shapes if params is None else {name: params[name] for name in shapes}
+        scales = {
+            name: torch.full(shapes[name].shape, value) for name, value in attention_scales(program).items()
+        }
+        given = {**shapes, **scales} if params is None else {name: params[name] for name in shapes}
         batch = compile_batch(program)
         function = batch_loss(batch, loss)
 

@@ -248,10 +248,12 @@ def test_definition_of_a_graph():
     definition = ScalarModuleDef.of_program(program, "l1")
     with pytest.raises(UserError, match="linear_1_W has no value yet"):
         definition.instantiate()
-    with pytest.raises(UserError, match=r"mha_2_scale \[1, 2, 2\] has no initializer, and no value"):
-        definition.instantiate_with_plan(default_plan(program))
+    planned = definition.instantiate_with_plan(default_plan(program, 4))
+    with pytest.raises(UserError, match=r"linear_1_W \[4, 4\] has no initializer, and no value"):
+        definition.instantiate_with_plan({})
     values = materialize(program, default_plan(program, 4))
     scalar = ScalarModuleDef.of_program(program, "l1", values).instantiate()
+    assert all(torch.equal(planned.params()[name], value) for name, value in values.items())
     assert set(scalar.fixed) == {"mha_2_scale", "const_5", "batchnorm_9_mean", "batchnorm_9_var"}
     x, y = torch.randn(5, 1, 2, 4), torch.randn(5, 3)
     first = scalar.forward(x, y).item()
