@@ -34,7 +34,7 @@ from torchlean_core.train.loop import Listeners, Training
 from torchlean_core.train.losses import OWN_LOSS
 from torchlean_core.train.metrics import MetricsFile
 from torchlean_core.train.module import ScalarModule, with_backend
-from torchlean_core.train.options import COURSE, TrainRequest, parse_options
+from torchlean_core.train.options import TrainRequest, parse_options
 from torchlean_core.train.order import Feed
 from torchlean_core.train.resume import require_continuable, resumed_request
 from torchlean_core.train.synthetic import synthetic_dataset
@@ -133,10 +133,12 @@ class _Job:
             options = parse_options(resumed_request(request, self._checkpoint.progress, self._resumed_from))
         self._options = options
         self._notes: list[str] = []
+        self._loss: str | None = None
+        self._data_hash: str | None = None
 
     def run(self) -> dict[str, Any]:
         options, program, group = self._options, self._program, self._group
-        loss = _loss_name(program, options)
+        loss = self._loss = _loss_name(program, options)
         batch = compile_batch(program)
         function = with_backend(batch_loss(batch, loss), options.backend)
         if options.logdir is not None:
@@ -150,6 +152,7 @@ class _Job:
             {name: tensor.to(group.device) for name, tensor in params.items()},
             trainable,
             kernel_masks(program, group.device),
+            copy=False,
         )
         training = Training(
             module,
@@ -161,9 +164,12 @@ class _Job:
         )
         if self._checkpoint is not None:
             progress = self._checkpoint.progress
-            require_continuable(progress, training.steps, data.sha256(), group.size, self._resumed_from)
+            self._data_hash = data.sha256()
+            require_continuable(progress, training.steps, self._data_hash, group.size, self._resumed_from)
             training.resume(progress.step, dict(self._checkpoint.optimizer), progress.schedule)
             self._note(f"resuming {self._resumed_from} at step {progress.step} of {training.steps}")
+        if options.backend == "compiled":
+            self._note("compiling: the first step takes a while")
         return self._train(training, data)
 
     def _train(self, training: Training, data: Dataset) -> dict[str, Any]:
@@ -239,12 +245,13 @@ class _Job:
 
     def _keep(self, training: Training, data: Dataset, metrics: MetricsFile) -> None:
         schedule = training.schedule
+        self._data_hash = self._data_hash or data.sha256()
         progress = Progress(
             training.step,
             training.steps,
-            {name: getattr(self._options, name) for name in COURSE},
+            self._options.course(self._loss),
             self._group.size,
-            data.sha256(),
+            self._data_hash,
             None if schedule is None else _plain(schedule.state_dict()),
             metrics.entries,
         )

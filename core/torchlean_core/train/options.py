@@ -94,6 +94,12 @@ class TrainRequest:
         """The optimizer."""
         return Optimizer(self.optimizer, self.learning_rate, self.momentum or 0.0, self.weight_decay)
 
+    def course(self, loss: str | None) -> dict[str, Any]:
+        """The options that a run keeps to its end (`COURSE`), defaults spelled out; None is "does not apply"."""
+        momentum = None if self.optimizer != "sgd" else self.momentum or 0.0
+        spelled = {"loss": loss, "lr": self.learning_rate, "momentum": momentum}
+        return {name: spelled[name] if name in spelled else getattr(self, name) for name in COURSE}
+
     def total_steps(self, per_epoch: int) -> int:
         """Number of steps, an epoch having so many."""
         if self.epochs is not None:
@@ -124,7 +130,8 @@ def parse_options(request: Mapping[str, Any]) -> TrainRequest:
         _require_amount(name, getattr(options, name), zero=name in ("momentum", "weight_decay"))
     if options.steps is not None and options.epochs is not None:
         raise UsageError("--steps and --epochs exclude each other")
-    if options.momentum is not None and options.optimizer != "sgd":
+    is_known = "optimizer" in request or not options.resume  # else the checkpoint says which
+    if options.momentum is not None and options.optimizer != "sgd" and is_known:
         raise UsageError(f"--momentum belongs to --optimizer sgd, not to {options.optimizer}")
     if not 0 <= options.val_split < 1:
         raise UsageError(f"--val-split must be at least 0 and less than 1, found {options.val_split}")

@@ -55,4 +55,4 @@ def require_continuable(progress: Progress, steps: int, data: str, processes: in
 
 
 def _shown(value: Any) -> str:
-    return "its default" if value is None else str(value)
+    return "none" if value is None else str(value)

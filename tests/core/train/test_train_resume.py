@@ -81,6 +81,11 @@ def test_a_resumed_run_takes_its_options_from_the_checkpoint(folder, capsys):
     assert outcome() == expected
 
 
+def test_defaults_that_are_spelled_out_are_the_same(folder):
+    train_until(2, steps=4, checkpoint_every=2, optimizer="sgd")
+    assert train(resume=True, loss="mse", lr=0.01, momentum=0, weight_decay=0, batch_size=32)["steps"] == 4
+
+
 def test_more_steps_go_on_from_the_end(folder):
     train(steps=30, log_every=5)
     expected = outcome()
@@ -154,7 +159,8 @@ def test_divergence_keeps_the_last_good_checkpoint(folder):
 @pytest.mark.parametrize(
     ("request_", "error", "message"),
     [
-        ({"lr": 0.5}, UsageError, "was made with --lr its default, not 0.5; a resumed run keeps it"),
+        ({"lr": 0.5}, UsageError, "was made with --lr 0.001, not 0.5; a resumed run keeps it"),
+        ({"clip": 1.0}, UsageError, "was made with --clip none, not 1.0"),
         ({"seed": 1}, UsageError, "was made with --seed 0, not 1"),
         ({"optimizer": "sgd"}, UsageError, "was made with --optimizer adam, not sgd"),
         ({"steps": 4}, UsageError, "is of step 4 of 4: nothing is left to do; --steps asks for more"),
