@@ -7,7 +7,8 @@ own device, in chunks, so that filling a big tensor needs little more than the t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -20,8 +21,7 @@ _LOW = 0xFFFFFFFF
 _UNIT = 1.0 / 4294967296.0
 _SMALL = 1e-290
 _CHUNK = {"cpu": 1 << 15, "cuda": 1 << 22}
-"""Elements at a time: what makes a GPU's kernel launches cheap; on a CPU what fits its cache, and what torch
-computes in one thread: with a dozen short operations for each chunk, threads would mostly wait for each other."""
+"""Elements at a time: what fits a CPU's cache, and what makes a GPU's kernel launches cheap."""
 
 SCHEMES: dict[str, tuple[str, ...]] = {
     "zeros": (),
@@ -100,10 +100,25 @@ def fill(tensor: torch.Tensor, scheme: Scheme) -> None:
     elif scheme.name == "flat":
         _fill_flat(tensor, scheme.values)
     elif scheme.name == "normal":
-        _fill_normal(tensor, scheme)
+        with _one_thread(tensor.device):
+            _fill_normal(tensor, scheme)
     else:
         low, width = _bounds(tensor.shape, scheme)
-        _fill_uniform(tensor, scheme.seed, low, width)
+        with _one_thread(tensor.device):
+            _fill_uniform(tensor, scheme.seed, low, width)
+
+
+@contextmanager
+def _one_thread(device: torch.device) -> Iterator[None]:
+    """On the CPU, a dozen short operations for each chunk: threads would mostly wait for each other."""
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if device.type == "cpu":
+            torch.set_num_threads(before)
 
 
 def _bounds(shape: Sequence[int], scheme: Scheme) -> tuple[float, float]:
