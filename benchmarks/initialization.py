@@ -18,7 +18,7 @@ _SCHEMES = ("kaiming_uniform", "xavier_uniform", "uniform", "normal")
 def run(shapes: tuple[tuple[int, int], ...] = SHAPES, rounds: int = 9) -> list[Table]:
     """Measure, on the CPU and where there is one on a GPU."""
     note = (
-        f"Float32; nanoseconds for one element, {torch.get_num_threads()} threads, torch {torch.__version__}; the "
+        f"Float32; nanoseconds for one element, on a CPU in one thread, torch {torch.__version__}; the "
         f"ratio is the median of {rounds} pairs, measured in turn. The peer of `normal` is `torch.nn.init.normal_`."
     )
     table = Table(
