@@ -33,6 +33,7 @@ bench: $(STAMP)  ## measure against what users have today
 schema: $(STAMP)  ## write schema/ again from the kind table and the settings
 	$(BIN)/python -m torchlean_core.artifact.schema schema/
 	$(BIN)/python -m torchlean_core.config schema/
+	$(BIN)/python -m torchlean_core.init.schema schema/
 
 docs: $(STAMP)  ## write docs/ again from the rules, the kinds and the server
 	$(BIN)/python -m torchlean_core.check.pages docs/rules

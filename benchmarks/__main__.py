@@ -1,27 +1,40 @@
-"""`python -m benchmarks [--quick] [--save docs/performance.md]`."""
+"""`python -m benchmarks [--quick] [--only NAME…] [--save docs/performance.md]`."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import checking, emission, features, keystroke, phases, startup
-from benchmarks.table import machine
+from benchmarks import (
+    checking,
+    emission,
+    features,
+    initialization,
+    keystroke,
+    phases,
+    startup,
+    training,
+)
+from benchmarks.table import Table, machine
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
 parser.add_argument("--quick", action="store_true", help="small sizes only")
 parser.add_argument("--save", type=Path, metavar="FILE", help="write the tables as Markdown")
+sizes: tuple[int, ...] = (100, 1_000, 10_000, 100_000)
+measures: dict[str, Callable[[bool], list[Table]]] = {
+    "startup": lambda quick: startup.run(),
+    "checking": lambda quick: checking.run(sizes[:2] if quick else sizes[:3]),
+    "phases": lambda quick: phases.run(sizes[:2] if quick else sizes),
+    "features": lambda quick: features.run(sizes[1:2] if quick else sizes[1:3]),
+    "emission": lambda quick: emission.run((20_000_000,) if quick else (20_000_000, 100_000_000)),
+    "initialization": lambda quick: initialization.run(initialization.SHAPES[: 1 if quick else None]),
+    "training": lambda quick: training.run(40, 5) if quick else training.run(),
+    "keystroke": lambda quick: keystroke.run(sizes[:2] if quick else sizes),
+}
+parser.add_argument("--only", nargs="+", choices=measures, default=list(measures), help="these alone")
 args = parser.parse_args()
-sizes = (100, 1_000) if args.quick else (100, 1_000, 10_000, 100_000)
-emitted = (20_000_000,) if args.quick else (20_000_000, 100_000_000)
-tables = [
-    *startup.run(),
-    *checking.run(sizes[:3]),
-    *emission.run(emitted),
-    *phases.run(sizes),
-    *keystroke.run(sizes),
-    *features.run(sizes[1:3]),
-]
+tables = [table for name in args.only for table in measures[name](args.quick)]
 if args.save is not None:
     head = (
         f"# Performance\n\nMeasured with `make bench` on: {machine()}. Ratios are the point, not times: each is the "

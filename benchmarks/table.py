@@ -38,7 +38,7 @@ class Table:
 
 def machine() -> str:
     """What this was measured on."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("pygls", "msgspec", "jsonschema"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("pygls", "msgspec", "jsonschema", "torch"))
     return (
         f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, {packages}, "
         f"{time.strftime('%Y-%m-%d')}"

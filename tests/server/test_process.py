@@ -192,3 +192,12 @@ def test_capture_is_refused_where_the_workspace_is_not_trusted(raw, tmp_path):
     argument = {"uri": model.as_uri(), "name": "M", "exampleShape": "1"}
     raw.send("workspace/executeCommand", {"command": "torchlean.capture", "arguments": [argument]}, 8)
     assert "not trusted" in raw.answer(8)["error"]["message"]
+
+
+def test_data_functions_are_refused_where_the_workspace_is_not_trusted(raw, tmp_path):
+    artifact = tmp_path / "m.ir.json"
+    artifact.write_text("{}")
+    raw.initialize(initializationOptions={"trusted": False})
+    argument = {"uri": artifact.as_uri(), "data": "data.py:make"}
+    raw.send("workspace/executeCommand", {"command": "torchlean.train", "arguments": [argument]}, 8)
+    assert "from a function of the project" in raw.answer(8)["error"]["message"]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.compiler import compiler_names, find_compiler, python_header
 from torchlean_core.config import NAMES, SettingsFinder
 from torchlean_core.errors import UserError
 
@@ -202,15 +203,13 @@ def _devices(torch_works: bool) -> Iterator[Item]:
 def _compiler() -> Iterator[Item]:
     """The C++ compiler and Python's headers, which torch.compile needs for `--backend compiled`."""
     section = "Compiler (torch.compile)"
-    asked = os.environ.get("CXX")
-    names = [asked] if asked else ["cl"] if sys.platform == "win32" else ["g++", "clang++"]
-    found = next((path for name in names if (path := shutil.which(name))), None)
+    found = find_compiler()
     if found is None:
         remedy = "install g++ or clang++ (Debian: apt install g++); the eager backend works without"
-        yield Item(section, "c++", State.MISSING, f"{' or '.join(names)} not found", remedy)
+        yield Item(section, "c++", State.MISSING, f"{' or '.join(compiler_names())} not found", remedy)
         return
     yield Item(section, "c++", State.OK, f"{_first_line([found, '--version'])} ({found})")
-    header = Path(sysconfig.get_path("include")) / "Python.h"
+    header = python_header()
     if header.is_file():
         yield Item(section, "Python.h", State.OK, str(header))
     else:

@@ -3,74 +3,101 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
-from torchlean_core.cli.console import say
+from torchlean_core.cli.console import err, say
+from torchlean_core.errors import UsageError
 from torchlean_core.extras import require_torch
-from torchlean_core.visible import visible
 
 _NOT_THE_JOBS = ("command", "quiet", "no_color")
 """Arguments that every command has; the others are the job's request."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
-    add = parser.add_argument
-    add("artifact", metavar="ARTIFACT", help="the artifact (m.ir.json)")
+    """The command's arguments. What is not given is not in the request: a resumed run has its own defaults."""
+    parser.usage = "%(prog)s [-h] [-q] [--no-color] ARTIFACT [options]"
+
+    def add(*names: str, **options: Any) -> None:
+        parser.add_argument(*names, default=argparse.SUPPRESS, **options)
+
+    # `--resume ARTIFACT` would take the artifact for a checkpoint: `_request` puts that right.
+    parser.add_argument("artifact", metavar="ARTIFACT", nargs="?", help="the artifact (m.ir.json)")
     add("--params", metavar="P", help="parameters to start from (default: m.params.safetensors, if there)")
     add(
         "--data",
         metavar="D",
-        help=".npz or .safetensors with x (samples first) and y, or .csv (default: synthetic)",
+        help=".npz or .safetensors with x (samples first) and y, .csv, or module:function (default: synthetic)",
     )
     losses = ("mse", "l1", "huber", "cross_entropy", "bce_with_logits")
     add("--loss", choices=losses, help="default: the graph's own where its output is mse_loss, else mse")
     add("-o", "--out", metavar="OUT", help="trained parameters (default: m.trained.safetensors)")
-    add("--optimizer", choices=("sgd", "adam", "adamw"), default="adam", help="default: adam")
+    add("--optimizer", choices=("sgd", "adam", "adamw"), help="default: adam")
     add("--lr", type=float, help="learning rate (default: 0.01 for sgd, else 0.001)")
     add("--momentum", type=float, help="momentum of sgd (default: 0)")
-    add("--weight-decay", type=float, default=0.0, help="default: 0")
+    add("--weight-decay", type=float, help="default: 0")
     add("--clip", type=float, metavar="NORM", help="greatest norm of all gradients together")
-    add(
-        "--schedule",
-        choices=("constant", "cosine", "linear"),
-        default="constant",
-        help="course of the learning rate",
-    )
+    schedules = ("constant", "cosine", "linear", "exponential", "step", "onecycle")
+    add("--schedule", choices=schedules, help="course of the learning rate (default: constant)")
     amount = parser.add_mutually_exclusive_group()
-    amount.add_argument("--steps", type=int, metavar="N", help="number of steps (default: 200)")
-    amount.add_argument("--epochs", type=int, metavar="N", help="passes over the data")
-    add("--batch-size", type=int, default=32, metavar="N", help="samples a step (default: 32)")
+    amount.add_argument(
+        "--steps", type=int, metavar="N", default=argparse.SUPPRESS, help="number of steps (default: 200)"
+    )
+    amount.add_argument(
+        "--epochs", type=int, metavar="N", default=argparse.SUPPRESS, help="passes over the data"
+    )
+    add("--batch-size", type=int, metavar="N", help="samples a step, in each process (default: 32)")
     add(
         "--val-split",
         type=float,
-        default=0.0,
         metavar="F",
         help="fraction of the samples for validation (default: 0)",
     )
-    add("--seed", type=int, default=0, metavar="N", help="seed of everything that is drawn (default: 0)")
+    add("--seed", type=int, metavar="N", help="seed of everything that is drawn (default: 0)")
     add("--log-every", type=int, metavar="N", help="steps between reports (default: a twentieth of all)")
-    add("--device", default="auto", help="auto, cpu, cuda or cuda:n (default: auto)")
+    add("--device", help="auto, cpu, cuda or cuda:n (default: auto)")
+    add("--backend", choices=("eager", "compiled"), help="compiled: through torch.compile (default: eager)")
+    add("--checkpoint-every", type=int, metavar="N", help="steps between checkpoints (default: none)")
+    add(
+        "--resume",
+        nargs="?",
+        const=True,
+        metavar="C",
+        help="go on from a checkpoint (default: m.checkpoint.safetensors)",
+    )
+    add("--logdir", metavar="DIR", help="write TensorBoard's event files there")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit code."""
+    request = _request(args)
     require_torch()
     from torchlean_core.train.job import run as train
 
     with _Reporter.on_stderr(args) as reporter:
-        request = {name: value for name, value in vars(args).items() if name not in _NOT_THE_JOBS}
-        result = train(request, reporter.report)
+        try:
+            result = train(request, reporter.report)
+        except KeyboardInterrupt:
+            reporter.interrupted()
+            raise
+    if not result["message"]:  # a process that is not the first of several
+        return 0
     print(result["message"])
     if not args.quiet:
-        say(f"torchlean: wrote {result['output']} and {result['metrics']}")
+        say(f"torchlean: wrote {result['output']}, {result['metrics']} and {result['curve']}")
     return 0
+
+
+def _request(args: argparse.Namespace) -> dict[str, Any]:
+    request = {name: value for name, value in vars(args).items() if name not in _NOT_THE_JOBS}
+    if request["artifact"] is None and isinstance(request.get("resume"), str):
+        request |= {"artifact": request["resume"], "resume": True}
+    if request["artifact"] is None:
+        raise UsageError("which artifact? `torchlean train ARTIFACT`, such as m.ir.json")
+    return request
 
 
 class _Reporter:
@@ -80,33 +107,46 @@ class _Reporter:
         self._quiet = quiet
         self._progress = progress
         self._task = progress.add_task("", total=100) if progress is not None else None
+        self._checkpoint: dict[str, Any] | None = None
 
     @classmethod
     @contextmanager
     def on_stderr(cls, args: argparse.Namespace) -> Iterator[_Reporter]:
         """A reporter for the time of the block."""
-        plain = args.no_color or bool(os.environ.get("NO_COLOR"))
-        console = Console(stderr=True, no_color=plain)
-        if args.quiet or not console.is_terminal:
+        shown = err(args)
+        if args.quiet or not shown.is_terminal:
             yield cls(args.quiet, None)
             return
         columns = (BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.description}"))
-        with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+        with Progress(*columns, console=shown, transient=True) as progress:
             yield cls(False, progress)
 
     def report(self, event: dict[str, Any]) -> None:
         """Show one event of the job."""
+        kind = event.get("kind", event.get("event"))
+        if kind == "checkpoint":
+            self._checkpoint = event
         if self._quiet:
             return
-        message = event["message"]
-        if event["kind"] == "pulse" and self._progress is None:
-            return
-        if event["kind"] in ("progress", "pulse") and self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=event["percentage"], description=message)
-            return
-        prefix = {"warning": "torchlean: warning: ", "note": "torchlean: "}.get(event["kind"], "")
+        if kind in ("progress", "pulse") and self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=event["percentage"], description=event["message"])
+        elif kind == "output":
+            self._say(event["text"].rstrip("\n"))
+        elif kind == "progress":
+            self._say(event["message"])
+        elif kind == "warning":
+            self._say(f"torchlean: warning: {event['message']}")
+        elif kind == "note":
+            self._say(f"torchlean: {event['message']}")
+
+    def interrupted(self) -> None:
+        """Say what is left of a run that was interrupted."""
+        if self._checkpoint is not None and not self._quiet:
+            path, step = self._checkpoint["output"], self._checkpoint["step"]
+            self._say(f"torchlean: {path} has the run at step {step}; --resume goes on from there")
+
+    def _say(self, message: str) -> None:
         if self._progress is not None:
-            shown = visible(f"{prefix}{message}", lines=True)
-            self._progress.console.print(shown, markup=False, highlight=False)
+            self._progress.console.print(message)
         else:
-            say(f"{prefix}{message}")
+            say(message)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from torchlean_core.errors import UserError
@@ -148,6 +148,29 @@ class Program:
         """
         view = node.kind.layer
         return None if view is None else _named(node, lambda: view.modules(self._call(node, [], {})))
+
+    def batch_expression(
+        self,
+        node: TensorNode,
+        args: list[str],
+        params: Mapping[str, str],
+        batched: list[bool],
+        lead: int,
+    ) -> str | None:
+        """Source text of the expression that computes a node for a batch; None where its kind has none.
+
+        Args:
+            node: As for `expression`.
+            args: As for `expression`.
+            params: As for `expression`.
+            batched: Which operands carry the batch.
+            lead: Axes that the batch adds in front, 1 or 0 (see `kinds.batched`).
+
+        Raises:
+            UserError: As `expression`.
+        """
+        call = replace(self._call(node, args, params), batched=batched, lead=lead)
+        return _named(node, lambda: node.kind.batch_expression(call))
 
     def _call(self, node: TensorNode, args: list[str], params: Mapping[str, str]) -> Call:
         return Call(

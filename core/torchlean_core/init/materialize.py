@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from torchlean_core.errors import UserError
-from torchlean_core.graph import Parameter, Program
+from torchlean_core.graph import Program
 from torchlean_core.init.plan import Plan, attention_scales
 from torchlean_core.init.schemes import fill
-from torchlean_core.init.structure import kernel_masks
+from torchlean_core.init.structure import clear_structural_zeros
 
 
 def materialize(
@@ -33,11 +33,10 @@ def materialize(
     Raises:
         UserError: An initializer does not fit, or the device has not enough memory.
     """
-    parameters = program.parameters()
-    holder = _allocate(parameters, torch.device(device))
-    tensors = {parameter.name: getattr(holder, parameter.name).detach() for parameter in parameters}
+    shapes = {parameter.name: parameter.shape for parameter in program.parameters()}
+    tensors = allocate(shapes, torch.device(device))
     scales = attention_scales(program)
-    masks = kernel_masks(program, device)
+    filled: dict[str, torch.Tensor] = {}
     for name, tensor in tensors.items():
         if kept is not None and name in kept:
             tensor.copy_(kept[name])
@@ -45,21 +44,25 @@ def materialize(
             tensor.fill_(scales[name])
         else:
             fill(tensor, plan[name])
-            if name in masks:
-                tensor.mul_(masks[name])
+            filled[name] = tensor
+    clear_structural_zeros(program, filled)
     return tensors
 
 
-def _allocate(parameters: list[Parameter], device: torch.device) -> nn.Module:
+def allocate(
+    shapes: Mapping[str, tuple[int, ...]], device: torch.device, dtype: torch.dtype = torch.float32
+) -> dict[str, torch.Tensor]:
+    """Tensors by name, made on the device `meta` and then given storage on another, without values.
+
+    Raises:
+        UserError: The device has not enough memory.
+    """
     holder = nn.Module()
     try:
-        for parameter in parameters:
-            storage = torch.empty(parameter.shape, dtype=torch.float32, device="meta")
-            if parameter.trainable:
-                holder.register_parameter(parameter.name, nn.Parameter(storage))
-            else:
-                holder.register_buffer(parameter.name, storage)
-        return holder.to_empty(device=device)
+        for position, shape in enumerate(shapes.values()):
+            holder.register_buffer(f"t{position}", torch.empty(shape, dtype=dtype, device="meta"))
+        holder.to_empty(device=device)
     except (RuntimeError, OverflowError, TypeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"no memory for the parameters on {device}: {reason}") from error
+    return dict(zip(shapes, holder.buffers(), strict=True))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,8 @@ def _default(parameter: Parameter, seed: int, override: Scheme | None) -> Scheme
 def read_plan(path: Path, program: Program) -> Plan:
     """Read a plan file: `{"plan": [{"scheme": "xavier_uniform", "seed": 0}, …]}`, one entry per parameter.
 
+    The list alone is a plan too, and a name alone an initializer without arguments.
+
     Raises:
         UsageError: The file cannot be read.
         UserError: It is not a plan, or is shorter or longer than the list of parameters.
@@ -94,10 +96,11 @@ def read_plan(path: Path, program: Program) -> Plan:
         root = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(root, dict) or set(root) != {"plan"} or not isinstance(root["plan"], list):
+    entries = root.get("plan") if isinstance(root, dict) and set(root) <= {"plan", "$schema"} else root
+    if not isinstance(entries, list):
         raise UserError(f'{path}: a plan file is {{"plan": [initializer, …]}}')
     try:
-        schemes = [_scheme(entry, position) for position, entry in enumerate(root["plan"], start=1)]
+        schemes = [_scheme(entry, position) for position, entry in enumerate(entries, start=1)]
         return match_plan(schemes, program)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
@@ -110,31 +113,52 @@ def match_plan(schemes: Sequence[Scheme], program: Program) -> Plan:
         UserError: The list is shorter or longer, or an initializer does not fit its parameter.
     """
     parameters = planned_parameters(program)
+    return pair_with_schemes(schemes, [(p.name, p.shape, f" of {p.owner}") for p in parameters])
+
+
+def pair_with_schemes(
+    schemes: Sequence[Scheme], parameters: Sequence[tuple[str, tuple[int, ...], str]]
+) -> Plan:
+    """One initializer for each parameter, in order.
+
+    Args:
+        schemes: The initializers.
+        parameters: Name and shape of each parameter, and words that follow them in messages.
+
+    Raises:
+        UserError: The list is shorter or longer, or an initializer does not fit its parameter.
+    """
     counts = f"the plan has {len(schemes)} initializers for {len(parameters)} parameters"
     if len(schemes) < len(parameters):
-        first = parameters[len(schemes)]
+        name, shape, words = parameters[len(schemes)]
         raise UserError(
-            f"{counts}: the first one without is number {len(schemes) + 1}, {first.name} "
-            f"{show_shape(first.shape)} of {first.owner}"
+            f"{counts}: it is shorter; the first one without is number {len(schemes) + 1}, "
+            f"{name} {show_shape(shape)}{words}"
         )
     if len(schemes) > len(parameters):
         extra = schemes[len(parameters)]
-        raise UserError(f"{counts}: the first one too many is number {len(parameters) + 1} ({extra.name})")
-    for parameter, scheme in zip(parameters, schemes, strict=True):
-        _require_fit(parameter, scheme)
-    return {parameter.name: scheme for parameter, scheme in zip(parameters, schemes, strict=True)}
+        raise UserError(
+            f"{counts}: it is longer; the first one too many is number {len(parameters) + 1} ({extra.name})"
+        )
+    for (name, shape, words), scheme in zip(parameters, schemes, strict=True):
+        _require_fit(f"{scheme.name} does not fit {name} {show_shape(shape)}{words}", shape, scheme)
+    return {name: scheme for (name, _, _), scheme in zip(parameters, schemes, strict=True)}
 
 
-def _require_fit(parameter: Parameter, scheme: Scheme) -> None:
-    where = f"{scheme.name} does not fit {parameter.name} {show_shape(parameter.shape)} of {parameter.owner}"
-    if scheme.name in FAN_SCHEMES and len(parameter.shape) < 2:
-        raise UserError(f"{where}: it has no fan_in, which takes a rank of 2 or more")
-    if scheme.name == "flat" and len(scheme.values) != math.prod(parameter.shape):
-        raise UserError(f"{where}: {len(scheme.values)} values for {math.prod(parameter.shape)} elements")
+def _require_fit(where: str, shape: tuple[int, ...], scheme: Scheme) -> None:
+    if not scheme.fits(len(shape)):
+        needed = " and ".join(name for name in SCHEMES[scheme.name] if name.startswith("fan_"))
+        raise UserError(
+            f"{where}: it has no fan_in, which takes a rank of 2 or more, or {needed} in the plan"
+        )
+    if scheme.name == "flat" and len(scheme.values) != math.prod(shape):
+        raise UserError(f"{where}: {len(scheme.values)} values for {math.prod(shape)} elements")
 
 
 def _scheme(entry: Any, position: int) -> Scheme:
     where = f"initializer {position}"
+    if isinstance(entry, str):
+        entry = {"scheme": entry}
     if not isinstance(entry, dict) or not isinstance(entry.get("scheme"), str):
         raise UserError(f'{where} must be an object with a "scheme"')
     name = entry["scheme"]
@@ -146,9 +170,8 @@ def _scheme(entry: Any, position: int) -> Scheme:
             raise UserError(
                 f"{where}: {name} takes no {key!r}; it takes {', '.join(SCHEMES[name]) or 'nothing'}"
             )
-        expected, valid = _ARGUMENTS[key]
-        if not valid(value):
-            raise UserError(f"{where}: {key} must be {expected}, found {str(value)[:40]}")
+        if not ARGUMENTS[key].valid(value):
+            raise UserError(f"{where}: {key} must be {ARGUMENTS[key].expected}, found {str(value)[:40]}")
     if name == "flat":
         if "values" not in arguments:
             raise UserError(f"{where}: flat needs its values")
@@ -179,11 +202,53 @@ def _flatten(values: list[Any]) -> list[float]:
     return flat
 
 
-_ARGUMENTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "seed": ("an unsigned 64-bit integer", is_seed),
-    "lo": ("a finite number", is_number),
-    "hi": ("a finite number", is_number),
-    "mean": ("a finite number", is_number),
-    "std": ("a finite number >= 0", lambda value: is_number(value) and value >= 0),
-    "values": ("a list of finite numbers (nested lists too)", _is_payload),
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What an argument of a scheme in a plan file may be.
+
+    Attributes:
+        expected: In words.
+        valid: Whether a value is one.
+        schema: The same as JSON Schema.
+        doc: One sentence.
+    """
+
+    expected: str
+    valid: Callable[[Any], bool]
+    schema: Mapping[str, Any]
+    doc: str
+
+
+_FAN = Argument(
+    "a whole number > 0",
+    lambda value: type(value) is int and 0 < value < 1 << 53,
+    {"type": "integer", "minimum": 1},
+    "In place of the fan that the parameter's shape gives.",
+)
+
+ARGUMENTS: dict[str, Argument] = {
+    "seed": Argument(
+        "an unsigned 64-bit integer",
+        is_seed,
+        {"type": "integer", "minimum": 0, "maximum": MAX_SEED, "default": 0},
+        "Seed of the values.",
+    ),
+    "lo": Argument("a finite number", is_number, {"type": "number", "default": 0}, "Lower bound."),
+    "hi": Argument("a finite number", is_number, {"type": "number", "default": 1}, "Upper bound."),
+    "mean": Argument("a finite number", is_number, {"type": "number", "default": 0}, "Mean."),
+    "std": Argument(
+        "a finite number >= 0",
+        lambda value: is_number(value) and value >= 0,
+        {"type": "number", "minimum": 0, "default": 1},
+        "Standard deviation.",
+    ),
+    "fan_in": _FAN,
+    "fan_out": _FAN,
+    "values": Argument(
+        "a list of finite numbers (nested lists too)",
+        _is_payload,
+        {"$ref": "#/$defs/payload"},
+        "All elements in row-major order.",
+    ),
 }
+"""The arguments that `SCHEMES` names."""

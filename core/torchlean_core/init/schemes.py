@@ -7,7 +7,8 @@ own device, in chunks, so that filling a big tensor needs little more than the t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -17,22 +18,24 @@ from torchlean_core.kinds.numbers import show_shape
 
 _MASK = (1 << 64) - 1
 _LOW = 0xFFFFFFFF
-_CHUNK = {"cpu": 1 << 17, "cuda": 1 << 22}
+_UNIT = 1.0 / 4294967296.0
+_SMALL = 1e-290
+_CHUNK = {"cpu": 1 << 15, "cuda": 1 << 22}
 """Elements at a time: what fits a CPU's cache, and what makes a GPU's kernel launches cheap."""
 
 SCHEMES: dict[str, tuple[str, ...]] = {
     "zeros": (),
     "ones": (),
     "uniform": ("lo", "hi", "seed"),
-    "xavier_uniform": ("seed",),
-    "kaiming_uniform": ("seed",),
+    "xavier_uniform": ("fan_in", "fan_out", "seed"),
+    "kaiming_uniform": ("fan_in", "seed"),
     "normal": ("mean", "std", "seed"),
     "flat": ("values",),
 }
 """Scheme names, with the arguments each takes."""
 
 FAN_SCHEMES = ("xavier_uniform", "kaiming_uniform")
-"""Schemes that need fan_in, and so a rank of 2 or more."""
+"""Schemes that need fans: those of the shape, which takes a rank of 2 or more, or given ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Scheme:
         mean: Mean of `normal`.
         std: Standard deviation of `normal`.
         values: Row-major payload of `flat`.
+        fan_in: Fan of xavier and kaiming in place of the shape's.
+        fan_out: Fan of xavier in place of the shape's.
     """
 
     name: str
@@ -56,10 +61,18 @@ class Scheme:
     mean: float = 0.0
     std: float = 1.0
     values: tuple[float, ...] = ()
+    fan_in: int | None = None
+    fan_out: int | None = None
+
+    def fits(self, rank: int) -> bool:
+        """Whether the scheme has the fans it needs for a tensor of a rank."""
+        given = [getattr(self, name) for name in SCHEMES[self.name] if name.startswith("fan_")]
+        return rank >= 2 or None not in given
 
     def describe(self) -> str:
         """The scheme in words, for provenance: `uniform lo=0.0 hi=1.0 seed=3`."""
-        arguments = [f"{name}={getattr(self, name)}" for name in SCHEMES[self.name] if name != "values"]
+        named = {name: getattr(self, name) for name in SCHEMES[self.name] if name != "values"}
+        arguments = [f"{name}={value}" for name, value in named.items() if value is not None]
         return " ".join([self.name, *arguments])
 
 
@@ -87,17 +100,34 @@ def fill(tensor: torch.Tensor, scheme: Scheme) -> None:
     elif scheme.name == "flat":
         _fill_flat(tensor, scheme.values)
     elif scheme.name == "normal":
-        _fill_normal(tensor, scheme)
+        with _one_thread(tensor.device):
+            _fill_normal(tensor, scheme)
     else:
         low, width = _bounds(tensor.shape, scheme)
-        _fill_uniform(tensor, scheme.seed, low, width)
+        with _one_thread(tensor.device):
+            _fill_uniform(tensor, scheme.seed, low, width)
+
+
+@contextmanager
+def _one_thread(device: torch.device) -> Iterator[None]:
+    """On the CPU, a dozen short operations for each chunk: threads would mostly wait for each other."""
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if device.type == "cpu":
+            torch.set_num_threads(before)
 
 
 def _bounds(shape: Sequence[int], scheme: Scheme) -> tuple[float, float]:
     """Lower bound and width of a uniform scheme."""
     if scheme.name == "uniform":
         return scheme.lo, scheme.hi - scheme.lo
-    fan_in, fan_out = fans(shape)
+    derived = (0, 0) if len(shape) < 2 and scheme.fits(len(shape)) else fans(shape)
+    fan_in = derived[0] if scheme.fan_in is None else scheme.fan_in
+    fan_out = derived[1] if scheme.fan_out is None else scheme.fan_out
     total = fan_in + fan_out if scheme.name == "xavier_uniform" else fan_in
     limit = math.sqrt(6.0 / total) if total else 0.0  # no fan: no elements either, or nothing feeds them
     return -limit, 2.0 * limit
@@ -113,32 +143,32 @@ def _fill_flat(tensor: torch.Tensor, values: Sequence[float]) -> None:
 
 
 def _fill_normal(tensor: torch.Tensor, scheme: Scheme) -> None:
-    def value(words: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-        radius = words.add_(1.0).div_(4294967297.0).log_().mul_(-2.0).sqrt_()
-        angle = others.div_(4294967296.0).mul_(6.283185307179586).cos_()
-        return radius.mul_(angle).mul_(scheme.std).add_(scheme.mean)
-
     flat = tensor.view(-1)
     draw = _Generator(scheme.seed, flat.device, flat.numel(), stride=2)
     for start, size in draw.chunks(flat.numel()):
-        words = draw.words(2 * start, size).to(torch.float64)
-        others = draw.words(2 * start + 1, size).to(torch.float64)
-        flat[start : start + size] = value(words, others)
+        radius = draw.words(2 * start, size).clone()
+        radius.add_(1.0).div_(4294967297.0).log_().mul_(-2.0).sqrt_()
+        angle = draw.words(2 * start + 1, size).mul_(_UNIT).mul_(6.283185307179586).cos_()
+        flat[start : start + size] = radius.mul_(angle).mul_(scheme.std).add_(scheme.mean)
 
 
 def _fill_uniform(tensor: torch.Tensor, seed: int, low: float, width: float) -> None:
     flat = tensor.view(-1)
     draw = _Generator(seed, flat.device, flat.numel())
+    # Scaling by a power of two is exact, so the unit may be left out, unless the product is subnormal.
+    factors = [width * _UNIT] if abs(width) > _SMALL else [_UNIT, width]
     for start, size in draw.chunks(flat.numel()):
-        unit = draw.words(start, size).to(torch.float64).mul_(1.0 / 4294967296.0)
-        flat[start : start + size] = unit.mul_(width).add_(low)
+        values = draw.words(start, size)
+        for factor in factors:
+            values.mul_(factor)
+        flat[start : start + size] = values.add_(low)
 
 
 class _Generator:
     """The words low32(mix(mix(seed) + k)) for runs of k, in buffers that are used again and again."""
 
     def __init__(self, seed: int, device: torch.device, count: int, stride: int = 1) -> None:
-        self._key = _mix(seed)
+        self._key = mix(seed)
         self._size = min(_CHUNK[device.type], max(count, 1))
         self._steps = torch.arange(self._size, dtype=torch.int64, device=device) * stride
         self._z = torch.empty_like(self._steps)
@@ -149,7 +179,7 @@ class _Generator:
         return [(start, min(self._size, count - start)) for start in range(0, count, self._size)]
 
     def words(self, first: int, count: int) -> torch.Tensor:
-        """The words for k = first, first + stride, …; the result is overwritten by the next call."""
+        """The words for k = first, first + stride, … as float64; the next call overwrites them."""
         z, t = self._z[:count], self._t[:count]
         # The first addition of SplitMix64 is folded into the start; shifts are logical, hence the masks.
         start = _signed(self._key + first + 0x9E3779B97F4A7C15)
@@ -158,10 +188,11 @@ class _Generator:
             torch.bitwise_right_shift(z, shift, out=t)
             z.bitwise_xor_(t.bitwise_and_((1 << (64 - shift)) - 1)).mul_(_signed(factor))
         torch.bitwise_right_shift(z, 31, out=t)
-        return z.bitwise_xor_(t).bitwise_and_(_LOW)  # the mask drops the bits that a logical shift clears
+        z.bitwise_xor_(t).bitwise_and_(_LOW)  # the mask drops the bits that a logical shift clears
+        return t.view(torch.float64).copy_(z)
 
 
-def _mix(x: int) -> int:
+def mix(x: int) -> int:
     """SplitMix64 of one word."""
     z = (x + 0x9E3779B97F4A7C15) & _MASK
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & _MASK

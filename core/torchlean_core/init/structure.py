@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,41 +12,80 @@ from torchlean_core.errors import UserError
 from torchlean_core.graph import Program, TensorNode
 
 
+@dataclass(frozen=True, slots=True)
+class _Structure:
+    """The convolution that a dense kernel (outC, inC, kH, kW) stands for."""
+
+    shape: tuple[int, ...]
+    groups: int
+    dilation: tuple[int, int]
+
+    def blocks(self) -> Iterator[tuple[slice, slice]]:
+        """Rows (of outC) and columns (of inC) of every group."""
+        per_out, per_in = self.shape[0] // self.groups, self.shape[1] // self.groups
+        for group in range(self.groups):
+            rows = slice(group * per_out, (group + 1) * per_out)
+            yield rows, slice(group * per_in, (group + 1) * per_in)
+
+
 def kernel_masks(program: Program, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
     """For every kernel with structural zeros, by name: True where a value may be other than zero.
 
     Raises:
         UserError: The fields `groups` and `dilation` of a node do not fit its kernel.
     """
-    masks: dict[str, torch.Tensor] = {}
+    masks = {}
+    for name, structure in _structures(program).items():
+        mask = torch.zeros(structure.shape, dtype=torch.bool, device=device)
+        down, across = structure.dilation
+        for rows, columns in structure.blocks():
+            mask[rows, columns, ::down, ::across] = True
+        masks[name] = mask
+    return masks
+
+
+def clear_structural_zeros(program: Program, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Set every structural zero of kernels to zero, in place, with no memory for a mask.
+
+    Args:
+        program: The program.
+        tensors: Kernels by name; those that are not here are left alone.
+
+    Raises:
+        UserError: As `kernel_masks`.
+    """
+    for name, structure in _structures(program).items():
+        kernel = tensors.get(name)
+        if kernel is None:
+            continue
+        for rows, columns in structure.blocks():
+            kernel[rows, : columns.start].zero_()
+            kernel[rows, columns.stop :].zero_()
+        for axis, step in zip((2, 3), structure.dilation, strict=True):
+            for place in range(structure.shape[axis]):
+                if place % step:
+                    kernel.select(axis, place).zero_()
+
+
+def _structures(program: Program) -> dict[str, _Structure]:
+    found: dict[str, _Structure] = {}
     for node in program.nodes:
         kernel = node.params.get("kernel")
         if kernel is None or not ("groups" in node.fields or "dilation" in node.fields):
             continue
-        mask = _mask(node, kernel.shape, torch.device(device))
-        if mask is not None:
-            masks[kernel.name] = mask
-    return masks
+        structure = _structure(node, kernel.shape)
+        if structure.groups > 1 or structure.dilation != (1, 1):
+            found[kernel.name] = structure
+    return found
 
 
-def _mask(node: TensorNode, shape: tuple[int, ...], device: torch.device) -> torch.Tensor | None:
-    """The mask of one kernel (outC, inC, kH, kW), or None where nothing is structurally zero."""
-    out_channels, in_channels, height, width = shape
+def _structure(node: TensorNode, shape: tuple[int, ...]) -> _Structure:
     (groups,) = _numbers(node, "groups", 1)
     down, across = _numbers(node, "dilation", 2)
-    if groups == down == across == 1:
-        return None
-    for channels, name in ((out_channels, "outC"), (in_channels, "inC")):
+    for channels, name in ((shape[0], "outC"), (shape[1], "inC")):
         if channels % groups:
             raise UserError(f"node {node.raw} (conv2d): groups {groups} does not divide {name} {channels}")
-
-    def axis(size: int) -> torch.Tensor:
-        return torch.arange(size, device=device)
-
-    per_out, per_in = max(out_channels // groups, 1), in_channels // groups
-    same_group = (axis(out_channels) // per_out)[:, None] == (axis(in_channels) // per_in)[None, :]
-    taps = (axis(height) % down == 0)[:, None] & (axis(width) % across == 0)[None, :]
-    return same_group[:, :, None, None] & taps[None, None, :, :]
+    return _Structure(shape, groups, (down, across))
 
 
 def _numbers(node: TensorNode, name: str, count: int) -> tuple[int, ...]:

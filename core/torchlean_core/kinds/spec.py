@@ -88,6 +88,8 @@ class Call:
         parent_shapes: Shapes of the parents.
         shape: Shape of the result.
         id: Tensor id of the node (after lowering), which the deterministic generators are keyed by.
+        batched: For a batch: which operands carry it; empty otherwise.
+        lead: For a batch: axes that it adds in front of the artifact's own, 1 or 0 (see `kinds.batched`).
     """
 
     args: Sequence[str]
@@ -96,6 +98,8 @@ class Call:
     parent_shapes: Sequence[Shape]
     shape: Shape
     id: int
+    batched: Sequence[bool] = ()
+    lead: int = 0
 
 
 Code = str | Callable[[Call], str]
@@ -105,6 +109,9 @@ A string is a template with `{0}`, `{1}` for the parents, `{W}` and the like for
 `{axis}` and the like for fields; a function builds what depends on shapes. Names in scope: `torch`, `F`
 (torch.nn.functional), and the helpers that the kind lists.
 """
+
+Batched = str | Callable[[Call], str | None]
+"""As `Code`, for many samples at once; a function gives None where it has no form (see `kinds.batched`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +145,15 @@ class Kind:
         shape_doc: The shape rule in words.
         torch: What it becomes in PyTorch, in words.
         code: Template of the torch expression.
+        batched: Template of the expression for a batch; None where `torch.func.vmap` of `code` serves.
         param_prefix: First part of the payload's tensor names (`linear` in `linear_3_W`).
         params: The payload.
         helpers: Names of functions of `torchlean_core.kinds.helpers` that the code calls.
         extras: Extra fields, unknown to the importer, that mean something here (`eps`, `trainable`).
         declared: Whether the output shape is what the node declares.
         layer: The kind as a module of `torch.nn`; None where it has no layer view.
+        spreads: Whether the result is the operand copied along axes, as `broadcast_to`.
+        keeps_order: Whether the result is the operand's elements in the same row-major order.
         category: Group in the documentation and in completion.
     """
 
@@ -155,6 +165,7 @@ class Kind:
     shape_doc: str
     torch: str
     code: Code
+    batched: Batched | None = None
     fields: tuple[Field, ...] = ()
     param_prefix: str = ""
     params: tuple[ParamSpec, ...] = ()
@@ -162,6 +173,8 @@ class Kind:
     extras: tuple[str, ...] = ()
     declared: bool = False
     layer: LayerView | None = None
+    spreads: bool = False
+    keeps_order: bool = False
     category: str = "elementwise"
 
     def expression(self, call: Call) -> str:
@@ -169,6 +182,12 @@ class Kind:
         if callable(self.code):
             return self.code(call)
         return self.code.format(*call.args, **call.params, **call.fields)
+
+    def batch_expression(self, call: Call) -> str | None:
+        """Source text of the expression that computes this use for a batch; None where there is none."""
+        if callable(self.batched):
+            return self.batched(call)
+        return None if self.batched is None else self.batched.format(*call.args, **call.params, **call.fields)
 
     def param_name(self, spec: ParamSpec, node_id: int) -> str:
         """Name of a payload tensor in the store, in generated code and in messages."""

@@ -7,8 +7,8 @@ all read it. Adding a kind is adding an entry here and its tests. The generalize
 
 from __future__ import annotations
 
-from torchlean_core.kinds import code, layers, shapes
-from torchlean_core.kinds.spec import Code, Field, FieldType, Infer, Kind, ParamSpec, TupleKind
+from torchlean_core.kinds import batched, code, layers, shapes
+from torchlean_core.kinds.spec import Batched, Code, Field, FieldType, Infer, Kind, ParamSpec, TupleKind
 
 FORMAT = "torchlean.ir.v1"
 """The value of `format` that this table is the vocabulary of."""
@@ -27,6 +27,7 @@ def _unary(name: str, summary: str, formula: str, source: str, layer: str | None
         "the parent's shape",
         source.format("x"),
         source,
+        source,
         layer=None if layer is None else layers.plain(layer),
     )
 
@@ -40,6 +41,7 @@ def _binary(name: str, summary: str, formula: str, source: str) -> Kind:
         formula,
         "both parents have the output's shape (no implicit broadcasting)",
         source.format("a", "b"),
+        source,
         source,
     )
 
@@ -65,6 +67,7 @@ def _pool(
     formula: str,
     torch: str,
     source: Code,
+    many: Batched,
     layer: layers.LayerView,
 ) -> Kind:
     window = "(C, H, W) gives (C, out(H,kH), out(W,kW)); out(x,k) = (x{} - k) div stride + 1"
@@ -77,6 +80,7 @@ def _pool(
         window.format(" + 2*padding" if padded else ""),
         torch,
         source,
+        many,
         fields=(*_KERNEL, _STRIDE, _PADDING) if padded else (*_KERNEL, _STRIDE),
         layer=layer,
         category="convolution and pooling",
@@ -96,6 +100,7 @@ _KINDS: tuple[Kind, ...] = (
         "x",
         "as declared",
         "the argument of `forward`",
+        "x",
         "x",
         declared=True,
         category="source",
@@ -179,6 +184,7 @@ _KINDS: tuple[Kind, ...] = (
         "[]; the parents have equal shapes",
         "`F.mse_loss(a, b)`",
         "F.mse_loss({0}, {1})",
+        batched.mse_loss,
         category="reduction",
     ),
     Kind(
@@ -190,6 +196,7 @@ _KINDS: tuple[Kind, ...] = (
         "[]",
         "`torch.sum(x)`",
         "torch.sum({0})",
+        batched.total,
         category="reduction",
     ),
     Kind(
@@ -201,6 +208,7 @@ _KINDS: tuple[Kind, ...] = (
         "the parent's without `axis`",
         "`torch.sum(x, dim=axis)`",
         "torch.sum({0}, dim={axis})",
+        batched.reduce_sum,
         fields=(_axis("Axis to sum over"),),
         category="reduction",
     ),
@@ -213,6 +221,7 @@ _KINDS: tuple[Kind, ...] = (
         "the parent's without `axis`",
         "`torch.mean(x, dim=axis)`",
         "torch.mean({0}, dim={axis})",
+        batched.reduce_mean,
         fields=(_axis("Axis to average over"),),
         category="reduction",
     ),
@@ -225,6 +234,7 @@ _KINDS: tuple[Kind, ...] = (
         "the parent's shape",
         "`torch.softmax(x, dim=axis)`",
         "torch.softmax({0}, dim={axis})",
+        batched.softmax,
         fields=(_axis("Axis that sums to 1"),),
         layer=layers.SOFTMAX,
         category="normalization",
@@ -238,6 +248,7 @@ _KINDS: tuple[Kind, ...] = (
         "the parent's shape; every dimension > 0",
         "`F.layer_norm(x, x.shape[axis:], eps=eps)`",
         code.layernorm,
+        batched.layernorm,
         fields=(_axis("First normalized axis"),),
         extras=("eps",),
         layer=layers.LAYERNORM,
@@ -252,6 +263,7 @@ _KINDS: tuple[Kind, ...] = (
         "out[i] = in[perm[i]]",
         "`x.permute(perm)`",
         code.permute,
+        batched.permute,
         fields=(
             Field("perm", FieldType.AXES, "For each output axis, the input axis it is.", example="[1, 0]"),
         ),
@@ -266,6 +278,7 @@ _KINDS: tuple[Kind, ...] = (
         "first two dimensions swapped; rank 2 or more",
         "`x.transpose(0, 1)`",
         "{0}.transpose(0, 1)",
+        batched.swap_first_two,
         category="shape",
     ),
     Kind(
@@ -277,6 +290,7 @@ _KINDS: tuple[Kind, ...] = (
         "last two dimensions swapped; rank exactly 3",
         "`x.transpose(1, 2)`",
         "{0}.transpose(1, 2)",
+        "{0}.transpose(-2, -1)",
         category="shape",
     ),
     Kind(
@@ -288,11 +302,13 @@ _KINDS: tuple[Kind, ...] = (
         "`out_shape`; `in_shape` is the parent's shape and has as many elements",
         "`x.reshape(out_shape)`",
         code.reshape,
+        batched.reshape,
         fields=(
             Field("in_shape", _SHAPE, "The parent's shape.", example="[]"),
             Field("out_shape", _SHAPE, "The result's shape.", example="[]"),
         ),
         layer=layers.RESHAPE,
+        keeps_order=True,
         category="shape",
     ),
     Kind(
@@ -304,8 +320,10 @@ _KINDS: tuple[Kind, ...] = (
         "[number of elements]; `value_shape` is the parent's shape",
         "`x.reshape(n)`",
         code.reshape,
+        batched.reshape,
         fields=(Field("value_shape", _SHAPE, "The parent's shape.", example="[]"),),
         layer=layers.RESHAPE,
+        keeps_order=True,
         category="shape",
     ),
     Kind(
@@ -317,10 +335,12 @@ _KINDS: tuple[Kind, ...] = (
         "`to_shape`, if the witness exists; `from_shape` is the parent's shape",
         "`x.reshape(aligned).expand(to_shape)`",
         code.broadcast_to,
+        batched.broadcast_to,
         fields=(
             Field("from_shape", _SHAPE, "The parent's shape.", example="[]"),
             Field("to_shape", _SHAPE, "The result's shape.", example="[]"),
         ),
+        spreads=True,
         category="shape",
     ),
     Kind(
@@ -332,6 +352,7 @@ _KINDS: tuple[Kind, ...] = (
         "off-axis dimensions equal, axis dimensions summed",
         "`torch.cat((a, b, …), dim=axis)`",
         code.concat,
+        batched.concat,
         fields=(_axis("Axis to join along"),),
         category="shape",
     ),
@@ -344,6 +365,7 @@ _KINDS: tuple[Kind, ...] = (
         "(m,n)(n,p) gives (m,p); (b,m,n)(b,n,p) gives (b,m,p)",
         "`a @ b`",
         "{0} @ {1}",
+        batched.matmul,
         category="linear algebra",
     ),
     Kind(
@@ -354,6 +376,7 @@ _KINDS: tuple[Kind, ...] = (
         "x Wᵀ + b",
         "as declared; all dimensions but the last are the parent's",
         "`F.linear(x, W, b)`",
+        "F.linear({0}, {W}, {b})",
         "F.linear({0}, {W}, {b})",
         param_prefix="linear",
         params=(
@@ -373,6 +396,7 @@ _KINDS: tuple[Kind, ...] = (
         "(inC, H, W) gives (outC, out(H,kH), out(W,kW)); out(x,k) = (x + 2*padding - k) div stride + 1",
         "`F.conv2d(x, kernel, bias, stride=stride, padding=padding)`",
         code.conv2d,
+        batched.conv2d,
         fields=(
             Field("inC", _NAT, "Input channels.", positive=True, example="1"),
             Field("outC", _NAT, "Output channels.", example="1"),
@@ -402,6 +426,7 @@ _KINDS: tuple[Kind, ...] = (
         "max over windows",
         "`F.max_pool2d(x, (kH, kW), stride=stride)`",
         code.max_pool,
+        batched.max_pool,
         layers.MAX_POOL,
     ),
     _pool(
@@ -412,6 +437,7 @@ _KINDS: tuple[Kind, ...] = (
         "mean over windows",
         "`F.avg_pool2d(x, (kH, kW), stride=stride)`",
         code.avg_pool,
+        batched.avg_pool,
         layers.AVG_POOL,
     ),
     _pool(
@@ -422,6 +448,7 @@ _KINDS: tuple[Kind, ...] = (
         "max over windows, padding -inf",
         "`F.max_pool2d(x, (kH, kW), stride=stride, padding=padding)`",
         code.max_pool_pad,
+        batched.max_pool_pad,
         layers.MAX_POOL_PAD,
     ),
     _pool(
@@ -432,6 +459,7 @@ _KINDS: tuple[Kind, ...] = (
         "mean over windows, padding 0",
         "`F.avg_pool2d(x, (kH, kW), stride=stride, padding=padding)`",
         code.avg_pool_pad,
+        batched.avg_pool_pad,
         layers.AVG_POOL_PAD,
     ),
     Kind(
@@ -443,6 +471,7 @@ _KINDS: tuple[Kind, ...] = (
         "the parent's shape (N, C, H, W), C = channels, nothing empty",
         "`F.batch_norm(x, mean, var, gamma, beta, eps=eps)`",
         code.batch_norm,
+        batched.batch_norm,
         fields=(Field("channels", _NAT, "Number of channels, C.", positive=True, example="1"),),
         param_prefix="batchnorm",
         params=(

@@ -5,7 +5,7 @@ values imports numpy when it is called; `params.tensors` and `params.checkpoint`
 """
 
 from torchlean_core.params.content import write_content
-from torchlean_core.params.format import write_store
+from torchlean_core.params.format import write_store, write_tensors
 from torchlean_core.params.header import TensorInfo
 from torchlean_core.params.store import ParameterStore
 from torchlean_core.params.validate import ParamIssue, ensure_fits, validate
@@ -18,4 +18,5 @@ __all__ = [
     "validate",
     "write_content",
     "write_store",
+    "write_tensors",
 ]

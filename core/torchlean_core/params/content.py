@@ -51,11 +51,22 @@ def write_content(path: Path, tensors: Mapping[str, Content], artifact: str | No
     Raises:
         OSError: The file cannot be written.
     """
-    digest = content_hash((name, tensors[name]) for name in sorted(tensors))
     metadata = {} if artifact is None else {"artifact": artifact}
-    metadata |= {"format": FORMAT_NAME, "sha256": digest, "source": source}
+    return write_with_metadata(path, tensors, {**metadata, "format": FORMAT_NAME, "source": source})
+
+
+def write_with_metadata(path: Path, tensors: Mapping[str, Content], metadata: Mapping[str, str]) -> str:
+    """Write tensors with any metadata, to which their hash is added, whole or not at all.
+
+    Returns:
+        The content's SHA-256.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    digest = content_hash((name, tensors[name]) for name in sorted(tensors))
     ordered = sorted(tensors.items(), key=lambda item: (_looseness(item[1]), item[0]))
-    header = _header(ordered, metadata)
+    header = _header(ordered, dict(sorted({**metadata, "sha256": digest}.items())))
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(len(header).to_bytes(8, "little"))
         file.write(header)

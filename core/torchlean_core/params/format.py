@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchlean_core.params.content import Content, write_content
+from torchlean_core.params.content import Content, write_content, write_with_metadata
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -49,6 +49,19 @@ def write_store(path: Path, tensors: Mapping[str, Array], artifact: str | None, 
         OSError: The file cannot be written.
     """
     return write_content(path, {name: _content(name, tensors[name]) for name in tensors}, artifact, source)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> str:
+    """Write tensors with any metadata, to which their hash is added, whole or not at all.
+
+    Returns:
+        The content's SHA-256, which the metadata holds too.
+
+    Raises:
+        ValueError: An array is neither float32 nor float64.
+        OSError: The file cannot be written.
+    """
+    return write_with_metadata(path, {name: _content(name, tensors[name]) for name in tensors}, metadata)
 
 
 def _content(name: str, array: Array) -> Content:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import math
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from torchlean_core.datasource import SUFFIXES
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.kinds.numbers import show_shape
 
@@ -30,27 +31,26 @@ class Dataset:
     """
 
     x: torch.Tensor
-    y: torch.Tensor | None
+    y: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
 
     def take(self, index: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The samples of an index: x, or x and y."""
-        return (self.x[index],) if self.y is None else (self.x[index], self.y[index])
+        return tuple(tensor.index_select(0, index) for tensor in self.tensors())
 
     def tensors(self) -> tuple[torch.Tensor, ...]:
         """All samples: x, or x and y."""
         return (self.x,) if self.y is None else (self.x, self.y)
 
-    def batches(self, size: int) -> Iterator[tuple[torch.Tensor, ...]]:
-        """All samples in order, so many at a time."""
-        for start in range(0, len(self), size):
-            yield tuple(tensor[start : start + size] for tensor in self.tensors())
-
-    def to(self, device: torch.device) -> Dataset:
-        """The same samples on a device."""
-        return Dataset(self.x.to(device), None if self.y is None else self.y.to(device))
+    def sha256(self) -> str:
+        """Hash, in hex, of the samples: of shapes, types and values."""
+        digest = hashlib.sha256()
+        for tensor in self.tensors():
+            digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(tensor.contiguous().numpy().reshape(-1).view(np.uint8).data)
+        return digest.hexdigest()
 
     def split(self, fraction: float, generator: torch.Generator) -> tuple[Dataset, Dataset | None]:
         """Training and validation samples, drawn at random.
@@ -64,17 +64,7 @@ class Dataset:
         if not 0 < count < len(self):
             raise UserError(f"--val-split {fraction} of {len(self)} samples leaves one part empty")
         order = torch.randperm(len(self), generator=generator)
-        return self._part(order[count:]), self._part(order[:count])
-
-    def _part(self, index: torch.Tensor) -> Dataset:
-        return Dataset(self.x[index], None if self.y is None else self.y[index])
-
-
-def batches(count: int, size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
-    """Indices of one batch after the other, without end; every epoch has an order of its own."""
-    while True:
-        order = torch.randperm(count, generator=generator)
-        yield from (order[start : start + size] for start in range(0, count, size))
+        return Dataset(*self.take(order[count:])), Dataset(*self.take(order[:count]))
 
 
 def load_dataset(path: Path, inputs: Shape, outputs: Shape, loss: str | None) -> Dataset:
@@ -98,7 +88,9 @@ def load_dataset(path: Path, inputs: Shape, outputs: Shape, loss: str | None) ->
         elif path.suffix in readers:
             found = readers[path.suffix](path)
         else:
-            raise UsageError(f"{path}: unknown kind of data; expected .npz, .safetensors or .csv")
+            raise UsageError(
+                f"{path}: unknown kind of data; expected a file {', '.join(SUFFIXES)}, or module:function"
+            )
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     try:

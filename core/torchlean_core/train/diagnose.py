@@ -1,4 +1,4 @@
-"""Where a loss that is not finite came from."""
+"""Where a loss that is not finite came from, and which node torch cannot compute."""
 
 from __future__ import annotations
 
@@ -7,27 +7,53 @@ from collections.abc import Mapping
 import torch
 
 from torchlean_core.errors import UserError
-from torchlean_core.graph import TensorNode
+from torchlean_core.graph import Program, TensorNode
 from torchlean_core.interp import Interpreter
 
+_SHOWN = 300
 
-def first_not_finite(interpreter: Interpreter, params: Mapping[str, torch.Tensor], x: torch.Tensor) -> str:
-    """The first node where values that are not finite arise, for a batch of inputs, in words.
 
-    A node is the place where they arise if its operands are free of them (or hold infinities only, and it
-    is the first with NaN). A constant mask that holds -inf on purpose does not count.
-    """
-    live = interpreter.program.live()
-    for sample in x:
-        state: list[tuple[bool, bool]] = []  # by node: holds NaN, holds an infinity
-        for node, value in interpreter.trace(params, sample):
-            found = bool(value.isnan().any()), bool(value.isinf().any())
-            state.append(found)
-            nan_arises = found[0] and not any(state[parent][0] for parent in node.parents)
-            inf_arises = found[1] and not any(any(state[parent]) for parent in node.parents)
-            if node.id in live and (nan_arises or (inf_arises and not _is_mask(node))):
-                return _words(node, params, "nan" if found[0] else "inf")
-    return "every node is finite, only the loss itself is not"
+class Diagnosis:
+    """Looks at single samples, node by node, where a batch went wrong."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def first_not_finite(self, params: Mapping[str, torch.Tensor], x: torch.Tensor) -> str:
+        """The first node where values that are not finite arise, for a batch of inputs, in words.
+
+        A node is the place where they arise if its operands are free of them (or hold infinities only, and it
+        is the first with NaN). A constant mask that holds -inf on purpose does not count.
+        """
+        interpreter = self._interpreter(params)
+        live = self._program.live()
+        for sample in self._samples(x):
+            state: list[tuple[bool, bool]] = []  # by node: holds NaN, holds an infinity
+            for node, value in interpreter.trace(interpreter.params, sample):
+                found = bool(value.isnan().any()), bool(value.isinf().any())
+                state.append(found)
+                nan_arises = found[0] and not any(state[parent][0] for parent in node.parents)
+                inf_arises = found[1] and not any(any(state[parent]) for parent in node.parents)
+                if node.id in live and (nan_arises or (inf_arises and not _is_mask(node))):
+                    return _words(node, params, "nan" if found[0] else "inf")
+        return "every node is finite, only the loss itself is not"
+
+    def refusal(self, params: Mapping[str, torch.Tensor], x: torch.Tensor, error: Exception) -> UserError:
+        """The error for a step that torch refused: of the node that it refuses for one sample, or in its words."""
+        try:
+            self._interpreter(params).function(params, self._samples(x)[0])
+        except UserError as refused:
+            return refused
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return UserError(f"torch cannot compute a step: {lines[0][:_SHOWN]}")
+
+    def _interpreter(self, params: Mapping[str, torch.Tensor]) -> Interpreter:
+        tensor = next(iter(params.values()))
+        return Interpreter(self._program, params, tensor.dtype, tensor.device)
+
+    def _samples(self, x: torch.Tensor) -> torch.Tensor:
+        """Inputs with the axes of the artifact."""
+        return x.reshape(x.shape[0], *self._program.nodes[self._program.input_id].shape)
 
 
 def require_finite(params: Mapping[str, torch.Tensor], step: int) -> None:

@@ -1,94 +1,311 @@
-"""The work of `torchlean train`, for the command line and the server alike."""
+"""The work of `torchlean train`, for the command line, `torchrun` and the server alike."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from torchlean_core.artifact import load_graph, params_path
+from torchlean_core.artifact import load_graph, params_path, stem
 from torchlean_core.artifact.companions import trained_params_path
+from torchlean_core.datasource import is_function
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.files import refuse_overwriting, replacing
+from torchlean_core.files import refuse_overwriting, write_text
 from torchlean_core.graph import Program, lower
 from torchlean_core.init import default_plan, materialize
 from torchlean_core.init.plan import is_attention_scale
 from torchlean_core.init.structure import kernel_masks
-from torchlean_core.interp import Interpreter, resolve_device
+from torchlean_core.interp import Batch, compile_batch
+from torchlean_core.interp.interpreter import require_one_input_shape
 from torchlean_core.params.tensors import find_store, load_tensors, save_tensors
+from torchlean_core.train.board import Board, require_tensorboard
+from torchlean_core.train.checkpoint import Checkpoint, Progress, load_checkpoint
+from torchlean_core.train.curve import curve_svg
 from torchlean_core.train.data import Dataset, load_dataset
-from torchlean_core.train.loop import Outcome, batched_loss, train
+from torchlean_core.train.definition import batch_loss
+from torchlean_core.train.diagnose import Diagnosis
+from torchlean_core.train.distributed import World, world
+from torchlean_core.train.function import call_for_data
+from torchlean_core.train.loop import Listeners, Training
 from torchlean_core.train.losses import OWN_LOSS
-from torchlean_core.train.module import ScalarModule
+from torchlean_core.train.metrics import MetricsFile
+from torchlean_core.train.module import ScalarModule, with_backend
 from torchlean_core.train.options import TrainRequest, parse_options
+from torchlean_core.train.order import Feed
+from torchlean_core.train.resume import require_continuable, resumed_request
 from torchlean_core.train.synthetic import synthetic_dataset
 
 Report = Callable[[dict[str, Any]], None]
 
-_RESIDENT = 1 << 30  # bytes of data that are kept on the device as a whole
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The files of a run.
+
+    Attributes:
+        params: Trained parameters.
+        metrics: Metrics as JSON lines.
+        curve: The loss over the steps, drawn.
+        checkpoint: The last checkpoint.
+    """
+
+    params: Path
+    metrics: Path
+    curve: Path
+    checkpoint: Path
+
+    @classmethod
+    def of(cls, artifact: Path, out: str | None) -> Outputs:
+        """`m.metrics.jsonl`, `m.loss.svg`, `m.checkpoint.safetensors` beside `m.trained.safetensors`."""
+        params = trained_params_path(artifact) if out is None else Path(out)
+        if not params.name:
+            raise UsageError(f"{params}: is a folder, not a parameter file")
+        name = params.name.removesuffix(".safetensors").removesuffix(".trained")
+        return cls(
+            params,
+            metrics=params.with_name(f"{name}.metrics.jsonl"),
+            curve=params.with_name(f"{name}.loss.svg"),
+            checkpoint=params.with_name(f"{name}.checkpoint.safetensors"),
+        )
+
+    def check(self, options: TrainRequest) -> None:
+        """Refuse what cannot be written, or must not be, before anything is computed.
+
+        Raises:
+            UsageError: A file would replace one of the inputs, or no regular file, or its folder is missing.
+        """
+        artifact = Path(options.artifact)
+        params = params_path(artifact) if options.params is None else Path(options.params)
+        data = None if options.data is None or is_function(options.data) else Path(options.data)
+        for path in (self.params, self.metrics, self.curve, self.checkpoint):
+            refuse_overwriting(path, artifact, params, data)
+        if not self.params.parent.is_dir():
+            raise UsageError(f"{self.params}: there is no folder {self.params.parent}")
 
 
 def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """Train the parameters of an artifact and write them, with metrics beside them.
+    """Train the parameters of an artifact and write them, with metrics and a curve beside them.
 
     Args:
-        request: The fields of `TrainRequest` by name.
-        report: Gets `{"kind": "progress", "percentage": …, "message": …, "step": …, "loss": …}` for each
-            entry of the metrics, the same as kind `pulse` twice a second between them, and
-            `{"kind": "note" or "warning", "message": …}`.
+        request: The fields of `TrainRequest` by name; those that are left out have their defaults, or with
+            `resume` the values of the run that is continued.
+        report: Gets `{"kind": "progress", "percentage": …, "message": …, "step": …, "loss": …, …}` for each
+            entry of the metrics (with `steps_per_second` and `seconds_left` behind the first step), the same
+            as kind `pulse` twice a second between them, `{"kind": "note" or "warning", "message": …}`,
+            `{"kind": "checkpoint", "output": …, "step": …}` for each checkpoint that was written, and
+            `{"event": "output", "text": …}` for what a data function prints.
 
     Returns:
-        `output` and `metrics` (paths), `steps`, `first_loss`, `last_loss`, `steps_per_second`,
-        `parameters`, `scalars` (trained), `device`, `notes`, `message`.
+        `output`, `metrics` and `curve` (paths), `steps`, `first_loss`, `last_loss`, `steps_per_second`,
+        `parameters`, `scalars` (trained), `device`, `notes`, `message`. In a process of several that is not
+        the first: `message` only, empty.
 
     Raises:
         UserError: The artifact, parameters or data are at fault, or the loss is not finite.
         UsageError: The request is, or a file cannot be read or written.
     """
     options = parse_options(request)
-    device = resolve_device(options.device)
-    program = lower(load_graph(Path(options.artifact)))
-    out = Path(options.out) if options.out is not None else trained_params_path(Path(options.artifact))
-    _check_outputs(out, options)
-    loss = _loss_name(program, options)
-    notes: list[str] = []
-
-    def note(message: str) -> None:
-        notes.append(message)
-        report({"kind": "note", "message": message})
-
-    params = _start(program, options, note, report)
-    interpreter = Interpreter(program, params, torch.float32, device)
-    data, validation = _data(program, params, options, loss, note)
-    trainable = _trainable(program)
-    masks = kernel_masks(program, device)
-    module = ScalarModule(batched_loss(interpreter, loss), interpreter.params, trainable, masks)
-    data = _on(data, device)
-    validation = None if validation is None else _on(validation, device)
-    outcome = train(module, interpreter, data, validation, options, report)
-    metrics = _metrics_path(out)
-    _write(out, metrics, module, program, options, outcome)
-    return _result(module, options, outcome, out, metrics, device, notes)
+    with world(options.device) as group:
+        return _Job(options, request, group, report if group.is_first else _hear_nothing).run()
 
 
-def _check_outputs(out: Path, options: TrainRequest) -> None:
-    """Refuse what cannot be written, or must not be, before anything is computed."""
-    artifact = Path(options.artifact)
-    params = params_path(artifact) if options.params is None else Path(options.params)
-    data = None if options.data is None else Path(options.data)
-    refuse_overwriting(out, artifact, params, data)
-    refuse_overwriting(_metrics_path(out), artifact, params, data)
-    if not out.parent.is_dir():
-        raise UsageError(f"{out}: there is no folder {out.parent}")
+def _hear_nothing(event: dict[str, Any]) -> None:
+    """What a process that is not the first does with its events."""
 
 
-def _metrics_path(out: Path) -> Path:
-    """`m.metrics.jsonl` beside `m.trained.safetensors`."""
-    name = out.name.removesuffix(".safetensors").removesuffix(".trained")
-    return out.with_name(f"{name}.metrics.jsonl")
+class _Job:
+    def __init__(
+        self, options: TrainRequest, request: Mapping[str, Any], group: World, report: Report
+    ) -> None:
+        self._group, self._report = group, report
+        self._program = lower(load_graph(Path(options.artifact)))
+        require_one_input_shape(self._program)
+        self._outputs = Outputs.of(Path(options.artifact), options.out)
+        self._outputs.check(options)
+        self._checkpoint: Checkpoint | None = None
+        if options.resume:
+            self._resumed_from = self._outputs.checkpoint if options.resume is True else Path(options.resume)
+            self._checkpoint = load_checkpoint(self._resumed_from, self._program)
+            options = parse_options(resumed_request(request, self._checkpoint.progress, self._resumed_from))
+        self._options = options
+        self._notes: list[str] = []
+        self._loss: str | None = None
+        self._data_hash: str | None = None
+
+    def run(self) -> dict[str, Any]:
+        options, program, group = self._options, self._program, self._group
+        loss = self._loss = _loss_name(program, options)
+        batch = compile_batch(program)
+        function = with_backend(batch_loss(batch, loss), options.backend)
+        if options.logdir is not None:
+            require_tensorboard()
+        trainable = _trainable(program)
+        params = self._start()
+        data, validation = self._data(params, loss)
+        fold = _folding(batch)
+        module = ScalarModule(
+            function,
+            {name: tensor.to(group.device) for name, tensor in params.items()},
+            trainable,
+            kernel_masks(program, group.device),
+            copy=False,
+        )
+        training = Training(
+            module,
+            options,
+            group,
+            Feed(data, group.device, fold),
+            None if validation is None else Feed(validation, group.device, fold),
+            Diagnosis(program),
+        )
+        if self._checkpoint is not None:
+            progress = self._checkpoint.progress
+            self._data_hash = data.sha256()
+            require_continuable(progress, training.steps, self._data_hash, group.size, self._resumed_from)
+            training.resume(progress.step, dict(self._checkpoint.optimizer), progress.schedule)
+            self._note(f"resuming {self._resumed_from} at step {progress.step} of {training.steps}")
+        if options.backend == "compiled":
+            self._note("compiling: the first step takes a while")
+        return self._train(training, data)
+
+    def _train(self, training: Training, data: Dataset) -> dict[str, Any]:
+        earlier = [] if self._checkpoint is None else self._checkpoint.progress.metrics
+        metrics = MetricsFile(self._outputs.metrics, [e for e in earlier if training.logs(e["step"])])
+        kept = self._checkpoint is not None
+        with ExitStack() as stack:
+            board = None
+            if self._group.is_first:
+                metrics.open()
+                stack.callback(lambda: metrics.close(keep=kept))
+                if self._options.logdir is not None:
+                    board = Board(Path(self._options.logdir), training.step + 1)
+                    stack.callback(board.close)
+
+            def logged(entry: dict[str, Any]) -> None:
+                metrics.add(entry)
+                if board is not None:
+                    board.add(entry)
+
+            def checkpoint(current: Training) -> None:
+                nonlocal kept
+                self._keep(current, data, metrics)
+                kept = True
+
+            training.run(Listeners(logged, self._report, checkpoint))
+            if not self._group.is_first:
+                return {"message": ""}
+            self._write(training, metrics)
+            kept = True
+        return self._result(training, metrics)
+
+    def _note(self, message: str) -> None:
+        self._notes.append(message)
+        self._report({"kind": "note", "message": message})
+
+    def _start(self) -> dict[str, torch.Tensor]:
+        """The parameters that training starts from, on the CPU or made on the device."""
+        program, options = self._program, self._options
+        if self._checkpoint is not None:
+            return dict(self._checkpoint.params)
+        store = find_store(Path(options.artifact), None if options.params is None else Path(options.params))
+        if store is not None:
+            params = load_tensors(store, program)
+            for issue in store.validate(program):
+                self._report({"kind": "warning", "message": f"{store.path}: {issue.code} {issue.message}"})
+            self._note(f"starting from {store.path}")
+            return params
+        self._note(f"no parameter file; starting from the default plan, seed {options.seed}")
+        fixed = [
+            parameter.name
+            for parameter in program.parameters()
+            if parameter.kind == "const" and not parameter.trainable and not is_attention_scale(parameter)
+        ]
+        if fixed:
+            message = f"marked not trainable, but no file has their values; zero: {', '.join(fixed[:8])}"
+            self._report({"kind": "warning", "message": message})
+        return materialize(program, default_plan(program, options.seed), self._group.device)
+
+    def _data(self, params: Mapping[str, torch.Tensor], loss: str | None) -> tuple[Dataset, Dataset | None]:
+        program, options = self._program, self._options
+        inputs, outputs = program.nodes[program.input_id].shape, program.nodes[program.output_id].shape
+        if options.data is None:
+            data = synthetic_dataset(program, params, loss, options.seed)
+            self._note(f"no --data; {len(data)} synthetic samples, seed {options.seed}")
+        elif is_function(options.data):
+            data = call_for_data(options.data, inputs, outputs, loss, self._report)
+            self._note(f"{len(data)} samples from {options.data}")
+        else:
+            data = load_dataset(Path(options.data), inputs, outputs, loss)
+        self._group.require_same("samples", len(data))
+        return data.split(options.val_split, torch.Generator().manual_seed(options.seed))
+
+    def _keep(self, training: Training, data: Dataset, metrics: MetricsFile) -> None:
+        schedule = training.schedule
+        self._data_hash = self._data_hash or data.sha256()
+        progress = Progress(
+            training.step,
+            training.steps,
+            self._options.course(self._loss),
+            self._group.size,
+            self._data_hash,
+            None if schedule is None else _plain(schedule.state_dict()),
+            metrics.entries,
+        )
+        checkpoint = Checkpoint(progress, training.module.params(), training.state.tensors())
+        path = self._outputs.checkpoint
+        checkpoint.save(path, self._program)
+        self._report(
+            {
+                "kind": "checkpoint",
+                "output": str(path),
+                "step": training.step,
+                "message": f"wrote {path} at step {training.step}",
+            }
+        )
+
+    def _write(self, training: Training, metrics: MetricsFile) -> None:
+        options = self._options
+        source = (
+            f"trained, {training.steps} steps of {options.optimizer}, lr {options.learning_rate}, "
+            f"batch size {options.batch_size * self._group.size}, seed {options.seed}, {_data_words(options)}"
+        )
+        title = f"{stem(Path(options.artifact))}: loss, {options.optimizer}, {_data_words(options)}"
+        try:
+            write_text(self._outputs.curve, curve_svg(metrics.entries, title))
+        except OSError as error:
+            raise UsageError(f"{self._outputs.curve}: {error.strerror or error}") from error
+        save_tensors(self._outputs.params, training.module.params(), self._program.graph, source)
+
+    def _result(self, training: Training, metrics: MetricsFile) -> dict[str, Any]:
+        leaves, group = training.module.leaves, self._group
+        scalars = sum(leaf.numel() for leaf in leaves.values())
+        first, last = metrics.entries[0]["loss"], metrics.entries[-1]["loss"]
+        processes = f" in {group.size} processes" if group.size > 1 else ""
+        message = (
+            f"trained {len(leaves)} tensors ({scalars} scalars) on {group.device}{processes} for "
+            f"{training.steps} steps ({training.steps_per_second:.1f} steps/s): "
+            f"loss {first:.6g} -> {last:.6g}"
+        )
+        if "val_loss" in metrics.entries[-1]:
+            message += f", validation {metrics.entries[-1]['val_loss']:.6g}"
+        return {
+            "output": str(self._outputs.params),
+            "metrics": str(self._outputs.metrics),
+            "curve": str(self._outputs.curve),
+            "steps": training.steps,
+            "first_loss": first,
+            "last_loss": last,
+            "steps_per_second": training.steps_per_second,
+            "parameters": len(leaves),
+            "scalars": scalars,
+            "device": str(group.device),
+            "notes": self._notes,
+            "message": message,
+        }
 
 
 def _loss_name(program: Program, options: TrainRequest) -> str | None:
@@ -109,97 +326,19 @@ def _trainable(program: Program) -> list[str]:
     return names
 
 
-def _start(
-    program: Program, options: TrainRequest, note: Callable[[str], None], report: Report
-) -> dict[str, torch.Tensor]:
-    """The parameters that training starts from, on the CPU."""
-    store = find_store(Path(options.artifact), None if options.params is None else Path(options.params))
-    if store is not None:
-        params = load_tensors(store, program)
-        for issue in store.validate(program):
-            report({"kind": "warning", "message": f"{store.path}: {issue.code} {issue.message}"})
-        note(f"starting from {store.path}")
-        return params
-    note(f"no parameter file; starting from the default plan, seed {options.seed}")
-    fixed = [
-        parameter.name
-        for parameter in program.parameters()
-        if parameter.kind == "const" and not parameter.trainable and not is_attention_scale(parameter)
-    ]
-    if fixed:
-        message = f"marked not trainable, but no file has their values; zero: {', '.join(fixed[:8])}"
-        report({"kind": "warning", "message": message})
-    return materialize(program, default_plan(program, options.seed))
+def _folding(batch: Batch) -> Callable[[Dataset], Dataset]:
+    return lambda data: Dataset(
+        batch.fold_input(data.x), None if data.y is None else batch.fold_output(data.y)
+    )
 
 
-def _data(
-    program: Program,
-    params: Mapping[str, torch.Tensor],
-    options: TrainRequest,
-    loss: str | None,
-    note: Callable[[str], None],
-) -> tuple[Dataset, Dataset | None]:
-    inputs, outputs = program.nodes[program.input_id].shape, program.nodes[program.output_id].shape
+def _data_words(options: TrainRequest) -> str:
     if options.data is None:
-        data = synthetic_dataset(Interpreter(program, params), params, loss, options.seed)
-        note(f"no --data; {len(data)} synthetic samples, seed {options.seed}")
-    else:
-        data = load_dataset(Path(options.data), inputs, outputs, loss)
-    return data.split(options.val_split, torch.Generator().manual_seed(options.seed))
+        return "synthetic data"
+    return options.data if is_function(options.data) else Path(options.data).name
 
 
-def _on(data: Dataset, device: torch.device) -> Dataset:
-    size = sum(tensor.nbytes for tensor in data.tensors())
-    return data.to(device) if size <= _RESIDENT else data
-
-
-def _write(
-    out: Path,
-    metrics: Path,
-    module: ScalarModule,
-    program: Program,
-    options: TrainRequest,
-    outcome: Outcome,
-) -> None:
-    data = "synthetic data" if options.data is None else Path(options.data).name
-    source = (
-        f"trained, {outcome.steps} steps of {options.optimizer}, lr {options.learning_rate}, "
-        f"batch size {options.batch_size}, seed {options.seed}, {data}"
-    )
-    try:
-        with replacing(metrics) as temporary:
-            text = "".join(json.dumps(entry) + "\n" for entry in outcome.metrics)
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-            save_tensors(out, module.params(), program.graph, source)
-    except OSError as error:
-        raise UsageError(f"{metrics}: {error.strerror or error}") from error
-
-
-def _result(
-    module: ScalarModule,
-    options: TrainRequest,
-    outcome: Outcome,
-    out: Path,
-    metrics: Path,
-    device: torch.device,
-    notes: list[str],
-) -> dict[str, Any]:
-    scalars = sum(leaf.numel() for leaf in module.leaves.values())
-    speed = outcome.steps / max(outcome.seconds, 1e-9)
-    message = (
-        f"trained {len(module.leaves)} tensors ({scalars} scalars) on {device} for {outcome.steps} steps "
-        f"({speed:.1f} steps/s): loss {outcome.first_loss:.6g} -> {outcome.last_loss:.6g}"
-    )
-    return {
-        "output": str(out),
-        "metrics": str(metrics),
-        "steps": outcome.steps,
-        "first_loss": outcome.first_loss,
-        "last_loss": outcome.last_loss,
-        "steps_per_second": speed,
-        "parameters": len(module.leaves),
-        "scalars": scalars,
-        "device": str(device),
-        "notes": notes,
-        "message": message,
-    }
+def _plain(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What JSON holds of a schedule's state: numbers and lists of them; the rest follows from the options."""
+    kinds = (int, float, str, list, type(None))
+    return {name: value for name, value in state.items() if isinstance(value, kinds)}

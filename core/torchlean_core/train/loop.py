@@ -1,4 +1,4 @@
-"""The training loop: batches, steps, what is logged, and when it stops."""
+"""The training loop: batches, steps, what is logged and kept, and when it stops."""
 
 from __future__ import annotations
 
@@ -9,130 +9,216 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler
+from torch.nn.parallel import DistributedDataParallel
 
 from torchlean_core.errors import UserError
-from torchlean_core.interp import Interpreter
-from torchlean_core.train.data import Dataset, batches
-from torchlean_core.train.diagnose import first_not_finite, require_finite
-from torchlean_core.train.losses import LOSSES
-from torchlean_core.train.module import Loss, ScalarModule
+from torchlean_core.train.diagnose import Diagnosis, require_finite
+from torchlean_core.train.distributed import World, replicate
+from torchlean_core.train.metrics import Entry
+from torchlean_core.train.module import ScalarModule
+from torchlean_core.train.optim import build_schedule
 from torchlean_core.train.options import TrainRequest
+from torchlean_core.train.order import Feed, Order
+from torchlean_core.train.watch import DeferredWatch, Watch
 
-_LOG_POINTS = 20
 _PULSE_SECONDS = 0.5  # a display of progress hears of a long run at least this often; metrics do not
+_TORCH_REFUSES = (RuntimeError, TypeError, ValueError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a training run gave.
+class Listeners:
+    """Who hears of a run.
 
     Attributes:
-        steps: Number of steps.
-        first_loss: Loss of the first batch, before the first step.
-        last_loss: Loss of the last batch, before the last step.
-        seconds: Time that all steps took.
-        metrics: One object for each logged step: step, loss, lr, and val_loss where there is validation.
+        logged: Gets every entry of the metrics.
+        told: Gets the events of a display of progress.
+        checkpoint: Keeps the run as it is, after its step.
     """
 
-    steps: int
-    first_loss: float
-    last_loss: float
-    seconds: float
-    metrics: list[dict[str, Any]]
+    logged: Callable[[Entry], None]
+    told: Callable[[dict[str, Any]], None]
+    checkpoint: Callable[[Training], None]
 
 
-def batched_loss(interpreter: Interpreter, loss: str | None) -> Loss:
-    """The mean loss of a batch: (parameters, x, y), or (parameters, x) where the graph is its own loss."""
-    outputs = torch.func.vmap(interpreter.function, in_dims=(None, 0))
-    if loss is None:
-        return lambda params, x: outputs(params, x).mean()
-    function = LOSSES[loss]
-    return lambda params, x, y: function(outputs(params, x), y)
+class Training:
+    """A run: parameters, optimizer, schedule and data, at a step.
 
-
-def train(
-    module: ScalarModule,
-    interpreter: Interpreter,
-    data: Dataset,
-    validation: Dataset | None,
-    options: TrainRequest,
-    report: Callable[[dict[str, Any]], None],
-) -> Outcome:
-    """Train the module's parameters in place.
-
-    Raises:
-        UserError: A loss or a parameter is not finite; the message names the step and the node.
+    Attributes:
+        module: The parameters and the loss.
+        state: The optimizer's state.
+        schedule: The course of the learning rate, if it has one.
+        step: Steps taken.
+        steps: Steps of the whole run.
+        steps_per_second: Speed, without the first step of this process, which also prepares and compiles.
     """
-    steps = options.total_steps(len(data))
-    log_every = options.log_every or max(1, steps // _LOG_POINTS)
-    leaves = list(module.leaves.values())
-    optimizer = _optimizer(leaves, options)
-    schedule = _schedule(optimizer, options.schedule, steps)
-    indices = batches(len(data), options.batch_size, torch.Generator().manual_seed(options.seed))
-    metrics: list[dict[str, Any]] = []
-    losses: list[float] = []
-    start = told = time.perf_counter()
-    for step in range(1, steps + 1):
-        batch = data.take(next(indices).to(data.x.device))
-        optimizer.zero_grad(set_to_none=True)
-        loss = module.forward(*batch)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            where = first_not_finite(interpreter, module.params(), batch[0])
-            raise UserError(f"step {step}: the loss is {value}; {where}")
-        loss.backward()  # type: ignore[no-untyped-call]
-        if options.clip is not None:
-            torch.nn.utils.clip_grad_norm_(leaves, options.clip)
-        rate = optimizer.param_groups[0]["lr"]
-        optimizer.step()
-        if schedule is not None:
-            schedule.step()
-        losses.append(value)
-        if step == 1 or step % log_every == 0 or step == steps:
-            entry = {"step": step, "loss": value, "lr": rate}
-            if validation is not None:
-                entry["val_loss"] = _mean_loss(module, validation, options, step)
-            metrics.append(entry)
-            report(_progress(entry, steps))
-            told = time.perf_counter()
-        elif time.perf_counter() - told > _PULSE_SECONDS:
-            report({**_progress({"step": step, "loss": value, "lr": rate}, steps), "kind": "pulse"})
-            told = time.perf_counter()
-    require_finite(module.leaves, steps)
-    return Outcome(steps, losses[0], losses[-1], time.perf_counter() - start, metrics)
+
+    def __init__(
+        self,
+        module: ScalarModule,
+        options: TrainRequest,
+        world: World,
+        data: Feed,
+        validation: Feed | None,
+        diagnosis: Diagnosis,
+    ) -> None:
+        self.module, self.step, self.steps_per_second = module, 0, 0.0
+        self._options, self._world, self._data, self._validation = options, world, data, validation
+        self._diagnosis = diagnosis
+        self._order = Order(data.count, options.batch_size * world.size, options.seed)
+        self.steps = options.total_steps(self._order.per_epoch)
+        self._log_every = options.log_interval(self.steps)
+        self._replica: DistributedDataParallel | None = None
+        self.state = module.init_optim(options.described())
+        self._optimizer = self.state.optimizer
+        self.schedule = build_schedule(self._optimizer, options.schedule, options.learning_rate, self.steps)
+        self._watch: Watch = Watch()
+        if world.device.type != "cpu":
+            self.defer_checks()
+
+    def defer_checks(self) -> None:
+        """Look at losses when logging only, as on devices that nothing should wait for."""
+        self._watch = DeferredWatch(self._optimizer, self._world.device, shared=self._world.size > 1)
+
+    def resume(self, step: int, optimizer: dict[str, torch.Tensor], schedule: dict[str, Any] | None) -> None:
+        """Go on after a step, with the optimizer's and the schedule's state; the parameters are there.
+
+        Raises:
+            UserError: The state does not fit.
+        """
+        self.state.restore(optimizer)
+        self.step = step
+        if self.schedule is not None and schedule is not None:
+            self.schedule.load_state_dict(schedule)
+            for group, rate in zip(self._optimizer.param_groups, self.schedule.get_last_lr(), strict=True):
+                group["lr"] = rate
+
+    def run(self, listeners: Listeners) -> None:
+        """Take the steps that are left.
+
+        Raises:
+            UserError: A loss or a parameter is not finite; the message names the step and the node. Or torch
+                cannot compute a step.
+        """
+        clip, every = self._options.clip, self._options.checkpoint_every
+        leaves = self.module.leaves
+        if self._world.size > 1:
+            self._replica = replicate(
+                self.module, self._data.batch(self._world.share(self._order.index(1))[0])
+            )
+        began = told = started = time.perf_counter()
+        first = self.step + 1
+        for step in range(first, self.steps + 1):
+            index, weight = self._world.share(self._order.index(step))
+            loss = self._descend(index, weight)
+            if not self._watch.see(loss):
+                raise self._not_finite(step, loss)
+            if clip is not None:
+                torch.nn.utils.clip_grad_norm_(leaves.values(), clip)
+            rate = self._optimizer.param_groups[0]["lr"]
+            self._optimizer.step()
+            if self.schedule is not None:
+                self.schedule.step()
+            self.step = step
+            is_last = step == self.steps
+            if self.logs(step):
+                entry = self._entry(loss, weight, rate)
+                listeners.logged(entry)
+                listeners.told(self._event("progress", entry, began, step - first))
+                told = time.perf_counter()
+            elif time.perf_counter() - told > _PULSE_SECONDS and self._world.is_first:
+                self._settle()
+                entry = {"step": step, "loss": loss.item(), "lr": rate}
+                listeners.told(self._event("pulse", entry, began, step - first))
+                told = time.perf_counter()
+            if every is not None and (step % every == 0 or is_last):
+                self._settle()
+                require_finite(leaves, step)
+                if self._world.is_first:
+                    listeners.checkpoint(self)
+            if step == first:
+                self._wait()
+                began = time.perf_counter()
+        self._replica = None  # it must go before the group of processes does
+        self._settle()
+        self._wait()
+        taken = self.steps - first
+        self.steps_per_second = self._speed(began, taken) if taken else self._speed(started, 1)
+        require_finite(leaves, self.steps)
+
+    def logs(self, step: int) -> bool:
+        """Whether the metrics have an entry for a step."""
+        return step == 1 or step % self._log_every == 0 or step == self.steps
+
+    def _descend(self, index: torch.Tensor, weight: float) -> torch.Tensor:
+        batch = self._data.batch(index)
+        try:
+            if self._replica is None:
+                return self.module.descend(*batch)
+            self._optimizer.zero_grad(set_to_none=True)
+            loss: torch.Tensor = self._replica(*batch)
+            (loss * weight).backward()  # type: ignore[no-untyped-call]
+            return loss.detach()
+        except _TORCH_REFUSES as error:
+            raise self._diagnosis.refusal(self.module.params(), batch[0], error) from error
+
+    def _entry(self, loss: torch.Tensor, weight: float, rate: float) -> Entry:
+        self._settle()
+        entry = {"step": self.step, "loss": self._world.mean(loss, weight), "lr": rate}
+        if self._validation is not None:
+            entry["val_loss"] = self._mean_loss(self._validation)
+        return entry
+
+    def _mean_loss(self, data: Feed) -> float:
+        total = torch.zeros((), dtype=torch.float64)
+        with torch.no_grad():
+            for index in data.in_order(self._options.batch_size):
+                total += self.module.forward(*data.batch(index)).cpu() * len(index)
+        mean = total.item() / data.count
+        if not math.isfinite(mean):
+            raise UserError(f"step {self.step}: the validation loss is {mean}")
+        return mean
+
+    def _settle(self) -> None:
+        """Stop where one of the last steps was not taken."""
+        bad = self._watch.bad_steps()
+        if bad:
+            step = self.step - bad + 1
+            batch = self._data.batch(self._world.share(self._order.index(step))[0])
+            with torch.no_grad():
+                raise self._not_finite(step, self.module.forward(*batch))
+
+    def _not_finite(self, step: int, loss: torch.Tensor) -> UserError:
+        index, _ = self._world.share(self._order.index(step))
+        where = self._diagnosis.first_not_finite(self.module.params(), self._data.batch(index)[0])
+        return UserError(f"step {step}: the loss is {loss.item()}; {where}")
+
+    def _event(self, kind: str, entry: Entry, began: float, taken: int) -> dict[str, Any]:
+        text = f"step {entry['step']}/{self.steps} · loss {entry['loss']:.6g}"
+        if "val_loss" in entry:
+            text += f" · validation {entry['val_loss']:.6g}"
+        event = {"kind": kind, "percentage": 100 * self.step // self.steps, **entry}
+        if taken:
+            speed = self._speed(began, taken)
+            left = (self.steps - self.step) / speed
+            event |= {"steps_per_second": speed, "seconds_left": left}
+            text += f" · {speed:.0f} steps/s" if speed >= 100 else f" · {speed:.3g} steps/s"
+            if self.step < self.steps:
+                text += f" · {duration(left)} left"
+        return {**event, "message": text}
+
+    def _speed(self, began: float, taken: int) -> float:
+        return taken / max(time.perf_counter() - began, 1e-9)
+
+    def _wait(self) -> None:
+        if self._world.device.type == "cuda":
+            torch.cuda.synchronize(self._world.device)
 
 
-def _progress(entry: dict[str, Any], steps: int) -> dict[str, Any]:
-    text = f"step {entry['step']}/{steps} · loss {entry['loss']:.6g}"
-    if "val_loss" in entry:
-        text += f" · validation {entry['val_loss']:.6g}"
-    return {"kind": "progress", "percentage": 100 * entry["step"] // steps, "message": text, **entry}
-
-
-def _mean_loss(module: ScalarModule, data: Dataset, options: TrainRequest, step: int) -> float:
-    total = 0.0
-    with torch.no_grad():
-        for batch in data.batches(options.batch_size):
-            total += float(module.forward(*batch)) * batch[0].shape[0]
-    mean = total / len(data)
-    if not math.isfinite(mean):
-        raise UserError(f"step {step}: the validation loss is {mean}")
-    return mean
-
-
-def _optimizer(leaves: list[torch.Tensor], options: TrainRequest) -> torch.optim.Optimizer:
-    lr, decay = options.learning_rate, options.weight_decay
-    if options.optimizer == "sgd":
-        return torch.optim.SGD(leaves, lr=lr, momentum=options.momentum or 0.0, weight_decay=decay)
-    kind = torch.optim.Adam if options.optimizer == "adam" else torch.optim.AdamW
-    return kind(leaves, lr=lr, weight_decay=decay)
-
-
-def _schedule(optimizer: torch.optim.Optimizer, name: str, steps: int) -> LRScheduler | None:
-    """The learning rate's course; cosine and linear end at zero after the last step."""
-    if name == "cosine":
-        return CosineAnnealingLR(optimizer, T_max=steps)
-    if name == "linear":
-        return LinearLR(optimizer, start_factor=1.0, end_factor=0.0, total_iters=steps)
-    return None
+def duration(seconds: float) -> str:
+    """A time in words: `4 s`, `3 min 20 s`, `5 h 12 min`."""
+    whole = math.ceil(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

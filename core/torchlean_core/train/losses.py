@@ -13,6 +13,8 @@ LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 def _cross_entropy(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Classes are on the last axis; targets are class numbers, or probabilities of the output's shape."""
     classes = output.shape[-1]
+    if output.ndim == 2:
+        return F.cross_entropy(output, target)
     if target.is_floating_point():
         return F.cross_entropy(output.reshape(-1, classes), target.reshape(-1, classes))
     return F.cross_entropy(output.reshape(-1, classes), target.reshape(-1))

@@ -1,20 +1,38 @@
-"""A scalar loss over parameters and inputs, with its gradients."""
+"""A scalar loss over parameters and inputs: its value, its gradients, and steps against them.
+
+The loss is a pure function of parameters and inputs, as `torch.func` wants it: the module adds the state.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import torch
+from torch import nn
+
+from torchlean_core.compiler import missing_for_compiling
+from torchlean_core.errors import UsageError, UserError
+from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.train.optim import Optimizer, OptimState
 
 Loss = Callable[..., torch.Tensor]
 """(parameters by name, inputs…) to a scalar; a pure function."""
+
+Inputs = Sequence[torch.Tensor]
+"""One sample or batch: all inputs of the loss behind the parameters."""
+
+BACKENDS = ("eager", "compiled")
+"""How a loss is computed: operator by operator, or through `torch.compile` with inductor."""
 
 
 class ScalarModule:
     """Parameters and a scalar loss.
 
+    Inputs are given as one sequence or one by one: `forward((x, y))` is `forward(x, y)`.
+
     Attributes:
-        loss: The loss, a pure function of parameters and inputs.
+        loss: The loss, a pure function of parameters and inputs; compiled where the backend is.
         leaves: The parameters that have a gradient, by name: leaf tensors that an optimizer may change.
         fixed: The parameters that stay as they are.
     """
@@ -23,24 +41,35 @@ class ScalarModule:
         self,
         loss: Loss,
         params: Mapping[str, torch.Tensor],
-        requires_grad: Collection[str],
+        requires_grad: Collection[str] | None = None,
         masks: Mapping[str, torch.Tensor] | None = None,
+        backend: str = "eager",
+        copy: bool = True,
     ) -> None:
-        """Take copies of the parameters.
+        """Take the parameters.
 
         Args:
             loss: The loss.
             params: Values by name.
-            requires_grad: Names of those that have a gradient.
+            requires_grad: Names of those that have a gradient; all where None.
             masks: By name, True where a parameter may change; elsewhere its gradient is zero.
+            backend: One of `BACKENDS`.
+            copy: Whether to train copies; else the tensors given are what changes.
+
+        Raises:
+            UserError: A name belongs to no parameter.
+            UsageError: The backend is unknown, or cannot run here.
         """
-        self.loss = loss
-        self.leaves = {
-            name: tensor.detach().clone().requires_grad_()
-            for name, tensor in params.items()
-            if name in requires_grad
+        trained = set(params if requires_grad is None else requires_grad)
+        if unknown := sorted(trained - set(params)):
+            raise UserError(f"no parameter is named {', '.join(unknown)}; there are {', '.join(params)}")
+        self.loss = with_backend(loss, backend)
+        own = {name: t.detach().clone() if copy else t.detach() for name, t in params.items()}
+        self.leaves: dict[str, nn.Parameter] = {
+            name: nn.Parameter(tensor) for name, tensor in own.items() if name in trained
         }
-        self.fixed = {name: tensor.detach() for name, tensor in params.items() if name not in requires_grad}
+        self.fixed = {name: tensor for name, tensor in own.items() if name not in trained}
+        self._all = {**self.leaves, **self.fixed}
         self._order = list(params)
         for name, mask in (masks or {}).items():
             if name in self.leaves:
@@ -49,35 +78,160 @@ class ScalarModule:
                 )
 
     def params(self) -> dict[str, torch.Tensor]:
-        """All parameters by name, detached; they share memory with the module's own."""
-        own = {name: tensor.detach() for name, tensor in self.leaves.items()} | self.fixed
-        return {name: own[name] for name in self._order}
+        """All parameters by name, in order, detached; they share memory with the module's own."""
+        return {name: self._all[name].detach() for name in self._order}
 
     def set_params(self, params: Mapping[str, torch.Tensor]) -> None:
-        """Copy values into the parameters of these names."""
+        """Overwrite the parameters of these names.
+
+        Raises:
+            UserError: A name belongs to no parameter, or a shape is another; nothing is changed then.
+        """
+        for name, value in params.items():
+            if name not in self._all:
+                raise UserError(f"no parameter is named {name}; there are {', '.join(self._order)}")
+            if value.shape != self._all[name].shape:
+                raise UserError(
+                    f"{name} has shape {show_shape(value.shape)}, expected {show_shape(self._all[name].shape)}"
+                )
         with torch.no_grad():
             for name, value in params.items():
-                (self.leaves if name in self.leaves else self.fixed)[name].copy_(value)
+                self._all[name].copy_(value)
 
-    def forward(self, *xs: torch.Tensor) -> torch.Tensor:
+    def forward(self, *xs: Any) -> torch.Tensor:
         """The loss, a scalar that gradients can be taken of."""
-        return self.loss(self.leaves | self.fixed, *xs)
+        return self.loss(self._all, *_inputs(xs))
 
-    def backward(self, *xs: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Gradients of the loss for every parameter that has one; zero where the loss does not use it."""
+    def backward(self, *xs: Any) -> dict[str, torch.Tensor]:
+        """Gradients of the loss for all parameters; zero where it does not depend on one, or none is asked."""
+        self.descend(*xs)
+        gradients = {}
+        for name in self._order:
+            tensor = self._all[name]
+            gradients[name] = torch.zeros_like(tensor.detach()) if tensor.grad is None else tensor.grad
+        return gradients
+
+    def descend(self, *xs: Any) -> torch.Tensor:
+        """Put the gradients into the leaves' `grad`, for an optimizer; returns the loss, detached."""
         for leaf in self.leaves.values():
             leaf.grad = None
         loss = self.forward(*xs)
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
-        return {
-            name: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
-            for name, leaf in self.leaves.items()
-        }
+        return loss.detach()
 
-    def step(self, lr: float, *xs: torch.Tensor) -> None:
-        """One step of plain gradient descent."""
-        gradients = self.backward(*xs)
+    def step(self, lr: float, *xs: Any) -> torch.Tensor:
+        """One step of plain gradient descent; returns the loss before it."""
+        loss = self.descend(*xs)
         with torch.no_grad():
-            for name, leaf in self.leaves.items():
-                leaf.sub_(gradients[name], alpha=lr)
+            for leaf in self.leaves.values():
+                if leaf.grad is not None:
+                    leaf.sub_(leaf.grad, alpha=lr)
+        return loss
+
+    def init_optim(self, optimizer: Optimizer) -> OptimState:
+        """The state of an optimizer before its first step on these parameters.
+
+        Raises:
+            UserError: No parameter has a gradient, or the optimizer is unknown.
+        """
+        if not self.leaves:
+            raise UserError("nothing to train: no parameter has a gradient")
+        return OptimState(optimizer, self.leaves)
+
+    def step_with(self, optimizer: Optimizer, state: OptimState, *xs: Any) -> OptimState:
+        """One step of an optimizer; changes its state, and returns it.
+
+        Raises:
+            UserError: The state is another optimizer's, or belongs to another module.
+        """
+        self._optimize(optimizer, state, xs)
+        return state
+
+    def _optimize(self, optimizer: Optimizer, state: OptimState, xs: Sequence[Any]) -> torch.Tensor:
+        if state.kind != optimizer:
+            raise UserError(f"the state is one of {state.kind}, not of {optimizer}")
+        if any(leaf is not self.leaves.get(name) for name, leaf in state.leaves.items()):
+            raise UserError(
+                "the optimizer's state belongs to another module; `init_optim` makes one for this"
+            )
+        loss = self.descend(*xs)
+        state.optimizer.step()
+        return loss
+
+    def train_sgd(
+        self, lr: float, steps: int, samples: Sequence[Inputs], log_every: int = 1
+    ) -> list[tuple[int, float]]:
+        """Steps of plain gradient descent, the samples in turn (step mod their number).
+
+        Returns:
+            (step, loss before it) for every `log_every`-th step, counted from 0.
+
+        Raises:
+            UserError: There are no samples.
+        """
+        return self._train(steps, samples, log_every, lambda xs: self.step(lr, *xs))
+
+    def train_with(
+        self,
+        optimizer: Optimizer,
+        steps: int,
+        samples: Sequence[Inputs],
+        state: OptimState | None = None,
+        log_every: int = 1,
+    ) -> tuple[OptimState, list[tuple[int, float]]]:
+        """As `train_sgd`, with an optimizer, from a state (a new one where None).
+
+        Raises:
+            UserError: As `train_sgd` and `step_with`.
+        """
+        current = self.init_optim(optimizer) if state is None else state
+        log = self._train(steps, samples, log_every, lambda xs: self._optimize(optimizer, current, xs))
+        return current, log
+
+    def mean_loss(self, samples: Sequence[Inputs]) -> torch.Tensor:
+        """The mean of the loss over samples, a scalar; nothing changes.
+
+        Raises:
+            UserError: There are no samples.
+        """
+        _require_samples(samples)
+        with torch.no_grad():
+            return torch.stack([self.forward(*_inputs((xs,))) for xs in samples]).mean()
+
+    def _train(
+        self, steps: int, samples: Sequence[Inputs], log_every: int, step: Callable[[Inputs], torch.Tensor]
+    ) -> list[tuple[int, float]]:
+        _require_samples(samples)
+        log: list[tuple[int, float]] = []
+        for number in range(steps):
+            loss = step(_inputs((samples[number % len(samples)],)))
+            if log_every and number % log_every == 0:
+                log.append((number, float(loss)))
+        return log
+
+
+def with_backend(loss: Loss, backend: str) -> Loss:
+    """A loss as a backend computes it.
+
+    Raises:
+        UsageError: The backend is unknown, or what compiling needs is missing.
+    """
+    if backend not in BACKENDS:
+        raise UsageError(f"unknown backend {backend!r}; there are {', '.join(BACKENDS)}")
+    if backend == "eager":
+        return loss
+    if (missing := missing_for_compiling()) is not None:
+        raise UsageError(f"the backend compiled needs {missing}; --backend eager works without")
+    # Sizes are fixed, as an artifact's are: a last batch of another size is compiled once more.
+    return torch.compile(loss, fullgraph=True, dynamic=False)
+
+
+def _inputs(xs: Sequence[Any]) -> Inputs:
+    """The inputs, whether they came as one sequence or one by one."""
+    return tuple(xs[0]) if len(xs) == 1 and isinstance(xs[0], list | tuple) else tuple(xs)
+
+
+def _require_samples(samples: Sequence[Inputs]) -> None:
+    if not samples:
+        raise UserError("the dataset is empty")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +10,27 @@ from torchlean_core.errors import UsageError
 from torchlean_core.init.plan import is_seed
 from torchlean_core.init.request import parse_request
 from torchlean_core.train.losses import LOSSES
+from torchlean_core.train.module import BACKENDS
+from torchlean_core.train.optim import OPTIMIZERS, SCHEDULES, Optimizer
 
-OPTIMIZERS = ("sgd", "adam", "adamw")
-SCHEDULES = ("constant", "cosine", "linear")
 DEFAULT_LR = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001}
 DEFAULT_STEPS = 200
+_LOG_POINTS = 20
 _GREATEST = 3.4e38  # what float32 holds
+
+COURSE = (
+    "loss",
+    "optimizer",
+    "lr",
+    "momentum",
+    "weight_decay",
+    "clip",
+    "schedule",
+    "batch_size",
+    "val_split",
+    "seed",
+)
+"""Options that a run keeps to its end: a resumed one takes them from its checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +40,7 @@ class TrainRequest:
     Attributes:
         artifact: Path of the artifact.
         params: Path of the parameters to start from; beside the artifact where None.
-        data: Path of the data (.npz, .safetensors, .csv); synthetic where None.
+        data: Path of the data (.npz, .safetensors, .csv), or `module:function`; synthetic where None.
         loss: Name of the loss; None for the graph's own, else mse.
         out: Path of the trained parameters; beside the artifact where None.
         optimizer: sgd, adam or adamw.
@@ -34,14 +48,18 @@ class TrainRequest:
         momentum: Momentum of sgd.
         weight_decay: Weight decay.
         clip: Greatest norm of all gradients together.
-        schedule: constant, cosine or linear (both down to zero at the last step).
+        schedule: Course of the learning rate, one of `optim.SCHEDULES`.
         steps: Number of steps; 200 where neither this nor `epochs` is given.
         epochs: Number of passes over the data.
-        batch_size: Samples a step.
+        batch_size: Samples a step, in each process.
         val_split: Fraction of the samples that is kept for validation.
         seed: Seed of synthetic data, of the order of samples, and of parameters where there is no file.
         log_every: Steps between reports; a twentieth of all where None.
         device: auto, cpu, cuda or cuda:n.
+        backend: eager or compiled.
+        checkpoint_every: Steps between checkpoints; none are written where None.
+        resume: Whether to go on from the checkpoint of a run with this output, or the path of a checkpoint.
+        logdir: Folder for TensorBoard's event files.
     """
 
     artifact: str
@@ -62,17 +80,35 @@ class TrainRequest:
     seed: int = 0
     log_every: int | None = None
     device: str = "auto"
+    backend: str = "eager"
+    checkpoint_every: int | None = None
+    resume: bool | str = False
+    logdir: str | None = None
 
     @property
     def learning_rate(self) -> float:
         """The learning rate, the optimizer's default where none was given."""
         return DEFAULT_LR[self.optimizer] if self.lr is None else self.lr
 
-    def total_steps(self, samples: int) -> int:
-        """Number of steps on so many samples."""
+    def described(self) -> Optimizer:
+        """The optimizer."""
+        return Optimizer(self.optimizer, self.learning_rate, self.momentum or 0.0, self.weight_decay)
+
+    def course(self, loss: str | None) -> dict[str, Any]:
+        """The options that a run keeps to its end (`COURSE`), defaults spelled out; None is "does not apply"."""
+        momentum = None if self.optimizer != "sgd" else self.momentum or 0.0
+        spelled = {"loss": loss, "lr": self.learning_rate, "momentum": momentum}
+        return {name: spelled[name] if name in spelled else getattr(self, name) for name in COURSE}
+
+    def total_steps(self, per_epoch: int) -> int:
+        """Number of steps, an epoch having so many."""
         if self.epochs is not None:
-            return self.epochs * math.ceil(samples / self.batch_size)
+            return self.epochs * per_epoch
         return DEFAULT_STEPS if self.steps is None else self.steps
+
+    def log_interval(self, steps: int) -> int:
+        """Steps between two entries of the metrics, for a run of so many."""
+        return self.log_every or max(1, steps // _LOG_POINTS)
 
 
 def parse_options(request: Mapping[str, Any]) -> TrainRequest:
@@ -82,15 +118,20 @@ def parse_options(request: Mapping[str, Any]) -> TrainRequest:
         UsageError: A field is unknown, missing or impossible.
     """
     options = parse_request(TrainRequest, "train", request)
-    for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("loss", tuple(LOSSES))):
+    choices_of = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "loss": tuple(LOSSES), "backend": BACKENDS}
+    for name, choices in choices_of.items():
         value = getattr(options, name)
         if value is not None and value not in choices:
             raise UsageError(f"unknown {name} {value!r}; there are {', '.join(choices)}")
-    for name in ("steps", "epochs", "batch_size", "log_every", "lr", "clip", "momentum", "weight_decay"):
+    for name in (
+        *("steps", "epochs", "batch_size", "log_every", "checkpoint_every"),
+        *("lr", "clip", "momentum", "weight_decay"),
+    ):
         _require_amount(name, getattr(options, name), zero=name in ("momentum", "weight_decay"))
     if options.steps is not None and options.epochs is not None:
         raise UsageError("--steps and --epochs exclude each other")
-    if options.momentum is not None and options.optimizer != "sgd":
+    is_known = "optimizer" in request or not options.resume  # else the checkpoint says which
+    if options.momentum is not None and options.optimizer != "sgd" and is_known:
         raise UsageError(f"--momentum belongs to --optimizer sgd, not to {options.optimizer}")
     if not 0 <= options.val_split < 1:
         raise UsageError(f"--val-split must be at least 0 and less than 1, found {options.val_split}")
@@ -104,11 +145,12 @@ def _require_amount(name: str, value: float | None, *, zero: bool) -> None:
         return
     if not (value > 0 or (zero and value == 0)):
         raise UsageError(
-            f"{_option(name)} must be {'0 or greater' if zero else 'greater than 0'}, found {value}"
+            f"{option(name)} must be {'0 or greater' if zero else 'greater than 0'}, found {value}"
         )
     if value > _GREATEST:
-        raise UsageError(f"{_option(name)} must be at most {_GREATEST}, found {value}")
+        raise UsageError(f"{option(name)} must be at most {_GREATEST}, found {value}")
 
 
-def _option(name: str) -> str:
+def option(name: str) -> str:
+    """The name of a field as an option of the command line."""
     return "--" + name.replace("_", "-")

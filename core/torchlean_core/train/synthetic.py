@@ -10,41 +10,54 @@ from torchlean_core.errors import UserError
 from torchlean_core.graph import Program
 from torchlean_core.init import Scheme, default_plan, fill, materialize
 from torchlean_core.init.plan import MAX_SEED
-from torchlean_core.interp import Interpreter
+from torchlean_core.interp import compile_batch
 from torchlean_core.train.data import Dataset
+from torchlean_core.train.diagnose import Diagnosis
 
 _SAMPLES = 256
+_AT_ONCE = 16
 _ELEMENTS = 1 << 24
 _TEACHER = 0x7EAC4E12
 """Distance from the seed of the data to the seeds of the teacher's parameters."""
 
 
 def synthetic_dataset(
-    interpreter: Interpreter, params: Mapping[str, torch.Tensor], loss: str | None, seed: int
+    program: Program, params: Mapping[str, torch.Tensor], loss: str | None, seed: int
 ) -> Dataset:
     """Samples that a network of this graph can learn: a fixed random teacher of the same graph made them.
 
     Args:
-        interpreter: The graph, on the CPU.
-        params: The parameters that training starts from.
+        program: The graph.
+        params: Parameters by name, of which those count that training leaves alone.
         loss: Name of the loss; None for a graph that is its own loss.
         seed: Seed of inputs and teacher.
 
     Raises:
-        UserError: The teacher's outputs are not finite, or no targets for this loss can be made of them.
+        UserError: The teacher's outputs are not finite, or no targets for this loss can be made of them; or
+            torch cannot compute the graph.
     """
-    size = max(1, torch.Size(interpreter.input_shape).numel())
+    shape = program.nodes[program.input_id].shape
+    size = max(1, torch.Size(shape).numel())
     count = max(8, min(_SAMPLES, _ELEMENTS // size))
     generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(count, *interpreter.input_shape, generator=generator)
+    x = torch.randn(count, *shape, generator=generator)
     if loss is None:
         return Dataset(x, None)
-    teacher = _teacher(interpreter.program, params, seed)
-    with torch.no_grad():
-        output = torch.stack([interpreter.function(teacher, sample) for sample in x])
+    output = _outputs(program, _teacher(program, params, seed), x)
     if not bool(torch.isfinite(output).all()):
         raise UserError("no synthetic data: this graph's outputs on random inputs are not finite; use --data")
     return Dataset(x, _targets(output, loss))
+
+
+def _outputs(program: Program, params: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    batch = compile_batch(program)
+    try:
+        with torch.no_grad():
+            parts = [batch.function(params, part) for part in torch.split(batch.fold_input(x), _AT_ONCE)]
+    except RuntimeError as error:
+        raise Diagnosis(program).refusal(params, x[:1], error) from error
+    output = torch.cat(parts)
+    return output.unsqueeze(1) if batch.folds_output else output
 
 
 def _targets(output: torch.Tensor, loss: str) -> torch.Tensor:
@@ -58,14 +71,15 @@ def _targets(output: torch.Tensor, loss: str) -> torch.Tensor:
 
 
 def _teacher(program: Program, params: Mapping[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor]:
-    """Weights drawn anew; trainable constants moved a little; everything else as it is."""
-    drawn = {p.name: p for p in program.parameters() if p.trainable and p.role in ("W", "kernel", "value")}
-    kept = {name: tensor.cpu() for name, tensor in params.items() if name not in drawn}
+    """Everything that trains drawn anew, the rest as it is: the same teacher at any step of a run.
+
+    Trainable constants are drawn around 1, as they may be factors or divisors.
+    """
+    parameters = program.parameters()
+    fixed = {p.name: params[p.name].cpu() for p in parameters if not p.trainable}
     teacher_seed = seed + _TEACHER & MAX_SEED
-    plan = default_plan(program, teacher_seed)
-    teacher = materialize(program, plan, "cpu", kept)
-    for position, (name, parameter) in enumerate(drawn.items()):
-        if parameter.kind == "const":
-            fill(teacher[name], Scheme("uniform", lo=-0.5, hi=0.5, seed=teacher_seed + position & MAX_SEED))
-            teacher[name].add_(params[name].cpu())
+    teacher = materialize(program, default_plan(program, teacher_seed), "cpu", fixed)
+    consts = [p.name for p in parameters if p.kind == "const" and p.trainable]
+    for position, name in enumerate(consts):
+        fill(teacher[name], Scheme("uniform", lo=0.5, hi=1.5, seed=teacher_seed + position & MAX_SEED))
     return teacher

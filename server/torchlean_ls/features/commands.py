@@ -17,6 +17,7 @@ from torchlean_core.capture.configured import capture_request, configured, examp
 from torchlean_core.capture.models import find_models
 from torchlean_core.capture.target import Target, parse_shape, read_source
 from torchlean_core.check import Report, Severity, check_bytes
+from torchlean_core.datasource import is_function
 from torchlean_core.errors import UserError
 from torchlean_core.extras import require_torch
 from torchlean_ls.capabilities import COMMANDS
@@ -140,6 +141,8 @@ class Commands(Feature):
             return self._capture_request(path, argument)
         request = {key: value for key, value in argument.items() if key not in ("uri", "out")}
         request["artifact"] = str(path)
+        if isinstance(request.get("data"), str) and is_function(request["data"]) and not self.server.trusted:
+            raise UserError("the data comes from a function of the project; this workspace is not trusted")
         if name in ("init", "train"):
             request.setdefault("device", self.server.settings.device)
         if argument.get("out"):
@@ -238,10 +241,13 @@ class Commands(Feature):
                 python=settings.python if self.server.trusted else None,
             )
 
+        running = loop.run_in_executor(self._threads, work)
         try:
-            result = await loop.run_in_executor(self._threads, work)
+            result = await asyncio.shield(running)
         except asyncio.CancelledError:
             cancelled.set()
+            await asyncio.wait([running])  # the end of the progress says that nothing goes on any more
+            running.exception()  # that it was stopped: the request has its answer already
             progress.end("cancelled")
             raise
         except JobCancelled as error:

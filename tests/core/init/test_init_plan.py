@@ -2,7 +2,9 @@
 
 import json
 import math
+from pathlib import Path
 
+import jsonschema
 import pytest
 import torch
 
@@ -10,7 +12,8 @@ from tests.core.init.init_graphs import EVERYTHING, MLP, grouped
 from torchlean_core.artifact import parse_graph
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import lower
-from torchlean_core.init import Scheme, default_plan, materialize, read_plan
+from torchlean_core.init import Scheme, default_plan, fill, materialize, read_plan
+from torchlean_core.init.schema import FILE_NAME, plan_schema, schema_text
 from torchlean_core.init.structure import kernel_masks
 
 PROGRAM = lower(parse_graph(EVERYTHING))
@@ -164,7 +167,12 @@ def test_plan_file(tmp_path):
         ({"plan": [{"scheme": "flat"}]}, "flat needs its values"),
         ({"plan": [3]}, "initializer 1 must be an object"),
         ({"plans": []}, "a plan file is"),
-        ([], "a plan file is"),
+        ({"plan": [], "seed": 1}, "a plan file is"),
+        (3, "a plan file is"),
+        ([], "has 0 initializers for 4 parameters: it is shorter; the first one without is number 1"),
+        ({"plan": [{"scheme": "xavier_uniform", "fan_in": 0}]}, "fan_in must be a whole number > 0"),
+        ({"plan": [*FOUR[:3], {"scheme": "xavier_uniform", "fan_in": 2}]}, "or fan_in and fan_out in the"),
+        ({"plan": ["he"]}, "initializer 1: unknown scheme 'he'"),
         ("{", "not valid JSON"),
     ],
 )
@@ -176,3 +184,53 @@ def test_plan_file_errors(tmp_path, content, message):
 def test_absent_plan_file_is_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match="absent"):
         read_plan(tmp_path / "absent", PROGRAM)
+
+
+def test_a_list_alone_and_names_alone_are_a_plan(tmp_path):
+    program = lower(parse_graph(MLP))
+    plan = read_plan(plan_file(tmp_path, ["ones", "zeros", {"scheme": "normal", "std": 2}, "zeros"]), program)
+    assert list(plan.values()) == [Scheme("ones"), Scheme("zeros"), Scheme("normal", std=2), Scheme("zeros")]
+    marked = {"$schema": "…", "plan": ["ones", "zeros", "xavier_uniform", "zeros"]}
+    assert read_plan(plan_file(tmp_path, marked), program)["linear_3_W"] == Scheme("xavier_uniform")
+
+
+def test_given_fans_serve_where_the_shape_has_none(tmp_path):
+    program = lower(parse_graph(MLP))
+    bias = {"scheme": "kaiming_uniform", "fan_in": 6, "seed": 5}
+    values = materialize(program, read_plan(plan_file(tmp_path, ["ones", bias, "ones", bias]), program))
+    expected = torch.empty(4)
+    fill(expected, Scheme("uniform", lo=-1.0, hi=1.0, seed=5))
+    assert torch.equal(values["linear_1_b"], expected)
+
+
+def test_structural_zeros_of_values_that_are_kept_are_not_touched():
+    program = lower(parse_graph(grouped(2, 1)))
+    kept = {"conv2d_1_kernel": torch.ones(4, 4, 3, 3)}
+    assert bool(materialize(program, default_plan(program), kept=kept)["conv2d_1_kernel"].all())
+
+
+SCHEMA = Path(__file__).parents[3] / "schema" / FILE_NAME
+
+
+def test_the_checked_in_schema_is_current():
+    assert SCHEMA.read_text(encoding="utf-8") == schema_text(), "run `make schema`"
+
+
+@pytest.mark.parametrize(
+    ("content", "valid"),
+    [
+        ({"plan": FOUR}, True),
+        (FOUR, True),
+        ({"$schema": "…", "plan": ["zeros", {"scheme": "flat", "values": [[1, 2], [3]]}]}, True),
+        ({"plan": [{"scheme": "he"}]}, False),
+        ({"plan": [{"scheme": "ones", "seed": 1}]}, False),
+        ({"plan": [{"scheme": "uniform", "seed": -1}]}, False),
+        ({"plan": [{"scheme": "normal", "std": -1}]}, False),
+        ({"plan": [{"scheme": "flat"}]}, False),
+        ({"plan": ["flat"]}, False),
+        ({"plan": [], "seed": 3}, False),
+    ],
+)
+def test_schema_takes_what_the_reader_takes(content, valid):
+    validator = jsonschema.Draft202012Validator(plan_schema())
+    assert validator.is_valid(content) is valid

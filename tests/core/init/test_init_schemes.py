@@ -1,6 +1,8 @@
 """Values of the schemes, against Python integers and float64 arithmetic of its own."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -120,7 +122,38 @@ def test_float32_is_float64_rounded():
 def test_index_past_32_bits_of_words():
     draw = schemes._Generator(11, torch.device("cpu"), 4)
     first = (1 << 33) + 5
-    assert draw.words(first, 4).tolist() == [low(11, first + k) for k in range(4)]
+    assert draw.words(first, 4).to(torch.int64).tolist() == [low(11, first + k) for k in range(4)]
+
+
+@pytest.mark.parametrize("width", [1e-300, 1e-320, 5e-324, 1e300])
+def test_widths_at_the_ends_of_float64(width):
+    found = filled(Scheme("uniform", lo=0.0, hi=width, seed=4), 50)
+    assert found == [unit(4, k) * width for k in range(50)]
+
+
+MEMORY = """
+import re, torch
+from pathlib import Path
+from torchlean_core.init import Scheme, fill
+
+def memory(name):
+    return int(re.search(name + r":\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+
+scheme = Scheme({name!r}, seed=3)
+fill(torch.empty(1 << 18, 2), scheme)
+before = memory("VmRSS")
+tensor = torch.empty(1 << 24, 2)
+fill(tensor, scheme)
+print((memory("VmHWM") - before) / tensor.nbytes)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("name", ["kaiming_uniform", "normal"])
+def test_filling_needs_little_more_than_the_tensor_itself(name):
+    script = MEMORY.format(name=name)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert 0.9 < float(done.stdout) < 1.1
 
 
 @pytest.mark.gpu

@@ -6,7 +6,7 @@ import torch
 from safetensors.numpy import save_file
 
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.train.data import Dataset, batches, load_dataset
+from torchlean_core.train.data import Dataset, load_dataset
 
 X = np.arange(12, dtype=np.float64).reshape(3, 4)
 Y = np.array([[1, 2], [3, 4], [5, 6]], dtype=np.int32)
@@ -138,13 +138,6 @@ def test_garbage_is_unreadable(tmp_path, name):
 def test_pickled_arrays_are_not_loaded(tmp_path):
     with pytest.raises(UsageError, match=r"not an \.npz file of numbers"):
         load(npz(tmp_path, x=np.array([object()]), y=Y))
-
-
-def test_every_epoch_deals_every_sample_once_in_its_own_order():
-    dealt = batches(10, 4, torch.Generator().manual_seed(0))
-    epochs = [[i for _ in range(3) for i in next(dealt).tolist()] for _ in range(2)]
-    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(10))
-    assert epochs[0] != epochs[1]
 
 
 def test_split_parts_the_samples():

@@ -13,45 +13,21 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.core.train.train_graphs import (
+    CNN_NODES,
+    LOG_NODES,
+    MLP_NODES,
+    artifact,
+    data_x,
+    data_y,
+    linear,
+)
 from torchlean_core.artifact import parse_graph
 from torchlean_core.cli.main import main
 from torchlean_core.graph import lower
 from torchlean_core.init import default_plan, materialize
 from torchlean_core.params import ParameterStore
 from torchlean_core.train.job import run
-
-
-def artifact(*nodes):
-    nodes = [{"id": i, "parents": [], **node} for i, node in enumerate(nodes)]
-    root = {"format": "torchlean.ir.v1", "input_id": 0, "output_id": len(nodes) - 1, "nodes": nodes}
-    return json.dumps(root)
-
-
-def linear(parent, *shape):
-    return {"kind": "linear", "parents": [parent], "shape": list(shape)}
-
-
-MLP_NODES = [
-    {"kind": "input", "shape": [1, 4]},
-    linear(0, 1, 8),
-    {"kind": "relu", "parents": [1], "shape": [1, 8]},
-    linear(2, 1, 3),
-]
-CONV = {"kind": "conv2d", "parents": [0], "shape": [4, 6, 6], "inC": 4, "outC": 4, "kH": 3, "kW": 3}
-CONV |= {"stride": 1, "padding": 1, "groups": 2, "dilation": 2}
-CNN_NODES = [
-    {"kind": "input", "shape": [4, 6, 6]},
-    CONV,
-    {"kind": "max_pool2d", "parents": [1], "shape": [4, 3, 3], "kH": 2, "kW": 2, "stride": 2},
-    {"kind": "flatten", "parents": [2], "shape": [36], "value_shape": [4, 3, 3]},
-    linear(3, 2),
-]
-LOG_NODES = [
-    {"kind": "input", "shape": [2]},
-    {"kind": "relu", "parents": [0], "shape": [2]},
-    {"kind": "log", "parents": [1], "shape": [2]},
-    linear(2, 1),
-]
 
 
 @pytest.fixture
@@ -138,14 +114,6 @@ def hand_written(optimizer, steps, clip=None, schedule=None, **options):
         if scheduler is not None:
             scheduler.step()
     return dict(zip(["linear_1_W", "linear_1_b", "linear_3_W", "linear_3_b"], leaves, strict=True))
-
-
-def data_x():
-    return np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
-
-
-def data_y():
-    return np.random.default_rng(1).normal(size=(16, 3)).astype(np.float32)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,10 @@
+"""`python -m torchlean_core.train ARTIFACT …`: what `torchrun -m torchlean_core.train …` starts in each process."""
+
+from __future__ import annotations
+
+import sys
+
+from torchlean_core.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main(["train", *sys.argv[1:]]))

@@ -1,0 +1,112 @@
+"""Checkpoints: everything that a run needs to go on exactly, in one safetensors file with JSON metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torchlean_core.artifact import artifact_hash
+from torchlean_core.errors import UsageError, UserError
+from torchlean_core.graph import Program
+from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.params import ParameterStore, write_tensors
+from torchlean_core.train.metrics import Entry
+
+FORMAT_NAME = "torchlean.checkpoint.v1"
+"""Value of the metadata key `format`."""
+
+_PARAMETER, _OPTIMIZER = "parameter/", "optimizer/"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands, but for its tensors.
+
+    Attributes:
+        step: Steps that were taken.
+        steps: Steps of the whole run.
+        options: The options that it keeps to its end (`options.COURSE`).
+        processes: How many processes there were.
+        data: Hash of the samples; of those to train on.
+        schedule: State of the schedule; None where there is none.
+        metrics: Entries of the metrics so far.
+    """
+
+    step: int
+    steps: int
+    options: dict[str, Any]
+    processes: int
+    data: str
+    schedule: dict[str, Any] | None
+    metrics: list[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A run as it was after a step.
+
+    Attributes:
+        progress: Where it stood.
+        params: All parameters by name.
+        optimizer: State of the optimizer (`OptimState.tensors`).
+    """
+
+    progress: Progress
+    params: Mapping[str, torch.Tensor]
+    optimizer: Mapping[str, torch.Tensor]
+
+    def save(self, path: Path, program: Program) -> None:
+        """Write the checkpoint, whole or not at all.
+
+        Raises:
+            UsageError: The file cannot be written.
+        """
+        tensors = {_PARAMETER + name: tensor for name, tensor in self.params.items()}
+        tensors |= {_OPTIMIZER + name: tensor for name, tensor in self.optimizer.items()}
+        arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
+        metadata = {
+            "format": FORMAT_NAME,
+            "artifact": artifact_hash(program.graph),
+            "progress": json.dumps(asdict(self.progress)),
+        }
+        try:
+            write_tensors(path, arrays, metadata)
+        except OSError as error:
+            raise UsageError(f"{path}: {error.strerror or error}") from error
+
+
+def load_checkpoint(path: Path, program: Program) -> Checkpoint:
+    """Read a checkpoint of a program's training.
+
+    Raises:
+        UsageError: The file cannot be read.
+        UserError: It is no checkpoint, was damaged, or belongs to another artifact.
+    """
+    store = ParameterStore.load(path)
+    if store.metadata.get("format") != FORMAT_NAME:
+        raise UserError(f"{path}: not a checkpoint ({FORMAT_NAME}); --params takes parameter files")
+    if store.metadata.get("artifact") != artifact_hash(program.graph):
+        raise UserError(f"{path}: the checkpoint was made for another version of this artifact")
+    if store.metadata.get("sha256") != store.computed_sha256():
+        raise UserError(f"{path}: the checkpoint is damaged: its content is not what its hash says")
+    try:
+        progress = Progress(**json.loads(store.metadata["progress"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: the checkpoint's metadata cannot be read ({error})") from error
+    tensors = {name: torch.from_numpy(store.numpy(name).copy()) for name in store.names}
+    params = _under(_PARAMETER, tensors)
+    for parameter in program.parameters():
+        found = params.get(parameter.name)
+        if found is None or tuple(found.shape) != parameter.shape:
+            what = "is missing" if found is None else f"has shape {show_shape(found.shape)}"
+            raise UserError(f"{path}: {parameter.name} {what}, expected {show_shape(parameter.shape)}")
+    return Checkpoint(progress, params, _under(_OPTIMIZER, tensors))
+
+
+def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}

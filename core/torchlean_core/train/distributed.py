@@ -1,0 +1,123 @@
+"""Training in several processes, which `torchrun` starts: what each of them knows, and what they share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from torchlean_core.errors import UsageError, UserError
+from torchlean_core.interp import resolve_device
+from torchlean_core.train.module import ScalarModule
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The processes of a run.
+
+    Attributes:
+        rank: The number of this one.
+        size: How many there are.
+        device: What this one computes on.
+    """
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that writes and reports."""
+        return self.rank == 0
+
+    def share(self, index: torch.Tensor) -> tuple[torch.Tensor, float]:
+        """This process's part of a step's samples, and the weight of its mean loss among the others'.
+
+        Gradients are averaged over processes; the weights make that the mean over all samples also where
+        these do not divide evenly. A process without a sample takes one that counts for nothing.
+        """
+        if self.size == 1:
+            return index, 1.0
+        part = index[self.rank :: self.size]
+        weight = len(part) * self.size / len(index)
+        return (part if len(part) else index[:1]), weight
+
+    def mean(self, loss: torch.Tensor, weight: float) -> float:
+        """The mean loss of a step over all processes; every one of them has to ask."""
+        if self.size == 1:
+            return loss.item()
+        total = loss * (weight / self.size)
+        dist.all_reduce(total)
+        return total.item()
+
+    def require_same(self, what: str, value: int) -> None:
+        """Refuse to go on where the processes differ in a number.
+
+        Raises:
+            UserError: They do.
+        """
+        if self.size == 1:
+            return
+        found = [torch.zeros(1, dtype=torch.int64, device=self.device) for _ in range(self.size)]
+        dist.all_gather(found, torch.tensor([value], dtype=torch.int64, device=self.device))
+        values = [int(tensor) for tensor in found]
+        if len(set(values)) > 1:
+            raise UserError(f"the processes found different numbers of {what}: {', '.join(map(str, values))}")
+
+
+@contextmanager
+def world(device: str) -> Iterator[World]:
+    """The processes of this run: one, or those that torchrun started, joined for the time of the block.
+
+    Raises:
+        UsageError: The device is not there, or one for all processes was named.
+    """
+    if not dist.is_available() or not dist.is_torchelastic_launched():
+        yield World(0, 1, resolve_device(device))
+        return
+    local, size = int(os.environ["LOCAL_RANK"]), int(os.environ["WORLD_SIZE"])
+    chosen = resolve_device(device)
+    if chosen.index is not None and size > 1:
+        raise UsageError(f"--device {device} is one for {size} processes; --device cuda takes one for each")
+    if chosen.type == "cuda":
+        chosen = resolve_device(f"cuda:{local}")
+        torch.cuda.set_device(chosen)
+    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        yield World(dist.get_rank(), size, chosen)
+        dist.barrier()  # no process goes while another still talks to it
+    finally:
+        dist.destroy_process_group()
+
+
+class _Replica(nn.Module):
+    """A scalar module's loss as a module of torch: what DistributedDataParallel wraps."""
+
+    def __init__(self, module: ScalarModule, names: list[str]) -> None:
+        super().__init__()
+        self._module = module
+        for name in names:
+            self.register_parameter(name, module.leaves[name])
+
+    def forward(self, *xs: torch.Tensor) -> torch.Tensor:
+        return self._module.forward(*xs)
+
+
+def replicate(module: ScalarModule, batch: tuple[torch.Tensor, ...]) -> DistributedDataParallel:
+    """The module's loss with gradients averaged over processes.
+
+    Args:
+        module: The module, with the same parameters in every process.
+        batch: Any batch: parameters that its loss does not depend on are left out, as there is nothing to wait for.
+    """
+    module.descend(*batch)
+    names = [name for name, leaf in module.leaves.items() if leaf.grad is not None]
+    for leaf in module.leaves.values():
+        leaf.grad = None
+    return DistributedDataParallel(_Replica(module, names))

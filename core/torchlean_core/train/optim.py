@@ -1,0 +1,130 @@
+"""Optimizers and schedules of `torch.optim`, described by values, and their state as named tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LinearLR,
+    LRScheduler,
+    OneCycleLR,
+    StepLR,
+)
+
+from torchlean_core.errors import UserError
+from torchlean_core.kinds.numbers import show_shape
+
+_KINDS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}
+OPTIMIZERS = tuple(_KINDS)
+"""Every optimizer by name."""
+
+_LAST = 0.01  # of the first learning rate is what `exponential` ends with
+
+_SCHEDULES: dict[str, Callable[[torch.optim.Optimizer, float, int], LRScheduler | None]] = {
+    "constant": lambda optimizer, lr, steps: None,
+    "cosine": lambda optimizer, lr, steps: CosineAnnealingLR(optimizer, T_max=steps),
+    "linear": lambda optimizer, lr, steps: LinearLR(optimizer, 1.0, 0.0, total_iters=steps),
+    "exponential": lambda optimizer, lr, steps: ExponentialLR(optimizer, gamma=_LAST ** (1 / steps)),
+    "step": lambda optimizer, lr, steps: StepLR(optimizer, step_size=-(-steps // 3), gamma=0.1),
+    "onecycle": lambda optimizer, lr, steps: OneCycleLR(
+        # It may be asked for one rate more than there are steps.
+        optimizer,
+        max_lr=lr,
+        total_steps=steps + 1,
+        cycle_momentum=False,
+    ),
+}
+SCHEDULES = tuple(_SCHEDULES)
+"""Every course of the learning rate by name: cosine and linear end at zero, exponential at a hundredth; step
+takes a tenth after each third of the steps; onecycle rises to the rate and falls to almost nothing."""
+
+
+def build_schedule(optimizer: torch.optim.Optimizer, name: str, lr: float, steps: int) -> LRScheduler | None:
+    """The schedule of a name for so many steps; None where the rate stays what it is."""
+    return _SCHEDULES[name](optimizer, lr, steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """An optimizer as a value; its state is an `OptimState`.
+
+    Attributes:
+        name: One of `OPTIMIZERS`.
+        lr: Learning rate.
+        momentum: Momentum; of sgd only.
+        weight_decay: Weight decay.
+    """
+
+    name: str = "sgd"
+    lr: float = 0.01
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+
+    def build(self, leaves: list[torch.Tensor]) -> torch.optim.Optimizer:
+        """The optimizer of torch for some tensors, in one kernel for all of them ("fused").
+
+        Raises:
+            UserError: There is no optimizer of that name.
+        """
+        if self.name not in _KINDS:
+            raise UserError(f"unknown optimizer {self.name!r}; there are {', '.join(_KINDS)}")
+        options: dict[str, Any] = {"lr": self.lr, "weight_decay": self.weight_decay}
+        if self.name == "sgd":
+            options["momentum"] = self.momentum
+        return _KINDS[self.name](leaves, fused=True, **options)
+
+
+class OptimState:
+    """What an optimizer remembers of its steps, bound to a module's parameters.
+
+    Attributes:
+        kind: The optimizer as a value.
+        optimizer: The optimizer of torch, over `leaves`.
+        leaves: The parameters it changes, by name.
+    """
+
+    def __init__(self, kind: Optimizer, leaves: Mapping[str, torch.Tensor]) -> None:
+        self.kind = kind
+        self.leaves = dict(leaves)
+        self.optimizer = kind.build(list(self.leaves.values()))
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Copies of everything remembered: `{"linear_1_W.exp_avg": …}`; empty before the first step."""
+        return {
+            f"{name}.{key}": value.detach().clone()
+            for name, leaf in self.leaves.items()
+            for key, value in self.optimizer.state.get(leaf, {}).items()
+            if isinstance(value, torch.Tensor)
+        }
+
+    def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Take over what `tensors` gave, for the same parameters and optimizer.
+
+        Raises:
+            UserError: A tensor belongs to no parameter, or is not of the parameter's shape.
+        """
+        found: dict[torch.Tensor, dict[str, torch.Tensor]] = {}
+        for full_name, value in tensors.items():
+            name, _, key = full_name.rpartition(".")
+            leaf = self.leaves.get(name)
+            if leaf is None:
+                raise UserError(
+                    f"the optimizer's state {full_name!r} belongs to no parameter that is trained"
+                )
+            if value.ndim and value.shape != leaf.shape:
+                raise UserError(
+                    f"the optimizer's state {full_name!r} has shape {show_shape(value.shape)}, "
+                    f"expected {show_shape(leaf.shape)}"
+                )
+            found.setdefault(leaf, {})[key] = value.detach().to(device=leaf.device, copy=True)
+        self.optimizer.state.clear()
+        self.optimizer.state.update(found)
