@@ -176,3 +176,15 @@ def test_an_edit_of_one_value_does_not_take_time_in_proportion_to_the_file():
         assert documents.get(URI).report.ok is bool(number % 2)
         best = min(best, time.perf_counter() - start)
     assert best < whole / 4
+
+
+def test_a_file_of_the_other_dialect_is_edited():
+    text = make_artifact(4, 1).replace('"output_id": 3', '"output_ids": [3]')
+    documents = open_document(text)
+    same_as_fresh(documents)
+    for old, new in (('"kind": "input"', '"kind": "relu"'), ('"nodes": [', '"nodes": [ ')):
+        document = documents.get(URI)
+        assert document is not None
+        start = document.text.index(old)
+        edit(documents, start, start + len(old), new)
+        same_as_fresh(documents)

@@ -224,7 +224,9 @@ class Reader:
                     record.complete = False
                     near = similar(field.name, [key for key in record.raw if key not in _COMMON])
                     hint = f"; did you mean `{near[0]}`?" if near else ""
-                    self.missing(record, field.name, f"`{kind}` needs it: {field.doc}{hint}", near=near)
+                    self.missing(
+                        record, field.name, f"`{kind}` needs it: {field.doc.rstrip('.')}{hint}", near=near
+                    )
                 continue
             read = self.field(record, field, value)
             if read is None:

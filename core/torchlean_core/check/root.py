@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from torchlean_core.check.findings import Finding, Severity
-from torchlean_core.check.nodes import NeedsExact, Record, cut, describe
-from torchlean_core.kinds import FORMAT, INPUT
+from torchlean_core.check.nodes import NeedsExact, Record, cut, describe, similar
+from torchlean_core.kinds import FORMAT, INPUT, ROOT_FIELDS
 from torchlean_core.kinds.numbers import show
 from torchlean_core.kinds.spec import Path
 from torchlean_core.text import BAD
@@ -33,7 +33,7 @@ def check_root(root: dict[str, Any], exact: bool, findings: list[Finding]) -> li
         NeedsExact: A number was read as a float; only where the root was not read exactly.
     """
     if "format" not in root:
-        message = f'no `format`: an artifact says "format": "{FORMAT}"'
+        message = f'no `format`: an artifact says "format": "{FORMAT}"{did_you_mean(root, "format")}'
         findings.append(
             root_finding("TL013", message, (), severity=Severity.WARNING, field="format", value=FORMAT)
         )
@@ -42,7 +42,8 @@ def check_root(root: dict[str, Any], exact: bool, findings: list[Finding]) -> li
         findings.append(root_finding("TL012", message, ("format",)))
     nodes = root.get("nodes")
     if "nodes" not in root:
-        findings.append(root_finding("TL010", "missing field `nodes`: the array of nodes", (), field="nodes"))
+        message = f"missing field `nodes`: the array of nodes{did_you_mean(root, 'nodes')}"
+        findings.append(root_finding("TL010", message, (), field="nodes"))
     elif type(nodes) is not list:
         if nodes is not BAD:
             message = f"nodes must be an array of nodes, found {describe(nodes)}"
@@ -73,15 +74,33 @@ def _approximations(marks: Any) -> Iterator[Finding]:
 def _check_id(root: dict[str, Any], name: str, what: str, exact: bool, findings: list[Finding]) -> None:
     value = root.get(name)
     if name not in root:
-        findings.append(
-            root_finding("TL010", f"missing field `{name}`: the id of the {what}", (), field=name)
-        )
+        message = f"missing field `{name}`: the id of the {what}{did_you_mean(root, name)}"
+        findings.append(root_finding("TL010", message, (), field=name))
     elif not is_id(value):
         if type(value) is float and not exact:
             raise NeedsExact
         if value is not BAD:
             message = f"{name} must be a natural number, found {describe(value)}"
             findings.append(root_finding("TL011", message, (name,)))
+
+
+_TYPES: dict[str, type] = {"format": str, "input_id": int, "output_id": int, "nodes": list}
+
+
+def misspelt(root: dict[str, Any], name: str) -> str | None:
+    """The field of the root that looks like a missing one, and holds what that would."""
+    others = [
+        key
+        for key, value in root.items()
+        if key not in ROOT_FIELDS and key != "output_ids" and type(value) is _TYPES[name]
+    ]
+    return next(iter(similar(name, others)), None)
+
+
+def did_you_mean(root: dict[str, Any], name: str) -> str:
+    """What a message about a missing field says of a misspelt one."""
+    near = misspelt(root, name)
+    return "" if near is None else f"; did you mean `{cut(near)}`?"
 
 
 def is_id(value: Any) -> bool:

@@ -77,6 +77,8 @@ class _Run:
         for name, path in self._sources():
             try:
                 self._check(name, path)
+            except BrokenPipeError:
+                raise  # about our output, not about the file
             except OSError as error:
                 self._cannot(name, error)
         if not self.args.diff:
@@ -142,6 +144,8 @@ class _Run:
 
     def _named(self) -> Iterator[tuple[str, Path | None]]:
         for name in self.args.paths:
+            if not name:
+                raise UsageError("an empty path: name a file or a folder")
             path = Path(name)
             if name == _STDIN:
                 yield name, None
@@ -214,7 +218,7 @@ class _Run:
 def _codes(value: str | None, option: str) -> tuple[str, ...] | None:
     if value is None:
         return None
-    codes = tuple(code.strip() for code in value.split(",") if code.strip())
+    codes = tuple(code.strip().upper() for code in value.split(",") if code.strip())
     if not codes:
         raise UsageError(f"{option}: no code given; see `torchlean rules`")
     for code in codes:

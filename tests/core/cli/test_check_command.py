@@ -188,3 +188,30 @@ def test_a_file_named_twice_is_checked_once(tmp_path):
     done = torchlean("check", "a.ir.json", "./a.ir.json", ".", "--output-format", "json", cwd=tmp_path)
     once = torchlean("check", "a.ir.json", "--output-format", "json", cwd=tmp_path)
     assert json.loads(done.stdout) == json.loads(once.stdout)
+
+
+def test_a_root_field_that_is_misspelt_is_named_and_renamed(tmp_path):
+    node = '{"id": 0, "kind": "input", "parents": [], "shape": []}'
+    text = f'{{"fromat": "torchlean.ir.v1", "inputid": 0, "output_id": 0, "node": [{node}]}}'
+    (tmp_path / "m.ir.json").write_text(text)
+    shown = torchlean("check", "m.ir.json", cwd=tmp_path).stdout.decode()
+    for near in ("fromat", "inputid", "node"):
+        assert f"did you mean `{near}`?" in shown
+    assert torchlean("check", "m.ir.json", "--fix", "--unsafe-fixes", cwd=tmp_path).returncode == 0
+    mended = text.replace("fromat", "format").replace("inputid", "input_id").replace('"node"', '"nodes"')
+    assert (tmp_path / "m.ir.json").read_text() == mended
+
+
+def test_an_empty_path_is_a_usage_error(tmp_path):
+    done = torchlean("check", "", cwd=tmp_path)
+    assert done.returncode == 2 and b"an empty path" in done.stderr
+
+
+def test_unsafe_fixes_do_not_take_out_what_a_node_without_parents_may_need(tmp_path):
+    nodes = [{"id": i, "kind": "tanh", "parents": [i - 1], "shape": [4]} for i in range(4)]
+    nodes[0] |= {"kind": "input", "parents": []}
+    nodes[3] |= {"parents": []}
+    text = json.dumps({"format": "torchlean.ir.v1", "input_id": 0, "output_id": 3, "nodes": nodes})
+    (tmp_path / "m.ir.json").write_text(text)
+    torchlean("check", "m.ir.json", "--fix", "--unsafe-fixes", cwd=tmp_path)
+    assert len(json.loads((tmp_path / "m.ir.json").read_text())["nodes"]) == 4

@@ -11,6 +11,7 @@ from benchmarks.artifacts import make_artifact
 
 from tests.core.check.graphs import random_graph
 from torchlean_core.check import Report, check_text
+from torchlean_core.check.fixing import fix_text
 
 OF_THE_WHOLE = {"TL104", "TL105", "TL402", "TL403"}
 """Findings about the whole graph, and such that are told once per file."""
@@ -93,3 +94,61 @@ def test_of_a_node_with_text_that_cannot_be_read_no_field_is_called_missing():
     cut = text[: text.rindex('"kind"')]
     codes = [finding.code for finding in check_text(cut).findings if finding.index == 5]
     assert "TL010" not in codes
+
+
+def many(count: int = 40) -> str:
+    return make_artifact(count, 3, "lines")
+
+
+def inserted(line: str) -> str:
+    lines = many().splitlines(keepends=True)
+    return "".join([*lines[:20], line + "\n", *lines[20:]])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '    {"id": 15, "kind": "relu", "parents": [3,',
+        '    {"id": 15, "kind": "relu", "parents": [',
+        '    {"id": 15, "kind": "re',
+        "    {",
+        "    // a comment, with words",
+        "    # another [one]",
+        "<<<<<<< HEAD",
+        "    some words",
+    ],
+)
+def test_a_line_that_is_no_node_yet_keeps_to_itself(line):
+    text = inserted(line)
+    findings = check_text(text).findings
+    start = text.index(line + "\n")
+    behind = text.index("{", start + len(line))
+    assert 1 <= len(findings) <= 3
+    assert all(check_text(text).span(finding)[0] <= behind for finding in findings)
+
+
+def test_the_place_of_lost_nodes_is_found():
+    text = many()
+    for old, new in [
+        ('  "nodes": [\n', ""),
+        ('  "nodes"', '  x"nodes"'),
+        ('  "nodes"', '  ;"nodes"'),
+    ]:
+        report = check_text(text.replace(old, new, 1))
+        assert len(report.records) == 40 and len(report.findings) <= 2, report.findings
+
+
+def test_nothing_is_missing_in_a_root_that_cannot_be_read():
+    text = (
+        '{"nodes": [\n {"id": 0, "kind": "input", "parents": [], "shape": [4]},\n'
+        ' {"id": 1, "kind": "relu", "parents": [0,\n {"id": 2, "kind": "tanh", "parents": [1], "shape": [4]}\n'
+        '], "format": "torchlean.ir.v1", "input_id": 0, "output_id": 2}\n'
+    )
+    assert {finding.code for finding in check_text(text).findings} == {"TL001"}
+    assert fix_text(text).text == text
+
+
+def test_keys_of_two_nodes_that_were_read_as_one_are_not_duplicates():
+    text = many().replace('{"id": 2, ', '"{id": 2, ', 1)
+    assert "TL002" not in {finding.code for finding in check_text(text).findings}
+    assert fix_text(text).text == text

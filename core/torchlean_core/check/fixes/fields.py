@@ -11,9 +11,10 @@ from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.layout import set_member
 from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
 from torchlean_core.check.fixes.trial import trial
-from torchlean_core.check.fixes.view import ENDS, View, readable_node, view_of
+from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.nodes import Record, similar
 from torchlean_core.check.places import place
+from torchlean_core.check.root import misspelt
 from torchlean_core.kinds import FORMAT, TENSOR_KINDS, TUPLE_GETITEM, TUPLE_KINDS
 
 
@@ -117,7 +118,7 @@ def _change_value_kind(report: Report, finding: Finding) -> Iterator[Fix]:
 def _add_format(report: Report, finding: Finding) -> Iterator[Fix]:
     """Say the format at the start of the root object."""
     tree = report.document.root
-    if tree is not None:
+    if tree is not None and misspelt(view_of(report).root, "format") is None:
         edit = set_member(report.document.text, tree, "format", FORMAT, first=True)
         yield Fix(f'Add "format": "{FORMAT}"', (edit,), safe=True, preferred=True)
 
@@ -181,19 +182,17 @@ def _in_root(report: Report, finding: Finding) -> bool:
 @quick_fix(
     "rename-root-field",
     "TL010",
+    "TL013",
     family=Family.FIELDS,
     requires=(_in_root,),
     why="Safe where only upper case, hyphens or underscores differ; else the meant field is a guess.",
 )
 def _rename_root_field(report: Report, finding: Finding) -> Iterator[Fix]:
-    """Rename a field of the root that looks like the missing `input_id` or `output_id`."""
+    """Rename a field of the root that looks like the missing one."""
     view = view_of(report)
     name = str(finding.data["field"])
-    if name not in ENDS:
-        return
-    known = {"format", "nodes", "output_ids", *ENDS}
-    others = [key for key, value in view.root.items() if key not in known and type(value) is int]
-    for near in similar(name, others)[:1]:
+    near = misspelt(view.root, name)
+    if near is not None:
         start, end = place(report.document, None, (near,), on_key=True)
         edit = Edit(start, end, json.dumps(name))
         yield Fix(f"Rename `{near}` to `{name}`", (edit,), safe=_same_word(near, name), preferred=True)

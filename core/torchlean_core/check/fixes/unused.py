@@ -11,6 +11,9 @@ from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.plan import Plan, plan_edits
 from torchlean_core.check.fixes.view import View, disciplined_ids, keyed_note, readable_node, view_of
 
+_EDGES = ("TL00", "TL010", "TL011", "TL014", "TL015", "TL102", "TL103")
+"""Codes of errors for which an edge may be missing."""
+
 _MAX_BRANCH = 100
 """Nodes that go together with one; for more there is the fix that removes all."""
 
@@ -26,6 +29,10 @@ def _remove_unused(report: Report, finding: Finding) -> Iterator[Fix]:
     """Remove a node that the output does not depend on; the ids behind it close up."""
     assert finding.index is not None
     view = view_of(report)
+    if "whole" not in view.made:
+        view.made["whole"] = not any(f.code.startswith(_EDGES) for f in report.findings)
+    if not view.made["whole"]:
+        return  # what seems unused may be what a broken node was meant to use
     everything = view.made.get("unused")
     if everything is None:
         places = {f.index for f in report.findings if f.code == "TL403" and f.index is not None}

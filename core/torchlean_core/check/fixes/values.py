@@ -19,6 +19,7 @@ from torchlean_core.kinds import Problems
 from torchlean_core.kinds.numbers import numel, show, show_shape
 
 _MAX_RANK = 16
+_MAX_OPERANDS = 10_000
 _DIGITS = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -113,6 +114,8 @@ def _set_field(report: Report, finding: Finding) -> Iterator[Fix]:
     value = _forced(record, name, shapes)
     safe = value is not None and finding.code == "TL010"
     if value is None:
+        if len(shapes) > _MAX_OPERANDS:
+            return  # trying every value would take as long as many checks
         fitting = [one for one in _candidates(record, name) if _fits(record, name, one, shapes)]
         if len(fitting) != 1:
             return
