@@ -38,15 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--literal-limit", type=int, metavar="N", help="scalars written as literals (default: 256)"
     )
     for option, name, text in (
-        (
-            "--no-training-skeleton",
-            "include_training_skeleton",
-            "leave out optimizer, training step and smoke test",
-        ),
-        ("--no-learnable-consts", "learnable_consts", "constants never train"),
-        ("--no-compress-broadcast-params", "compress_broadcast_params", "keep repeated rows of constants"),
+        ("training-skeleton", "include_training_skeleton", "optimizer, training step and smoke test"),
+        ("learnable-consts", "learnable_consts", "constants that train"),
+        ("compress-broadcast-params", "compress_broadcast_params", "repeated rows of constants as one row"),
     ):
-        parser.add_argument(option, dest=name, action="store_const", const=False, help=text)
+        parser.add_argument(
+            f"--{option}",
+            dest=name,
+            action=argparse.BooleanOptionalAction,
+            help=f"with or without {text} (default: with)",
+        )
+    parser.epilog = "What is not said stays as the file was emitted before."
 
 
 def run(args: argparse.Namespace) -> int:

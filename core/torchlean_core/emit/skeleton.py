@@ -26,6 +26,8 @@ def skeleton(program: Program, options: EmitOptions, *, trains: bool) -> str:
     text = ""
     if trains:
         text += _TRAINING_OWN_LOSS if own_loss else _TRAINING
+        if options.dtype_expr in ("torch.float16", "torch.half"):  # where Adam's own 1e-8 is 0, and divides
+            text = text.replace("lr=lr)", "lr=lr, eps=1e-4)")
         smoke.append("optimizer = make_optimizer(model)")
         target = "" if own_loss else ", target"
         if not own_loss:

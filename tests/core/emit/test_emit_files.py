@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.core.emit.support import artifact_text, emitted, load_module, write
+from torchlean_core.cli.main import main
 from torchlean_core.emit import EmitOptions, State, emit_file, module_state, read_header
 from torchlean_core.errors import UsageError, UserError
 
@@ -221,3 +222,28 @@ def test_the_command_checks_and_writes(tmp_path):
     assert done.returncode == 1 and "TL512" in done.stderr
     done = torchlean("--class-name", "not valid")
     assert done.returncode == 2 and "identifier" in done.stderr
+
+
+def test_a_line_above_the_header_is_an_edit_and_is_kept(tmp_path):
+    artifact = write(tmp_path, MLP)
+    target = emit_file(artifact).output
+    edited = "import os  # mine\n" + target.read_text()
+    target.write_text(edited)
+    assert module_state(artifact) is State.EDITED
+    with pytest.raises(UserError, match="edited by hand"):
+        emit_file(artifact, changes={"class_name": "Other"})
+    result = emit_file(artifact, force=True)
+    assert result.kept is not None and result.kept.read_text() == edited
+
+
+def test_what_was_left_out_comes_back_when_asked_for(tmp_path):
+    artifact = write(tmp_path, MLP)
+    for option, there in (("--no-training-skeleton", False), ("--training-skeleton", True)):
+        assert main(["emit", str(artifact), option]) == 0
+        assert ("def make_optimizer" in artifact.with_name("m.py").read_text()) is there
+
+
+def test_half_precision_trains(tmp_path):
+    target = emit_file(write(tmp_path, MLP), changes={"dtype_expr": "torch.float16"}).output
+    done = subprocess.run([sys.executable, target], capture_output=True, text=True, check=True)
+    assert "step 2" in done.stdout and "nan" not in done.stdout
