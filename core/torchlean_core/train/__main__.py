@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from torchlean_core.cli.main import main
+from torchlean_core.train.distributed import leave
 
 if __name__ == "__main__":
-    sys.exit(main(["train", *sys.argv[1:]]))
+    leave(main(["train", *sys.argv[1:]]))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import NoReturn
 
 import torch
 import torch.distributed as dist
@@ -94,6 +96,22 @@ def world(device: str) -> Iterator[World]:
         dist.barrier()  # no process goes while another still talks to it
     finally:
         dist.destroy_process_group()
+
+
+def leave(code: int) -> NoReturn:
+    """End this process with an exit code, when its work is done and its files are closed.
+
+    Gloo's threads outlive the group of processes. One that still lets go of a tensor while the interpreter is
+    being taken down is ended by it in the middle of C++ code, and that aborts the process: a run that has gone
+    well would count as failed. So a process that has been in a group is not taken down but left.
+    """
+    if not dist.is_available() or not dist.is_torchelastic_launched():
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            with suppress(OSError):  # a reader that went away misses nothing
+                stream.flush()
+    os._exit(code)
 
 
 class _Replica(nn.Module):

@@ -307,7 +307,7 @@ def test_two_processes_give_what_one_gives_on_batches_of_twice_the_size(folder, 
     launch += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "-m", "torchlean_core.train"]
     command = [*launch, f"{name}.ir.json", *options, "--batch-size", "15", "-o", "two.safetensors"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "on cpu in 2 processes for 12 steps" in done.stdout
     assert main(["train", f"{name}.ir.json", *options, "--batch-size", "30", "-o", "one.safetensors"]) == 0
     one, two = (ParameterStore.load(Path(f"{which}.safetensors")) for which in ("one", "two"))
