@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 
 class Client:
@@ -22,7 +23,7 @@ class Client:
         self.pull = pull
 
     def _write(self, message: dict[str, Any]) -> None:
-        content = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        content = msgspec.json.encode({"jsonrpc": "2.0", **message})
         self._input.write(b"Content-Length: %d\r\n\r\n%s" % (len(content), content))
         self._input.flush()
 
@@ -32,7 +33,7 @@ class Client:
             name, _, value = line.partition(b":")
             if name.lower() == b"content-length":
                 length = int(value)
-        message: dict[str, Any] = json.loads(self._output.read(length))
+        message: dict[str, Any] = msgspec.json.decode(self._output.read(length))
         return message
 
     def notify(self, method: str, params: Any) -> None:

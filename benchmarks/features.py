@@ -13,9 +13,10 @@ from lsprotocol import types
 from benchmarks.artifacts import make_artifact
 from benchmarks.table import Table
 from torchlean_ls.client import Client
+from torchlean_ls.direct import ChangedDocument, ChangeParams, ContentChange, Place, Stretch
 from torchlean_ls.server import Server, create_server
 
-_URI = "file:///bench.ir.json"
+_URI = "untitled:bench/m.ir.json"  # no file, so nothing beside it to look at
 _VISIBLE = 60
 _TARGET_MS = 5.0
 
@@ -52,9 +53,9 @@ class Session:
         """Replace a stretch of the text."""
         document = self.server.documents.get(_URI)
         assert document is not None
-        change = types.TextDocumentContentChangePartial(document.range(start, end), new)
-        identifier = types.VersionedTextDocumentIdentifier(version=document.version + 1, uri=_URI)
-        self.server.did_change(types.DidChangeTextDocumentParams(identifier, [change]))
+        first, last = document.lines.range(start, end)
+        change = ContentChange(new, Stretch(Place(*first), Place(*last)))
+        self.server.did_change(ChangeParams(ChangedDocument(_URI, document.version + 1), [change]))
 
     def ask(self, method: str, **params: Any) -> Any:
         """The result of a request, as it would be written."""

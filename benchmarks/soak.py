@@ -93,7 +93,9 @@ def _state(session: Session) -> list[Any]:
     everything = {"start": {"line": 0, "character": 0}, "end": {"line": 10**6, "character": 0}}
     answers = [session.ask("textDocument/inlayHint", range=everything)]
     answers += [session.ask(f"textDocument/{name}") for name in ("documentSymbol", "foldingRange")]
-    return [session.ask("textDocument/diagnostic").items, *(answer.value for answer in answers)]
+    answers.append(session.ask("textDocument/diagnostic"))
+    reports = [answer.value for answer in answers]
+    return [*reports[:-1], reports[-1]["items"]]
 
 
 def _resident() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib.util
 import logging
 import sys
@@ -46,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from torchlean_ls.server import create_server
 
     server = create_server()
+    gc.freeze()  # what was loaded stays: the collector need not look at it again and again
     if greeting is not None:
         from torchlean_ls.stdio import serve
 

@@ -16,13 +16,11 @@ from torchlean_core.check.checker import Check
 from torchlean_core.lazy import lazy
 from torchlean_core.navigate import Links, Spot, spot_at
 from torchlean_core.text import Change, Document, Encoding, LineIndex, Position, read_text
+from torchlean_ls.direct import ChangeParams, ContentChange, Place
 from torchlean_ls.memory import give_back_memory
 from torchlean_ls.uris import file_name
 
 _log = logging.getLogger(__name__)
-
-ContentChange = types.TextDocumentContentChangePartial | types.TextDocumentContentChangeWholeDocument
-
 
 _serial = itertools.count()
 
@@ -122,7 +120,7 @@ class Snapshot:
         return latest
 
     def _changed(self, version: int, change: ContentChange) -> Snapshot:
-        if isinstance(change, types.TextDocumentContentChangeWholeDocument):
+        if change.range is None:
             return Snapshot(
                 self.uri, self.language, version, change.text, self.encoding, declared=self.declared
             )
@@ -142,7 +140,7 @@ class Snapshot:
                 following._changes = [*self._changes, edited[1]]
         return following
 
-    def offset(self, position: types.Position) -> int:
+    def offset(self, position: types.Position | Place) -> int:
         """Offset of a position of the protocol; out of range is the nearest place."""
         return self.lines.offset(Position(position.line, position.character), self.encoding)
 
@@ -158,10 +156,9 @@ class Snapshot:
 
     def plain_ranges(self, spans: Iterable[tuple[int, int]]) -> list[dict[str, Any]]:
         """Many ranges as JSON, of spans that stand in order: quicker than one by one."""
-        places = self.lines.positions([offset for span in spans for offset in span], self.encoding)
         return [
             {"start": {"line": line, "character": column}, "end": {"line": last, "character": until}}
-            for (line, column), (last, until) in zip(places[::2], places[1::2], strict=True)
+            for line, column, last, until in self.lines.ranges(spans, self.encoding)
         ]
 
 
@@ -194,16 +191,17 @@ class Documents:
         self._open[item.uri] = snapshot
         return snapshot
 
-    def change(self, params: types.DidChangeTextDocumentParams) -> Snapshot | None:
+    def change(self, params: ChangeParams) -> Snapshot | None:
         """Apply changes in their order; None for a document that is not open."""
         document = params.text_document
         old = self._open.get(document.uri)
         if old is None:
             _log.warning("change of a document that is not open: %s", document.uri)
             return None
-        if document.version is not None and document.version < old.version:
-            _log.warning("version %d after %d of %s", document.version, old.version, document.uri)
-        new = old.changed(document.version, params.content_changes)
+        version = old.version if document.version is None else document.version
+        if version < old.version:
+            _log.warning("version %d after %d of %s", version, old.version, document.uri)
+        new = old.changed(version, params.content_changes)
         self._open[document.uri] = new
         return new
 

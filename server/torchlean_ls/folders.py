@@ -18,6 +18,9 @@ from torchlean_ls.uris import file_name, file_path, file_uri
 
 _log = logging.getLogger(__name__)
 
+_MAX_SAID = 10_000
+"""Documents of which it is kept what the settings files say."""
+
 
 class Folders:
     """The workspace's folders.
@@ -31,6 +34,7 @@ class Folders:
         self.roots: dict[str, Path] = {}
         self.problem: str | None = None
         self._finder = SettingsFinder()
+        self._said: dict[str, tuple[tuple[str, ...] | None, tuple[str, ...]]] = {}
 
     def begin(self, params: types.InitializeParams) -> None:
         """Take the folders that the client opens."""
@@ -44,6 +48,7 @@ class Folders:
 
     def change(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
         """Folders come and go."""
+        self._said.clear()
         for folder in params.event.removed:
             self.roots.pop(folder.uri, None)
         for folder in params.event.added:
@@ -102,10 +107,16 @@ class Folders:
 
     def wanted(self, uri: str, findings: list[Finding]) -> list[Finding]:
         """The findings that the settings files let through."""
-        settings = self.settings_of(uri)
-        path = file_path(uri)
-        ignored = settings.ignore + (settings.ignored_in(path) if path is not None else ())
-        select = settings.select
+        if uri not in self._said:
+            if len(self._said) >= _MAX_SAID:
+                self._said.clear()
+            settings = self.settings_of(uri)
+            path = file_path(uri)
+            self._said[uri] = (
+                settings.select,
+                settings.ignore + (settings.ignored_in(path) if path is not None else ()),
+            )
+        select, ignored = self._said[uri]
         if select is None and not ignored:
             return findings
         return [
@@ -121,4 +132,5 @@ class Folders:
     def forget_settings(self) -> None:
         """Read the settings files anew when they are asked for."""
         self._finder = SettingsFinder()
+        self._said.clear()
         self.problem = None

@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import json
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from torchlean_ls.capabilities import initialize_result
 from torchlean_ls.client import Client
+from torchlean_ls.direct import LATER, ChangeParams, read_params
 from torchlean_ls.frames import BadFrame, frame
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS = -32700, -32600, -32602
+PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS, INTERNAL_ERROR = -32700, -32600, -32602, -32603
 NOT_INITIALIZED = -32002
 
 
@@ -50,6 +51,9 @@ class Protocol(LanguageServerProtocol):
         self.answered = False  # whether `initialize` has its answer already
         self.client = Client({})
         self._sending: set[asyncio.Future[Any]] = set()
+        self.direct: dict[str, tuple[type, Callable[[Any], Any]]] = {
+            types.TEXT_DOCUMENT_DID_CHANGE: (ChangeParams, lambda params: server.did_change(params)),
+        }
 
     # -- messages -----------------------------------------------------------------------------------------
 
@@ -100,7 +104,7 @@ class Protocol(LanguageServerProtocol):
             self._refuse(number, INVALID_REQUEST, "`initialize` comes once")
         elif number is None:
             self._refuse(number, INVALID_REQUEST, "the `id` of a request is a number or a string")
-        else:
+        elif method not in self.direct or not self._answer_directly(number, method, message):
             if method == types.INITIALIZE:
                 self._greet(message)
             try:
@@ -109,6 +113,25 @@ class Protocol(LanguageServerProtocol):
                 self._refuse(number, INVALID_PARAMS, f"{method}: malformed params: {_reason(error)}")
                 return
             self.handle_message(request)
+
+    def _answer_directly(self, number: Any, method: str, message: dict[str, Any]) -> bool:
+        """Answer a request without pygls' dispatch; whether that could be done at once."""
+        into, handler = self.direct[method]
+        try:
+            params = read_params(message.get("params"), into)
+        except msgspec.ValidationError as error:
+            self._refuse(number, INVALID_PARAMS, f"{method}: malformed params: {error}")
+            return True
+        try:
+            result = handler(params)
+        except Exception as error:  # this request fails, and nothing else
+            _log.exception("%s failed", method)
+            self._refuse(number, INTERNAL_ERROR, f"{method}: {type(error).__name__}: {error}")
+            return True
+        if result is LATER:
+            return False
+        self._write({"jsonrpc": "2.0", "id": number, "result": result})
+        return True
 
     def _greet(self, message: dict[str, Any]) -> None:
         params = message.get("params")
@@ -124,6 +147,9 @@ class Protocol(LanguageServerProtocol):
         if not self.initialized and method != types.EXIT:
             _log.warning("%s before `initialize` is ignored", method)
             return
+        if method in self.direct:
+            self._take_directly(method, message)
+            return
         try:
             notification = self.structure_message(message)
         except Exception as error:
@@ -131,14 +157,26 @@ class Protocol(LanguageServerProtocol):
             return
         self.handle_message(notification)
 
+    def _take_directly(self, method: str, message: dict[str, Any]) -> None:
+        """Handle a notification without pygls' dispatch."""
+        into, handler = self.direct[method]
+        try:
+            params = read_params(message.get("params"), into)
+        except msgspec.ValidationError as error:
+            _log.warning("%s: malformed params: %s", method, error)
+            return
+        try:
+            handler(params)
+        except Exception:  # as for a request: nobody waits for an answer, so the log has it
+            _log.exception("%s failed", method)
+
     def structure_message(self, data: dict[str, Any]) -> Any:
         """As pygls does it, without its log of a traceback."""
-        level = _pygls.level
-        _pygls.setLevel(logging.CRITICAL)
+        _pygls.addFilter(_nothing)
         try:
             return super().structure_message(data)
         finally:
-            _pygls.setLevel(level)
+            _pygls.removeFilter(_nothing)
 
     # -- answers ------------------------------------------------------------------------------------------
 
@@ -157,6 +195,10 @@ class Protocol(LanguageServerProtocol):
             self._write({"jsonrpc": "2.0", "id": msg_id, "result": result.value})
         else:
             super()._send_response(msg_id, result, error)
+
+    def notify_plainly(self, method: str, params: Any) -> None:
+        """Send a notification whose params are JSON already."""
+        self._write({"jsonrpc": "2.0", "method": method, "params": params})
 
     def _write(self, message: dict[str, Any]) -> None:
         """Send plain JSON."""
@@ -191,11 +233,6 @@ class Protocol(LanguageServerProtocol):
         """A document was opened."""
         self._server.did_open(params)
 
-    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
-    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> None:
-        """A document was changed."""
-        self._server.did_change(params)
-
     @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
     def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> None:
         """A document was closed."""
@@ -215,6 +252,11 @@ class Protocol(LanguageServerProtocol):
 
 
 _pygls = logging.getLogger("pygls.protocol.json_rpc")
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    """A filter that lets nothing through; setting a level instead would empty the caches of all loggers."""
+    return False
 
 
 def _read(body: bytes) -> Any:

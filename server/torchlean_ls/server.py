@@ -19,6 +19,7 @@ from torchlean_core import __version__
 from torchlean_core.check import Finding
 from torchlean_core.text import Encoding
 from torchlean_ls.client import Client
+from torchlean_ls.direct import ChangeParams
 from torchlean_ls.documents import Documents, Snapshot
 from torchlean_ls.features import FEATURES, Commands, Companions, Feature
 from torchlean_ls.folders import Folders
@@ -96,6 +97,16 @@ class Server(LanguageServer):
                 return handler(params)
 
             self.feature(method)(call)
+
+    def on_directly(self, method: str, into: type, handler: Callable[[Any], Any]) -> None:
+        """Register a quick way to answer a method that every keystroke asks, beside its handler.
+
+        Args:
+            method: The method.
+            into: What its params are read into, a type of `torchlean_ls.direct`.
+            handler: Gets the params; gives plain JSON, or `direct.LATER` where the other handler is to answer.
+        """
+        self.protocol.direct[method] = into, handler
 
     def on_artifact(self, method: str, handler: Callable[[Snapshot, Any], Any]) -> None:
         """Register the handler of a method about one artifact that is open; for others the answer is null.
@@ -256,7 +267,7 @@ class Server(LanguageServer):
         document = self.documents.open(params.text_document)
         self._each(lambda feature: feature.document_open(document))
 
-    def did_change(self, params: types.DidChangeTextDocumentParams) -> None:
+    def did_change(self, params: ChangeParams) -> None:
         """Take a new version of a document in."""
         document = self.documents.change(params)
         if document is not None:

@@ -53,41 +53,66 @@ def _loop_can_read() -> bool:
     return pipe and (inside.st_dev, inside.st_ino) != (outside.st_dev, outside.st_ino)
 
 
+class Incoming(asyncio.Protocol):
+    """Hands every message to the server as soon as its last byte is there: no task has to be woken for it.
+
+    Attributes:
+        ended: Done when there is nothing more to come.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._reader = FrameReader()
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what was read."""
+        self._reader.feed(data)
+        try:
+            for body in self._reader.frames():
+                self._server.protocol.receive(body)
+        except Exception as error:  # the client does not read any more: whoever waits for the end gets it
+            if not self.ended.done():
+                self.ended.set_exception(error)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The client closed its end, or is gone."""
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
 async def _serve(server: Server, greeting: Greeting) -> None:
-    stream = asyncio.StreamReader(limit=1 << 22)
+    incoming = Incoming(server)
+    incoming.data_received(greeting.read)
     loop = asyncio.get_running_loop()
     if greeting.ended:
-        stream.feed_eof()
+        incoming.connection_lost(None)
     elif _loop_can_read():
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), sys.stdin.buffer)
+        await loop.connect_read_pipe(lambda: incoming, sys.stdin.buffer)
     else:
-        threading.Thread(target=_read_all, args=(loop, stream), daemon=True).start()
-    await receive_all(server, stream, greeting.read)
+        threading.Thread(target=_read_all, args=(loop, incoming), daemon=True).start()
+    await incoming.ended
 
 
-def _read_all(loop: asyncio.AbstractEventLoop, stream: asyncio.StreamReader) -> None:
+def _read_all(loop: asyncio.AbstractEventLoop, incoming: Incoming) -> None:
     """Read standard input in a thread until it ends."""
     while True:
         chunk = os.read(0, _CHUNK)
         try:
             if chunk:
-                loop.call_soon_threadsafe(stream.feed_data, chunk)
+                loop.call_soon_threadsafe(incoming.data_received, chunk)
             else:
-                loop.call_soon_threadsafe(stream.feed_eof)
+                loop.call_soon_threadsafe(incoming.connection_lost, None)
         except RuntimeError:
             return  # the loop has ended
         if not chunk:
             return
 
 
-async def receive_all(server: Server, stream: asyncio.StreamReader, first: bytes = b"") -> None:
+async def receive_all(server: Server, stream: asyncio.StreamReader) -> None:
     """Hand every message of a stream to the server until it ends."""
     reader = FrameReader()
-    data = first
-    while True:
+    while data := await stream.read(_CHUNK):
         reader.feed(data)
         for body in reader.frames():
             server.protocol.receive(body)
-        data = await stream.read(_CHUNK)
-        if not data:
-            return

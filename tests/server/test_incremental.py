@@ -13,6 +13,7 @@ from lsprotocol import types
 
 from torchlean_core.check import check_text
 from torchlean_core.text import Encoding, LineIndex
+from torchlean_ls.direct import ChangedDocument, ChangeParams, ContentChange
 from torchlean_ls.documents import Documents
 
 URI = "file:///m.ir.json"
@@ -35,9 +36,8 @@ def open_document(text: str) -> Documents:
 def edit(documents: Documents, start: int, end: int, new: str) -> None:
     document = documents.get(URI)
     assert document is not None
-    change = types.TextDocumentContentChangePartial(document.range(start, end), new)
-    identifier = types.VersionedTextDocumentIdentifier(document.version + 1, URI)
-    documents.change(types.DidChangeTextDocumentParams(identifier, [change]))
+    change = ContentChange(new, document.range(start, end))
+    documents.change(ChangeParams(ChangedDocument(URI, document.version + 1), [change]))
 
 
 def told(report):
@@ -52,6 +52,8 @@ def same_as_fresh(documents: Documents) -> None:
     assert list(document.lines.starts) == list(LineIndex(document.text).starts)
     fresh = check_text(document.text)
     assert told(document.report) == told(fresh)
+    found = document.report.findings
+    assert document.report.spans(found) == [fresh.span(finding) for finding in found]
     for index in range(len(fresh.records)):
         assert document.report.document.node_span(index) == fresh.document.node_span(index)
 

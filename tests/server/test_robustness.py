@@ -67,6 +67,24 @@ def test_a_request_with_malformed_params_is_answered_with_what_is_wrong(raw):
     still_serves(raw)
 
 
+def test_a_change_or_a_pull_with_malformed_params_costs_nothing_else(raw):
+    raw.initialize(capabilities={"textDocument": {"diagnostic": {}}})
+    raw.send("textDocument/diagnostic", {"textDocument": {}}, 2)
+    error = raw.answer(2)["error"]
+    assert error["code"] == -32602 and "`uri`" in error["message"]
+    item = {"uri": URI, "languageId": "json", "version": 1, "text": '{"format": "torchlean.ir.v1"}'}
+    raw.send("textDocument/didOpen", {"textDocument": item})
+    start = {"line": 0, "character": 0}
+    for range_ in (3, {"start": start}, {"start": {"line": -1, "character": 0}, "end": start}):
+        changes = [{"range": range_, "text": "x"}]
+        raw.send(
+            "textDocument/didChange", {"textDocument": {"uri": URI, "version": 2}, "contentChanges": changes}
+        )
+    raw.send("textDocument/diagnostic", {"textDocument": {"uri": URI}}, 3)
+    codes = [one["code"] for one in raw.answer(3)["result"]["items"]]
+    assert codes == ["TL010"] * 3, "the text is as it was opened"
+
+
 def test_bytes_that_are_no_message_are_answered_and_the_next_message_is_read(raw):
     raw.initialize()
     for content, code in (

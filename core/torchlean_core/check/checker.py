@@ -16,6 +16,7 @@ from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.judge import Judge, misplaced
 from torchlean_core.check.nodes import NeedsExact, Record, describe
 from torchlean_core.check.places import place as place_of
+from torchlean_core.check.places import spans_of
 from torchlean_core.check.quick import ADVISED, clean_id, declared_shape, scan
 from torchlean_core.check.reach import Reach
 from torchlean_core.check.records import Records
@@ -56,6 +57,10 @@ class Report:
     def span(self, finding: Finding) -> tuple[int, int]:
         """Offsets of the text that a finding points at."""
         return place_of(self.document, finding.index, finding.path, finding.span, finding.on_key)
+
+    def spans(self, findings: Iterable[Finding]) -> list[tuple[int, int]]:
+        """Offsets of the text that findings point at."""
+        return spans_of(self.document, findings)
 
     def range(self, finding: Finding, encoding: Encoding = Encoding.UTF16) -> Range:
         """Range of the text that a finding points at."""

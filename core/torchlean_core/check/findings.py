@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from torchlean_core.kinds.spec import Path
 
@@ -28,9 +30,8 @@ class Related:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One violation of a rule.
+class Finding(msgspec.Struct, frozen=True):
+    """One violation of a rule. An edit can make thousands, and a frozen dataclass takes five times as long to make.
 
     Attributes:
         code: Code of the rule, such as `TL201`.
@@ -54,4 +55,4 @@ class Finding:
     on_key: bool = False
     span: tuple[int, int] | None = None
     related: tuple[Related, ...] = ()
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = msgspec.field(default_factory=dict)

@@ -185,28 +185,32 @@ class Document:
     def place(
         self,
         index: int,
-        key: Hashable,
-        quick: Callable[[str, int, int], tuple[int, int] | None],
-        find: Callable[[Tree], tuple[int, int]],
+        path: tuple[str | int, ...],
+        on_key: bool,
+        quick: Callable[[str, int, int, tuple[str | int, ...], bool], tuple[int, int] | None],
+        find: Callable[[Tree, tuple[str | int, ...], bool], tuple[int, int]],
     ) -> tuple[int, int]:
-        """Offsets of something inside a node, found once as long as the node's text does not change.
+        """Offsets of something inside a node.
 
         Args:
             index: Place of the node.
-            key: What is looked for.
+            path: Keys and array positions that lead to it.
+            on_key: Whether the last key is meant instead of its value.
             quick: Finds it in the text between two offsets where that is easy, else gives None.
-            find: Finds it in the node's tree.
+            find: Finds it in the node's tree; what it finds is kept as long as the node's text does not change.
         """
         spans = self.spans
-        if spans is None or not 0 <= index < len(spans):
+        if spans is None or not 0 <= index < len(spans.starts):
             return 0, min(1, len(self.text))
+        start, end = spans.starts[index], spans.ends[index]
+        found = quick(self.text, start, end, path, on_key)
+        if found is not None:
+            return found
         known = spans.inside.setdefault(index, {})
-        start = spans.starts[index]
+        key = path, on_key
         if key not in known:
-            found = quick(self.text, start, spans.ends[index])
-            if found is None:
-                tree = parse_node(self.text, start, spans.ends[index])
-                found = find(tree) if tree is not None else (start, start + 1)
+            tree = parse_node(self.text, start, end)
+            found = find(tree, path, on_key) if tree is not None else (start, start + 1)
             known[key] = found[0] - start, found[1] - start
         first, last = known[key]
         return start + first, start + last

@@ -20,7 +20,7 @@ from torchlean_ls.documents import Snapshot
 from torchlean_ls.edits import workspace_edit
 from torchlean_ls.features.base import Feature
 from torchlean_ls.features.companions import artifact_uri
-from torchlean_ls.features.diagnostics import diagnostic
+from torchlean_ls.findings import diagnostic
 from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_name, file_path, file_uri
 

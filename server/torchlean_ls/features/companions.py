@@ -50,9 +50,11 @@ class Companions(Feature):
         self._look(document.uri)
 
     def document_change(self, document: Snapshot) -> None:
-        """Look when the text rests."""
-        if (document.uri in self._found or _has_companions(document)) and not self.server.was_shut_down:
+        """Look when the text rests; whether there is anything to look at is seen then."""
+        if (document.is_artifact or document.is_python) and not self.server.was_shut_down:
             self._cancel(document.uri)
+            if file_path(document.uri) is None:
+                return
             loop = asyncio.get_running_loop()
             self._due[document.uri] = loop.call_later(PAUSE_SECONDS, self._look, document.uri)
 

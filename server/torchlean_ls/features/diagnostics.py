@@ -8,26 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from torchlean_core.check import RULES, Finding, Severity
-from torchlean_core.check.places import place
 from torchlean_ls.client import Client
+from torchlean_ls.direct import LATER, Later, PullParams
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.findings import diagnostics
+from torchlean_ls.protocol import Plain
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
-
-MAX_DIAGNOSTICS = 1_000
-"""Diagnostics of one document that are sent; the last one says how many more there are."""
-
-_SEVERITY = {
-    Severity.ERROR: types.DiagnosticSeverity.Error,
-    Severity.WARNING: types.DiagnosticSeverity.Warning,
-    Severity.INFORMATION: types.DiagnosticSeverity.Information,
-    Severity.HINT: types.DiagnosticSeverity.Hint,
-}
-_ORDER = {severity: order for order, severity in enumerate(Severity)}
-_TAGS = {"TL403": [types.DiagnosticTag.Unnecessary]}
 
 
 class Diagnostics(Feature):
@@ -49,22 +38,32 @@ class Diagnostics(Feature):
         self._refreshable = client.refreshes("diagnostics")
         if self.pulled:
             self.server.on(types.TEXT_DOCUMENT_DIAGNOSTIC, self._pull)
+            self.server.on_directly(types.TEXT_DOCUMENT_DIAGNOSTIC, PullParams, self._pull_at_once)
 
-    def _pull(
-        self, params: types.DocumentDiagnosticParams
-    ) -> Generator[Any, Any, types.DocumentDiagnosticReport]:
+    def _pull_at_once(self, params: PullParams) -> dict[str, Any] | Later:
+        """Answer where that does not take long."""
         document = self.server.documents.get(params.text_document.uri)
-        if document is not None and not self._is_shown(document) and params.previous_result_id is not None:
-            return types.RelatedUnchangedDocumentDiagnosticReport(result_id=params.previous_result_id)
         if document is not None and document.is_slow:
+            return LATER
+        return self._answer(document, params.previous_result_id)
+
+    def _pull(self, params: types.DocumentDiagnosticParams) -> Generator[Any, Any, Plain]:
+        """Answer when a big document has been checked."""
+        document = self.server.documents.get(params.text_document.uri)
+        if document is not None and document.is_slow and self._is_shown(document):
             document = yield self.server.checked, (document,), None
+        return Plain(self._answer(document, params.previous_result_id))
+
+    def _answer(self, document: Snapshot | None, previous: str | None) -> dict[str, Any]:
+        """The report of a document whose check is at hand, or need not be."""
+        if document is not None and previous is not None and not self._is_shown(document):
+            return {"kind": "unchanged", "resultId": previous}
         if document is None or not (document.is_artifact or document.is_python):
-            return types.RelatedFullDocumentDiagnosticReport(items=[])
+            return {"kind": "full", "items": []}
         result = f"{document.serial}.{self._epoch}"
-        if params.previous_result_id == result:
-            return types.RelatedUnchangedDocumentDiagnosticReport(result_id=result)
-        items = self._items(document)
-        return types.RelatedFullDocumentDiagnosticReport(items=items, result_id=result)
+        if previous == result:
+            return {"kind": "unchanged", "resultId": result}
+        return {"kind": "full", "items": self._items(document), "resultId": result}
 
     def _is_shown(self, document: Snapshot) -> bool:
         """Whether this version is one that findings are shown of, by the setting `validate`."""
@@ -72,7 +71,7 @@ class Diagnostics(Feature):
             return True
         return self._saved.get(document.uri) == document.serial
 
-    def _items(self, document: Snapshot) -> list[types.Diagnostic]:
+    def _items(self, document: Snapshot) -> list[dict[str, Any]]:
         settings = self.server.settings
         if not settings.enable or settings.validate == "off" or not self._is_shown(document):
             return []
@@ -135,7 +134,7 @@ class Diagnostics(Feature):
         if (waiting := self._due.pop(uri, None)) is not None:
             waiting.cancel()
         if not self.pulled:
-            self.server.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+            self._publish({"uri": uri, "diagnostics": []})
 
     def _push(self, uri: str) -> None:
         self._due.pop(uri, None)
@@ -148,9 +147,10 @@ class Diagnostics(Feature):
             if uri not in self._checking:
                 self._checking[uri] = asyncio.ensure_future(self._push_later(document))
             return
-        self.server.text_document_publish_diagnostics(
-            types.PublishDiagnosticsParams(uri, self._items(document), document.version)
-        )
+        self._publish({"uri": uri, "diagnostics": self._items(document), "version": document.version})
+
+    def _publish(self, params: dict[str, Any]) -> None:
+        self.server.protocol.notify_plainly(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, params)
 
     def _concerns(self, uri: str) -> bool:
         """Whether there is something to say of a Python file, or was before."""
@@ -167,46 +167,3 @@ class Diagnostics(Feature):
             self._checking.pop(document.uri, None)
         if latest is not None:
             self._push(latest.uri)
-
-
-def diagnostics(document: Snapshot, findings: list[Finding]) -> list[types.Diagnostic]:
-    """Findings of a document as the protocol has them, the worst kept where there are too many."""
-    if len(findings) > MAX_DIAGNOSTICS:
-        left_out = len(findings) - MAX_DIAGNOSTICS + 1
-        findings = sorted(findings, key=lambda finding: _ORDER[finding.severity])[: MAX_DIAGNOSTICS - 1]
-        shown = [diagnostic(document, finding) for finding in findings]
-        note = f"{left_out} more findings are not shown; `torchlean check` lists all"
-        start = types.Range(types.Position(0, 0), types.Position(0, 1))
-        return [
-            *shown,
-            types.Diagnostic(start, note, types.DiagnosticSeverity.Information, source="torchlean"),
-        ]
-    return [diagnostic(document, finding) for finding in findings]
-
-
-def diagnostic(document: Snapshot, finding: Finding) -> types.Diagnostic:
-    """One finding as the protocol has it."""
-    rule = RULES.get(finding.code)
-    span = finding.span if finding.span is not None else document.report.span(finding)
-    return types.Diagnostic(
-        range=document.range(*span),
-        severity=_SEVERITY[finding.severity],
-        code=finding.code,
-        code_description=types.CodeDescription(rule.url) if rule is not None else None,
-        source="torchlean",
-        message=finding.message,
-        tags=_TAGS.get(finding.code),
-        related_information=_related(document, finding),
-    )
-
-
-def _related(document: Snapshot, finding: Finding) -> list[types.DiagnosticRelatedInformation] | None:
-    return [
-        types.DiagnosticRelatedInformation(
-            types.Location(
-                document.uri, document.range(*place(document.report.document, other.index, other.path))
-            ),
-            other.message,
-        )
-        for other in finding.related
-    ] or None

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
@@ -19,13 +19,14 @@ from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.features.companions import companion_paths
-from torchlean_ls.features.diagnostics import diagnostics
+from torchlean_ls.findings import diagnostics
+from torchlean_ls.protocol import Plain
 from torchlean_ls.uris import file_uri
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
 
-_Report = types.WorkspaceFullDocumentDiagnosticReport | types.WorkspaceUnchangedDocumentDiagnosticReport
+_Report = dict[str, Any]
 
 SLICE_SECONDS = 0.05
 """How long files are checked before others may use the thread, and what was found is sent."""
@@ -64,10 +65,10 @@ class WorkspaceDiagnostics(Feature):
         if self._pulled and self._refreshable:
             self.server.workspace_diagnostic_refresh(None)
 
-    async def _diagnose(self, params: types.WorkspaceDiagnosticParams) -> types.WorkspaceDiagnosticReport:
+    async def _diagnose(self, params: types.WorkspaceDiagnosticParams) -> Plain:
         known = {one.uri: one.value for one in params.previous_result_ids}
         if not self.server.settings.enable or self.server.settings.validate == "off":
-            return types.WorkspaceDiagnosticReport([])
+            return Plain({"items": []})
         files = await self._files()
         reports: list[_Report] = []
         began = time.monotonic()
@@ -84,19 +85,18 @@ class WorkspaceDiagnostics(Feature):
         open_uris = {document.uri for document in self.server.documents}
         for uri in (self._told | set(known)) - set(files) - open_uris:
             self._told.discard(uri)
-            reports.append(types.WorkspaceFullDocumentDiagnosticReport(uri=uri, items=[], version=None))
+            reports.append(_full(uri, []))
         if params.partial_result_token is not None:
             self._send(params.partial_result_token, reports)
             reports = []
-        return types.WorkspaceDiagnosticReport(reports)
+        return Plain({"items": reports})
 
     def _send(self, token: types.ProgressToken | None, reports: list[_Report]) -> list[_Report]:
         """Send a part of the answer, where the client takes parts; returns what is still to be sent."""
         if token is None or not reports:
             return reports
-        partial = types.WorkspaceDiagnosticReportPartialResult(reports)
-        value = self.server.protocol._converter.unstructure(partial)
-        self.server.protocol.notify(types.PROGRESS, types.ProgressParams(token, value))
+        params = {"token": token, "value": {"items": reports}}
+        self.server.protocol.notify_plainly(types.PROGRESS, params)
         return []
 
     async def _files(self) -> dict[str, Path]:
@@ -117,12 +117,10 @@ class WorkspaceDiagnostics(Feature):
             status = path.stat()
             result = f"{status.st_mtime_ns}.{status.st_size}.{self._epoch}{_companion_state(path)}"
             if result == known:
-                return types.WorkspaceUnchangedDocumentDiagnosticReport(
-                    uri=uri, result_id=result, version=None
-                )
+                return {"kind": "unchanged", "uri": uri, "version": None, "resultId": result}
             content = path.read_bytes()
         except OSError:
-            return types.WorkspaceFullDocumentDiagnosticReport(uri=uri, items=[]) if known else None
+            return _full(uri, []) if known else None
         report = check_bytes(content)
         document = Snapshot(
             uri, "json", 0, report.document.text, self.server.documents.encoding, report.document.lines
@@ -135,9 +133,11 @@ class WorkspaceDiagnostics(Feature):
             found = [*found, *artifact_findings(path, report)]
         items = diagnostics(document, self.server.folders.wanted(uri, found))
         self._told.add(uri)
-        return types.WorkspaceFullDocumentDiagnosticReport(
-            uri=uri, items=items, result_id=result, version=None
-        )
+        return {**_full(uri, items), "resultId": result}
+
+
+def _full(uri: str, items: list[dict[str, Any]]) -> _Report:
+    return {"kind": "full", "uri": uri, "version": None, "items": items}
 
 
 def _companion_state(artifact: Path) -> str:

@@ -35,3 +35,15 @@ def test_positions_out_of_range_are_the_nearest_place():
     assert lines.offset(Position(0, 99)) == 2
     assert lines.offset(Position(9, 0)) == 5
     assert lines.offset(Position(-1, 3)) == 0
+
+
+plain_texts = st.text(alphabet="ab\n ", max_size=60)
+
+
+@given(st.one_of(texts, plain_texts), st.sampled_from(Encoding), st.data())
+def test_ranges_of_many_spans_are_those_of_each(text, encoding, data):
+    lines = LineIndex(text)
+    offset = st.integers(0, len(text))
+    spans = data.draw(st.lists(st.tuples(offset, offset).map(lambda pair: tuple(sorted(pair))), max_size=8))
+    expected = [(*start, *end) for start, end in (lines.range(*span, encoding) for span in spans)]
+    assert lines.ranges(spans, encoding) == expected
