@@ -66,6 +66,17 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def _parse(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Namespace:
+    """The options and paths of a command line; argparse alone takes no more paths behind an option."""
+    args, rest = parser.parse_known_args(arguments)
+    if not hasattr(args, "paths") or any(text.startswith("-") and text != "-" for text in rest):
+        if rest:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    else:
+        args.paths = [*args.paths, *rest]
+    return args
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code (0 fine, 1 files have errors, 2 usage or unreadable)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -76,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     command = next((argument for argument in arguments if argument in COMMANDS), None)
     try:
-        args = _parser(command).parse_args(arguments)
+        args = _parse(_parser(command), arguments)
         code: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
         if not sys.stdout.closed:  # the server closes it when its client goes
             sys.stdout.flush()

@@ -7,6 +7,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 MAX_DIGITS = 10_000
 """A JSON number that stands for more decimal digits than this is refused, never expanded."""
@@ -68,10 +69,27 @@ def show(value: int) -> str:
     if -(10**24) < value < 10**24:
         return str(value)
     sign, value = ("-", -value) if value < 0 else ("", value)
-    digits = max(1, int(value.bit_length() * 0.30102999566398119521) - 2)
-    while 10**digits <= value:
-        digits += 1
-    return f"{sign}{value // 10 ** (digits - 6)}…({digits} digits)"
+    rest = value.bit_length() - 1000
+    if rest < 40_000:
+        digits = max(1, int(value.bit_length() * 0.30102999566398119521) - 2)
+        while 10**digits <= value:
+            digits += 1
+        return f"{sign}{value // 10 ** (digits - 6)}…({digits} digits)"
+    # Dividing it out would take seconds; its logarithm is known to 1e-9, and where that leaves a digit in doubt,
+    # one multiplication decides.
+    logarithm = math.log10(value >> rest) + rest * math.log10(2)
+    digits = math.floor(logarithm) + 1
+    scaled = 10 ** (logarithm - digits + 6)
+    leading = round(scaled)
+    if abs(scaled - leading) > 1e-2:
+        leading = math.floor(scaled)
+    elif leading * 10 ** (digits - 6) > value:
+        leading -= 1
+    if leading == 1_000_000:
+        digits, leading = digits + 1, 100_000
+    elif leading < 100_000:
+        digits, leading = digits - 1, 999_999
+    return f"{sign}{leading}…({digits} digits)"
 
 
 def show_shape(shape: Iterable[int]) -> str:
@@ -85,16 +103,20 @@ def show_shape(shape: Iterable[int]) -> str:
 
 def numel(shape: Iterable[int]) -> int | None:
     """Number of elements, or None where the product has more than about 300,000 digits."""
-    product, bits = 1, 0
     dims = list(shape)
     if 0 in dims:
         return 0
-    for dim in dims:
-        bits += dim.bit_length()
-        if bits > _EXACT_BITS:
-            return None
-        product *= dim
-    return product
+    if sum(dim.bit_length() for dim in dims) > _EXACT_BITS:
+        return None
+    return math.prod(dims) if len(dims) <= 64 else _product(tuple(dims))
+
+
+@lru_cache(16)
+def _product(factors: tuple[int, ...]) -> int:
+    """The product of many factors; rules, messages and fixes ask for the same one."""
+    while len(factors) > 1:  # in pairs of about the same size: one by one, the time would be quadratic
+        factors = tuple(math.prod(factors[first : first + 2]) for first in range(0, len(factors), 2))
+    return factors[0]
 
 
 def same_numel(a: Iterable[int], b: Iterable[int]) -> bool:
@@ -111,13 +133,13 @@ def same_numel(a: Iterable[int], b: Iterable[int]) -> bool:
         return (0 in left) == (0 in right)
     common = left & right
     left, right = left - common, right - common
-    exact_left, exact_right = numel(left.elements()), numel(right.elements())
-    if exact_left is not None and exact_right is not None:
-        return exact_left == exact_right
     bits = [sum((dim.bit_length() - 1) * count for dim, count in side.items()) for side in (left, right)]
     slack = sum(left.values()) + sum(right.values())
     if abs(bits[0] - bits[1]) > slack:
         return False
+    exact_left, exact_right = numel(left.elements()), numel(right.elements())
+    if exact_left is not None and exact_right is not None:
+        return exact_left == exact_right
     return all(_residue(left, prime) == _residue(right, prime) for prime in _PRIMES)
 
 

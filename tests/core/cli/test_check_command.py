@@ -215,3 +215,14 @@ def test_unsafe_fixes_do_not_take_out_what_a_node_without_parents_may_need(tmp_p
     (tmp_path / "m.ir.json").write_text(text)
     torchlean("check", "m.ir.json", "--fix", "--unsafe-fixes", cwd=tmp_path)
     assert len(json.loads((tmp_path / "m.ir.json").read_text())["nodes"]) == 4
+
+
+def test_paths_stand_before_between_and_behind_options(tmp_path):
+    for name in "abc":
+        (tmp_path / f"{name}.ir.json").write_text(GOOD)
+    done = torchlean(
+        "check", "a.ir.json", "--diff", "b.ir.json", "--select", "TL1", "c.ir.json", cwd=tmp_path
+    )
+    assert done.returncode == 0 and b"3 artifacts checked" in done.stderr
+    done = torchlean("check", "a.ir.json", "--diff", "b.ir.json", "--wrong", cwd=tmp_path)
+    assert done.returncode == 2 and b"unrecognized arguments: " in done.stderr and b"--wrong" in done.stderr

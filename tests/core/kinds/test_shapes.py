@@ -57,3 +57,11 @@ def test_equal_numbers_of_elements_are_told_from_others(a, b):
 def test_a_number_is_shown_in_full_when_it_is_short(value):
     text = show(value)
     assert text == str(value) or ("digits)" in text and str(abs(value)).startswith(text.lstrip("-")[:6]))
+
+
+@given(st.integers(1, 2_000_000), st.integers(12_600, 14_000), st.integers(-2, 2))
+@settings(max_examples=100, deadline=None)
+def test_a_very_long_number_is_shown_by_its_leading_digits_and_its_length(leading, power, more):
+    value = leading * 10**power + more
+    digits = str(value)
+    assert show(value) == f"{digits[:6]}…({len(digits)} digits)"
