@@ -61,7 +61,7 @@ _COMMANDS = {
     "torchlean.check": "Check; answers with counts and findings.",
     "torchlean.emit": "Write the `nn.Module` (`out`, `params`, `options`, `force`).",
     "torchlean.refresh": "Write the generated module again, where there is one (`force`).",
-    "torchlean.capture": "Capture a model of a Python file (`name`, `exampleShape`, `out`).",
+    "torchlean.capture": "Capture a model of a Python file (`name`, `exampleShape`, `out`, `approximate`).",
     "torchlean.init": "Initialize parameters (`seed`, `scheme`, `device`, `force`, …).",
     "torchlean.train": "Train (`steps`, `data`, `device`, …).",
     "torchlean.stop": "Stop the work on a document; without `uri` all work.",

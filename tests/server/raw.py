@@ -49,7 +49,7 @@ class Raw:
         """The params of the next notification of a method."""
         while (message := self.read()).get("method") != method:
             pass
-        return message["params"]
+        return message.get("params")
 
     def ask(self, method: str, params: Any, number: int) -> Any:
         self.send(method, params, number)

@@ -13,16 +13,15 @@ from torchlean_core.check import Finding
 from torchlean_core.check.fixes import Fix, fixes
 from torchlean_core.check.fixing import FixResult, fix_text
 from torchlean_core.errors import UserError
-from torchlean_core.navigate.origin import origin_of
 from torchlean_ls.capabilities import FIX_ALL, QUICK_FIX, SOURCE
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.edits import workspace_edit
 from torchlean_ls.features.base import Feature
-from torchlean_ls.features.companions import artifact_uri
+from torchlean_ls.features.companions import plain_uri, remedy_uri
 from torchlean_ls.features.diagnostics import diagnostic
 from torchlean_ls.refused import Refused
-from torchlean_ls.uris import file_name, file_path, file_uri
+from torchlean_ls.uris import file_name, file_path
 
 MAX_FIXES = 50
 """Quick fixes of one answer; the log says how many findings were left out."""
@@ -110,7 +109,9 @@ class CodeActions(Feature):
             if first > end or start > last:
                 continue
             for remedy in remedies(finding):
-                argument = {"uri": artifact_uri(finding, document.uri), **remedy.arguments}
+                if remedy.command == "capture" and not self.server.trusted:
+                    continue  # it runs the model's code, and would be refused
+                argument = {"uri": remedy_uri(finding, document.uri), **remedy.arguments}
                 command = f"torchlean.{remedy.command}"
                 actions.append(
                     types.CodeAction(
@@ -181,15 +182,16 @@ class CodeActions(Feature):
 
     def _capture_again(self, document: Snapshot, path: Path, only: Any) -> list[Action]:
         """Capture the model again that the artifact came from."""
-        root = document.report.document.value
-        origin = origin_of(root, None, path)
-        if origin is None or origin.name is None or not self.server.trusted:
+        if not self.server.trusted or not _wanted(only, f"{SOURCE}.capture"):
             return []
-        argument: dict[str, Any] = {"uri": file_uri(origin.file), "name": origin.name, "out": str(path)}
-        shape = root["captured_from"].get("example_shape")
-        if isinstance(shape, list) and all(type(size) is int for size in shape):
-            argument["exampleShape"] = ",".join(map(str, shape))
-        return self._command(only, "capture", f"Capture {origin.name} again", "torchlean.capture", argument)
+        from torchlean_core.companions import capture_arguments, model_of
+
+        model = model_of(document.report.document.value, path)
+        arguments = capture_arguments(model, path) if model is not None else None
+        if model is None or arguments is None:
+            return []
+        argument = {"uri": plain_uri(model.file), **arguments}
+        return self._command(only, "capture", f"Capture {model.name} again", "torchlean.capture", argument)
 
     def _model_actions(self, document: Snapshot, params: types.CodeActionParams) -> list[Action]:
         if not document.uri.startswith("file:"):

@@ -15,6 +15,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequ
 from torchlean_core.artifact.companions import generated_module_path, params_path, stem
 from torchlean_core.capture.configured import capture_request, configured, example_shape
 from torchlean_core.capture.models import find_models
+from torchlean_core.capture.options import parse_approximations
 from torchlean_core.capture.target import Target, parse_shape, read_source
 from torchlean_core.check import Report, Severity, check_bytes
 from torchlean_core.datasource import is_function
@@ -172,7 +173,13 @@ class Commands(Feature):
         target = Target(path, str(name))
         dims = example_shape(target) if shape is None else parse_shape(str(shape))
         out = argument.get("out") or configured(target).get("output") or f"{_snake(target.name)}.ir.json"
-        return capture_request(target, path.parent / str(out), dims)
+        allowed = argument.get("approximate")
+        if allowed is not None and not (
+            isinstance(allowed, list) and all(type(one) is str for one in allowed)
+        ):
+            raise JsonRpcInvalidParams(f"`approximate` is a list such as ['gelu=tanh'], found {allowed!r}")
+        given = {"approximate": parse_approximations(allowed)} if allowed is not None else None
+        return capture_request(target, path.parent / str(out), dims, given)
 
     # -- on save ------------------------------------------------------------------------------------------
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from torchlean_core.artifact.companions import companion_paths, has_files_beside, names_model
 from torchlean_core.artifact.discovery import find_artifacts
-from torchlean_core.check import check_bytes
+from torchlean_core.check import Report, check_bytes
 from torchlean_core.config import SettingsFinder
 from torchlean_core.errors import UsageError
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
-from torchlean_ls.features.companions import companion_paths
 from torchlean_ls.features.diagnostics import diagnostics
-from torchlean_ls.uris import file_uri
+from torchlean_ls.uris import file_path, file_uri
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
@@ -45,6 +45,9 @@ class WorkspaceDiagnostics(Feature):
         self._epoch = 0
         self._listed: tuple[float, dict[str, Path]] | None = None
         self._told: set[str] = set()  # files that findings were sent of
+        self._models: dict[
+            str, tuple[str, Path | None]
+        ] = {}  # version of each artifact, and what it came from
 
     def register(self, client: Client) -> None:
         """Only who pulls asks for it."""
@@ -62,6 +65,15 @@ class WorkspaceDiagnostics(Feature):
         """Ask the client to ask again."""
         self._listed = None
         if self._pulled and self._refreshable:
+            self.server.workspace_diagnostic_refresh(None)
+
+    def document_save(self, document: Snapshot) -> None:
+        """A model was saved: not every client watches files, and artifacts that came from it are judged again."""
+        path = file_path(document.uri)
+        if path is None or not document.is_python or not (self._pulled and self._refreshable):
+            return
+        saved = os.path.realpath(path)
+        if any(model and os.path.realpath(model) == saved for _, model in list(self._models.values())):
             self.server.workspace_diagnostic_refresh(None)
 
     async def _diagnose(self, params: types.WorkspaceDiagnosticParams) -> types.WorkspaceDiagnosticReport:
@@ -84,6 +96,7 @@ class WorkspaceDiagnostics(Feature):
         open_uris = {document.uri for document in self.server.documents}
         for uri in (self._told | set(known)) - set(files) - open_uris:
             self._told.discard(uri)
+            self._models.pop(uri, None)
             reports.append(types.WorkspaceFullDocumentDiagnosticReport(uri=uri, items=[], version=None))
         if params.partial_result_token is not None:
             self._send(params.partial_result_token, reports)
@@ -114,9 +127,9 @@ class WorkspaceDiagnostics(Feature):
     def _check(self, uri: str, path: Path, known: str | None) -> _Report | None:
         """Check one file in the thread; None where it cannot be read and nothing was said of it."""
         try:
-            status = path.stat()
-            result = f"{status.st_mtime_ns}.{status.st_size}.{self._epoch}{_companion_state(path)}"
-            if result == known:
+            version = _state(path)
+            result = self._result(uri, path, version)
+            if result is not None and result == known:
                 return types.WorkspaceUnchangedDocumentDiagnosticReport(
                     uri=uri, result_id=result, version=None
                 )
@@ -124,12 +137,15 @@ class WorkspaceDiagnostics(Feature):
         except OSError:
             return types.WorkspaceFullDocumentDiagnosticReport(uri=uri, items=[]) if known else None
         report = check_bytes(content)
+        names = names_model(report.document.text)
+        self._models[uri] = version, _model_file(report, path) if names else None
+        result = self._result(uri, path, version)  # before its files are read: they may change meanwhile
         document = Snapshot(
             uri, "json", 0, report.document.text, self.server.documents.encoding, report.document.lines
         )
         document.report = report
         found = report.findings
-        if any(os.path.lexists(one) for one in companion_paths(path)):
+        if names or has_files_beside(path):
             from torchlean_core.companions import artifact_findings
 
             found = [*found, *artifact_findings(path, report)]
@@ -139,17 +155,40 @@ class WorkspaceDiagnostics(Feature):
             uri=uri, items=items, result_id=result, version=None
         )
 
+    def _result(self, uri: str, path: Path, version: str) -> str | None:
+        """The state of a file and of all that belong to it: another one means other findings.
 
-def _companion_state(artifact: Path) -> str:
-    """Times and sizes of the files beside an artifact: others mean other findings."""
-    state = ""
-    for path in companion_paths(artifact):
-        try:
-            status = path.stat()
-        except OSError:
-            continue
-        state += f".{status.st_mtime_ns}.{status.st_size}"
-    return state
+        None where it is not known which files these are: where this version was not read yet.
+        """
+        seen = self._models.get(uri)
+        if seen is None or seen[0] != version:
+            return None
+        beside = [*companion_paths(path), *([seen[1]] if seen[1] is not None else [])]
+        return ".".join([version, str(self._epoch), *map(_state_if_there, beside)])
+
+
+def _model_file(report: Report, artifact: Path) -> Path | None:
+    from torchlean_core.companions import model_of
+
+    model = model_of(report.document.value, artifact)
+    return model.file if model is not None else None
+
+
+def _state(path: Path) -> str:
+    """Time and size of a file.
+
+    Raises:
+        OSError: It is not there.
+    """
+    status = path.stat()
+    return f"{status.st_mtime_ns}-{status.st_size}"
+
+
+def _state_if_there(path: Path) -> str:
+    try:
+        return _state(path)
+    except (OSError, ValueError):  # no name for a file, in the latter case
+        return ""
 
 
 def _list_files(roots: list[Path]) -> dict[str, Path]:
