@@ -32,7 +32,10 @@ _FEATURES: dict[str, tuple[str, str]] = {
     "documentHighlightProvider": ("highlights", "the same, in sight"),
     "renameProvider": ("rename", "another id for a node, everywhere; refused where it would break the order"),
     "documentSymbolProvider": ("outline", "the nodes with shapes, operands and modules"),
-    "workspaceSymbolProvider": ("workspace symbols", "nodes by id, kind, module and operator"),
+    "workspaceSymbolProvider": (
+        "workspace symbols",
+        "nodes of all artifacts, opened or not, by id, kind, module and operator",
+    ),
     "codeActionProvider": (
         "code actions",
         "quick fixes, all safe fixes at once, and what can be done with an artifact or a model",

@@ -25,6 +25,7 @@ from torchlean_ls.folders import Folders
 from torchlean_ls.protocol import Protocol
 from torchlean_ls.refused import Refused
 from torchlean_ls.settings import Settings
+from torchlean_ls.unopened import Unopened
 from torchlean_ls.uris import file_uri
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Server(LanguageServer):
         client: What the client can do.
         documents: The open documents.
         folders: The workspace's folders, and the settings files in them.
+        unopened: The artifacts in these folders.
         settings: The client's settings.
         trusted: Whether code of the workspace may run when a command asks for it.
         features: The features, in order.
@@ -55,6 +57,7 @@ class Server(LanguageServer):
         self.client = Client({})
         self.documents = Documents()
         self.folders = Folders()
+        self.unopened = Unopened(self)
         self.settings = Settings()
         self.trusted = True
         self.documents.declares = lambda uri: self.folders.declares(uri, self.settings)
@@ -229,6 +232,7 @@ class Server(LanguageServer):
         if settings != self.settings:
             self.settings = settings
             self.documents.declare_anew()
+            self.unopened.forget()
             self._each(lambda feature: feature.settings_change())
 
     def _shutdown(self, params: None) -> None:
@@ -277,6 +281,7 @@ class Server(LanguageServer):
     def did_change_folders(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
         """The workspace has other folders."""
         self.folders.change(params)
+        self.unopened.forget()
         self._each(lambda feature: feature.settings_change())
 
     def _did_change_files(self, params: types.DidChangeWatchedFilesParams) -> None:
@@ -294,6 +299,7 @@ class Server(LanguageServer):
 
     def _files_changed(self, changes: dict[str, bool]) -> None:
         """Files changed on disk: URI to whether the file is gone."""
+        self.unopened.forget()
         if self.folders.holds_settings(changes):
             self.folders.forget_settings()
             self._each(lambda feature: feature.settings_change())

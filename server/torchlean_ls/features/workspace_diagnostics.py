@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from torchlean_core.artifact.companions import companion_paths, has_files_beside, names_model
-from torchlean_core.artifact.discovery import find_artifacts
 from torchlean_core.check import Report, check_bytes
-from torchlean_core.config import SettingsFinder
-from torchlean_core.errors import UsageError
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.features.diagnostics import diagnostics
-from torchlean_ls.uris import file_path, file_uri
+from torchlean_ls.uris import file_path
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
@@ -30,12 +27,6 @@ _Report = types.WorkspaceFullDocumentDiagnosticReport | types.WorkspaceUnchanged
 SLICE_SECONDS = 0.05
 """How long files are checked before others may use the thread, and what was found is sent."""
 
-LIST_SECONDS = 5.0
-"""How long the list of files is kept where nobody says that it changed."""
-
-MAX_FILES = 10_000
-"""Files that are checked; the log says how many were left out."""
-
 
 class WorkspaceDiagnostics(Feature):
     """Answers `workspace/diagnostic`; open documents are left to `textDocument/diagnostic`."""
@@ -43,7 +34,6 @@ class WorkspaceDiagnostics(Feature):
     def __init__(self, server: Server) -> None:
         super().__init__(server)
         self._epoch = 0
-        self._listed: tuple[float, dict[str, Path]] | None = None
         self._told: set[str] = set()  # files that findings were sent of
         self._models: dict[
             str, tuple[str, Path | None]
@@ -59,11 +49,9 @@ class WorkspaceDiagnostics(Feature):
     def settings_change(self) -> None:
         """Everything may be judged otherwise now."""
         self._epoch += 1
-        self._listed = None
 
     def files_change(self, changes: Mapping[str, bool]) -> None:
         """Ask the client to ask again."""
-        self._listed = None
         if self._pulled and self._refreshable:
             self.server.workspace_diagnostic_refresh(None)
 
@@ -80,11 +68,12 @@ class WorkspaceDiagnostics(Feature):
         known = {one.uri: one.value for one in params.previous_result_ids}
         if not self.server.settings.enable or self.server.settings.validate == "off":
             return types.WorkspaceDiagnosticReport([])
-        files = await self._files()
+        files = await self.server.unopened.all()
         reports: list[_Report] = []
         began = time.monotonic()
+        open_paths = self.server.unopened.open_paths()
         for uri, path in files.items():
-            if self.server.documents.get(uri) is not None:
+            if path in open_paths:
                 continue
             report = await self.server.in_thread(self._check, uri, path, known.get(uri))
             if report is not None:
@@ -92,6 +81,7 @@ class WorkspaceDiagnostics(Feature):
             if time.monotonic() - began > SLICE_SECONDS:
                 reports = self._send(params.partial_result_token, reports)
                 await asyncio.sleep(0)
+                open_paths = self.server.unopened.open_paths()
                 began = time.monotonic()
         open_uris = {document.uri for document in self.server.documents}
         for uri in (self._told | set(known)) - set(files) - open_uris:
@@ -111,18 +101,6 @@ class WorkspaceDiagnostics(Feature):
         value = self.server.protocol._converter.unstructure(partial)
         self.server.protocol.notify(types.PROGRESS, types.ProgressParams(token, value))
         return []
-
-    async def _files(self) -> dict[str, Path]:
-        """The artifacts of the workspace."""
-        now = time.monotonic()
-        if self._listed is None or now - self._listed[0] > LIST_SECONDS:
-            roots = list(self.server.folders.roots.values())
-            files = await self.server.in_thread(_list_files, roots)
-            if len(files) > MAX_FILES:
-                self.server.note(f"{len(files) - MAX_FILES:,} more artifacts are not checked")
-                files = dict(list(files.items())[:MAX_FILES])
-            self._listed = time.monotonic(), files
-        return self._listed[1]
 
     def _check(self, uri: str, path: Path, known: str | None) -> _Report | None:
         """Check one file in the thread; None where it cannot be read and nothing was said of it."""
@@ -189,16 +167,3 @@ def _state_if_there(path: Path) -> str:
         return _state(path)
     except (OSError, ValueError):  # no name for a file, in the latter case
         return ""
-
-
-def _list_files(roots: list[Path]) -> dict[str, Path]:
-    """The artifacts below the roots, as `torchlean check` finds them."""
-    found: dict[str, Path] = {}
-    for root in roots:
-        try:
-            files = find_artifacts(root, None, SettingsFinder(), lambda path, error: None)
-        except UsageError:
-            # A settings file is wrong, which is said where settings are read: without it nothing is left out.
-            files = find_artifacts(root, [], SettingsFinder(), lambda path, error: None)
-        found |= {file_uri(path): path for path in files}
-    return found
