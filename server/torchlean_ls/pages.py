@@ -51,7 +51,10 @@ _FEATURES: dict[str, tuple[str, str]] = {
     "selectionRangeProvider": ("selection ranges", "from a value to its field, node, and the graph"),
     "callHierarchyProvider": ("call hierarchy", "producers and consumers of a node"),
     "inlayHintProvider": ("inlay hints", "kind and shape behind every parent id; captured operators"),
-    "semanticTokensProvider": ("semantic tokens", "kinds, ids and fields"),
+    "semanticTokensProvider": (
+        "semantic tokens",
+        "kinds, ids and fields; what changed since, for clients that ask for that",
+    ),
     "diagnosticProvider": (
         "pulled diagnostics",
         "of open documents; `workspace/diagnostic` covers all artifacts of the workspace",
@@ -117,6 +120,7 @@ def full_client() -> Client:
         "textDocument.completion.completionItem.snippetSupport",
         "textDocument.codeAction.codeActionLiteralSupport",
         "textDocument.codeAction.dataSupport",
+        "textDocument.semanticTokens.requests.full.delta",
         "workspace.fileOperations.didRename",
         "workspace.fileOperations.didDelete",
     )
