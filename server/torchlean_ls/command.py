@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import logging
 import sys
 
 from torchlean_core.errors import UsageError
+from torchlean_core.extras import require_websockets
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
     # pygls logs whole payloads at INFO; they are worth reading only when something is hunted down.
     logging.getLogger("pygls").setLevel("DEBUG" if args.log_level == "debug" else "WARNING")
     address = _address(args.tcp or args.ws) if args.tcp or args.ws else None
-    if args.ws and importlib.util.find_spec("websockets") is None:
-        raise UsageError("--ws needs the websockets package: pip install 'pygls[ws]'")
+    if args.ws:
+        require_websockets()
     greeting = None
     if address is None:
         from torchlean_ls.greeting import greet

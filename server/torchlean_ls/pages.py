@@ -101,8 +101,12 @@ _SETTINGS = (
 _TEXT = """\
 # The language server
 
-`torchlean server` speaks the Language Server Protocol 3.17 over standard input and output (`--tcp` and `--ws` serve one
-client over a socket). It serves JSON files that are artifacts: named `*.ir.json` or `*.torchlean.json`, of the language
+`torchlean server` speaks the Language Server Protocol 3.17 over standard input and output (`--tcp [HOST:]PORT`
+and `--ws [HOST:]PORT` serve one client over a socket, on this computer unless told otherwise; port 0 takes a free one,
+which is said on standard error). WebSockets need the extra `ws`, carry one message as one text frame, and are for
+programs and pages of this computer: other origins are refused.
+
+The server serves JSON files that are artifacts: named `*.ir.json` or `*.torchlean.json`, of the language
 `torchlean-ir`, holding the marker `"format": "torchlean.ir.v1"` (or `nodes` and `input_id`), or named by a setting.
 Other JSON is left alone. Opening, hovering and typing never run anybody's code.
 
