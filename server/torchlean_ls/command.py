@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import sys
 
@@ -43,9 +44,14 @@ def run(args: argparse.Namespace) -> int:
         greeting = greet()
     # A thread that checks a big file gives way often: a request takes several turns to be read and answered.
     sys.setswitchinterval(0.0005)
+    # A file that is opened at once waits for the rest to be imported. That makes much and drops little: the collector
+    # would look through all of it again and again, now and at every full collection later.
+    gc.disable()
     from torchlean_ls.server import create_server
 
     server = create_server()
+    gc.freeze()
+    gc.enable()
     if greeting is not None:
         from torchlean_ls.stdio import serve
 
