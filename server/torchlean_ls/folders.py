@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
@@ -15,6 +17,9 @@ from torchlean_core.config import Settings as FileSettings
 from torchlean_core.errors import UsageError
 from torchlean_ls.settings import Settings
 from torchlean_ls.uris import file_name, file_path, file_uri
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 _log = logging.getLogger(__name__)
 
@@ -65,14 +70,8 @@ class Folders:
         path = file_path(uri)
         if not settings.artifacts or path is None:
             return False
-        from pathspec import GitIgnoreSpec
-
-        try:
-            spec = GitIgnoreSpec.from_lines(settings.artifacts)
-        except ValueError as error:
-            _log.warning("artifacts: expected patterns as in .gitignore: %s", error)
-            return False
-        return any(
+        spec = _spec(settings.artifacts)
+        return spec is not None and any(
             path.is_relative_to(root) and spec.match_file(path.relative_to(root).as_posix())
             for root in self.roots.values()
         )
@@ -122,3 +121,15 @@ class Folders:
         """Read the settings files anew when they are asked for."""
         self._finder = SettingsFinder()
         self.problem = None
+
+
+@lru_cache(1)
+def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec | None:
+    """Patterns as in .gitignore; None, and a word in the log, where they are none."""
+    from pathspec import GitIgnoreSpec
+
+    try:
+        return GitIgnoreSpec.from_lines(patterns)
+    except ValueError as error:
+        _log.warning("artifacts: expected patterns as in .gitignore: %s", error)
+        return None

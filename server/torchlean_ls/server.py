@@ -161,6 +161,11 @@ class Server(LanguageServer):
             one for feature in self.features if isinstance(feature, Companions) for one in feature.of(uri)
         ]
 
+    def findings_of(self, document: Snapshot) -> list[Finding]:
+        """What is wrong with an artifact and the files that belong to it, as far as settings files let it through."""
+        found = [*document.report.findings, *self.companion_findings(document.uri)]
+        return self.folders.wanted(document.uri, found)
+
     def findings_changed(self, uri: str) -> None:
         """The findings of a document are others, though its text is not."""
         self._each(lambda feature: feature.findings_change(uri))

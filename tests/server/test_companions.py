@@ -212,3 +212,64 @@ def test_unopened_artifacts_are_judged_again_when_their_model_changes(raw, tmp_p
     raw.open(model.as_uri(), "changed\n", "python")
     raw.send("textDocument/didSave", {"textDocument": {"uri": model.as_uri()}})
     assert raw.notified("workspace/diagnostic/refresh") is None
+
+
+# -- what else tells of them ------------------------------------------------------------------------------------
+
+
+def test_the_check_command_and_the_code_lens_count_what_is_wrong_beside_an_artifact(raw, tmp_path):
+    (tmp_path / "net.py").write_text("changed\n")
+    (tmp_path / "torchlean.toml").write_text('ignore = ["TL404"]\n')
+    text = captured_text("net.py")
+    for name in ("open.ir.json", "not open.ir.json"):
+        (tmp_path / name).write_text(text)
+    folders = [{"uri": tmp_path.as_uri(), "name": "work"}]
+    raw.initialize(workspaceFolders=folders)
+    uri = (tmp_path / "open.ir.json").as_uri()
+    raw.open(uri, text)
+    codes_until(raw, uri, {"TL521"})
+    for number, name in enumerate(("open.ir.json", "not open.ir.json")):
+        result = run(raw, 10 + number, "torchlean.check", uri=(tmp_path / name).as_uri())
+        assert [one["code"] for one in result["findings"]] == ["TL521"], name
+        assert (result["message"], result["warnings"]) == (f"{name}: 1 warning", 1)
+    lenses = raw.ask("textDocument/codeLens", {"textDocument": {"uri": uri}}, 2)
+    title = raw.ask("codeLens/resolve", lenses[0], 3)["command"]["title"]
+    assert title == "2 nodes · 0 parameters · 1 warning"
+    # A settings file decides what counts here, too.
+    (tmp_path / "torchlean.toml").write_text('ignore = ["TL4", "TL521"]\n')
+    changed(raw, (tmp_path / "torchlean.toml").as_uri())
+    assert run(raw, 20, "torchlean.check", uri=uri)["message"] == "open.ir.json: all clean"
+    assert raw.ask("codeLens/resolve", lenses[0], 4)["command"]["title"].endswith(" · clean")
+
+
+def test_what_is_being_edited_is_not_written_over(raw, tmp_path):
+    (tmp_path / "net.py").write_text(SOURCE)
+    path = tmp_path / "m.ir.json"
+    path.write_text(captured_text("net.py"))
+    raw.initialize()
+    raw.open(path.as_uri(), path.read_text() + " ")
+    argument = {"uri": (tmp_path / "net.py").as_uri(), "name": "Net", "out": str(path), "exampleShape": "1,4"}
+    raw.send("workspace/executeCommand", {"command": "torchlean.capture", "arguments": [argument]}, 2)
+    assert "m.ir.json has unsaved changes" in raw.answer(2)["error"]["message"]
+    (tmp_path / "mine.py").write_text("saved = 1\n")
+    raw.open((tmp_path / "mine.py").as_uri(), "saved = 2\n", "python")
+    raw.change(path.as_uri(), 2, {"text": path.read_text()})
+    argument = {"uri": path.as_uri(), "out": "mine.py", "force": True}
+    raw.send("workspace/executeCommand", {"command": "torchlean.emit", "arguments": [argument]}, 3)
+    assert "mine.py has unsaved changes" in raw.answer(3)["error"]["message"]
+    assert (tmp_path / "mine.py").read_text() == "saved = 1\n"
+
+
+def test_parameters_that_are_there_are_initialized_again_on_request(raw, tmp_path):
+    path = tmp_path / "m.ir.json"
+    path.write_text(TEXT)
+    raw.initialize(capabilities=LITERALS)
+    raw.open(path.as_uri(), TEXT)
+    for number, title in ((10, "Initialize parameters"), (20, "Initialize parameters again")):
+        context = {"diagnostics": [], "only": ["source.torchlean.init"]}
+        top = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
+        params = {"textDocument": {"uri": path.as_uri()}, "range": top, "context": context}
+        [action] = raw.ask("textDocument/codeAction", params, number)
+        assert action["title"] == title
+        run(raw, number + 1, action["command"]["command"], **action["command"]["arguments"][0])
+    assert (tmp_path / "m.params.safetensors").is_file()

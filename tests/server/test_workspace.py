@@ -210,6 +210,18 @@ def test_artifacts_that_are_not_open_are_checked_and_told_once(raw, tmp_path):
     assert reports(third) == {"marked.json": ["TL201"], "good.ir.json": []}  # one that was told of goes
 
 
+def test_unopened_files_that_a_pattern_names_are_checked_and_searched(raw, tmp_path):
+    (tmp_path / "graphs").mkdir()
+    (tmp_path / "graphs" / "m.json").write_text('{"nodes": [{"id": 0, "kind": "input"}]}')
+    (tmp_path / "other.json").write_text('{"nodes": [{"id": 0, "kind": "input"}]}')
+    begin(raw, tmp_path, capabilities=PULLS, settings={"artifacts": ["graphs/*.json"]})
+    [report] = raw.ask("workspace/diagnostic", {"previousResultIds": []}, 2)["items"]
+    assert report["uri"].endswith("/graphs/m.json") and "TL010" in [one["code"] for one in report["items"]]
+    assert symbols(raw, "input", 3) == [("m.json", "0 input")]
+    settings(raw, artifacts=[])
+    assert symbols(raw, "input", 4) == []
+
+
 def test_a_long_answer_comes_in_parts_and_others_are_served_meanwhile(raw, tmp_path):
     from benchmarks.artifacts import make_artifact
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from torchlean_core.artifact.companions import generated_module_path, stem
+from torchlean_core.artifact.companions import generated_module_path, params_path, stem
 from torchlean_core.capture.models import find_models
 from torchlean_core.check import Finding
 from torchlean_core.check.fixes import Fix, fixes
@@ -172,7 +172,10 @@ class CodeActions(Feature):
             if _wanted(only, f"{SOURCE}.emitSequential") and _is_chain(document):
                 chain = {**argument, "out": f"{stem(path)}_sequential.py", "options": {"style": "sequential"}}
                 found += self._command(only, "emitSequential", "Emit nn.Sequential", "torchlean.emit", chain)
-            found += self._command(only, "init", "Initialize parameters", "torchlean.init", argument)
+            known = params_path(path).is_file()
+            title = "Initialize parameters again" if known else "Initialize parameters"
+            start = {**argument, "force": True} if known else argument
+            found += self._command(only, "init", title, "torchlean.init", start)
             found += self._command(only, "train", "Train", "torchlean.train", argument)
         if path is not None:
             found += self._capture_again(document, path, only)
