@@ -125,6 +125,16 @@ def test_files_are_watched_where_the_client_registers_that(raw, tmp_path):
     patterns = {watcher["globPattern"] for watcher in registration["registerOptions"]["watchers"]}
     assert {"**/*.ir.json", "**/*.safetensors", "**/*.py", "**/torchlean.toml"} <= patterns
     assert asked["workspace/configuration"]["items"][0]["section"] == "torchlean"
+    # Other patterns in the settings are other files to watch.
+    settings(raw, artifacts=["graphs/*.json"])
+    for method in ("client/unregisterCapability", "client/registerCapability"):
+        while "method" not in (message := raw.read()) or "id" not in message:
+            pass
+        assert message["method"] == method
+        raw.send_bytes(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": None}).encode())
+    [registration] = message["params"]["registrations"]
+    patterns |= {"graphs/*.json"}
+    assert {one["globPattern"] for one in registration["registerOptions"]["watchers"]} == patterns
 
 
 def test_capture_on_save_is_refused_where_the_workspace_is_not_trusted(raw, tmp_path):
