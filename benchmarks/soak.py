@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.artifacts import make_artifact
 from benchmarks.features import Session
+from torchlean_ls.memory import give_back_memory
 
 _PIECES = (
     "0", "7", "12", '"relu"', '"add"', ",", ":", "{", "}", "[", "]", '"', " ", "\n", "é", "𝔸", '"axis": 1, ',
@@ -99,8 +100,9 @@ def _state(session: Session) -> list[Any]:
 
 
 def _resident() -> float:
-    """Resident memory of this process, MiB (Linux)."""
+    """Resident memory of this process, MiB (Linux), without what is free and only kept by the C library."""
     gc.collect()
+    give_back_memory()
     line = next(
         line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS")
     )
@@ -115,4 +117,4 @@ if __name__ == "__main__":
     print(f"{outcome.steps:,} edits and requests on 2,000 nodes")
     print(f"the final state is {'that' if outcome.same else 'NOT that'} of a fresh open")
     print(f"memory: {early:.0f} MiB after a tenth, {middle:.0f} MiB after half, {late:.0f} MiB at the end")
-    raise SystemExit(0 if outcome.same and late < 1.1 * early + 5 else 1)
+    raise SystemExit(0 if outcome.same and late < early + 4 else 1)

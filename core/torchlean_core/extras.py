@@ -20,3 +20,13 @@ def require_torch() -> None:
         raise UsageError(
             f"this needs the extra `torch`: pip install 'torchlean-ls[torch]' (missing: {', '.join(missing)})"
         )
+
+
+def require_websockets() -> None:
+    """Check that the extra `ws` is installed, without importing any of it.
+
+    Raises:
+        UsageError: It is missing; the message says how to get it.
+    """
+    if importlib.util.find_spec("websockets") is None:
+        raise UsageError("--ws needs the extra `ws`: pip install 'torchlean-ls[ws]' (missing: websockets)")

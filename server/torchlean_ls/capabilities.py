@@ -67,7 +67,7 @@ def server_capabilities(client: Client) -> dict[str, Any]:
         "inlayHintProvider": {"resolveProvider": False},
         "semanticTokensProvider": {
             "legend": {"tokenTypes": list(TOKEN_TYPES), "tokenModifiers": list(TOKEN_MODIFIERS)},
-            "full": True,
+            "full": {"delta": True} if client.token_deltas else True,
             "range": True,
         },
         "executeCommandProvider": {"commands": list(COMMANDS), "workDoneProgress": True},

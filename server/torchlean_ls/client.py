@@ -68,6 +68,11 @@ class Client:
         )
 
     @property
+    def token_deltas(self) -> bool:
+        """Whether it asks what changed in the semantic tokens."""
+        return self.has("textDocument.semanticTokens.requests.full.delta")
+
+    @property
     def versioned_edits(self) -> bool:
         """Whether edits can name the version they are for."""
         return self.has("workspace.workspaceEdit.documentChanges")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import gc
-import importlib.util
 import logging
 import sys
 
 from torchlean_core.errors import UsageError
+from torchlean_core.extras import require_websockets
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,8 +35,8 @@ def run(args: argparse.Namespace) -> int:
     # pygls logs whole payloads at INFO; they are worth reading only when something is hunted down.
     logging.getLogger("pygls").setLevel("DEBUG" if args.log_level == "debug" else "WARNING")
     address = _address(args.tcp or args.ws) if args.tcp or args.ws else None
-    if args.ws and importlib.util.find_spec("websockets") is None:
-        raise UsageError("--ws needs the websockets package: pip install 'pygls[ws]'")
+    if args.ws:
+        require_websockets()
     greeting = None
     if address is None:
         from torchlean_ls.greeting import greet
@@ -44,10 +44,14 @@ def run(args: argparse.Namespace) -> int:
         greeting = greet()
     # A thread that checks a big file gives way often: a request takes several turns to be read and answered.
     sys.setswitchinterval(0.0005)
+    # A file that is opened at once waits for the rest to be imported. That makes much and drops little: the collector
+    # would look through all of it again and again, now and at every full collection later.
+    gc.disable()
     from torchlean_ls.server import create_server
 
     server = create_server()
     gc.freeze()  # what was loaded stays: the collector need not look at it again and again
+    gc.enable()
     if greeting is not None:
         from torchlean_ls.stdio import serve
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
@@ -15,6 +17,9 @@ from torchlean_core.config import Settings as FileSettings
 from torchlean_core.errors import UsageError
 from torchlean_ls.settings import Settings
 from torchlean_ls.uris import file_name, file_path, file_uri
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 _log = logging.getLogger(__name__)
 
@@ -70,14 +75,8 @@ class Folders:
         path = file_path(uri)
         if not settings.artifacts or path is None:
             return False
-        from pathspec import GitIgnoreSpec
-
-        try:
-            spec = GitIgnoreSpec.from_lines(settings.artifacts)
-        except ValueError as error:
-            _log.warning("artifacts: expected patterns as in .gitignore: %s", error)
-            return False
-        return any(
+        spec = _spec(settings.artifacts)
+        return spec is not None and any(
             path.is_relative_to(root) and spec.match_file(path.relative_to(root).as_posix())
             for root in self.roots.values()
         )
@@ -107,16 +106,17 @@ class Folders:
 
     def wanted(self, uri: str, findings: list[Finding]) -> list[Finding]:
         """The findings that the settings files let through."""
-        if uri not in self._said:
-            if len(self._said) >= _MAX_SAID:
-                self._said.clear()
-            settings = self.settings_of(uri)
-            path = file_path(uri)
-            self._said[uri] = (
+        said = self._said.get(uri)
+        if said is None:
+            settings, path = self.settings_of(uri), file_path(uri)
+            said = (
                 settings.select,
                 settings.ignore + (settings.ignored_in(path) if path is not None else ()),
             )
-        select, ignored = self._said[uri]
+            if len(self._said) >= _MAX_SAID:
+                self._said.clear()
+            self._said[uri] = said
+        select, ignored = said
         if select is None and not ignored:
             return findings
         return [
@@ -134,3 +134,15 @@ class Folders:
         self._finder = SettingsFinder()
         self._said.clear()
         self.problem = None
+
+
+@lru_cache(1)
+def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec | None:
+    """Patterns as in .gitignore; None, and a word in the log, where they are none."""
+    from pathspec import GitIgnoreSpec
+
+    try:
+        return GitIgnoreSpec.from_lines(patterns)
+    except ValueError as error:
+        _log.warning("artifacts: expected patterns as in .gitignore: %s", error)
+        return None

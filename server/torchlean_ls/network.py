@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import TYPE_CHECKING, Any
 
 from torchlean_ls.stdio import receive_all
 
 if TYPE_CHECKING:
+    from websockets.asyncio.server import ServerConnection
+
     from torchlean_ls.server import Server
 
 _log = logging.getLogger(__name__)
+
+_ORIGINS = [None, re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")]
+"""Whose pages may connect: programs, and pages of this computer. Any other page that somebody visits could run code."""
 
 
 def serve_tcp(server: Server, host: str, port: int) -> None:
@@ -49,7 +55,10 @@ async def _tcp(server: Server, host: str, port: int) -> None:
             await receive_all(server, reader)
         except ConnectionError as error:
             _log.warning("the connection to the client is lost: %s", error)
+        except SystemExit:
+            pass  # `exit`: the process ends when this connection is closed
         finally:
+            writer.close()
             ended.set()
 
     async with await asyncio.start_server(connected, host, port) as listening:
@@ -58,9 +67,8 @@ async def _tcp(server: Server, host: str, port: int) -> None:
 
 
 async def _ws(server: Server, host: str, port: int) -> None:
-    from pygls.io_ import WebSocketWriter
-    from websockets.asyncio.server import ServerConnection
     from websockets.asyncio.server import serve as listen
+    from websockets.exceptions import ConnectionClosedError
 
     ended = asyncio.Event()
     taken = False
@@ -71,14 +79,49 @@ async def _ws(server: Server, host: str, port: int) -> None:
             _log.warning("a second client is turned away")
             return
         taken = True
-        server.protocol.set_writer(WebSocketWriter(socket), include_headers=False)
-        async for message in socket:
-            server.protocol.receive(message if isinstance(message, bytes) else message.encode())
-        ended.set()
+        writer = _TextWriter(socket)
+        server.protocol.set_writer(writer, include_headers=False)
+        try:
+            async for message in socket:
+                server.protocol.receive(message if isinstance(message, bytes) else message.encode())
+        except ConnectionClosedError as error:
+            _log.warning("the connection to the client is lost: %s", error)
+        except SystemExit:
+            pass  # `exit`: the process ends when this connection is closed
+        finally:
+            writer.close()
+            ended.set()
 
-    async with listen(connected, host, port, max_size=None) as listening:
+    # Compressing for a client on this computer costs more than it saves; one that is gone closes nothing any more.
+    options: dict[str, Any] = {"compression": None, "max_size": None, "close_timeout": 2}
+    async with listen(connected, host, port, origins=_ORIGINS, **options) as listening:
         _say_where(listening)
         await ended.wait()
+
+
+class _TextWriter:
+    """Sends messages in their order, each as a text frame: clients in a browser read no others."""
+
+    def __init__(self, socket: ServerConnection) -> None:
+        self._waiting: asyncio.Queue[bytes] = asyncio.Queue()
+        self._sending = asyncio.ensure_future(self._send(socket))
+
+    def write(self, data: bytes) -> None:
+        """Send when those before have been sent."""
+        self._waiting.put_nowait(data)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._sending.cancel()
+
+    async def _send(self, socket: ServerConnection) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            while True:
+                await socket.send((await self._waiting.get()).decode())
+        except ConnectionClosed as error:  # whoever reads from the client ends the session
+            _log.info("nobody to send to any more: %s", error)
 
 
 def _say_where(listening: Any) -> None:

@@ -32,7 +32,10 @@ _FEATURES: dict[str, tuple[str, str]] = {
     "documentHighlightProvider": ("highlights", "the same, in sight"),
     "renameProvider": ("rename", "another id for a node, everywhere; refused where it would break the order"),
     "documentSymbolProvider": ("outline", "the nodes with shapes, operands and modules"),
-    "workspaceSymbolProvider": ("workspace symbols", "nodes by id, kind, module and operator"),
+    "workspaceSymbolProvider": (
+        "workspace symbols",
+        "nodes of all artifacts, opened or not, by id, kind, module and operator",
+    ),
     "codeActionProvider": (
         "code actions",
         "quick fixes, all safe fixes at once, and what can be done with an artifact or a model",
@@ -48,7 +51,10 @@ _FEATURES: dict[str, tuple[str, str]] = {
     "selectionRangeProvider": ("selection ranges", "from a value to its field, node, and the graph"),
     "callHierarchyProvider": ("call hierarchy", "producers and consumers of a node"),
     "inlayHintProvider": ("inlay hints", "kind and shape behind every parent id; captured operators"),
-    "semanticTokensProvider": ("semantic tokens", "kinds, ids and fields"),
+    "semanticTokensProvider": (
+        "semantic tokens",
+        "kinds, ids and fields; what changed since, for clients that ask for that",
+    ),
     "diagnosticProvider": (
         "pulled diagnostics",
         "of open documents; `workspace/diagnostic` covers all artifacts of the workspace",
@@ -61,7 +67,7 @@ _COMMANDS = {
     "torchlean.check": "Check; answers with counts and findings.",
     "torchlean.emit": "Write the `nn.Module` (`out`, `params`, `options`, `force`).",
     "torchlean.refresh": "Write the generated module again, where there is one (`force`).",
-    "torchlean.capture": "Capture a model of a Python file (`name`, `exampleShape`, `out`).",
+    "torchlean.capture": "Capture a model of a Python file (`name`, `exampleShape`, `out`, `approximate`).",
     "torchlean.init": "Initialize parameters (`seed`, `scheme`, `device`, `force`, …).",
     "torchlean.train": "Train (`steps`, `data`, `device`, …).",
     "torchlean.stop": "Stop the work on a document; without `uri` all work.",
@@ -95,8 +101,12 @@ _SETTINGS = (
 _TEXT = """\
 # The language server
 
-`torchlean server` speaks the Language Server Protocol 3.17 over standard input and output (`--tcp` and `--ws` serve one
-client over a socket). It serves JSON files that are artifacts: named `*.ir.json` or `*.torchlean.json`, of the language
+`torchlean server` speaks the Language Server Protocol 3.17 over standard input and output (`--tcp [HOST:]PORT`
+and `--ws [HOST:]PORT` serve one client over a socket, on this computer unless told otherwise; port 0 takes a free one,
+which is said on standard error). WebSockets need the extra `ws`, carry one message as one text frame, and are for
+programs and pages of this computer: other origins are refused.
+
+The server serves JSON files that are artifacts: named `*.ir.json` or `*.torchlean.json`, of the language
 `torchlean-ir`, holding the marker `"format": "torchlean.ir.v1"` (or `nodes` and `input_id`), or named by a setting.
 Other JSON is left alone. Opening, hovering and typing never run anybody's code.
 
@@ -114,6 +124,7 @@ def full_client() -> Client:
         "textDocument.completion.completionItem.snippetSupport",
         "textDocument.codeAction.codeActionLiteralSupport",
         "textDocument.codeAction.dataSupport",
+        "textDocument.semanticTokens.requests.full.delta",
         "workspace.fileOperations.didRename",
         "workspace.fileOperations.didDelete",
     )

@@ -26,10 +26,13 @@ from torchlean_ls.folders import Folders
 from torchlean_ls.protocol import Protocol
 from torchlean_ls.refused import Refused
 from torchlean_ls.settings import Settings
+from torchlean_ls.unopened import Unopened
 from torchlean_ls.uris import file_uri
 
 _log = logging.getLogger(__name__)
 _PARENT_CHECK_SECONDS = 2.0
+_FILES = "torchlean-files"
+"""Name of the request to watch files."""
 
 
 class Server(LanguageServer):
@@ -39,6 +42,7 @@ class Server(LanguageServer):
         client: What the client can do.
         documents: The open documents.
         folders: The workspace's folders, and the settings files in them.
+        unopened: The artifacts in these folders.
         settings: The client's settings.
         trusted: Whether code of the workspace may run when a command asks for it.
         features: The features, in order.
@@ -56,6 +60,7 @@ class Server(LanguageServer):
         self.client = Client({})
         self.documents = Documents()
         self.folders = Folders()
+        self.unopened = Unopened(self)
         self.settings = Settings()
         self.trusted = True
         self.documents.declares = lambda uri: self.folders.declares(uri, self.settings)
@@ -63,6 +68,9 @@ class Server(LanguageServer):
         self._parent_watch: asyncio.Task[None] | None = None
         self._pulling: asyncio.Future[None] | None = None
         self._checker = ThreadPoolExecutor(1, "torchlean-check")
+        self._watched: list[str] | None = None  # patterns of the files that the client was asked to watch
+        self._registering = asyncio.Lock()
+        self._told_settings = 0  # how often the client told its settings, or was asked for them
         self._big_documents = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
         self.was_shut_down = False
@@ -169,6 +177,11 @@ class Server(LanguageServer):
             one for feature in self.features if isinstance(feature, Companions) for one in feature.of(uri)
         ]
 
+    def findings_of(self, document: Snapshot) -> list[Finding]:
+        """What is wrong with an artifact and the files that belong to it, as far as settings files let it through."""
+        found = [*document.report.findings, *self.companion_findings(document.uri)]
+        return self.folders.wanted(document.uri, found)
+
     def findings_changed(self, uri: str) -> None:
         """The findings of a document are others, though its text is not."""
         self._each(lambda feature: feature.findings_change(uri))
@@ -209,10 +222,7 @@ class Server(LanguageServer):
         """Ask the client to watch files and to tell of other settings, where it can be asked that."""
         wanted = []
         if self.client.watches:
-            watchers = [types.FileSystemWatcher(pattern) for pattern in self.folders.watched(self.settings)]
-            options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
-            method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
-            wanted.append(types.Registration("torchlean-files", method, options))
+            wanted.append(self._watching())
         if self.client.has("workspace.didChangeConfiguration.dynamicRegistration"):
             section = types.DidChangeConfigurationRegistrationOptions("torchlean")
             method = types.WORKSPACE_DID_CHANGE_CONFIGURATION
@@ -223,16 +233,41 @@ class Server(LanguageServer):
             except JsonRpcException as error:
                 _log.warning("the client does not register what it announced: %s", error)
 
+    def _watching(self) -> types.Registration:
+        """The request to watch files, by the patterns that the settings have now."""
+        self._watched = self.folders.watched(self.settings)
+        watchers = [types.FileSystemWatcher(pattern) for pattern in self._watched]
+        options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
+        return types.Registration(_FILES, types.WORKSPACE_DID_CHANGE_WATCHED_FILES, options)
+
+    async def _watch_anew(self) -> None:
+        """Have other files watched: a setting names others as artifacts."""
+        async with self._registering:
+            if self._watched == self.folders.watched(self.settings):
+                return
+            method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
+            old = types.UnregistrationParams([types.Unregistration(_FILES, method)])
+            new = types.RegistrationParams([self._watching()])
+            try:
+                await self.client_unregister_capability_async(old)
+                await self.client_register_capability_async(new)
+            except JsonRpcException as error:
+                _log.warning("the client does not watch other files: %s", error)
+
     async def _pull_settings(self) -> None:
         """Ask the client for its settings, where it answers that."""
         if not self.client.has("workspace.configuration"):
             return
+        self._told_settings += 1
+        asked = self._told_settings
         item = types.ConfigurationItem(section="torchlean")
         try:
             answer = await self.workspace_configuration_async(types.ConfigurationParams([item]))
         except JsonRpcException as error:
             _log.warning("the client does not tell its settings: %s", error)
             return
+        if asked != self._told_settings:
+            return  # it told newer ones meanwhile
         if answer and isinstance(answer[0], dict):
             self._use(Settings.read(answer[0]))
 
@@ -240,7 +275,11 @@ class Server(LanguageServer):
         if settings != self.settings:
             self.settings = settings
             self.documents.declare_anew()
+            self.unopened.forget()
             self._each(lambda feature: feature.settings_change())
+            if self._watched is not None:
+                self._background.add(task := asyncio.ensure_future(self._watch_anew()))
+                task.add_done_callback(self._background.discard)
 
     def _shutdown(self, params: None) -> None:
         self.was_shut_down = True
@@ -288,6 +327,7 @@ class Server(LanguageServer):
     def did_change_folders(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
         """The workspace has other folders."""
         self.folders.change(params)
+        self.unopened.forget()
         self._each(lambda feature: feature.settings_change())
 
     def _did_change_files(self, params: types.DidChangeWatchedFilesParams) -> None:
@@ -305,6 +345,7 @@ class Server(LanguageServer):
 
     def _files_changed(self, changes: dict[str, bool]) -> None:
         """Files changed on disk: URI to whether the file is gone."""
+        self.unopened.forget()
         if self.folders.holds_settings(changes):
             self.folders.forget_settings()
             self._each(lambda feature: feature.settings_change())
@@ -313,6 +354,7 @@ class Server(LanguageServer):
     def _did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
         settings = params.settings
         if isinstance(settings, dict) and "torchlean" in settings:
+            self._told_settings += 1
             self._use(Settings.read(settings["torchlean"]))
         else:
             self._pulling = asyncio.ensure_future(self._pull_settings())

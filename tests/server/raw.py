@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any
+from typing import IO, Any
 
 SERVER = [sys.executable, "-m", "torchlean_core", "server", "--stdio"]
 
@@ -17,11 +17,13 @@ class Raw:
         self.process = subprocess.Popen(
             command or SERVER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
+        self.input: IO[bytes] | None = self.process.stdin  # where the server reads
+        self.output: IO[bytes] | None = self.process.stdout  # where it writes
 
     def write(self, content: bytes) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(content)
-        self.process.stdin.flush()
+        assert self.input is not None
+        self.input.write(content)
+        self.input.flush()
 
     def send_bytes(self, content: bytes) -> None:
         self.write(b"Content-Length: %d\r\n\r\n%s" % (len(content), content))
@@ -31,13 +33,13 @@ class Raw:
         self.send_bytes(json.dumps(message if number is None else {**message, "id": number}).encode())
 
     def read(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
+        assert self.output is not None
         length = 0
-        while (line := self.process.stdout.readline().strip()) != b"":
+        while (line := self.output.readline().strip()) != b"":
             name, _, value = line.partition(b":")
             if name.lower() == b"content-length":
                 length = int(value)
-        return json.loads(self.process.stdout.read(length))
+        return json.loads(self.output.read(length))
 
     def answer(self, number: int | str | None) -> dict[str, Any]:
         while True:
@@ -49,7 +51,7 @@ class Raw:
         """The params of the next notification of a method."""
         while (message := self.read()).get("method") != method:
             pass
-        return message["params"]
+        return message.get("params")
 
     def ask(self, method: str, params: Any, number: int) -> Any:
         self.send(method, params, number)

@@ -142,3 +142,13 @@ async def test_capture_is_offered_over_the_class(editor):
     [action] = await editor.fixes(uri, where)
     assert action.title == "Capture TinyMLP (1,4)"
     assert action.command.arguments == [{"uri": uri, "name": "TinyMLP", "exampleShape": "1,4"}]
+
+
+async def test_capture_takes_the_approximations_that_are_allowed(editor):
+    model = editor.folder / "net.py"
+    model.write_text("from torch import nn\n\n\nclass Net(nn.GELU):\n    pass\n")
+    argument = {"uri": model.as_uri(), "name": "Net", "exampleShape": "1,4"}
+    for wrong, said in (("gelu=tanh", "is a list"), ([3], "is a list"), (["relu=tanh"], "expected one of")):
+        assert said in await failure(editor, "torchlean.capture", {**argument, "approximate": wrong})
+    answer = await editor.run("torchlean.capture", {**argument, "approximate": ["gelu=tanh"]})
+    assert [note["code"] for note in answer["notes"]] == ["TL405"]

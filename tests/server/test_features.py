@@ -213,6 +213,50 @@ async def test_kinds_and_ids_have_semantic_tokens(editor):
     assert 0 < len(ranged["data"]) < len(answer["data"])
 
 
+async def test_what_changed_in_the_semantic_tokens_is_all_that_is_sent(editor):
+    document = {"textDocument": {"uri": await editor.open("m.ir.json", LINES)}}
+    uri = document["textDocument"]["uri"]
+    known = await editor.request("textDocument/semanticTokens/full", document)
+    assert (await editor.request("textDocument/semanticTokens/full", document)) == known
+    text = LINES
+    for old, new in (
+        ('"relu"', '"tanh"'),  # nothing a token says changed
+        ('"tanh"', '"softplus"'),  # longer
+        ('"kind"', '\n "kind"'),  # further down
+        ('"kind"', '"axis": 1, "kind"'),
+        (LINES.split("\n")[3] + "\n", ""),  # a whole node
+        ("", "{"),
+        ("{", ""),
+    ):
+        start = text.index(old)
+        text = text.replace(old, new, 1)
+        before = text[:start]
+        line, column = before.count("\n"), start - before.rfind("\n") - 1
+        end = types.Position(line + old.count("\n"), 0 if "\n" in old else column + len(old))
+        where = types.Range(types.Position(line, column), end)
+        editor.change(uri, types.TextDocumentContentChangePartial(where, new))
+        params = {**document, "previousResultId": known["resultId"]}
+        answer = await editor.request("textDocument/semanticTokens/full/delta", params)
+        data = list(known["data"])
+        for edit in answer["edits"]:
+            assert edit["start"] % 5 == 0 and edit["deleteCount"] % 5 == 0
+            data[edit["start"] : edit["start"] + edit["deleteCount"]] = edit["data"]
+        fresh = {"textDocument": {"uri": await editor.open(f"{hash(new)}.ir.json", text)}}
+        assert data == (await editor.request("textDocument/semanticTokens/full", fresh))["data"], new
+        assert sum(len(edit["data"]) for edit in answer["edits"]) < len(data) / 2
+        known = {"resultId": answer["resultId"], "data": data}
+    params = {**document, "previousResultId": known["resultId"]}
+    assert (await editor.request("textDocument/semanticTokens/full/delta", params))["edits"] == []
+    # An id that is not the last one, or from before the document was closed, gets the whole.
+    params["previousResultId"] = "0"
+    assert (await editor.request("textDocument/semanticTokens/full/delta", params))["data"] == known["data"]
+    identifier = types.TextDocumentIdentifier(uri)
+    editor.client.text_document_did_close(types.DidCloseTextDocumentParams(identifier))
+    await editor.open("m.ir.json", text)
+    params["previousResultId"] = known["resultId"]
+    assert (await editor.request("textDocument/semanticTokens/full/delta", params))["data"] == known["data"]
+
+
 async def test_formatting_gives_the_canonical_form_and_nothing_the_second_time(editor):
     text = artifact(INPUT, {**RELU, "shape": [1, 4]}).replace("4", "4.0")
     uri = await editor.open("m.ir.json", text)

@@ -1,10 +1,12 @@
-"""Whatever is edited, the next version's findings are those of a fresh open of the same text."""
+"""Whatever is edited, the next version's findings and tokens are those of a fresh open of the same text."""
 
 from __future__ import annotations
 
 import json
 import random
 import time
+from array import array
+from itertools import chain, product
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from torchlean_core.check import check_text
 from torchlean_core.text import Encoding, LineIndex
 from torchlean_ls.direct import ChangedDocument, ChangeParams, ContentChange
 from torchlean_ls.documents import Documents
+from torchlean_ls.features.semantic_tokens import changes
 
 URI = "file:///m.ir.json"
 CASES = Path(__file__).parents[1] / "conformance" / "cases"
@@ -190,3 +193,14 @@ def test_a_file_of_the_other_dialect_is_edited():
         start = document.text.index(old)
         edit(documents, start, start + len(old), new)
         same_as_fresh(documents)
+
+
+def test_the_change_from_any_tokens_to_any_others_is_right():
+    tokens = ([0, 1, 6, 0, 0], [0, 1, 6, 0, 1], [2, 1, 6, 0, 0])
+    results = [list(chain(*chosen)) for count in range(4) for chosen in product(tokens, repeat=count)]
+    for old, new in product(results, repeat=2):
+        data = list(old)
+        for edit in changes(array("I", old), array("I", new)):
+            assert edit["start"] % 5 == edit["deleteCount"] % 5 == 0
+            data[edit["start"] : edit["start"] + edit["deleteCount"]] = edit["data"]
+        assert data == new

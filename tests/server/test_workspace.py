@@ -125,6 +125,16 @@ def test_files_are_watched_where_the_client_registers_that(raw, tmp_path):
     patterns = {watcher["globPattern"] for watcher in registration["registerOptions"]["watchers"]}
     assert {"**/*.ir.json", "**/*.safetensors", "**/*.py", "**/torchlean.toml"} <= patterns
     assert asked["workspace/configuration"]["items"][0]["section"] == "torchlean"
+    # Other patterns in the settings are other files to watch.
+    settings(raw, artifacts=["graphs/*.json"])
+    for method in ("client/unregisterCapability", "client/registerCapability"):
+        while "method" not in (message := raw.read()) or "id" not in message:
+            pass
+        assert message["method"] == method
+        raw.send_bytes(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": None}).encode())
+    [registration] = message["params"]["registrations"]
+    patterns |= {"graphs/*.json"}
+    assert {one["globPattern"] for one in registration["registerOptions"]["watchers"]} == patterns
 
 
 def test_capture_on_save_is_refused_where_the_workspace_is_not_trusted(raw, tmp_path):
@@ -210,6 +220,18 @@ def test_artifacts_that_are_not_open_are_checked_and_told_once(raw, tmp_path):
     assert reports(third) == {"marked.json": ["TL201"], "good.ir.json": []}  # one that was told of goes
 
 
+def test_unopened_files_that_a_pattern_names_are_checked_and_searched(raw, tmp_path):
+    (tmp_path / "graphs").mkdir()
+    (tmp_path / "graphs" / "m.json").write_text('{"nodes": [{"id": 0, "kind": "input"}]}')
+    (tmp_path / "other.json").write_text('{"nodes": [{"id": 0, "kind": "input"}]}')
+    begin(raw, tmp_path, capabilities=PULLS, settings={"artifacts": ["graphs/*.json"]})
+    [report] = raw.ask("workspace/diagnostic", {"previousResultIds": []}, 2)["items"]
+    assert report["uri"].endswith("/graphs/m.json") and "TL010" in [one["code"] for one in report["items"]]
+    assert symbols(raw, "input", 3) == [("m.json", "0 input")]
+    settings(raw, artifacts=[])
+    assert symbols(raw, "input", 4) == []
+
+
 def test_a_long_answer_comes_in_parts_and_others_are_served_meanwhile(raw, tmp_path):
     from benchmarks.artifacts import make_artifact
 
@@ -240,3 +262,104 @@ def test_a_client_that_cannot_pull_is_not_offered_it(raw, tmp_path):
     begin(raw, tmp_path)
     raw.send("workspace/diagnostic", {"previousResultIds": []}, 2)
     assert raw.answer(2)["error"]["code"] == -32601
+
+
+# -- searching ----------------------------------------------------------------------------------------------------
+
+
+def symbols(raw: Raw, query: str, number: int) -> list[tuple[str, str]]:
+    found = raw.ask("workspace/symbol", {"query": query}, number)
+    return [(one["containerName"], one["name"]) for one in found]
+
+
+def test_a_search_covers_the_artifacts_that_are_not_open_as_they_are_now(raw, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+        (folder / "m #1.ir.json").write_text(GOOD)
+    (one / "ignored.ir.json").write_text(GOOD)
+    (one / ".gitignore").write_text("ignored*\n")
+    (two / "marked.json").write_text(GOOD)
+    (two / "other.json").write_text("{}")
+    begin(raw, one, two)
+    opened = (two / "m #1.ir.json").as_uri().replace("m", "%6D")  # as some editors write it
+    raw.open(opened, GOOD.replace('"relu"', '"sqrt"'), "torchlean-ir")
+    assert symbols(raw, "RL", 2) == [("m #1.ir.json", "1 relu"), ("marked.json", "1 relu")]
+    assert symbols(raw, "sqrt", 3) == [("m #1.ir.json", "1 sqrt")]
+    # A file is read again when it changed, and one that is gone is not searched any more.
+    (one / "m #1.ir.json").write_text(GOOD.replace('"relu"', '"tanh"'))
+    (two / "marked.json").unlink()
+    raw.send(
+        "workspace/didChangeWatchedFiles",
+        {"changes": [{"uri": (two / "marked.json").as_uri(), "type": 3}]},
+    )
+    assert symbols(raw, "relu", 4) == []
+    assert symbols(raw, "tanh", 5) == [("m #1.ir.json", "1 tanh")]
+    # So is one that is closed: it is as it is on disk then.
+    raw.send("textDocument/didClose", {"textDocument": {"uri": opened}})
+    [found] = raw.ask("workspace/symbol", {"query": "relu"}, 6)
+    lines = GOOD.split("\n")
+    where = found["location"]["range"]
+    assert lines[where["start"]["line"]][where["start"]["character"]] == "{"
+    assert lines[where["end"]["line"]][where["end"]["character"] - 1] == "}"
+    assert found["location"]["uri"] == (two / "m #1.ir.json").as_uri()
+    assert raw.end() == 0
+
+
+def test_a_long_search_says_what_it_left_out(raw, tmp_path):
+    from benchmarks.artifacts import make_artifact
+
+    text = make_artifact(150)
+    for number in range(4):
+        (tmp_path / f"{number}.ir.json").write_text(text)
+    begin(raw, tmp_path)
+    raw.send("workspace/symbol", {"query": ""}, 2)
+    said = raw.notified("window/logMessage")["message"]
+    assert (
+        said
+        == "100 more nodes match '' and are not shown; 2 artifacts that are not open were not searched for ''"
+    )
+    assert len(raw.answer(2)["result"]) == 200
+
+
+def test_a_search_through_many_files_lets_others_come_first_and_can_be_cancelled(raw, tmp_path):
+    from benchmarks.artifacts import make_artifact
+
+    text = make_artifact(2_000)
+    for number in range(40):
+        (tmp_path / f"{number}.ir.json").write_text(text)
+    begin(raw, tmp_path)
+    uri = (tmp_path / "0.ir.json").as_uri()
+    raw.open(uri, GOOD)
+    raw.send("workspace/symbol", {"query": "nothing is called so"}, 2)
+    raw.send("$/cancelRequest", {"id": 2})
+    assert raw.answer(2)["error"]["code"] == -32800
+    raw.send("workspace/symbol", {"query": "nothing is called so"}, 3)
+    raw.send("textDocument/hover", {"textDocument": {"uri": uri}, "position": {"line": 6, "character": 4}}, 4)
+    answers = []
+    while len(answers) < 2:
+        message = raw.read()
+        if "method" not in message:
+            answers.append(message["id"])
+    assert answers == [4, 3]
+
+
+def test_files_beyond_what_is_kept_are_searched_all_the_same(tmp_path, monkeypatch):
+    from torchlean_core.text import Encoding
+    from torchlean_ls import symbol_index
+
+    monkeypatch.setattr(symbol_index, "MAX_NODES", 3)
+    paths = [tmp_path / f"{number}.ir.json" for number in range(3)]
+    for path in paths:
+        path.write_text(GOOD)
+    index = symbol_index.SymbolIndex()
+    first = {path: index.of(path, Encoding.UTF16) for path in paths}
+    again = {path: index.of(path, Encoding.UTF16) for path in paths}
+    for found in (*first.values(), *again.values()):
+        assert [one.name for one in found.matching("")] == ["0 input", "1 relu"]
+    assert [first[path] is again[path] for path in paths] == [True, False, False]
+    index.keep_only(paths[1:])
+    assert index.of(paths[1], Encoding.UTF16) is index.of(paths[1], Encoding.UTF16)
+    monkeypatch.setattr(symbol_index, "MAX_BYTES", 5)
+    assert index.of(paths[2], Encoding.UTF16) is None
+    assert index.of(tmp_path, Encoding.UTF16) is None and index.of(tmp_path / "gone", Encoding.UTF16) is None

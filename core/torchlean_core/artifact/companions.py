@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from torchlean_core.errors import UsageError
@@ -41,6 +42,21 @@ def generated_module_paths(artifact: Path) -> tuple[Path, ...]:
 def trained_params_path(artifact: Path) -> Path:
     """`m.trained.safetensors` beside the artifact."""
     return _beside(artifact, ".trained.safetensors")
+
+
+def companion_paths(artifact: Path) -> tuple[Path, ...]:
+    """Where the files beside an artifact are, if there are any."""
+    return params_path(artifact), *generated_module_paths(artifact)
+
+
+def has_files_beside(artifact: Path) -> bool:
+    """Whether there is a parameter file or a module beside an artifact; costs three looks at the folder."""
+    return any(os.path.lexists(path) for path in companion_paths(artifact))
+
+
+def names_model(text: str) -> bool:
+    """Whether an artifact's text may say which model it was captured from; costs one look through the text."""
+    return '"captured_from"' in text
 
 
 def _beside(artifact: Path, ending: str) -> Path:

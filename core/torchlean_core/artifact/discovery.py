@@ -19,7 +19,11 @@ _OnError = Callable[[Path, OSError], None]
 
 
 def find_artifacts(
-    folder: Path, exclude: list[str] | None, settings: SettingsFinder, on_error: _OnError
+    folder: Path,
+    exclude: list[str] | None,
+    settings: SettingsFinder,
+    on_error: _OnError,
+    declared: Callable[[Path], bool] = lambda path: False,
 ) -> list[Path]:
     """Artifacts below a folder, sorted; hidden folders and what `.gitignore` files name are skipped.
 
@@ -28,6 +32,7 @@ def find_artifacts(
         exclude: Patterns as in `.gitignore`, relative to the folder; None takes those of the settings files.
         settings: Finds the settings of a folder.
         on_error: Told of folders that cannot be listed.
+        declared: Whether a JSON file is said to be an artifact, whatever it is called and holds.
 
     Raises:
         UsageError: A settings file is wrong, or a pattern is none.
@@ -36,7 +41,7 @@ def find_artifacts(
     if exclude is not None:
         patterns.append((folder, exclude_spec(exclude)))
     walk = _Walk(settings if exclude is None else None, on_error)
-    return sorted(path for path in walk.files(folder, patterns) if _is_artifact(path))
+    return sorted(path for path in walk.files(folder, patterns) if declared(path) or _is_artifact(path))
 
 
 def exclude_spec(patterns: list[str]) -> pathspec.GitIgnoreSpec:

@@ -19,7 +19,13 @@ import torch
 
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.places import user_code
-from torchlean_core.capture.target import Target, definition_line, read_source, syntax_error
+from torchlean_core.capture.target import (
+    Target,
+    decode_source,
+    definition_line,
+    read_content,
+    syntax_error,
+)
 from torchlean_core.errors import UsageError
 
 
@@ -89,7 +95,8 @@ def load_model(target: Target) -> Loaded:
         CaptureError: The file is not Python, or its code raises.
     """
     file, shown = target.file.resolve(), str(target.file)
-    source = read_source(target.file)
+    content = read_content(target.file)
+    source = decode_source(target.file, content)
     line = definition_line(source, target, decorators=False)
     seed()
     module_object = _imported(file, shown, source)
@@ -122,7 +129,8 @@ def load_model(target: Target) -> Loaded:
 
         model = construct_once()
     model.eval()
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    # Of the bytes that ran: the file may have been saved again since.
+    sha256 = hashlib.sha256(content).hexdigest()
     return Loaded(model, file, shown, target.name, line, sha256, construct, namespace)
 
 

@@ -72,10 +72,27 @@ def read_source(file: Path) -> str:
         UsageError: It cannot be read.
         CaptureError: Its encoding is wrong.
     """
+    return decode_source(file, read_content(file))
+
+
+def read_content(file: Path) -> bytes:
+    """The bytes of a Python file.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
     try:
-        content = file.read_bytes()
+        return file.read_bytes()
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
+
+
+def decode_source(file: Path, content: bytes) -> str:
+    """The text of a Python file with these bytes, in the encoding it declares.
+
+    Raises:
+        CaptureError: Its encoding is wrong.
+    """
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
         return io.TextIOWrapper(io.BytesIO(content), encoding).read()

@@ -26,7 +26,7 @@ _GROUPS = (
 )
 _NOT_ARTIFACTS = {
     "TL4": "`torchlean check` does not report this rule from the text of an artifact alone.",
-    "TL5": "This rule compares an artifact with the files beside it, and is reported where these exist.",
+    "TL5": "This rule compares an artifact with the files beside it (or its model), and is reported where these exist.",
     "TL6": "This rule is about a Python model file; it is reported when the model is captured.",
 }
 

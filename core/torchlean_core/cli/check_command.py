@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlean_core.artifact.companions import generated_module_paths, params_path
+from torchlean_core.artifact.companions import has_files_beside, names_model
 from torchlean_core.check import Finding, Report, check_bytes
 from torchlean_core.check.findings import Severity
 from torchlean_core.check.output import FORMATS, make_writer
@@ -235,8 +235,8 @@ def _companions_count(wanted: _Wanted) -> bool:
 
 
 def _of_companions(path: Path, report: Report) -> list[Finding]:
-    """Findings about the files beside an artifact; most have none, and then this is two looks at the folder."""
-    if not any(os.path.lexists(beside) for beside in (params_path(path), *generated_module_paths(path))):
+    """Findings about the files that belong to an artifact; most have none, and then this is a look at the folder."""
+    if not has_files_beside(path) and not names_model(report.document.text):
         return []
     from torchlean_core.companions import artifact_findings
 

@@ -10,6 +10,7 @@ from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.rules import RULES
 from torchlean_core.companions.judge import judge_module
+from torchlean_core.companions.model import model_findings
 from torchlean_core.emit.provenance import read_header
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Program, lower
@@ -21,8 +22,8 @@ _MAX_MODULE = 1 << 26
 def artifact_findings(artifact: Path, report: Report, *, values: bool = True) -> list[Finding]:
     """What is wrong with the files beside an artifact, as findings in the artifact.
 
-    Two files that are not there cost two looks at the folder. An artifact with errors has no parameters to speak
-    of, and nothing can be emitted from it: nothing is said then.
+    Files that are not there cost a look at the folder each. An artifact with errors has no parameters to speak of,
+    and nothing can be emitted from it: nothing is said of these then. That its model changed is said all the same.
 
     Args:
         artifact: Where the artifact is (or would be saved); its text may be newer than the file.
@@ -30,6 +31,10 @@ def artifact_findings(artifact: Path, report: Report, *, values: bool = True) ->
         values: Whether to read the values of parameters: for TL504, and for the hash of a parameter file whose
             metadata have none. Without, a header of any file is read in well under a millisecond.
     """
+    return [*_of_files(artifact, report, values), *model_findings(artifact, report.document.value)]
+
+
+def _of_files(artifact: Path, report: Report, values: bool) -> list[Finding]:
     params = params_path(artifact)
     modules = [path for path in generated_module_paths(artifact) if path.is_file()]
     if not (params.is_file() or modules) or not report.ok:

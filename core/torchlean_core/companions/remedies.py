@@ -14,8 +14,8 @@ class Remedy(NamedTuple):
 
     Attributes:
         title: What a code action says.
-        command: The command, without a prefix: `refresh` or `init`.
-        arguments: What it takes beside the artifact.
+        command: The command, without a prefix: `refresh`, `init` or `capture`.
+        arguments: What it takes beside the file that it is about: the artifact, for `capture` the model.
         preferred: Whether nothing of the user's is at risk.
     """
 
@@ -37,4 +37,7 @@ def remedies(finding: Finding) -> list[Remedy]:
     if finding.code in ("TL501", "TL502"):
         name = Path(finding.data["params"]).name
         return [Remedy(f"Initialize {name} anew", "init", {"force": True}, False)]
+    if finding.code == "TL521" and finding.data["arguments"] is not None:
+        arguments = finding.data["arguments"]
+        return [Remedy(f"Capture {arguments['name']} again", "capture", arguments, False)]
     return []

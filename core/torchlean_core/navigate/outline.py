@@ -76,16 +76,18 @@ def _role(kind: str | None) -> str:
     return "layer" if entry.params else "operation"
 
 
-def matches(record: Record, query: str) -> bool:
-    """Whether a node is meant by a search: letters of the query in order, in its name, module or target."""
-    if not query:
-        return True
+def search_texts(record: Record) -> tuple[str, ...]:
+    """What a node is searched by, in small letters: id and kind, module, and target."""
     source = record.raw.get("source")
     module = source.get("module") if isinstance(source, dict) else None
     target = record.raw.get("debug_target")
-    texts = [f"{record.ref} {record.kind or ''}"]
-    texts += [text for text in (module, target) if isinstance(text, str)]
-    return any(_in_order(query.lower(), text.lower()) for text in texts)
+    texts = [f"{record.ref} {record.kind or ''}", module, target]
+    return tuple(text.lower() for text in texts if isinstance(text, str))
+
+
+def matches(texts: tuple[str, ...], query: str) -> bool:
+    """Whether a node is meant by a search: the letters of the query stand, in order, in one of its texts."""
+    return not query or any(_in_order(query.lower(), text) for text in texts)
 
 
 def _in_order(query: str, text: str) -> bool:

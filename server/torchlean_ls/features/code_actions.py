@@ -7,22 +7,21 @@ from typing import Any
 
 from lsprotocol import types
 
-from torchlean_core.artifact.companions import generated_module_path, stem
+from torchlean_core.artifact.companions import generated_module_path, params_path, stem
 from torchlean_core.capture.models import find_models
 from torchlean_core.check import Finding
 from torchlean_core.check.fixes import Fix, fixes
 from torchlean_core.check.fixing import FixResult, fix_text
 from torchlean_core.errors import UserError
-from torchlean_core.navigate.origin import origin_of
 from torchlean_ls.capabilities import FIX_ALL, QUICK_FIX, SOURCE
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.edits import workspace_edit
 from torchlean_ls.features.base import Feature
-from torchlean_ls.features.companions import artifact_uri
+from torchlean_ls.features.companions import plain_uri, remedy_uri
 from torchlean_ls.findings import diagnostic
 from torchlean_ls.refused import Refused
-from torchlean_ls.uris import file_name, file_path, file_uri
+from torchlean_ls.uris import file_name, file_path
 
 MAX_FIXES = 50
 """Quick fixes of one answer; the log says how many findings were left out."""
@@ -110,7 +109,9 @@ class CodeActions(Feature):
             if first > end or start > last:
                 continue
             for remedy in remedies(finding):
-                argument = {"uri": artifact_uri(finding, document.uri), **remedy.arguments}
+                if remedy.command == "capture" and not self.server.trusted:
+                    continue  # it runs the model's code, and would be refused
+                argument = {"uri": remedy_uri(finding, document.uri), **remedy.arguments}
                 command = f"torchlean.{remedy.command}"
                 actions.append(
                     types.CodeAction(
@@ -171,7 +172,10 @@ class CodeActions(Feature):
             if _wanted(only, f"{SOURCE}.emitSequential") and _is_chain(document):
                 chain = {**argument, "out": f"{stem(path)}_sequential.py", "options": {"style": "sequential"}}
                 found += self._command(only, "emitSequential", "Emit nn.Sequential", "torchlean.emit", chain)
-            found += self._command(only, "init", "Initialize parameters", "torchlean.init", argument)
+            known = params_path(path).is_file()
+            title = "Initialize parameters again" if known else "Initialize parameters"
+            start = {**argument, "force": True} if known else argument
+            found += self._command(only, "init", title, "torchlean.init", start)
             found += self._command(only, "train", "Train", "torchlean.train", argument)
         if path is not None:
             found += self._capture_again(document, path, only)
@@ -181,15 +185,16 @@ class CodeActions(Feature):
 
     def _capture_again(self, document: Snapshot, path: Path, only: Any) -> list[Action]:
         """Capture the model again that the artifact came from."""
-        root = document.report.document.value
-        origin = origin_of(root, None, path)
-        if origin is None or origin.name is None or not self.server.trusted:
+        if not self.server.trusted or not _wanted(only, f"{SOURCE}.capture"):
             return []
-        argument: dict[str, Any] = {"uri": file_uri(origin.file), "name": origin.name, "out": str(path)}
-        shape = root["captured_from"].get("example_shape")
-        if isinstance(shape, list) and all(type(size) is int for size in shape):
-            argument["exampleShape"] = ",".join(map(str, shape))
-        return self._command(only, "capture", f"Capture {origin.name} again", "torchlean.capture", argument)
+        from torchlean_core.companions import capture_arguments, model_of
+
+        model = model_of(document.report.document.value, path)
+        arguments = capture_arguments(model, path) if model is not None else None
+        if model is None or arguments is None:
+            return []
+        argument = {"uri": plain_uri(model.file), **arguments}
+        return self._command(only, "capture", f"Capture {model.name} again", "torchlean.capture", argument)
 
     def _model_actions(self, document: Snapshot, params: types.CodeActionParams) -> list[Action]:
         if not document.uri.startswith("file:"):

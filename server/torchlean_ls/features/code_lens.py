@@ -7,7 +7,7 @@ from typing import Any
 from lsprotocol import types
 
 from torchlean_core.artifact.companions import generated_module_path, params_path
-from torchlean_core.check import Severity
+from torchlean_core.check import Finding, Severity
 from torchlean_core.kinds import TENSOR_KINDS
 from torchlean_core.kinds.numbers import numel, show
 from torchlean_core.navigate.explain import parameters_of
@@ -64,16 +64,16 @@ class CodeLens(Feature):
         if document is None or document.is_slow or not isinstance(name, str):
             lens.command = types.Command("…", "")
         else:
-            codes = {finding.code for finding in self.server.companion_findings(document.uri)}
-            lens.command = _command(document, name, codes)
+            lens.command = _command(document, name, self.server.findings_of(document))
         return lens
 
 
-def _command(document: Snapshot, name: str, codes: set[str]) -> types.Command:
+def _command(document: Snapshot, name: str, findings: list[Finding]) -> types.Command:
+    codes = {finding.code for finding in findings}
     argument: dict[str, Any] = {"uri": document.uri}
     path = file_path(document.uri)
     if name == "summary" or path is None:
-        return types.Command(summary(document), "torchlean.check", arguments=[argument])
+        return types.Command(summary(document, findings), "torchlean.check", arguments=[argument])
     if name == "emit":
         module = generated_module_path(path)
         if module.is_file():
@@ -97,7 +97,7 @@ def _state(codes: set[str]) -> str:
     return " (edited by hand)" if "TL512" in codes else " (stale)" if "TL511" in codes else ""
 
 
-def summary(document: Snapshot) -> str:
+def summary(document: Snapshot, findings: list[Finding]) -> str:
     """Nodes, parameters and findings of an artifact in a line."""
     report = document.report
     links = document.links
@@ -111,8 +111,8 @@ def summary(document: Snapshot) -> str:
             count = numel(shape)
             total = None if count is None or total is None else total + count
     size = "?" if total is None else show(total) if total > 10**15 else f"{total:,}"
-    errors = sum(one.severity is Severity.ERROR for one in report.findings)
-    warnings = sum(one.severity is Severity.WARNING for one in report.findings)
+    errors = sum(one.severity is Severity.ERROR for one in findings)
+    warnings = sum(one.severity is Severity.WARNING for one in findings)
     status = ", ".join(
         f"{count:,} {noun}{'' if count == 1 else 's'}"
         for count, noun in ((errors, "error"), (warnings, "warning"))

@@ -15,8 +15,9 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequ
 from torchlean_core.artifact.companions import generated_module_path, params_path, stem
 from torchlean_core.capture.configured import capture_request, configured, example_shape
 from torchlean_core.capture.models import find_models
+from torchlean_core.capture.options import parse_approximations
 from torchlean_core.capture.target import Target, parse_shape, read_source
-from torchlean_core.check import Report, Severity, check_bytes
+from torchlean_core.check import Finding, Report, Severity, check_bytes
 from torchlean_core.datasource import is_function
 from torchlean_core.errors import UserError
 from torchlean_core.extras import require_torch
@@ -74,14 +75,17 @@ class Commands(Feature):
                 return await self._show_graph(argument)
             path = _path(argument)
             request = self._request(name, path, argument)
+            self._refuse_edited(request.get("out"))
         except UserError as error:
             raise Refused(str(error)) from error
         return await self._run(name, argument["uri"], path, request, params.work_done_token)
 
     # -- at once ------------------------------------------------------------------------------------------
 
-    async def _report(self, argument: dict[str, Any]) -> tuple[str, Report]:
-        """Name and report of an artifact: as it is open, else as it is on disk.
+    async def _report(self, argument: dict[str, Any]) -> tuple[str, Report, list[Finding]]:
+        """Name, report and findings of an artifact: as it is open, else as it is on disk.
+
+        The findings are those that settings files let through, also about the files that belong to the artifact.
 
         Raises:
             UserError: It is not open and cannot be read.
@@ -93,19 +97,19 @@ class Commands(Feature):
         if document is not None:
             document = await self.server.checked(document) if document.is_slow else document
         if document is not None:
-            return file_name(uri), document.report
+            return file_name(uri), document.report, self.server.findings_of(document)
         path = _path(argument)
         try:
-            return path.name, await self.server.in_thread(lambda: check_bytes(path.read_bytes()))
+            report, found = await self.server.in_thread(_of_file, path)
         except OSError as error:
             raise UserError(f"{path}: {error.strerror or error}") from error
+        return path.name, report, self.server.folders.wanted(uri, found)
 
     async def _check(self, argument: dict[str, Any]) -> dict[str, Any]:
         """Check an artifact and say how it is."""
         from torchlean_core.check.output.json import finding_object
 
-        name, report = await self._report(argument)
-        findings = self.server.folders.wanted(argument["uri"], report.findings)
+        name, report, findings = await self._report(argument)
         counts = {severity: sum(one.severity is severity for one in findings) for severity in Severity}
         notes = counts[Severity.INFORMATION] + counts[Severity.HINT]
         numbers = ((counts[Severity.ERROR], "error"), (counts[Severity.WARNING], "warning"), (notes, "note"))
@@ -126,7 +130,7 @@ class Commands(Feature):
         form = argument.get("format", "svg")
         if form not in FORMATS:
             raise JsonRpcInvalidParams(f"`format` is one of {', '.join(FORMATS)}, found {form!r}")
-        name, report = await self._report(argument)
+        name, report, _ = await self._report(argument)
         content = await self.server.in_thread(picture, report, form, name)
         return {"uri": argument["uri"], "format": form, "content": content}
 
@@ -172,7 +176,13 @@ class Commands(Feature):
         target = Target(path, str(name))
         dims = example_shape(target) if shape is None else parse_shape(str(shape))
         out = argument.get("out") or configured(target).get("output") or f"{_snake(target.name)}.ir.json"
-        return capture_request(target, path.parent / str(out), dims)
+        allowed = argument.get("approximate")
+        if allowed is not None and not (
+            isinstance(allowed, list) and all(type(one) is str for one in allowed)
+        ):
+            raise JsonRpcInvalidParams(f"`approximate` is a list such as ['gelu=tanh'], found {allowed!r}")
+        given = {"approximate": parse_approximations(allowed)} if allowed is not None else None
+        return capture_request(target, path.parent / str(out), dims, given)
 
     # -- on save ------------------------------------------------------------------------------------------
 
@@ -204,6 +214,20 @@ class Commands(Feature):
             raise UserError(f"{path.name} is not a file on disk; save it first")
         if document is not None and document.text != _disk_text(path):
             raise UserError(f"{path.name} has unsaved changes; save it first")
+
+    def _refuse_edited(self, out: str | None) -> None:
+        """Refuse to write a file that is open with changes: the editor would have two versions of it then."""
+        if out is None:
+            return
+        output = Path(out).resolve()
+        for document in self.server.documents:
+            path = file_path(document.uri)
+            if path is None or path.resolve() != output or not path.is_file():
+                continue
+            if document.text != _disk_text(path):
+                raise UserError(
+                    f"{path.name} has unsaved changes, and would be written; save or undo them first"
+                )
 
     # -- running ------------------------------------------------------------------------------------------
 
@@ -332,6 +356,14 @@ class _Progress:
             self._server.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=message))
             self._server.work_done_progress.tokens.pop(self._token, None)
             self._token = None
+
+
+def _of_file(path: Path) -> tuple[Report, list[Finding]]:
+    """The report of a file, and all findings about it and what belongs to it."""
+    from torchlean_core.companions import artifact_findings
+
+    report = check_bytes(path.read_bytes())
+    return report, [*report.findings, *artifact_findings(path, report)]
 
 
 def _argument(params: types.ExecuteCommandParams) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The files beside an artifact, and generated modules: looked at when they or the text change, in a thread."""
+"""The files that belong to an artifact, and generated modules: looked at when they or the text change, in a thread."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchlean_core.artifact.companions import generated_module_paths, params_path
-from torchlean_core.check import Finding, check_text
+from torchlean_core.artifact.companions import has_files_beside, names_model
+from torchlean_core.check import Finding
+from torchlean_core.check.checker import check_document
+from torchlean_core.text import read_text
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
@@ -35,6 +37,7 @@ class Companions(Feature):
         self._found: dict[str, list[Finding]] = {}
         self._due: dict[str, asyncio.TimerHandle] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()  # documents whose files changed while they were looked at
 
     def register(self, client: Client) -> None:
         """No requests of its own: `Diagnostics` and `CodeActions` show what is found."""
@@ -90,7 +93,10 @@ class Companions(Feature):
     def _look(self, uri: str) -> None:
         self._cancel(uri)
         document = self.server.documents.get(uri)
-        if document is None or uri in self._looking:
+        if document is None:
+            return
+        if uri in self._looking:
+            self._again.add(uri)
             return
         if not _has_companions(document) and uri not in self._found:
             return
@@ -99,16 +105,17 @@ class Companions(Feature):
         task.add_done_callback(lambda _: self._looking.pop(uri, None))
 
     async def _compare(self, document: Snapshot) -> None:
-        """Compare one version with its companions; where it is another one by then, once more."""
+        """Compare one version with its companions; where it or they are others by then, once more."""
         latest: Snapshot | None = document
         while latest is not None:
+            self._again.discard(document.uri)
             path = file_path(latest.uri)
             assert path is not None, "only saved files have companions"
             work = _of_module if latest.is_python else _of_artifact
             try:
                 found = await self.server.in_thread(work, path, latest.text)
             except Exception:  # a file that changes while it is read; the next change is looked at again
-                _log.exception("the files beside %s cannot be judged", path)
+                _log.exception("the files that belong to %s cannot be judged", path)
                 return
             now = self.server.documents.get(document.uri)
             if now is None:
@@ -116,11 +123,11 @@ class Companions(Feature):
             if found != self.of(latest.uri):
                 self._found[latest.uri] = found
                 self.server.findings_changed(latest.uri)
-            latest = now if now is not latest else None
+            latest = now if now is not latest or document.uri in self._again else None
 
 
 def _has_companions(document: Snapshot) -> bool:
-    """Whether there is anything to compare a document with; costs two looks at its folder."""
+    """Whether there is anything to compare a document with; costs a look at its text and its folder."""
     path = file_path(document.uri)
     if path is None:
         return False
@@ -128,19 +135,17 @@ def _has_companions(document: Snapshot) -> bool:
         from torchlean_core.companions.module import is_generated
 
         return is_generated(document.text)
-    return document.is_artifact and any(os.path.lexists(one) for one in companion_paths(path))
-
-
-def companion_paths(artifact: Path) -> list[Path]:
-    """Where the companions of an artifact are, if there are any."""
-    return [params_path(artifact), *generated_module_paths(artifact)]
+    return document.is_artifact and (has_files_beside(path) or names_model(document.text))
 
 
 def _of_artifact(path: Path, text: str) -> list[Finding]:
-    from torchlean_core.companions import artifact_findings
+    from torchlean_core.companions import artifact_findings, model_findings
 
-    # The text is checked on its own: what the document keeps belongs to the thread of the requests.
-    return artifact_findings(path, check_text(text))
+    # The text is read on its own: what the document keeps belongs to the thread of the requests.
+    document = read_text(text)
+    if not has_files_beside(path):
+        return model_findings(path, document.value)
+    return artifact_findings(path, check_document(document))
 
 
 def _of_module(path: Path, text: str) -> list[Finding]:
@@ -149,7 +154,14 @@ def _of_module(path: Path, text: str) -> list[Finding]:
     return module_findings(path, text)
 
 
-def artifact_uri(finding: Finding, uri: str) -> str:
-    """The artifact that a finding on a document is about: the document itself, unless it is a module."""
-    named = finding.data.get("artifact")
-    return file_uri(Path(os.path.normpath(named))) if isinstance(named, str) else uri
+def remedy_uri(finding: Finding, uri: str) -> str:
+    """What a command against a finding is about: a module's artifact, an artifact's model, else the document."""
+    named = finding.data.get("artifact", finding.data.get("model"))
+    return plain_uri(Path(named)) if isinstance(named, str) else uri
+
+
+def plain_uri(path: Path) -> str:
+    """The URI of a path without `..` in it, as editors have it, where that is the same file."""
+    plain = Path(os.path.normpath(path))
+    # Behind a symbolic link, `..` leads elsewhere.
+    return file_uri(plain if os.path.realpath(plain) == os.path.realpath(path) else path)

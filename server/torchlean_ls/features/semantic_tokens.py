@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lsprotocol import types
 
@@ -17,8 +18,14 @@ from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.protocol import Plain
 
+if TYPE_CHECKING:
+    from torchlean_ls.server import Server
+
 MAX_NODES = 2_000
 """Nodes of one answer. A longer file is coloured by the ranges that are in sight."""
+
+_NUMBERS = 5
+"""Numbers of one token: lines down, columns to the right, length, type, modifiers."""
 
 _TYPES = {name: number for number, name in enumerate(TOKEN_TYPES)}
 _DECLARATION = 1 << TOKEN_MODIFIERS.index("declaration")
@@ -31,14 +38,33 @@ class _Token(NamedTuple):
     modifiers: int
 
 
+class _Result(NamedTuple):
+    """What a client was sent of a document."""
+
+    id: str
+    data: array[int]
+
+
 class SemanticTokens(Feature):
-    """Answers `textDocument/semanticTokens/full` and `…/range`."""
+    """Answers `textDocument/semanticTokens/full`, `…/full/delta` and `…/range`."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self._deltas = False
+        self._sent: dict[str, _Result] = {}  # the last result of each open document
 
     def register(self, client: Client) -> None:
-        """Full and range; a client takes what it wants."""
+        """Full and range; a client takes what it wants. Results are kept only for one that asks what changed."""
         self._refreshable = client.refreshes("semanticTokens")
+        self._deltas = client.token_deltas
         self.server.on_artifact(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, self._full)
         self.server.on_artifact(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_RANGE, self._range)
+        if self._deltas:
+            self.server.on_artifact(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL_DELTA, self._delta)
+
+    def document_close(self, uri: str) -> None:
+        """Forget what was sent."""
+        self._sent.pop(uri, None)
 
     def settings_change(self) -> None:
         """Ask the client to ask anew."""
@@ -46,9 +72,35 @@ class SemanticTokens(Feature):
             self.server.workspace_semantic_tokens_refresh(None)
 
     def _full(self, document: Snapshot, params: types.SemanticTokensParams) -> Plain | None:
+        result = self._result(document)
+        return Plain(self._whole(result)) if result is not None else None
+
+    def _delta(self, document: Snapshot, params: types.SemanticTokensDeltaParams) -> Plain | None:
+        before = self._sent.get(document.uri)
+        result = self._result(document)
+        if result is None:
+            return None
+        if before is None or before.id != params.previous_result_id:
+            return Plain(self._whole(result))
+        return Plain({"resultId": result.id, "edits": changes(before.data, result.data)})
+
+    def _result(self, document: Snapshot) -> _Result | None:
+        """The tokens of a document, which are kept until the next result; None for a long one."""
+        known = self._sent.pop(document.uri, None)
         if len(document.report.records) > MAX_NODES:
             return None
-        return Plain({"data": encode(document, _tokens(document, 0, len(document.text)))})
+        number = str(document.serial)  # another version of this or any document has another one
+        if known is not None and known.id == number:
+            result = known
+        else:
+            result = _Result(number, array("I", encode(document, _tokens(document, 0, len(document.text)))))
+        if self._deltas:
+            self._sent[document.uri] = result
+        return result
+
+    def _whole(self, result: _Result) -> dict[str, Any]:
+        data = result.data.tolist()
+        return {"resultId": result.id, "data": data} if self._deltas else {"data": data}
 
     def _range(self, document: Snapshot, params: types.SemanticTokensRangeParams) -> Plain:
         start, end = document.offset(params.range.start), document.offset(params.range.end)
@@ -105,3 +157,34 @@ def encode(document: Snapshot, tokens: list[_Token]) -> list[int]:
         data += (token.type, token.modifiers)
         line, column = start
     return data
+
+
+def changes(before: array[int], after: array[int]) -> list[dict[str, Any]]:
+    """What to do to the numbers of one result to get those of another: replace what is between equal ends.
+
+    Places are relative to the token before, so an edit changes the tokens in it and the one behind it.
+    """
+    if before == after:
+        return []
+    old, new, width = before.tobytes(), after.tobytes(), _NUMBERS * before.itemsize
+    same = _common_start(old, new) // width
+    left = min(len(old), len(new)) - same * width
+    behind = min(_common_start(old[::-1], new[::-1]), left) // width
+    start, old_end, new_end = (
+        _NUMBERS * same,
+        len(before) - _NUMBERS * behind,
+        len(after) - _NUMBERS * behind,
+    )
+    return [{"start": start, "deleteCount": old_end - start, "data": after[start:new_end].tolist()}]
+
+
+def _common_start(one: bytes, other: bytes) -> int:
+    """How many bytes two texts begin with that are the same."""
+    same, end = 0, min(len(one), len(other))
+    while same < end:
+        middle = (same + end + 1) // 2
+        if one[same:middle] == other[same:middle]:
+            same = middle
+        else:
+            end = middle - 1
+    return same

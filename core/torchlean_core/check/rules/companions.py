@@ -1,4 +1,4 @@
-"""TL5xx: the files beside an artifact."""
+"""TL5xx: the files beside an artifact, and the model it was captured from."""
 
 from __future__ import annotations
 
@@ -97,12 +97,16 @@ COMPANION_RULES = (
         "TL521",
         "artifact-stale",
         WARNING,
-        "The artifact is older than the model it was captured from.",
-        "It may describe another network than the source does.",
-        "Capture again.",
+        "The model file changed since the artifact was captured from it: its SHA-256 is not the one that "
+        "`captured_from` records. Other line ends are no change, and a file that is not there is not compared.",
+        "The artifact may describe another network than the source does, and so do its parameters and its module.",
+        "Capture again: the message has the command. Where only a comment changed, that gives the same graph.",
         Example(
-            "$ torchlean capture model.py:Model -o model.ir.json\n"
-            "$ sed -i 's/nn.ReLU()/nn.Tanh()/' model.py\n",
+            "$ torchlean capture model.py:Model -o model.ir.json --example-shape 1,4\n"
+            "$ sed -i 's/nn.ReLU()/nn.Tanh()/' model.py\n"
+            "$ torchlean check model.ir.json\n"
+            "model.ir.json:5:94: warning[TL521] model.py changed since Model was captured from it; capture again: "
+            "`torchlean capture model.py:Model -o model.ir.json --example-shape 1,4`\n",
             "console",
             "The artifact records the source it was captured from; `model.py` is another one now.",
         ),
