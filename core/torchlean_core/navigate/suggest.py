@@ -19,11 +19,11 @@ from torchlean_core.kinds import (
     Field,
     FieldType,
     Kind,
-    Shape,
 )
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.navigate.cursor import Await, Cursor, Level
-from torchlean_core.navigate.explain import code, field_markdown, kind_entry, value_text
+from torchlean_core.navigate.draft import Draft, fit, takes
+from torchlean_core.navigate.explain import code, field_markdown, value_text
 from torchlean_core.navigate.guess import guess_fields, guess_shape
 from torchlean_core.navigate.links import ENDS, Links
 
@@ -112,98 +112,6 @@ def _suggest(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
             yield from _node_values(links, cursor)
 
 
-# -- the node that is being typed -----------------------------------------------------------------------------
-
-
-class _Draft:
-    """The node at the cursor, as far as it is there."""
-
-    def __init__(self, links: Links, cursor: Cursor) -> None:
-        self.links = links
-        members = cursor.members
-        own = members.get("id")
-        self.index = cursor.index
-        self.id = own if type(own) is int and own >= 0 else cursor.index
-        name = members.get("kind")
-        self.kind = name if isinstance(name, str) else None
-        self.is_tuple = members.get("value_kind") == "tuple"
-        self.entry = kind_entry(self.kind)
-        parents = members.get("parents")
-        self.parents: list[Any] | None = parents if isinstance(parents, list) else None
-        self.members = members
-
-    def operands(self) -> list[Record | None] | None:
-        """The nodes that its parents mean; None where it has no parents yet."""
-        if self.parents is None:
-            return None
-        return [self.earlier(parent) for parent in self.parents]
-
-    def earlier(self, parent: Any) -> Record | None:
-        """The node of an id, where it may be an operand."""
-        if type(parent) is not int or not 0 <= parent < self.id:
-            return None
-        return self.links.record(parent)
-
-    def shapes(self) -> list[list[int]] | None:
-        """The operands' shapes; None where one has none."""
-        found = [one.shape if one is not None and not one.is_tuple else None for one in self.operands() or ()]
-        return None if None in found else [shape for shape in found if shape is not None]
-
-    def likely(self, kind: Kind) -> list[Shape]:
-        """The operands' shapes, or those of the nodes before, where the operands are not there yet."""
-        shapes = self.shapes()
-        if self.parents and shapes:
-            return list(shapes)
-        needed = kind.arity[0]
-        found: list[Shape] = []
-        before = self.id - 1
-        while before >= 0 and len(found) < needed and before > self.id - 50:
-            record = self.links.record(before)
-            shape = record.shape if record is not None and not record.is_tuple else None
-            if shape is not None and (not found or list(found[0]) == shape):
-                found.append(shape)
-            before -= 1
-        while found and len(found) < needed:
-            found.append(found[0])
-        return found
-
-    def likely_parents(self, kind: Kind) -> list[int]:
-        """Ids for the operands of a kind: the last node, and for a second one the one before of equal shape."""
-        needed = kind.arity[0]
-        last = self.links.record(self.id - 1)
-        found = [self.id - 1] if needed and self.id else []
-        before = self.id - 2
-        while before >= 0 and len(found) < needed and before > self.id - 50:
-            record = self.links.record(before)
-            if record is not None and last is not None and record.shape == last.shape:
-                found.insert(0, before)
-            before -= 1
-        while found and len(found) < needed:
-            found.insert(0, found[0])
-        return found
-
-    def inferred(self) -> list[int] | None:
-        """The shape that its kind gives, where that can be said."""
-        entry = self.entry
-        shapes = self.shapes()
-        if not isinstance(entry, Kind) or self.parents is None or shapes is None:
-            return None
-        if entry is TUPLE_GETITEM:
-            return self._component()
-        known = {field.name: self.members[field.name] for field in entry.fields if field.name in self.members}
-        if any(field.required and field.name not in known for field in entry.fields):
-            return None
-        return guess_shape(entry, shapes, known)
-
-    def _component(self) -> list[int] | None:
-        operands = self.operands() or [None]
-        shapes = operands[0].tuple_shapes if operands[0] is not None else None
-        index = self.members.get("index")
-        if shapes is None or type(index) is not int or not 0 <= index < len(shapes):
-            return None
-        return shapes[index]
-
-
 # -- keys -----------------------------------------------------------------------------------------------------
 
 
@@ -221,7 +129,7 @@ def _root_keys(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
 
 def _node_keys(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
     """The fields that the node still misses, exactly those of its kind; the optional ones when it misses none."""
-    draft = _Draft(links, cursor)
+    draft = Draft(links, cursor)
     missing = _missing(draft)
     for rank, (name, text, stop) in enumerate(missing):
         yield _key(cursor, name, text, stop, field_markdown(name, draft.kind), rank)
@@ -238,7 +146,7 @@ def _node_keys(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
             yield _key(cursor, name, "", "$1", field_markdown(name, draft.kind), rank)
 
 
-def _missing(draft: _Draft) -> list[tuple[str, str, str | None]]:
+def _missing(draft: Draft) -> list[tuple[str, str, str | None]]:
     """The required fields that are not there: (name, text of a likely value, the same with tab stops)."""
     tuple_valued = draft.is_tuple or (draft.kind in TUPLE_KINDS)
     names = ["id", "kind", "parents"]
@@ -280,7 +188,7 @@ def _missing(draft: _Draft) -> list[tuple[str, str, str | None]]:
     return found
 
 
-def _field_text(draft: _Draft, field: Field) -> str:
+def _field_text(draft: Draft, field: Field) -> str:
     """A likely value of one of the kind's own fields."""
     if isinstance(draft.entry, Kind) and draft.entry is not TUPLE_GETITEM:
         guessed = guess_fields(draft.entry, draft.likely(draft.entry), {})
@@ -319,7 +227,7 @@ def _root_values(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
 
 
 def _node_values(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
-    draft = _Draft(links, cursor)
+    draft = Draft(links, cursor)
     key = cursor.key
     if key == "kind":
         yield from _kinds(draft)
@@ -342,7 +250,7 @@ def _value(text: str, detail: str, rank: int = 0) -> Suggestion:
     return Suggestion(text, Sort.VALUE, text, detail=detail, rank=rank, filter=text)
 
 
-def _kinds(draft: _Draft) -> Iterator[Suggestion]:
+def _kinds(draft: Draft) -> Iterator[Suggestion]:
     """All kinds; those first that the operands fit."""
     count = len(draft.parents) if draft.parents is not None else None
     tuples = [one.is_tuple for one in draft.operands() or () if one is not None]
@@ -353,7 +261,7 @@ def _kinds(draft: _Draft) -> Iterator[Suggestion]:
             _dump(kind.name),
             detail=kind.summary,
             doc_kind=kind.name,
-            rank=_fit(draft, kind, count, tuples) * 1_000 + order,
+            rank=fit(draft, kind, count, tuples) * 1_000 + order,
             filter=_dump(kind.name),
         )
     for order, name in enumerate(TUPLE_KINDS):
@@ -364,30 +272,7 @@ def _kinds(draft: _Draft) -> Iterator[Suggestion]:
         )  # fmt: skip
 
 
-def _fit(draft: _Draft, kind: Kind, count: int | None, tuples: list[bool | None]) -> int:
-    """How well a kind fits the operands: 1 its shape rule accepts them, 2 their number fits, 3 neither."""
-    low, high = kind.arity
-    if kind is TUPLE_GETITEM:
-        return 1 if tuples == [True] else 3
-    if any(tuples):
-        return 3
-    if draft.id == 0 and count is None:
-        return 1 if low == 0 else 3
-    if count is not None and not (low <= count and (high is None or count <= high)):
-        return 3
-    shapes = draft.likely(kind)
-    fields = guess_fields(kind, shapes, draft.members)
-    if fields is None or guess_shape(kind, shapes, fields) is None:
-        return 3 if count else 2
-    if not low and draft.id and count is None:
-        return 2  # another source: possible anywhere
-    declared = draft.members.get("shape")
-    if isinstance(declared, list) and not kind.declared and not kind.fields:
-        return 1 if guess_shape(kind, shapes, fields) == declared else 2
-    return 1
-
-
-def _parents(draft: _Draft, cursor: Cursor) -> Iterator[Suggestion]:
+def _parents(draft: Draft, cursor: Cursor) -> Iterator[Suggestion]:
     """Ids of earlier nodes: those first that the kind takes, of them the unused and the last ones."""
     links = draft.links
     near = _candidates(links, cursor)[:MAX_PARENTS]
@@ -398,7 +283,7 @@ def _parents(draft: _Draft, cursor: Cursor) -> Iterator[Suggestion]:
         if record is None or record.ref >= draft.id:
             continue
         # Users stand behind their operands, and those of a near node are near themselves, most of them.
-        rank = 2 * (not _takes(draft, cursor, record)) + (record.ref in used)
+        rank = 2 * (not takes(draft, cursor, record)) + (record.ref in used)
         suggestion = _node_id(record, rank * MAX_PARENTS + order)
         if cursor.is_item:
             yield suggestion
@@ -426,26 +311,6 @@ def _raw_parents(links: Links, index: int) -> list[int]:
     return [one for one in parents if type(one) is int] if type(parents) is list else []
 
 
-def _takes(draft: _Draft, cursor: Cursor, record: Record) -> bool:
-    """Whether the kind accepts a node as the operand that is typed."""
-    entry = draft.entry
-    if not isinstance(entry, Kind):
-        return True
-    if entry is TUPLE_GETITEM:
-        return bool(record.is_tuple)
-    if record.is_tuple or record.shape is None:
-        return False
-    shapes: list[Shape] = []
-    for parent in (*cursor.items, record.ref, *cursor.others):
-        operand = record if parent == record.ref else draft.earlier(parent)
-        if operand is None or operand.shape is None:
-            return False
-        shapes.append(operand.shape)
-    shapes += [shapes[-1]] * (entry.arity[0] - len(shapes))
-    fields = guess_fields(entry, shapes, draft.members)
-    return fields is not None and guess_shape(entry, shapes, fields) is not None
-
-
 def _node_id(record: Record, rank: int) -> Suggestion:
     text = str(record.ref)
     detail = f"{code(record.kind or '?')} {value_text(record)}"
@@ -454,7 +319,7 @@ def _node_id(record: Record, rank: int) -> Suggestion:
     return Suggestion(text, Sort.NODE, text, detail=detail, doc=doc, rank=rank, filter=text)
 
 
-def _shape_values(draft: _Draft) -> Iterator[Suggestion]:
+def _shape_values(draft: Draft) -> Iterator[Suggestion]:
     inferred = draft.inferred()
     if inferred is not None:
         yield _value(_dump(inferred), "as inferred")
@@ -463,7 +328,7 @@ def _shape_values(draft: _Draft) -> Iterator[Suggestion]:
             yield _value(_dump(operand.shape), f"shape of operand {operand.ref}", rank)
 
 
-def _field_values(draft: _Draft, field: Field, cursor: Cursor) -> Iterator[Suggestion]:
+def _field_values(draft: Draft, field: Field, cursor: Cursor) -> Iterator[Suggestion]:
     """Likely values of one of the kind's own fields."""
     if cursor.is_item:
         return
@@ -494,7 +359,7 @@ def _whole_nodes(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
     """A node of every kind, filled in with what is likely."""
     if cursor.replace[0] < cursor.replace[1] and cursor.prefix.startswith("{"):
         return
-    draft = _Draft(links, cursor)
+    draft = Draft(links, cursor)
     tail = "" if cursor.comma_follows else ","
     for order, kind in enumerate(TENSOR_KINDS.values()):
         shapes = draft.likely(kind)
