@@ -14,7 +14,7 @@ from torchlean_core.navigate import Links, spot_at
 from torchlean_core.navigate.explain import explain
 from torchlean_core.navigate.hints import hints
 from torchlean_core.navigate.origin import origin_of
-from torchlean_core.navigate.outline import entries, matches
+from torchlean_core.navigate.outline import entries, matches, search_texts
 from torchlean_core.navigate.rename import RenameRefused, rename_edits
 
 ADD = node(2, "add", [0, 1], [1, 4])
@@ -211,8 +211,10 @@ def test_the_outline_has_every_node_and_is_searched_by_id_kind_module_and_target
         ("1 linear", "[1, 8] ← 0 · encoder.proj", "layer"),
     ]
     record = links.record(1)
-    assert all(matches(record, query) for query in ("", "1", "lin", "encproj", "aten.l", "1 linear"))
-    assert not matches(record, "relu")
+    assert all(
+        matches(search_texts(record), query) for query in ("", "1", "lin", "encproj", "aten.l", "1 linear")
+    )
+    assert not matches(search_texts(record), "relu")
 
 
 def test_the_origin_is_relative_to_the_artifact(tmp_path):
