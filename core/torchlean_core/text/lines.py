@@ -15,6 +15,7 @@ from typing import NamedTuple
 from torchlean_core.text.offsets import Offsets
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
+_STRIDE = 4_096
 
 
 class Encoding(enum.Enum):
@@ -30,7 +31,7 @@ class Encoding(enum.Enum):
             return len(text)
         if self is Encoding.UTF8:
             return len(text.encode("utf-8", "surrogatepass"))
-        return len(text) + sum(1 for char in text if char > "\uffff")
+        return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
     def prefix(self, text: str, units: int) -> int:
         """Number of characters of `text` that the first `units` units hold; its length if they exceed it.
@@ -39,12 +40,11 @@ class Encoding(enum.Enum):
         """
         if self is Encoding.UTF32 or text.isascii():
             return min(units, len(text))
-        used = 0
-        for index, char in enumerate(text):
-            used += self.units(char)
-            if used > units:
-                return index
-        return len(text)
+        used = index = 0
+        for width in (_STRIDE, 1):  # first in strides, then character by character in the one that goes too far
+            while index < len(text) and (taken := used + self.units(text[index : index + width])) <= units:
+                used, index = taken, min(index + width, len(text))
+        return index
 
 
 class Position(NamedTuple):
@@ -87,6 +87,7 @@ class LineIndex:
         self.starts = Offsets(itertools.chain([0], _line_starts(text)))
         self._line_feeds_only = "\r" not in text
         self._ascii = text.isascii()
+        self._last = (0, 0, 0, Encoding.UTF16)
 
     def edited(self, text: str, start: int, end: int, new: str) -> LineIndex:
         """The index of the text in which `[start:end]` was replaced; this one must not be used any more.
@@ -102,6 +103,7 @@ class LineIndex:
         following = LineIndex.__new__(LineIndex)
         following.text, following.starts, following._line_feeds_only = text, self.starts, True
         following._ascii = self._ascii and new.isascii()
+        following._last = (0, 0, 0, Encoding.UTF16)
         first, last = self.starts.count_up_to(start), self.starts.count_up_to(end)
         inside = [start + offset for offset in _line_starts(new)]
         following.starts.replace(first, last, inside, len(new) - (end - start))
@@ -124,7 +126,23 @@ class LineIndex:
         start = self.starts[line]
         if self._ascii:  # the line may be the whole of a big file: do not copy it
             return Position(line, offset - start)
-        return Position(line, encoding.units(self.text[start:offset]))
+        return Position(line, self._column(start, offset, encoding))
+
+    def _column(self, start: int, offset: int, encoding: Encoding) -> int:
+        """Units between a line's start and an offset in it, counted from where was counted to last time.
+
+        A minified file is one line, and places in it are asked for by the thousand: counting each from the start
+        would take minutes.
+        """
+        line, at, units, kind = self._last  # read and written at once: threads ask, too
+        if line != start or kind is not encoding or abs(offset - at) > offset - start:
+            at, units = start, 0
+        if offset >= at:
+            units += encoding.units(self.text[at:offset])
+        else:
+            units -= encoding.units(self.text[offset:at])
+        self._last = start, offset, units, encoding
+        return units
 
     def positions(self, offsets: Iterable[int], encoding: Encoding = Encoding.UTF16) -> list[tuple[int, int]]:
         """Line and column of many offsets that do not come far before one another: quicker than one by one."""
@@ -141,7 +159,8 @@ class LineIndex:
                 line += feeds
                 start = text.rfind("\n", 0, offset) + 1
             at = offset
-            found.append((line, offset - start if ascii_only else encoding.units(text[start:offset])))
+            column = offset - start if ascii_only else self._column(start, offset, encoding)
+            found.append((line, column))
         return found
 
     def ranges(

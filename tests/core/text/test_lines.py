@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,3 +49,23 @@ def test_ranges_of_many_spans_are_those_of_each(text, encoding, data):
     spans = data.draw(st.lists(st.tuples(offset, offset).map(lambda pair: tuple(sorted(pair))), max_size=8))
     expected = [(*start, *end) for start, end in (lines.range(*span, encoding) for span in spans)]
     assert lines.ranges(spans, encoding) == expected
+
+
+@given(texts, st.sampled_from(Encoding), st.data())
+def test_positions_do_not_depend_on_what_was_asked_before(text, encoding, data):
+    lines = LineIndex(text)
+    for _ in range(6):
+        offset, unit = data.draw(st.integers(0, len(text))), data.draw(st.sampled_from(Encoding))
+        assert lines.position(offset, unit) == LineIndex(text).position(offset, unit)
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+def test_a_long_line_with_other_characters_is_not_counted_anew_for_every_place(encoding):
+    text = "é𝔸" + "a" * 3_000_000 + "é" + "b" * 1_000_000
+    lines = LineIndex(text)
+    began = time.perf_counter()
+    offsets = range(3_500_000, 3_510_000)
+    assert lines.positions(offsets, encoding) == [lines.position(offset, encoding) for offset in offsets]
+    for offset in (1, 2, 3_000_001, 3_900_000):
+        assert lines.offset(lines.position(offset, encoding), encoding) == offset
+    assert time.perf_counter() - began < 5  # each counted from the start: minutes
