@@ -15,4 +15,4 @@ NAMED_FUNCTION = re.compile(r"(?P<module>.+):(?P<function>[^\W\d]\w*)")
 def is_function(data: str) -> bool:
     """Whether data is named as `module:function`, and not as a file."""
     is_named = NAMED_FUNCTION.fullmatch(data) is not None
-    return is_named and Path(data).suffix not in SUFFIXES and not Path(data).exists()
+    return is_named and Path(data).suffix.lower() not in SUFFIXES and not Path(data).exists()

@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
+import re
 import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +21,10 @@ from safetensors.torch import load_file
 from torchlean_core.datasource import SUFFIXES
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.visible import shortened
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Shape = tuple[int, ...]
 
@@ -82,34 +90,49 @@ def load_dataset(path: Path, inputs: Shape, outputs: Shape, loss: str | None) ->
         UserError: Its content does not fit.
     """
     readers = {".npz": _read_npz, ".safetensors": _read_safetensors}
+    suffix = path.suffix.lower()
     try:
-        if path.suffix == ".csv":
+        if suffix == ".csv":
             found = _read_csv(path, inputs, outputs, loss)
-        elif path.suffix in readers:
-            found = readers[path.suffix](path)
+        elif suffix in readers:
+            found = readers[suffix](path)
         else:
             raise UsageError(
                 f"{path}: unknown kind of data; expected a file {', '.join(SUFFIXES)}, or module:function"
             )
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
+    except MemoryError as error:  # also where a damaged header asks for more than there is
+        raise UsageError(f"{path}: {error or 'not enough memory'}") from error
     try:
         return _checked(found, inputs, outputs, loss)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
 
+_BAD_HEADER = (ValueError, TypeError, AttributeError, EOFError, SyntaxError, OverflowError)
+_BAD_ARCHIVE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, KeyError)
+_UNREADABLE = (*_BAD_HEADER, *_BAD_ARCHIVE)
+"""What numpy and zipfile raise for a damaged archive."""
+
+
 def _read_npz(path: Path) -> dict[str, torch.Tensor]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in ("x", "y") if name in archive}
-    except (ValueError, EOFError, zipfile.BadZipFile, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise UsageError(f"{path}: not an .npz file of numbers") from error
     for name, array in arrays.items():
         if array.dtype.kind not in "fiub":
             raise UserError(f"{path}: {name} is {array.dtype}, expected numbers")
-    kinds = {"f": np.float32, "i": np.int64, "u": np.int64, "b": np.int64}
-    return {name: torch.from_numpy(array.astype(kinds[array.dtype.kind])) for name, array in arrays.items()}
+    return {name: torch.from_numpy(_native(array)) for name, array in arrays.items()}
+
+
+def _native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array in a type that torch has: in this machine's byte order, and at most double precision."""
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        return array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
@@ -121,34 +144,74 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _read_csv(path: Path, inputs: Shape, outputs: Shape, loss: str | None) -> dict[str, torch.Tensor]:
-    per_target = outputs[:-1] if loss == "cross_entropy" else outputs
-    width, targets = math.prod(inputs), 0 if loss is None else math.prod(per_target)
+    targets = _targets(outputs, loss)
+    width = math.prod(inputs)
     rows: list[list[float]] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            for row in csv.reader(file):
-                if row and not _append(rows, row) and rows:
-                    raise UserError(f"{path}: row {len(rows) + 1} holds something that is not a number")
+            for line, values in _numbers(file):
+                expected = len(rows[0]) if rows else None
+                if len(values) - width not in targets or expected not in (None, len(values)):
+                    raise UserError(
+                        f"line {line} has {len(values)} columns, expected {expected or _sums(width, targets)}: "
+                        f"{width} of the input {show_shape(inputs)} and {' or '.join(map(str, targets))} of "
+                        "the target"
+                    )
+                rows.append(values)
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: not a CSV file in UTF-8 ({error})") from error
-    for number, values in enumerate(rows, start=1):
-        if len(values) != width + targets:
-            raise UserError(
-                f"{path}: row {number} of numbers has {len(values)} columns, expected {width + targets}: "
-                f"{width} of the input {show_shape(inputs)} and {targets} of the target"
-            )
-    table = torch.tensor(rows, dtype=torch.float64).reshape(len(rows), width + targets)
-    x = table[:, :width].reshape(len(rows), *inputs).to(torch.float32)
-    if not targets:
-        return {"x": x}
-    y = table[:, width:].reshape(len(rows), *per_target)
-    return {"x": x, "y": y if loss == "cross_entropy" else y.to(torch.float32)}
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    if not rows:
+        raise UserError(f"{path}: the dataset is empty")
+    table = torch.tensor(rows, dtype=torch.float64)
+    x = table[:, :width].reshape(len(rows), *inputs)
+    shape = targets[table.shape[1] - width]
+    return {"x": x} if shape is None else {"x": x, "y": table[:, width:].reshape(len(rows), *shape)}
 
 
-def _append(rows: list[list[float]], row: list[str]) -> bool:
-    """Add a row of numbers; False where it is none (a header, if it is the first)."""
+def _targets(outputs: Shape, loss: str | None) -> dict[int, Shape | None]:
+    """Shapes that a target in a CSV file may have, by their number of columns; None where there is none."""
+    if loss is None:
+        return {0: None}
+    if loss != "cross_entropy":
+        return {math.prod(outputs): outputs}
+    return {math.prod(outputs): outputs, math.prod(outputs[:-1]): outputs[:-1]}
+
+
+def _sums(width: int, targets: Iterable[int]) -> str:
+    return " or ".join(str(width + count) for count in targets)
+
+
+def _numbers(file: IO[str]) -> Iterator[tuple[int, list[float]]]:
+    """Line and numbers of every row. Empty lines are none, and a first row without any number is a header.
+
+    Raises:
+        UserError: A cell is no number.
+    """
+    rows = csv.reader(file)
+    is_first = True
+    for row in rows:
+        if not row:
+            continue
+        try:
+            numbers = [float(cell) for cell in row]
+        except ValueError:
+            bad = next(place for place, cell in enumerate(row, start=1) if not _is_number(cell))
+            if not is_first or any(map(_is_number, row)):
+                cell = row[bad - 1]
+                hint = "; commas part the columns" if len(row) == 1 and re.search(r"[;\t ]", cell) else ""
+                raise UserError(
+                    f"line {rows.line_num}: {shortened(cell)} in column {bad} is no number{hint}"
+                ) from None
+        else:
+            yield rows.line_num, numbers
+        is_first = False
+
+
+def _is_number(cell: str) -> bool:
     try:
-        rows.append([float(cell) for cell in row])
+        float(cell)
     except ValueError:
         return False
     return True
@@ -157,10 +220,9 @@ def _append(rows: list[list[float]], row: list[str]) -> bool:
 def _checked(found: dict[str, torch.Tensor], inputs: Shape, outputs: Shape, loss: str | None) -> Dataset:
     if "x" not in found:
         raise UserError("holds no `x`")
-    x = _shaped("x", found["x"].to(torch.float32), inputs)
+    x = _shaped("x", _floats("x", found["x"]), inputs)
     if not len(x):
         raise UserError("the dataset is empty")
-    _require_finite("x", x)
     if loss is None:
         return Dataset(x, None)
     if "y" not in found:
@@ -172,10 +234,9 @@ def _checked(found: dict[str, torch.Tensor], inputs: Shape, outputs: Shape, loss
         )
     if loss == "cross_entropy":
         return Dataset(x, _classes(y, outputs))
-    y = _shaped("y", y.to(torch.float32), outputs)
-    _require_finite("y", y)
-    if loss == "bce_with_logits" and not bool(((y >= 0) & (y <= 1)).all()):
-        raise UserError("y must be between 0 and 1 for bce_with_logits")
+    y = _shaped("y", _floats("y", y), outputs)
+    if loss == "bce_with_logits":
+        _require_probabilities(y, loss)
     return Dataset(x, y)
 
 
@@ -184,20 +245,25 @@ def _classes(y: torch.Tensor, outputs: Shape) -> torch.Tensor:
     if not outputs:
         raise UserError("cross_entropy needs an output with an axis of classes; this one is a scalar")
     if y.is_floating_point() and _fits(y.shape[1:], outputs) and not _fits(y.shape[1:], outputs[:-1]):
-        _require_finite("y", y)
-        return _shaped("y", y.to(torch.float32), outputs)
+        y = _shaped("y", _floats("y", y), outputs)
+        _require_probabilities(y, "cross_entropy")
+        return y
     y = _shaped("y", y, outputs[:-1])
-    if y.is_floating_point():
-        _require_finite("y", y)
-        if not bool((y == y.round()).all()):
-            raise UserError("y must be class numbers (whole numbers) for cross_entropy")
-    y = y.to(torch.int64)
-    low, high = int(y.min()) if y.numel() else 0, int(y.max()) if y.numel() else 0
+    _floats("y", y)
+    exact = y.to(torch.float64)  # class numbers of any type: those that int64 does not hold are out of range
+    if not bool((exact == exact.round()).all()):
+        raise UserError("y must be class numbers (whole numbers) for cross_entropy")
+    low, high = (exact.min().item(), exact.max().item()) if y.numel() else (0, 0)
     if low < 0 or high >= outputs[-1]:
         raise UserError(
-            f"y holds class {low if low < 0 else high}; there are {outputs[-1]} (0 to {outputs[-1] - 1})"
+            f"y holds class {low if low < 0 else high:g}; there are {outputs[-1]} (0 to {outputs[-1] - 1})"
         )
-    return y
+    return y.to(torch.int64)
+
+
+def _require_probabilities(y: torch.Tensor, loss: str) -> None:
+    if not bool(((y >= 0) & (y <= 1)).all()):
+        raise UserError(f"y must be between 0 and 1 for {loss}")
 
 
 def _fits(found: Shape, expected: Shape) -> bool:
@@ -221,7 +287,18 @@ def _shaped(name: str, tensor: torch.Tensor, sample: Shape) -> torch.Tensor:
     return tensor.reshape(tensor.shape[0], *sample).contiguous()
 
 
-def _require_finite(name: str, tensor: torch.Tensor) -> None:
-    bad = ~torch.isfinite(tensor)
+def _floats(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor in float32.
+
+    Raises:
+        UserError: It holds complex numbers, or values that are not finite there.
+    """
+    if tensor.is_complex():
+        raise UserError(f"{name} is {str(tensor.dtype).removeprefix('torch.')}, expected numbers")
+    rounded = tensor.to(torch.float32)
+    bad = ~torch.isfinite(rounded)
     if bool(bad.any()):
-        raise UserError(f"{name} holds {int(bad.sum())} values that are not finite")
+        is_finite = bool(torch.isfinite(tensor[bad].to(torch.float64)).all())
+        what = "too large for float32" if is_finite else "not finite"
+        raise UserError(f"{name} holds {int(bad.sum())} values that are {what}")
+    return rounded

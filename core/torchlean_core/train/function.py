@@ -140,9 +140,6 @@ def _stacked(samples: list[Any]) -> dict[str, torch.Tensor]:
 
 def _tensor(name: str, value: Any) -> torch.Tensor:
     try:
-        tensor = torch.as_tensor(value).detach().cpu()
+        return torch.as_tensor(value).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{name} is no array of numbers: {error}") from error
-    if tensor.is_complex():
-        raise UserError(f"{name} is {tensor.dtype}, expected numbers")
-    return tensor.to(torch.float32 if tensor.is_floating_point() else torch.int64)

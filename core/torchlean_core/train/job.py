@@ -198,8 +198,9 @@ class _Job:
             training.run(Listeners(logged, self._report, checkpoint))
             if not self._group.is_first:
                 return {"message": ""}
-            self._write(training, metrics)
-            kept = True
+            self._write_params(training)
+            kept = True  # what was trained is there, whatever becomes of its picture
+            self._write_curve(metrics)
         return self._result(training, metrics)
 
     def _note(self, message: str) -> None:
@@ -267,18 +268,21 @@ class _Job:
             }
         )
 
-    def _write(self, training: Training, metrics: MetricsFile) -> None:
+    def _write_params(self, training: Training) -> None:
         options = self._options
         source = (
             f"trained, {training.steps} steps of {options.optimizer}, lr {options.learning_rate}, "
             f"batch size {options.batch_size * self._group.size}, seed {options.seed}, {_data_words(options)}"
         )
+        save_tensors(self._outputs.params, training.module.params(), self._program.graph, source)
+
+    def _write_curve(self, metrics: MetricsFile) -> None:
+        options = self._options
         title = f"{stem(Path(options.artifact))}: loss, {options.optimizer}, {_data_words(options)}"
         try:
             write_text(self._outputs.curve, curve_svg(metrics.entries, title))
         except OSError as error:
             raise UsageError(f"{self._outputs.curve}: {error.strerror or error}") from error
-        save_tensors(self._outputs.params, training.module.params(), self._program.graph, source)
 
     def _result(self, training: Training, metrics: MetricsFile) -> dict[str, Any]:
         leaves, group = training.module.leaves, self._group

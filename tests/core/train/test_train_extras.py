@@ -212,6 +212,40 @@ def test_tensorboard_gets_every_entry(folder):
         assert found == [(entry["step"], pytest.approx(entry[key])) for entry in entries]
 
 
+@pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="needs the package tensorboard")
+def test_what_a_resumed_run_writes_again_is_shown_once(folder):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    def interrupt(event):
+        if event["kind"] == "progress" and event["step"] == 6:
+            raise KeyboardInterrupt
+
+    options = {"artifact": "m.ir.json", "device": "cpu", "steps": 8, "log_every": 1, "logdir": "runs/a"}
+    with pytest.raises(KeyboardInterrupt):
+        run({**options, "checkpoint_every": 4}, interrupt)
+    train(**{**options, "resume": True})
+    events = EventAccumulator("runs/a")
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss/train")] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="needs the package tensorboard")
+def test_a_board_that_cannot_be_written_is_a_message(folder):
+    (folder / "file").write_text("")
+    with pytest.raises(UsageError, match="file: File exists"):
+        train(steps=2, logdir="file")
+    limit = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048));"
+        "import sys; from torchlean_core.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    options = ["train", "m.ir.json", "--steps", "2000", "--log-every", "20", "--logdir", "runs", "-q"]
+    done = subprocess.run([sys.executable, "-c", limit, *options], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("torchlean: runs/events.out.tfevents.")
+    assert done.stderr.endswith(": File too large\n") and done.stderr.count("\n") == 1
+
+
 def test_logdir_without_tensorboard_is_refused_before_anything_runs(folder, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(

@@ -24,6 +24,7 @@ from tests.core.train.train_graphs import (
 )
 from torchlean_core.artifact import parse_graph
 from torchlean_core.cli.main import main
+from torchlean_core.errors import UsageError
 from torchlean_core.graph import lower
 from torchlean_core.init import default_plan, materialize
 from torchlean_core.params import ParameterStore
@@ -263,6 +264,26 @@ def test_mask_of_minus_infinity_is_not_blamed(folder, capsys):
     write_store(folder / "k.params.safetensors", values, artifact_hash(graph), "test")
     np.savez("d.npz", x=np.ones((1, 2)), y=np.ones((1, 2)))
     fails(capsys, 1, "the first node that gives nan is node 5 (log)", "k.ir.json", "--data", "d.npz")
+
+
+def test_what_was_trained_is_kept_where_its_picture_cannot_be_written(folder, capsys, monkeypatch):
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("torchlean_core.train.job.write_text", full)
+    fails(capsys, 2, "m.loss.svg: No space left on device", "m.ir.json", "--steps", "2")
+    assert (folder / "m.trained.safetensors").exists()
+    assert len(metrics()) == 2
+
+
+def test_without_room_for_the_parameters_nothing_is_left(folder, capsys, monkeypatch):
+    def full(*arguments):
+        raise UsageError("m.trained.safetensors: No space left on device")
+
+    before = sorted(folder.iterdir())
+    monkeypatch.setattr("torchlean_core.train.job.save_tensors", full)
+    fails(capsys, 2, "m.trained.safetensors: No space left on device", "m.ir.json", "--steps", "2")
+    assert sorted(folder.iterdir()) == before
 
 
 @pytest.mark.parametrize(
