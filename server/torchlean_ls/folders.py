@@ -48,7 +48,7 @@ class Folders:
 
     def change(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
         """Folders come and go."""
-        self._said.clear()
+        self._said = {}
         for folder in params.event.removed:
             self.roots.pop(folder.uri, None)
         for folder in params.event.added:
@@ -107,16 +107,17 @@ class Folders:
 
     def wanted(self, uri: str, findings: list[Finding]) -> list[Finding]:
         """The findings that the settings files let through."""
-        if uri not in self._said:
-            if len(self._said) >= _MAX_SAID:
-                self._said.clear()
+        # A thread asks, too: what it reads while the settings are forgotten must not be known afterwards.
+        said = self._said
+        known = said.get(uri)
+        if known is None:
+            if len(said) >= _MAX_SAID:
+                said.clear()
             settings = self.settings_of(uri)
             path = file_path(uri)
-            self._said[uri] = (
-                settings.select,
-                settings.ignore + (settings.ignored_in(path) if path is not None else ()),
-            )
-        select, ignored = self._said[uri]
+            ignored_there = settings.ignored_in(path) if path is not None else ()
+            known = said[uri] = settings.select, settings.ignore + ignored_there
+        select, ignored = known
         if select is None and not ignored:
             return findings
         return [
@@ -132,5 +133,5 @@ class Folders:
     def forget_settings(self) -> None:
         """Read the settings files anew when they are asked for."""
         self._finder = SettingsFinder()
-        self._said.clear()
+        self._said = {}
         self.problem = None

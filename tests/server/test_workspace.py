@@ -11,6 +11,9 @@ import pytest
 
 from tests.server.conftest import BROKEN, GOOD
 from tests.server.raw import Raw
+from torchlean_core.check import Finding, Severity
+from torchlean_ls.folders import Folders
+from torchlean_ls.uris import file_uri
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PULLS = {"textDocument": {"diagnostic": {}}, "workspace": {"diagnostics": {"refreshSupport": True}}}
@@ -240,3 +243,22 @@ def test_a_client_that_cannot_pull_is_not_offered_it(raw, tmp_path):
     begin(raw, tmp_path)
     raw.send("workspace/diagnostic", {"previousResultIds": []}, 2)
     assert raw.answer(2)["error"]["code"] == -32601
+
+
+def test_settings_forgotten_while_a_thread_reads_them_are_read_anew(tmp_path, monkeypatch):
+    folders = Folders()
+    (tmp_path / "torchlean.toml").write_text('ignore = ["TL404"]\n')
+    uri = file_uri(tmp_path / "m.ir.json")
+    read = folders.settings_of
+
+    def changed_meanwhile(asked):
+        found = read(asked)
+        (tmp_path / "torchlean.toml").write_text('ignore = ["TL201"]\n')
+        folders.forget_settings()
+        return found
+
+    wrong = Finding("TL201", Severity.ERROR, "wrong")
+    with monkeypatch.context() as patch:
+        patch.setattr(folders, "settings_of", changed_meanwhile)
+        assert folders.wanted(uri, [wrong]) == [wrong]
+    assert folders.wanted(uri, [wrong]) == []
