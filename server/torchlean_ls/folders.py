@@ -53,7 +53,7 @@ class Folders:
 
     def change(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
         """Folders come and go."""
-        self._said.clear()
+        self._said = {}
         for folder in params.event.removed:
             self.roots.pop(folder.uri, None)
         for folder in params.event.added:
@@ -106,17 +106,17 @@ class Folders:
 
     def wanted(self, uri: str, findings: list[Finding]) -> list[Finding]:
         """The findings that the settings files let through."""
-        said = self._said.get(uri)
-        if said is None:
-            settings, path = self.settings_of(uri), file_path(uri)
-            said = (
-                settings.select,
-                settings.ignore + (settings.ignored_in(path) if path is not None else ()),
-            )
-            if len(self._said) >= _MAX_SAID:
-                self._said.clear()
-            self._said[uri] = said
-        select, ignored = said
+        # A thread asks, too: what it reads while the settings are forgotten must not be known afterwards.
+        said = self._said
+        known = said.get(uri)
+        if known is None:
+            if len(said) >= _MAX_SAID:
+                said.clear()
+            settings = self.settings_of(uri)
+            path = file_path(uri)
+            ignored_there = settings.ignored_in(path) if path is not None else ()
+            known = said[uri] = settings.select, settings.ignore + ignored_there
+        select, ignored = known
         if select is None and not ignored:
             return findings
         return [
@@ -132,7 +132,7 @@ class Folders:
     def forget_settings(self) -> None:
         """Read the settings files anew when they are asked for."""
         self._finder = SettingsFinder()
-        self._said.clear()
+        self._said = {}
         self.problem = None
 
 

@@ -29,7 +29,6 @@ _CHUNK = 1 << 18
 
 def serve(server: Server, greeting: Greeting) -> None:
     """Serve until the client says `exit`, or closes its end."""
-    server.protocol.set_writer(StdoutWriter(sys.stdout.buffer))
     server.protocol.answered = greeting.answered
     try:
         asyncio.run(_serve(server, greeting))
@@ -81,8 +80,32 @@ class Incoming(asyncio.Protocol):
             self.ended.set_result(None)
 
 
+class Outgoing(StdoutWriter):
+    """Writes messages to standard output; where nobody reads them any more, serving ends.
+
+    Much is sent by timers and tasks whose failure would end nothing: every keystroke would be checked in vain.
+    """
+
+    def __init__(self, incoming: Incoming) -> None:
+        super().__init__(sys.stdout.buffer)
+        self._ended = incoming.ended
+        self._lost = False
+
+    def write(self, data: bytes) -> None:
+        """Write one message."""
+        if self._lost:
+            return  # the server is on its way out, and says why
+        try:
+            super().write(data)
+        except BrokenPipeError as error:
+            self._lost = True
+            if not self._ended.done():
+                self._ended.set_exception(error)
+
+
 async def _serve(server: Server, greeting: Greeting) -> None:
     incoming = Incoming(server)
+    server.protocol.set_writer(Outgoing(incoming))
     incoming.data_received(greeting.read)
     loop = asyncio.get_running_loop()
     if greeting.ended:

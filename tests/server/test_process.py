@@ -45,6 +45,16 @@ def test_exit_without_shutdown_ends_with_exit_code_1(raw):
     assert raw.process.wait(20) == 1
 
 
+def test_the_server_ends_when_nobody_reads_what_it_pushes(raw):
+    raw.initialize()
+    assert raw.process.stdout is not None and raw.process.stderr is not None
+    raw.process.stdout.close()
+    raw.open("file:///m.ir.json", BROKEN)
+    assert raw.process.wait(20) == 1
+    said = raw.process.stderr.read()
+    assert b"the connection to the client is lost" in said and b"Traceback" not in said
+
+
 def test_a_big_file_does_not_delay_a_small_one(raw):
     raw.initialize()
     raw.open("file:///big.ir.json", make_artifact(60_000, layout="lines").replace('"relu"', '"rleu"'))

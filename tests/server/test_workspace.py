@@ -11,6 +11,9 @@ import pytest
 
 from tests.server.conftest import BROKEN, GOOD
 from tests.server.raw import Raw
+from torchlean_core.check import Finding, Severity
+from torchlean_ls.folders import Folders
+from torchlean_ls.uris import file_uri
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PULLS = {"textDocument": {"diagnostic": {}}, "workspace": {"diagnostics": {"refreshSupport": True}}}
@@ -363,3 +366,22 @@ def test_files_beyond_what_is_kept_are_searched_all_the_same(tmp_path, monkeypat
     monkeypatch.setattr(symbol_index, "MAX_BYTES", 5)
     assert index.of(paths[2], Encoding.UTF16) is None
     assert index.of(tmp_path, Encoding.UTF16) is None and index.of(tmp_path / "gone", Encoding.UTF16) is None
+
+
+def test_settings_forgotten_while_a_thread_reads_them_are_read_anew(tmp_path, monkeypatch):
+    folders = Folders()
+    (tmp_path / "torchlean.toml").write_text('ignore = ["TL404"]\n')
+    uri = file_uri(tmp_path / "m.ir.json")
+    read = folders.settings_of
+
+    def changed_meanwhile(asked):
+        found = read(asked)
+        (tmp_path / "torchlean.toml").write_text('ignore = ["TL201"]\n')
+        folders.forget_settings()
+        return found
+
+    wrong = Finding("TL201", Severity.ERROR, "wrong")
+    with monkeypatch.context() as patch:
+        patch.setattr(folders, "settings_of", changed_meanwhile)
+        assert folders.wanted(uri, [wrong]) == [wrong]
+    assert folders.wanted(uri, [wrong]) == []

@@ -51,15 +51,17 @@ class Judge:
         found: list[Record] = []
         own = record.ref
         bad = 0
+        unreadable = False
         for position, parent in enumerate(record.parents):
             operand = self.find(parent, record.index) if parent is not None and parent < own else None
             if operand is not None:
                 found.append(operand)
-                continue
-            bad += 1
-            if parent is not None and bad <= MAX_PER_ARRAY:
+            elif parent is None:
+                unreadable = True  # reported as it was read
+            elif (bad := bad + 1) <= MAX_PER_ARRAY:
                 self._add(record, "TL103", _parent_message(parent, own), ("parents", position))
-        return None if bad else found
+        self._count_rest(record, bad, "TL103", "parents are no earlier nodes")
+        return None if bad or unreadable else found
 
     def _tensor(self, record: Record, operands: list[Record] | None) -> None:
         """Arity, tuple operands, and the shape rule of a tensor-valued node of a known kind."""
@@ -76,8 +78,12 @@ class Judge:
             check_projection(self.reader, record, operands[0], self.find)
             return
         shapes: list[Sequence[int]] = []
+        tuples = 0
         for position, operand in enumerate(operands):
             if operand.is_tuple:
+                tuples += 1
+                if tuples > MAX_PER_ARRAY:
+                    continue
                 message = (
                     f"operand {show(operand.ref)} (`{cut(operand.kind)}`) is a tuple; take a component with "
                     f"`{TUPLE_GETITEM.name}` first"
@@ -85,6 +91,7 @@ class Judge:
                 self._add(record, "TL301", message, ("parents", position), related=_related([operand]))
             elif operand.shape is not None:
                 shapes.append(operand.shape)
+        self._count_rest(record, tuples, "TL301", "operands are tuples")
         if len(shapes) == len(operands) and record.complete:
             self._shape(record, operands, shapes)
 
@@ -92,9 +99,10 @@ class Judge:
         assert record.entry is not None
         result = record.entry.infer(record.fields, shapes, record.shape)
         if isinstance(result, Problems):
-            for problem in result:
+            for problem in result[:MAX_PER_ARRAY]:
                 involved = _related([operands[parent] for parent in problem.parents])
                 self._add(record, problem.code, problem.message, problem.path, related=involved)
+            self._count_rest(record, len(result), "TL202", "operands do not fit the first one")
         elif result is not None and record.shape is not None and list(result) != record.shape:
             self._add(
                 record,
@@ -104,6 +112,11 @@ class Judge:
                 related=_related(operands),
                 inferred=list(result),
             )
+
+    def _count_rest(self, record: Record, count: int, code: str, what: str) -> None:
+        """Say how many more there are where only the first few were reported one by one."""
+        if count > MAX_PER_ARRAY:
+            self._add(record, code, f"{count - MAX_PER_ARRAY} more {what}", ("parents",))
 
     def _arity(self, record: Record, count: int) -> bool:
         assert record.entry is not None

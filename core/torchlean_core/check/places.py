@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+import msgspec
+
 from torchlean_core.check.findings import Finding
 from torchlean_core.kinds.spec import Path
 from torchlean_core.text import Document
@@ -47,6 +49,7 @@ def spans_of(document: Document, findings: Iterable[Finding]) -> list[tuple[int,
     return found
 
 
+_LIST = msgspec.json.Decoder(list[float | bool | None])
 _VALUE = r'\s*:\s*(-?[0-9][0-9.eE+-]*|"[^"\\]*"|\[[^\[\]"]*\]|true|false|null)'
 
 
@@ -60,17 +63,40 @@ def _member(key: str) -> tuple[str, Callable[..., re.Match[str] | None]] | None:
 
 
 def _quick(text: str, start: int, end: int, path: Path, on_key: bool) -> tuple[int, int] | None:
-    """The place of a node's brace, or of a simple value under a key that stands in the node only once."""
+    """The place of a node's brace, or of a simple value under a key that stands in the node only once, or in it."""
     if not path:
         return (start, start + 1) if text[start] == "{" else None
     key = path[0]
-    if len(path) != 1 or on_key or type(key) is not str:
+    if len(path) > 2 or on_key or type(key) is not str:
         return None
     member = _member(key)
     if member is None or text.count(member[0], start, end) != 1:
         return None
     match = member[1](text, start, end)
-    return match.span(1) if match is not None else None
+    if match is None:
+        return None
+    if len(path) == 1:
+        return match.span(1)
+    return _quick_item(text, *match.span(1), path[1])
+
+
+def _quick_item(text: str, start: int, end: int, position: str | int) -> tuple[int, int] | None:
+    """The place of an element of an array of simple values: an array of parents can have a million."""
+    if type(position) is not int or text[start] != "[":
+        return None
+    try:
+        count = len(_LIST.decode(text[start:end]))
+    except msgspec.MsgspecError:
+        return None  # not clean: the tree knows
+    if position >= count:
+        return None
+    first = start + 1
+    for _ in range(position):
+        first = text.index(",", first) + 1
+    last = text.find(",", first, end)
+    item = text[first : last if last >= 0 else end - 1]
+    first += len(item) - len(item.lstrip())
+    return first, first + len(item.strip())
 
 
 def _descend(tree: Tree, path: Path, on_key: bool) -> tuple[int, int]:

@@ -68,6 +68,7 @@ class Document:
         self.troubles = troubles
         self.exact = tree is not None or value is BAD
         self._tree = tree
+        self._latest: tuple[int, Tree | None] | None = None
         if lines is not None:
             self.lines = lines
         if spans is not None:
@@ -209,11 +210,17 @@ class Document:
         known = spans.inside.setdefault(index, {})
         key = path, on_key
         if key not in known:
-            tree = parse_node(self.text, start, end)
+            tree = self._latest_tree(index, start, end)
             found = find(tree, path, on_key) if tree is not None else (start, start + 1)
             known[key] = found[0] - start, found[1] - start
         first, last = known[key]
         return start + first, start + last
+
+    def _latest_tree(self, index: int, start: int, end: int) -> Tree | None:
+        """Positions inside a node; kept until those of another are wanted, since findings come node by node."""
+        if self._latest is None or self._latest[0] != index:
+            self._latest = index, parse_node(self.text, start, end)
+        return self._latest[1]
 
     def tree_of(self, index: int) -> Tree | None:
         """Positions inside the node at a place of `nodes`."""

@@ -41,10 +41,8 @@ class Encoding(enum.Enum):
         if self is Encoding.UTF32 or text.isascii():
             return min(units, len(text))
         used = index = 0
-        for width in (
-            _STRIDE,
-            1,
-        ):  # first in strides, then character by character in the one that goes too far
+        # First in strides, then character by character in the one that goes too far.
+        for width in (_STRIDE, 1):
             while index < len(text) and (taken := used + self.units(text[index : index + width])) <= units:
                 used, index = taken, min(index + width, len(text))
         return index

@@ -194,6 +194,32 @@ def test_a_million_parents_and_a_million_bad_ones_stay_fast():
     assert time.perf_counter() - start < 20
 
 
+@pytest.mark.parametrize(
+    ("parents", "code"), [([9] * 400_000, "TL103"), ([0, *[1] * 400_000], "TL202"), ([2] * 400_000, "TL301")]
+)
+def test_places_and_fixes_of_many_bad_parents_stay_fast_and_the_rest_is_counted(parents, code):
+    start = time.perf_counter()
+    pair = {"id": 2, "kind": "py_tuple", "parents": [0], "value_kind": "tuple", "tuple_shapes": [[1]]}
+    concat = node(3, "concat", parents, [1, 4], axis=0)
+    report = check_text(artifact(INPUT, node(1, "const", [], [1, 5]), pair, concat))
+    found = [finding for finding in report.findings if finding.code == code]
+    assert len(found) == 21 and found[-1].message.startswith("399980 more "), found[-1]
+    marked = [report.document.text[slice(*report.span(finding))] for finding in found]
+    assert marked[:20] == [str(parents[1])] * 20 and marked[20].startswith("[")
+    assert [finding_object("x", report, finding) for finding in found]
+    assert time.perf_counter() - start < 20
+
+
+@pytest.mark.parametrize("space", ["", " ", "\r\n\t"])
+def test_an_element_is_marked_alone_however_the_array_is_written(space):
+    shape = f"[{space}1{space},{space}-2.5e1{space},null{space}]"
+    text = artifact(INPUT, node(1, "relu", [0], "SHAPE")).replace('"SHAPE"', shape)
+    report = check_text(text)
+    marked = [text[slice(*report.span(finding))] for finding in report.findings]
+    assert marked == ["-2.5e1", "null"]
+    assert [text[slice(*span)] for span in report.spans(report.findings)] == marked
+
+
 def test_columns_count_utf16_units_behind_characters_outside_the_basic_plane():
     text = artifact(INPUT, node(1, "relu", [0], [1, 3])).replace('"id": 1', '"note": "𝔸𝔸", "id": 1')
     report = check_text(text)

@@ -62,8 +62,10 @@ def _insert_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
     assert finding.index is not None
     view = view_of(report)
     record = view.records[finding.index]
-    operands = view.operands(record) if record is not None else None
-    if record is None or operands is None or record.kind not in _ELEMENTWISE or len(operands) != 2:
+    if record is None or record.kind not in _ELEMENTWISE:
+        return  # before the operands are looked up: a concat can have a million
+    operands = view.operands(record)
+    if operands is None or len(operands) != 2:
         return
     left, right = (operand.shape for operand in operands)
     if left is None or right is None or (target := common_shape(left, right)) is None:
