@@ -15,6 +15,7 @@ from typing import NamedTuple
 from torchlean_core.text.offsets import Offsets
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
+_STEP = 1024
 
 
 class Encoding(enum.Enum):
@@ -30,7 +31,7 @@ class Encoding(enum.Enum):
             return len(text)
         if self is Encoding.UTF8:
             return len(text.encode("utf-8", "surrogatepass"))
-        return len(text) + sum(1 for char in text if char > "\uffff")
+        return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
     def prefix(self, text: str, units: int) -> int:
         """Number of characters of `text` that the first `units` units hold; its length if they exceed it.
@@ -40,10 +41,15 @@ class Encoding(enum.Enum):
         if self is Encoding.UTF32 or text.isascii():
             return min(units, len(text))
         used = 0
-        for index, char in enumerate(text):
-            used += self.units(char)
-            if used > units:
-                return index
+        for begin in range(0, len(text), _STEP):  # a minified file is one line of a million characters
+            part = text[begin : begin + _STEP]
+            following = used + self.units(part)
+            if following > units:
+                for index, char in enumerate(part):
+                    used += self.units(char)
+                    if used > units:
+                        return begin + index
+            used = following
         return len(text)
 
 
@@ -128,20 +134,28 @@ class LineIndex:
 
     def positions(self, offsets: Iterable[int], encoding: Encoding = Encoding.UTF16) -> list[tuple[int, int]]:
         """Line and column of many offsets that do not come far before one another: quicker than one by one."""
-        if not self._line_feeds_only:
-            return [self.position(offset, encoding) for offset in offsets]
-        text, ascii_only = self.text, self._ascii
+        text, starts, feeds_only = self.text, self.starts, self._line_feeds_only
         found = []
-        line = start = at = 0  # `start` is where the line begins that `at` is in
+        line = start = at = column = 0  # `start` is where the line begins that `at` is in, at this column
         for offset in offsets:
-            if offset < start:
-                line, start = self.starts.count_up_to(offset) - 1, 0
-                start = self.starts[line]
-            elif feeds := text.count("\n", at if at > start else start, offset):
+            begin, last = start, at
+            if offset < start or not feeds_only:
+                line = starts.count_up_to(offset) - 1
+                begin = starts[line]
+            elif feeds := text.count("\n", at, offset):
                 line += feeds
-                start = text.rfind("\n", 0, offset) + 1
+                begin = text.rfind("\n", 0, offset) + 1
+            if begin != start:
+                start, last, column = begin, begin, 0
+            # Only what lies between is counted: the line can be the whole of a big file.
+            if self._ascii:
+                column = offset - start
+            elif offset >= last:
+                column += encoding.units(text[last:offset])
+            else:
+                column -= encoding.units(text[offset:last])
             at = offset
-            found.append((line, offset - start if ascii_only else encoding.units(text[start:offset])))
+            found.append((line, column))
         return found
 
     def ranges(

@@ -47,3 +47,31 @@ def test_ranges_of_many_spans_are_those_of_each(text, encoding, data):
     spans = data.draw(st.lists(st.tuples(offset, offset).map(lambda pair: tuple(sorted(pair))), max_size=8))
     expected = [(*start, *end) for start, end in (lines.range(*span, encoding) for span in spans)]
     assert lines.ranges(spans, encoding) == expected
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """The lengths of the texts whose units are counted."""
+    lengths: list[int] = []
+    units = Encoding.units
+
+    def count(self: Encoding, text: str) -> int:
+        lengths.append(len(text))
+        return units(self, text)
+
+    monkeypatch.setattr(Encoding, "units", count)
+    return lengths
+
+
+@pytest.mark.parametrize("end", ["", "\r\n"])
+def test_positions_in_one_long_line_count_every_character_about_once(counted, end):
+    text = "é" * 100_000 + end
+    positions = LineIndex(text).positions(range(0, 100_000, 100), Encoding.UTF8)
+    assert positions[-1] == (0, 2 * 99_900)
+    assert sum(counted) <= 2 * len(text)
+
+
+def test_an_offset_in_a_long_line_is_found_without_a_step_for_every_character(counted):
+    line = LineIndex("é" * 100_000)
+    assert line.offset(Position(0, 2 * 99_999), Encoding.UTF8) == 99_999
+    assert len(counted) <= 5_000
