@@ -16,7 +16,7 @@ from torchlean_core.check.checker import Check
 from torchlean_core.lazy import lazy
 from torchlean_core.navigate import Links, Spot, spot_at
 from torchlean_core.text import Change, Document, Encoding, LineIndex, Position, read_text
-from torchlean_ls.direct import ChangeParams, ContentChange, Place
+from torchlean_ls.direct import ChangeParams, ContentChange, Place, Stretch
 from torchlean_ls.memory import give_back_memory
 from torchlean_ls.uris import file_name
 
@@ -114,6 +114,9 @@ class Snapshot:
 
     def changed(self, version: int, changes: Sequence[ContentChange]) -> Snapshot:
         """The next version; ranges out of bounds are clamped, reversed ones put right."""
+        if not changes and version != self.version:
+            nothing = Place(0, 0)
+            changes = [ContentChange(text="", range=Stretch(nothing, nothing))]  # the version is another one
         latest = self
         for change in changes:
             latest = latest._changed(version, change)

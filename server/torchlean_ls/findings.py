@@ -35,7 +35,8 @@ def diagnostics(document: Snapshot, findings: list[Finding]) -> list[dict[str, A
         findings = sorted(findings, key=lambda finding: _ORDER[finding.severity])[: MAX_DIAGNOSTICS - 1]
     with no_collector():  # thousands of small objects, none of which is garbage yet
         ranges = document.plain_ranges(document.report.spans(findings))
-        shown = [_diagnostic(document, *pair) for pair in zip(findings, ranges, strict=True)]
+        shown = [_diagnostic(*pair) for pair in zip(findings, ranges, strict=True)]
+        _relate(document, findings, shown)
     if left_out:
         shown.append(
             {
@@ -74,7 +75,7 @@ def _range(plain: dict[str, dict[str, int]]) -> types.Range:
     return types.Range(types.Position(**plain["start"]), types.Position(**plain["end"]))
 
 
-def _diagnostic(document: Snapshot, finding: Finding, where: dict[str, Any]) -> dict[str, Any]:
+def _diagnostic(finding: Finding, where: dict[str, Any]) -> dict[str, Any]:
     code = finding.code
     found = {
         "range": where,
@@ -87,16 +88,14 @@ def _diagnostic(document: Snapshot, finding: Finding, where: dict[str, Any]) -> 
         found["codeDescription"] = _PAGES[code]
     if code in _TAGS:
         found["tags"] = _TAGS[code]
-    if finding.related:
-        text = document.report.document
-        found["relatedInformation"] = [
-            {
-                "location": {
-                    "uri": document.uri,
-                    "range": document.plain_range(*place(text, other.index, other.path)),
-                },
-                "message": other.message,
-            }
-            for other in finding.related
-        ]
     return found
+
+
+def _relate(document: Snapshot, findings: list[Finding], shown: list[dict[str, Any]]) -> None:
+    """Say which other places diagnostics are about; all at once, since a line may be the whole of a big file."""
+    text = document.report.document
+    related = [(found, other) for found, one in zip(shown, findings, strict=True) for other in one.related]
+    ranges = document.plain_ranges([place(text, other.index, other.path) for _, other in related])
+    for (found, other), where in zip(related, ranges, strict=True):
+        location = {"uri": document.uri, "range": where}
+        found.setdefault("relatedInformation", []).append({"location": location, "message": other.message})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -37,3 +38,10 @@ def file_uri(path: Path) -> str:
     if uri is None:
         raise ValueError(f"no URI for {path}")
     return str(uri)
+
+
+def plain_uri(path: Path) -> str:
+    """The URI of a path without `..` in it, as editors have it, where that is the same file."""
+    plain = Path(os.path.normpath(path))
+    # Behind a symbolic link, `..` leads elsewhere.
+    return file_uri(plain if os.path.realpath(plain) == os.path.realpath(path) else path)

@@ -73,6 +73,19 @@ async def test_definition_goes_from_a_node_to_the_line_of_its_model(editor):
     assert link["target"].endswith("/model.py") and at(text, link["range"]) == '"model.py"'
 
 
+async def test_a_model_in_a_folder_above_has_the_uri_that_an_editor_gives_it(editor):
+    model = editor.folder / "model.py"
+    model.write_text("from torch import nn\n\n\nclass M(nn.Module):\n    pass\n")
+    (editor.folder / "out").mkdir()
+    text = artifact(
+        INPUT, RELU, captured_from={"file": "../model.py", "class": "M"}, format="torchlean.ir.v1"
+    )
+    uri, position = await editor.open_marked("out/m.ir.json", text.replace('"relu"', '"re▮lu"'))
+    [found] = await editor.ask("textDocument/definition", uri, position)
+    [link] = await editor.request("textDocument/documentLink", {"textDocument": {"uri": uri}})
+    assert found["uri"] == link["target"] == model.as_uri()
+
+
 async def test_references_and_highlights_are_all_places_that_name_a_node(editor):
     uri, position = await editor.open_marked("m.ir.json", LINES.replace('"id": 0', '"id": ▮0'))
     for include, count in ((True, 4), (False, 3)):

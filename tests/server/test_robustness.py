@@ -370,3 +370,36 @@ def test_a_client_on_a_tcp_connection_is_served_and_the_process_ends_with_it():
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+def test_a_change_of_nothing_is_a_version_too(raw):
+    raw.initialize()
+    raw.open(URI, BROKEN)
+    assert raw.notified("textDocument/publishDiagnostics")["version"] == 1
+    raw.change(URI, 2)
+    pushed = raw.notified("textDocument/publishDiagnostics")
+    assert pushed["version"] == 2 and pushed["diagnostics"]
+
+
+def test_a_thousand_fixes_at_once_keep_nobody_waiting(raw):
+    literals = {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["source"]}}}
+    raw.initialize(capabilities={"textDocument": {"codeAction": literals}})
+    nodes = [{"id": 0, "kind": "input", "parents": [], "shape": [4]}]
+    nodes += [{"id": i, "kind": "relu", "parents": [i - 1], "shape": [5 + i]} for i in range(1, 1_000)]
+    many = "file:///many.ir.json"
+    text = json.dumps({"format": "torchlean.ir.v1", "input_id": 0, "output_id": 999, "nodes": nodes})
+    raw.open(many, text)
+    raw.open(URI, GOOD)
+    everywhere = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": len(text)}}
+    context = {"diagnostics": [], "only": ["source.fixAll"]}
+    params = {"textDocument": {"uri": many}, "range": everywhere, "context": context}
+    raw.send("textDocument/codeAction", params, 7)
+    seen: list[int] = []
+    for number in range(8, 28):  # one after the other: the fixes have begun long before the last
+        raw.send("textDocument/hover", HERE, number)
+        while number not in seen:
+            if "id" in (message := raw.read()):
+                seen.append(message["id"])
+    assert seen == list(range(8, 28))
+    [fix] = raw.answer(7)["result"]
+    assert fix["kind"] == "source.fixAll.torchlean"

@@ -21,8 +21,14 @@ class Hint(NamedTuple):
 
 
 def hints(
-    links: Links, start: int, end: int, *, parents: bool = True, targets: bool = True
-) -> Iterator[Hint]:
+    links: Links,
+    start: int,
+    end: int,
+    *,
+    parents: bool = True,
+    targets: bool = True,
+    limit: int | None = None,
+) -> tuple[list[Hint], int]:
     """The hints between two offsets, in the order of the text.
 
     Args:
@@ -31,21 +37,30 @@ def hints(
         end: Last offset.
         parents: Whether to say kind and shape of every parent, and of the ends.
         targets: Whether to say which operator a node was captured from, where that stands on another line.
+        limit: No node is looked at once there are so many hints; none for no limit.
+
+    Returns:
+        The hints, and how many nodes were not looked at: finding their places would take longest.
     """
     document = links.report.document
     spans = document.spans
+    found: list[Hint] = []
     if parents and (spans is None or start <= spans.opening or end > spans.closing):
-        yield from (hint for hint in _end_hints(links) if start <= hint.offset <= end)
-    if spans is None:
-        return
+        found += (hint for hint in _end_hints(links) if start <= hint.offset <= end)
+    if spans is None or not (parents or targets):
+        return found, 0
     first, last = spans.touched(start, end)
-    for index in range(first, min(last, len(links.report.records))):
+    last = min(last, len(links.report.records))
+    for index in range(first, last):
+        if limit is not None and len(found) >= limit:
+            return found, last - index
         record = links.report.records[index]
         if record is not None:
-            found = [*_parent_hints(links, record)] if parents else []
+            inside = [*_parent_hints(links, record)] if parents else []
             if targets:
-                found += _target_hints(links, record)
-            yield from (hint for hint in sorted(found) if start <= hint.offset <= end)
+                inside += _target_hints(links, record)
+            found += (hint for hint in sorted(inside) if start <= hint.offset <= end)
+    return found, 0
 
 
 def _end_hints(links: Links) -> Iterator[Hint]:

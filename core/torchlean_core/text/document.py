@@ -20,7 +20,7 @@ from torchlean_core.lazy import lazy
 from torchlean_core.text.lines import LineIndex
 from torchlean_core.text.offsets import Offsets
 from torchlean_core.text.parser import parse_elements, parse_node, parse_tree
-from torchlean_core.text.tree import BAD, HUGE, MAX_TROUBLES, Tree, Trouble
+from torchlean_core.text.tree import BAD, HUGE, MARK, MARKED, MAX_TROUBLES, Tree, Trouble
 
 __all__ = ["BAD", "HUGE", "Change", "Document", "no_collector", "read_bytes", "read_text"]
 
@@ -406,8 +406,9 @@ def read_text(text: str, lines: LineIndex | None = None) -> Document:
             if _keys_are_unique(text, value):
                 return Document(text, value, [], None, lines=lines)
         except msgspec.DecodeError as error:
-            # Half of a surrogate pair is JSON, and refused all the same.
-            broken = str(error).startswith(_NOT_JSON) and "\\ud" not in text and "\\uD" not in text
+            # Half of a surrogate pair is JSON, and refused all the same; behind a byte-order mark stands JSON, too.
+            otherwise = "\\ud" in text or "\\uD" in text or text.startswith(MARK)
+            broken = str(error).startswith(_NOT_JSON) and not otherwise
             return _read_exactly(text, lines, broken=broken)
         except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
             pass  # nested deep, or a number msgspec does not hold: the exact parser says which
@@ -431,9 +432,9 @@ def read_bytes(content: bytes) -> Document:
         byte = content[error.start]
         message = f"not UTF-8: byte 0x{byte:02X} at this place"
         troubles.append(Trouble("TL003", message, start, start + 1, start + 1))
-    if text.startswith("\ufeff"):
+    if text.startswith(MARK):
         # Read on behind the mark; a space keeps every offset in place.
-        troubles.append(Trouble("TL003", "the file starts with a byte-order mark; JSON has none", 0, 1, 1))
+        troubles.append(Trouble("TL003", MARKED, 0, 1, 1))
         document = read_text(" " + text[1:])
     else:
         document = read_text(text)

@@ -147,20 +147,27 @@ class LineIndex:
 
     def positions(self, offsets: Iterable[int], encoding: Encoding = Encoding.UTF16) -> list[tuple[int, int]]:
         """Line and column of many offsets that do not come far before one another: quicker than one by one."""
-        if not self._line_feeds_only:
-            return [self.position(offset, encoding) for offset in offsets]
-        text, ascii_only = self.text, self._ascii
+        text, starts, feeds_only = self.text, self.starts, self._line_feeds_only
         found = []
-        line = start = at = 0  # `start` is where the line begins that `at` is in
+        line = start = at = column = 0  # `start` is where the line begins that `at` is in, at this column
         for offset in offsets:
-            if offset < start:
-                line, start = self.starts.count_up_to(offset) - 1, 0
-                start = self.starts[line]
-            elif feeds := text.count("\n", at if at > start else start, offset):
+            begin, last = start, at
+            if offset < start or not feeds_only:
+                line = starts.count_up_to(offset) - 1
+                begin = starts[line]
+            elif feeds := text.count("\n", at, offset):
                 line += feeds
-                start = text.rfind("\n", 0, offset) + 1
+                begin = text.rfind("\n", 0, offset) + 1
+            if begin != start:
+                start, last, column = begin, begin, 0
+            # Only what lies between is counted: the line can be the whole of a big file.
+            if self._ascii:
+                column = offset - start
+            elif offset >= last:
+                column += encoding.units(text[last:offset])
+            else:
+                column -= encoding.units(text[offset:last])
             at = offset
-            column = offset - start if ascii_only else self._column(start, offset, encoding)
             found.append((line, column))
         return found
 

@@ -18,7 +18,17 @@ import msgspec
 from torchlean_core.kinds import FIELD_NAMES, ROOT_FIELDS
 from torchlean_core.kinds.numbers import TooManyDigits, parse_number
 from torchlean_core.text import ahead
-from torchlean_core.text.tree import BAD, HUGE, MAX_DEPTH, MAX_IN_ELEMENT, MAX_TROUBLES, Tree, Trouble
+from torchlean_core.text.tree import (
+    BAD,
+    HUGE,
+    MARK,
+    MARKED,
+    MAX_DEPTH,
+    MAX_IN_ELEMENT,
+    MAX_TROUBLES,
+    Tree,
+    Trouble,
+)
 
 NODES = "nodes"
 _ANY = msgspec.json.Decoder()
@@ -125,6 +135,9 @@ class _Parser:
         self.whole = False  # whether every node gets the places of all that is inside
 
     def parse(self) -> tuple[Tree | None, list[Trouble]]:
+        if self.text.startswith(MARK):  # in an open document: `read_bytes` takes that of a file away
+            self.troubles.append(Trouble("TL003", MARKED, 0, 1, 1))
+            self.position = 1
         self._space()
         if self.position >= self.end:
             self._trouble("the file is empty; expected a JSON object", self.begin, self.begin)

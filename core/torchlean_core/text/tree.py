@@ -32,6 +32,12 @@ HUGE: Any = _Sentinel("a number with too many digits")
 """Value of a number that stands for more digits than are ever expanded."""
 
 
+MARK = "\ufeff"
+"""The byte-order mark, which some editors write at the start of a file."""
+
+MARKED = "the file starts with a byte-order mark; JSON has none"
+
+
 class Trouble(NamedTuple):
     """Something wrong with the text as JSON.
 

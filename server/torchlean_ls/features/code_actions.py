@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.edits import workspace_edit
 from torchlean_ls.features.base import Feature
-from torchlean_ls.features.companions import plain_uri, remedy_uri
+from torchlean_ls.features.companions import remedy_uri
 from torchlean_ls.findings import diagnostic
 from torchlean_ls.refused import Refused
-from torchlean_ls.uris import file_name, file_path
+from torchlean_ls.uris import file_name, file_path, plain_uri
 
 MAX_FIXES = 50
 """Quick fixes of one answer; the log says how many findings were left out."""
@@ -60,7 +61,7 @@ class CodeActions(Feature):
             actions += self._quick_fixes(latest, params.range)
             actions += self._remedies(latest, params)
         if self._literals and _fix_all_wanted(params.context):
-            actions += self._fix_all(latest, lazy=self._lazy and not only)
+            actions += await self._fix_all(latest, lazy=self._lazy and not only)
         return actions + self._artifact_actions(latest, only)
 
     # -- edits --------------------------------------------------------------------------------------------
@@ -124,7 +125,7 @@ class CodeActions(Feature):
                 )
         return actions
 
-    def _fix_all(self, document: Snapshot, *, lazy: bool) -> list[types.CodeAction]:
+    async def _fix_all(self, document: Snapshot, *, lazy: bool) -> list[types.CodeAction]:
         """All safe fixes of the whole document, as one edit; made when it is asked for where that is possible."""
         findings = self.server.folders.wanted(document.uri, document.report.findings)
         if lazy:
@@ -132,7 +133,7 @@ class CodeActions(Feature):
                 return []
             data = {"uri": document.uri, "serial": document.serial, "fixAll": True}
             return [types.CodeAction(title="Apply all safe fixes", kind=FIX_ALL, data=data)]
-        result = self._fixed(document) if findings else None
+        result = await self._fixed(document) if findings else None
         if result is None or not result.changed:
             return []
         count = len(result.applied)
@@ -140,21 +141,26 @@ class CodeActions(Feature):
         edit = workspace_edit(document, result.edits, versioned=self._versioned)
         return [types.CodeAction(title=title, kind=FIX_ALL, edit=edit)]
 
-    def _fixed(self, document: Snapshot) -> FixResult:
+    async def _fixed(self, document: Snapshot) -> FixResult | None:
+        """The mended text, made in a thread: thousands of fixes take seconds; None where it was edited meanwhile."""
         settings = self.server.folders.settings_of(document.uri)
         path = file_path(document.uri)
         ignore = settings.ignore + (settings.ignored_in(path) if path is not None else ())
-        return fix_text(document.text, select=settings.select, ignore=ignore or None)
+        mend = partial(fix_text, document.text, select=settings.select, ignore=ignore or None)
+        result: FixResult = await self.server.in_thread(mend)
+        return result if self.server.documents.get(document.uri) is document else None
 
-    def _resolve(self, action: types.CodeAction) -> types.CodeAction:
+    async def _resolve(self, action: types.CodeAction) -> types.CodeAction:
         """Make the edit of an action that came without."""
         data: Any = action.data
         if not isinstance(data, dict) or not data.get("fixAll"):
             return action
         document = self.server.documents.get(str(data.get("uri")))
-        if document is None or document.serial != data.get("serial"):
+        current = document is not None and document.serial == data.get("serial")
+        result = await self._fixed(document) if document is not None and current else None
+        if document is None or result is None:
             raise Refused("the document was edited meanwhile; ask for its actions again")
-        action.edit = workspace_edit(document, self._fixed(document).edits, versioned=self._versioned)
+        action.edit = workspace_edit(document, result.edits, versioned=self._versioned)
         return action
 
     # -- commands -----------------------------------------------------------------------------------------

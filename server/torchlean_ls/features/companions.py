@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from torchlean_core.text import read_text
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
-from torchlean_ls.uris import file_path, file_uri
+from torchlean_ls.uris import file_path, plain_uri
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
@@ -158,10 +157,3 @@ def remedy_uri(finding: Finding, uri: str) -> str:
     """What a command against a finding is about: a module's artifact, an artifact's model, else the document."""
     named = finding.data.get("artifact", finding.data.get("model"))
     return plain_uri(Path(named)) if isinstance(named, str) else uri
-
-
-def plain_uri(path: Path) -> str:
-    """The URI of a path without `..` in it, as editors have it, where that is the same file."""
-    plain = Path(os.path.normpath(path))
-    # Behind a symbolic link, `..` leads elsewhere.
-    return file_uri(plain if os.path.realpath(plain) == os.path.realpath(path) else path)

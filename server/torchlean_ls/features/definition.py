@@ -12,7 +12,7 @@ from torchlean_core.navigate.origin import Origin, origin_of
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
-from torchlean_ls.uris import file_path, file_uri
+from torchlean_ls.uris import file_path, plain_uri
 
 _ORIGIN_FIELDS = ("kind", "debug_target", "source")
 """Fields from which one goes to the model file."""
@@ -78,7 +78,7 @@ def _origin(document: Snapshot, links: Links, spot: Spot) -> types.Location | No
         return None
     line = origin.line - 1 if origin.line is not None else _class_line(origin)
     return types.Location(
-        file_uri(origin.file), types.Range(types.Position(line, 0), types.Position(line, 0))
+        plain_uri(origin.file), types.Range(types.Position(line, 0), types.Position(line, 0))
     )
 
 

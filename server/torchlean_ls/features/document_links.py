@@ -13,7 +13,7 @@ from torchlean_core.navigate.origin import origin_of
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
-from torchlean_ls.uris import file_path, file_uri
+from torchlean_ls.uris import file_path, plain_uri
 
 
 class DocumentLinks(Feature):
@@ -29,7 +29,7 @@ class DocumentLinks(Feature):
         if path is None:
             return []
         return [
-            types.DocumentLink(document.range(*span), file_uri(target), tooltip if self._tooltips else None)
+            types.DocumentLink(document.range(*span), plain_uri(target), tooltip if self._tooltips else None)
             for span, target, tooltip in _targets(document, path)
         ]
 

@@ -13,7 +13,7 @@ from torchlean_ls.features.base import Feature
 from torchlean_ls.protocol import Plain
 
 MAX_HINTS = 2_000
-"""Hints of one answer; the log says how many were left out."""
+"""Hints of one answer, but for those of its last node; the log says of how many nodes they were left out."""
 
 
 class InlayHints(Feature):
@@ -32,22 +32,21 @@ class InlayHints(Feature):
     def _hints(self, document: Snapshot, params: types.InlayHintParams) -> Plain:
         settings = self.server.settings
         start, end = document.offset(params.range.start), document.offset(params.range.end)
-        shown: list[dict[str, Any]] = []
-        left_out = 0
-        for hint in hints(
-            document.links, start, end, parents=settings.parent_hints, targets=settings.target_hints
-        ):
-            if len(shown) < MAX_HINTS:
-                shown.append(_hint(document, hint))
-            else:
-                left_out += 1
+        found, left_out = hints(
+            document.links,
+            start,
+            end,
+            parents=settings.parent_hints,
+            targets=settings.target_hints,
+            limit=MAX_HINTS,
+        )
         if left_out:
-            self.server.note(f"{left_out:,} more inlay hints are not shown")
-        return Plain(shown)
+            self.server.note(f"the inlay hints of {left_out:,} more nodes are not shown")
+        places = document.lines.positions([hint.offset for hint in found], document.encoding)
+        return Plain([_hint(hint, *place) for hint, place in zip(found, places, strict=True)])
 
 
-def _hint(document: Snapshot, hint: Hint) -> dict[str, Any]:
-    line, character = document.lines.position(hint.offset, document.encoding)
+def _hint(hint: Hint, line: int, character: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "position": {"line": line, "character": character},
         "label": hint.label,

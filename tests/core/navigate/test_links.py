@@ -189,13 +189,26 @@ def test_hints_say_kind_and_shape_of_every_parent_in_sight():
     )
     links = links_of(text)
     shown = text
-    for hint in sorted(hints(links, 0, len(text)), reverse=True):
+    for hint in sorted(hints(links, 0, len(text))[0], reverse=True):
         shown = f"{shown[: hint.offset]} {hint.label}{shown[hint.offset :]}"
     assert '"parents": [0 /* input [1, 4] */, 1 /* relu [1, 4] */]' in shown
     assert '"add" /* aten.add.Tensor */' in shown and '"output_id": 2 /* add [1, 4] */' in shown
     start = text.index('{"id": 1')
-    assert [hint.label for hint in hints(links, start, start + len(RELU))] == ["/* input [1, 4] */"]
-    assert list(hints(links, 0, len(text), parents=False, targets=False)) == []
+    assert [hint.label for hint in hints(links, start, start + len(RELU))[0]] == ["/* input [1, 4] */"]
+    assert hints(links, 0, len(text), parents=False, targets=False) == ([], 0)
+
+
+def test_nodes_behind_the_limit_of_hints_are_counted_and_not_looked_at(monkeypatch):
+    chain = [f'{{"id": {i}, "kind": "relu", "parents": [{i - 1}], "shape": [1, 4]}}' for i in range(1, 50)]
+    links = links_of(text := text_of(INPUT, *chain))
+    looked = []
+    monkeypatch.setattr(
+        "torchlean_core.navigate.hints.place",
+        lambda document, index, path: (looked.append(index), place(document, index, path))[1],
+    )
+    found, left_out = hints(links, 0, len(text), limit=10)
+    assert len(found) == 10 and left_out == 50 - 9  # two of the hints are at the root's ends
+    assert max(index for index in looked if index is not None) == 8
 
 
 def test_the_outline_has_every_node_and_is_searched_by_id_kind_module_and_target():
@@ -210,11 +223,9 @@ def test_the_outline_has_every_node_and_is_searched_by_id_kind_module_and_target
         ("0 input", "[1, 4]", "input"),
         ("1 linear", "[1, 8] ← 0 · encoder.proj", "layer"),
     ]
-    record = links.record(1)
-    assert all(
-        matches(search_texts(record), query) for query in ("", "1", "lin", "encproj", "aten.l", "1 linear")
-    )
-    assert not matches(search_texts(record), "relu")
+    texts = search_texts(links.record(1))
+    assert all(matches(texts, query) for query in ("", "1", "lin", "encproj", "aten.l", "1 linear"))
+    assert not matches(texts, "relu")
 
 
 def test_the_origin_is_relative_to_the_artifact(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.core.check.fixes.support import INPUT, LAYOUTS, fixed, inline, node, offered, titles
-from torchlean_core.check import check_bytes
+from torchlean_core.check import check_bytes, check_text
 from torchlean_core.check.fixes import apply_edits, fixes
 
 RELU = node(1, "relu", [0], [1, 4])
@@ -100,6 +100,15 @@ def test_a_byte_order_mark_goes():
     [fix] = fixes(report, report.findings[0])
     assert fix.safe and apply_edits(report.document.text, fix.edits) == text
     assert apply_edits("\ufeff" + text, fix.edits) == text
+
+
+def test_a_byte_order_mark_in_an_open_text_is_all_that_is_wrong_with_it():
+    text = inline(INPUT, node(1, "rlu", [0], [1, 4]))
+    report = check_text("\ufeff" + text)
+    assert [finding.code for finding in report.findings] == ["TL003", "TL014"]
+    assert report.span(report.findings[0]) == (0, 1)
+    [fix] = fixes(report, report.findings[0])
+    assert fix.safe and apply_edits(report.document.text, fix.edits) == text
 
 
 def test_a_file_that_is_not_utf8_has_no_fixes():
