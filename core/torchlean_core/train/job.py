@@ -21,6 +21,7 @@ from torchlean_core.init.plan import is_attention_scale
 from torchlean_core.init.structure import kernel_masks
 from torchlean_core.interp import Batch, compile_batch
 from torchlean_core.interp.interpreter import require_one_input_shape
+from torchlean_core.params.files import require_store_name
 from torchlean_core.params.tensors import find_store, load_tensors, save_tensors
 from torchlean_core.train.board import Board, require_tensorboard
 from torchlean_core.train.checkpoint import Checkpoint, Progress, load_checkpoint
@@ -83,6 +84,7 @@ class Outputs:
         params = params_path(artifact) if options.params is None else Path(options.params)
         data = None if options.data is None or is_function(options.data) else Path(options.data)
         source = Path(options.resume) if isinstance(options.resume, str) else None
+        require_store_name(self.params)
         for path in (self.params, self.metrics, self.curve):
             refuse_overwriting(path, artifact, params, data, source)
         refuse_overwriting(self.checkpoint, artifact, params, data)  # a run goes on in its own checkpoint
