@@ -223,6 +223,18 @@ def test_numbers_that_float32_does_not_hold_are_refused(model, capsys):
         run({"artifact": str(model), "scheme": "normal", "mean": 10**400}, print)
 
 
+@pytest.mark.parametrize("lo", ["-1e-3", "-1.5E+0", "-.5e0", "-0.001"])
+def test_a_negative_number_with_an_exponent_is_no_option(model, lo):
+    assert main(["init", str(model), "--scheme", "uniform", "--lo", lo, "--hi", "-1e-4", "-q"]) == 0
+    values = store_of(model).numpy("linear_1_W")
+    assert np.float32(float(lo)) <= values.min() < values.max() <= -np.float32(1e-4)
+
+
+@pytest.mark.parametrize("value", ["-inf", "-nan"])
+def test_infinite_bounds_are_told_as_numbers(model, capsys, value):
+    fails(capsys, 2, "--lo must be a finite number", model, "--scheme", "uniform", "--lo", value)
+
+
 @pytest.mark.parametrize("name", ["p.json", "p.pt"])
 def test_a_name_that_says_another_format_is_refused(model, tmp_path, capsys, name):
     fails(capsys, 2, f"{name}: parameter files are safetensors", model, "-o", tmp_path / name)
