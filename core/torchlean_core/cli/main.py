@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -38,6 +39,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rules": ("torchlean_core.cli.rules_command", "list the rules, or explain one"),
     "server": ("torchlean_ls.command", "run the language server"),
 }
+
+
+_OPTION = re.compile(r"--[a-z][a-z-]*")
+_NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)e[+-]?\d+|-inf|-nan", re.IGNORECASE)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -77,9 +82,20 @@ def _parse(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Na
     return args
 
 
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with `--lo -1e-3` as `--lo=-1e-3`: argparse takes `-1e-3` for an option, unlike `-0.001`."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and _NEGATIVE.fullmatch(argument) and _OPTION.fullmatch(joined[-1]):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code (0 fine, 1 files have errors, 2 usage or unreadable)."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = _joined(sys.argv[1:] if argv is None else argv)
     if sys.stderr is None:  # closed: messages go nowhere, and not to standard output
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the whole process
     if sys.stdout is None:

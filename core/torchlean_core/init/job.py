@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from torchlean_core.artifact import load_graph, params_path
@@ -19,7 +20,7 @@ from torchlean_core.init.request import parse_request
 from torchlean_core.init.schemes import SCHEMES, Scheme
 from torchlean_core.interp import resolve_device
 from torchlean_core.params import ParameterStore
-from torchlean_core.params.files import Format, read_tensors
+from torchlean_core.params.files import Format, read_tensors, require_store_name
 from torchlean_core.params.match import match_tensors
 from torchlean_core.params.tensors import save_tensors
 
@@ -73,7 +74,7 @@ class InitRequest:
                 needed = "uniform" if name in SCHEMES["uniform"] else "normal"
                 raise UsageError(f"--{name} needs --scheme {needed}")
             if not is_number(value):
-                raise UsageError(f"--{name} must be a finite number, found {value}")
+                raise UsageError(f"--{name} must be a finite number that float32 holds, found {value}")
         if given.get("std", 0) < 0:
             raise UsageError(f"--std must be >= 0, found {given['std']}")
         if given.get("lo", 0) > given.get("hi", 1):
@@ -111,6 +112,7 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     override = options.override()
     program = lower(load_graph(Path(options.artifact)))
     out = Path(options.out) if options.out is not None else params_path(Path(options.artifact))
+    require_store_name(out)
     refuse_overwriting(out, Path(options.artifact), _path(options.plan), _path(options.source))
     kept = _kept(out, Path(options.artifact), program, options.force)
     _warn_about_values(program, kept, options, report)
@@ -118,6 +120,10 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     tensors, source = _tensors(program, options, override, kept)
     digest = save_tensors(out, tensors, program.graph, source)
     scalars = sum(tensor.numel() for tensor in tensors.values())
+    if options.source is not None or options.plan is not None or override is not None:
+        # What the default plan draws is finite; what somebody chose may have gone beyond float32.
+        for issue in ParameterStore.load(out).validate(program):
+            report({"kind": "warning", "message": f"{out}: {issue.code} {issue.message}"})
     report({"kind": "progress", "percentage": 100, "message": f"wrote {out.name}"})
     return {
         "output": str(out),
@@ -194,7 +200,8 @@ def _tensors(
         path = Path(options.source)
         given = read_tensors(path)
         matched = match_tensors(str(path), given.arrays, program, kept)
-        values = {name: torch.from_numpy(array.astype("float32")) for name, array in matched.items()}
+        with np.errstate(over="ignore"):  # infinities are told as TL504
+            values = {name: torch.from_numpy(array.astype("float32")) for name, array in matched.items()}
         words = "checkpoint" if given.format is Format.CHECKPOINT else given.format.value
         return materialize(program, {}, device, {**values, **kept}), f"{words} {path.name}"
     if options.plan is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,16 @@ from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Parameter, Program
 from torchlean_core.init.schemes import FAN_SCHEMES, SCHEMES, Scheme
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.visible import shortened
 
 Plan = dict[str, Scheme]
 """Initializers by parameter name, in the order of the parameters."""
 
 MAX_SEED = (1 << 64) - 1
 """Seeds are unsigned 64-bit words."""
+
+MAX_NUMBER = 3.4028234663852886e38
+"""The greatest number of float32, which is what parameters are stored in."""
 
 _ONES = ("gamma", "var")
 
@@ -93,7 +97,7 @@ def read_plan(path: Path, program: Program) -> Plan:
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8") from error
     try:
-        root = json.loads(text)
+        root = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not valid JSON ({error})") from error
     entries = root.get("plan") if isinstance(root, dict) and set(root) <= {"plan", "$schema"} else root
@@ -104,6 +108,15 @@ def read_plan(path: Path, program: Program) -> Plan:
         return match_plan(schemes, program)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{shortened(name)} stands there twice")
+        found[name] = value
+    return found
 
 
 def match_plan(schemes: Sequence[Scheme], program: Program) -> Plan:
@@ -175,8 +188,11 @@ def _scheme(entry: Any, position: int) -> Scheme:
     if name == "flat":
         if "values" not in arguments:
             raise UserError(f"{where}: flat needs its values")
-        arguments["values"] = tuple(_flatten(arguments["values"]))
-    return Scheme(name, **arguments)
+        arguments["values"] = tuple(map(float, _leaves(arguments["values"])))
+    scheme = Scheme(name, **arguments)
+    if scheme.lo > scheme.hi:
+        raise UserError(f"{where}: lo {scheme.lo} is greater than hi {scheme.hi}")
+    return scheme
 
 
 def is_seed(value: Any) -> bool:
@@ -185,21 +201,26 @@ def is_seed(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether a value is a finite number that float32 holds, but for rounding."""
+    is_one = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_one and -MAX_NUMBER <= value <= MAX_NUMBER
 
 
 def _is_payload(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        _is_payload(v) if isinstance(v, list) else is_number(v) for v in value
-    )
+    return isinstance(value, list) and all(map(is_number, _leaves(value)))
 
 
-def _flatten(values: list[Any]) -> list[float]:
-    flat: list[float] = []
-    for value in values:
-        flat.extend(_flatten(value) if isinstance(value, list) else [float(value)])
-    return flat
+def _leaves(values: list[Any]) -> Iterator[Any]:
+    """What stands in nested lists, in order: they may be nested deeper than Python calls functions."""
+    stack = [iter(values)]
+    while stack:
+        for value in stack[-1]:
+            if isinstance(value, list):
+                stack.append(iter(value))
+                break
+            yield value
+        else:
+            stack.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +247,10 @@ _FAN = Argument(
     "In place of the fan that the parameter's shape gives.",
 )
 
+_FINITE = "a finite number that float32 holds"
+NUMBER = {"type": "number", "minimum": -MAX_NUMBER, "maximum": MAX_NUMBER}
+"""JSON Schema of such a number."""
+
 ARGUMENTS: dict[str, Argument] = {
     "seed": Argument(
         "an unsigned 64-bit integer",
@@ -233,19 +258,19 @@ ARGUMENTS: dict[str, Argument] = {
         {"type": "integer", "minimum": 0, "maximum": MAX_SEED, "default": 0},
         "Seed of the values.",
     ),
-    "lo": Argument("a finite number", is_number, {"type": "number", "default": 0}, "Lower bound."),
-    "hi": Argument("a finite number", is_number, {"type": "number", "default": 1}, "Upper bound."),
-    "mean": Argument("a finite number", is_number, {"type": "number", "default": 0}, "Mean."),
+    "lo": Argument(_FINITE, is_number, {**NUMBER, "default": 0}, "Lower bound."),
+    "hi": Argument(_FINITE, is_number, {**NUMBER, "default": 1}, "Upper bound."),
+    "mean": Argument(_FINITE, is_number, {**NUMBER, "default": 0}, "Mean."),
     "std": Argument(
-        "a finite number >= 0",
+        "a finite number >= 0 that float32 holds",
         lambda value: is_number(value) and value >= 0,
-        {"type": "number", "minimum": 0, "default": 1},
+        {**NUMBER, "minimum": 0, "default": 1},
         "Standard deviation.",
     ),
     "fan_in": _FAN,
     "fan_out": _FAN,
     "values": Argument(
-        "a list of finite numbers (nested lists too)",
+        "a list of finite numbers that float32 holds (nested lists too)",
         _is_payload,
         {"$ref": "#/$defs/payload"},
         "All elements in row-major order.",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.files import write_text
-from torchlean_core.init.plan import ARGUMENTS
+from torchlean_core.init.plan import ARGUMENTS, NUMBER
 from torchlean_core.init.schemes import SCHEMES
 
 FILE_NAME = "torchlean.plan.schema.json"
@@ -49,7 +49,7 @@ def plan_schema() -> dict[str, Any]:
         "$defs": {
             "payload": {
                 "type": "array",
-                "items": {"anyOf": [{"type": "number"}, {"$ref": "#/$defs/payload"}]},
+                "items": {"anyOf": [NUMBER, {"$ref": "#/$defs/payload"}]},
             },
             "initializer": {
                 "anyOf": [

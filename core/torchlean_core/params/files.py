@@ -103,6 +103,17 @@ def format_for(path: Path) -> Format:
     return found
 
 
+def require_store_name(path: Path) -> None:
+    """Refuse a name for a parameter file that says it is in another format.
+
+    Raises:
+        UsageError: It does.
+    """
+    kind = SUFFIXES.get(path.suffix.lower(), Format.SAFETENSORS)
+    if kind is not Format.SAFETENSORS:
+        raise UsageError(f"{path}: parameter files are safetensors; `torchlean params convert` makes others")
+
+
 def read_tensors(path: Path) -> Tensors:
     """The tensors of a file in any format.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
 from torchlean_core.artifact import artifact_hash
@@ -15,10 +17,13 @@ from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Program
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.params import ParameterStore, write_tensors
-from torchlean_core.train.metrics import Entry
+from torchlean_core.train.options import COURSE, HABITS
 
 FORMAT_NAME = "torchlean.checkpoint.v1"
 """Value of the metadata key `format`."""
+
+Option = str | int | float | None
+"""The value of an option."""
 
 _PARAMETER, _OPTIMIZER = "parameter/", "optimizer/"
 
@@ -31,6 +36,8 @@ class Progress:
         step: Steps that were taken.
         steps: Steps of the whole run.
         options: The options that it keeps to its end (`options.COURSE`).
+        habits: Options that it goes on with unless told otherwise (`options.HABITS`); a path of data from the
+            checkpoint's folder.
         processes: How many processes there were.
         data: Hash of the samples; of those to train on.
         schedule: State of the schedule; None where there is none.
@@ -39,11 +46,28 @@ class Progress:
 
     step: int
     steps: int
-    options: dict[str, Any]
+    options: dict[str, Option]
+    habits: dict[str, Option]
     processes: int
     data: str
     schedule: dict[str, Any] | None
-    metrics: list[Entry]
+    metrics: list[dict[str, int | float]]
+
+    def require_sound(self) -> None:
+        """Check what the types alone do not say.
+
+        Raises:
+            ValueError: Something is missing, too much, or impossible.
+        """
+        for found, expected in ((self.options, COURSE), (self.habits, HABITS)):
+            if set(found) != set(expected):
+                raise ValueError(f"expected the options {', '.join(expected)}")
+        if not 0 < self.step <= self.steps:
+            raise ValueError(f"it is of step {self.step} of {self.steps}")
+        if not all(type(entry.get("step")) is int and {"loss", "lr"} <= set(entry) for entry in self.metrics):
+            raise ValueError("its metrics have entries without a step, a loss or a rate")
+        if not self.metrics or (self.schedule is None) != (self.options["schedule"] == "constant"):
+            raise ValueError("it has no metrics" if not self.metrics else "it has a schedule too many or few")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +93,12 @@ class Checkpoint:
         tensors = {_PARAMETER + name: tensor for name, tensor in self.params.items()}
         tensors |= {_OPTIMIZER + name: tensor for name, tensor in self.optimizer.items()}
         arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
+        progress = json.dumps(asdict(self.progress))
         metadata = {
             "format": FORMAT_NAME,
             "artifact": artifact_hash(program.graph),
-            "progress": json.dumps(asdict(self.progress)),
+            "progress": progress,
+            "progress_sha256": _sha256(progress),  # `sha256`, which is added, is of the tensors
         }
         try:
             write_tensors(path, arrays, metadata)
@@ -92,11 +118,14 @@ def load_checkpoint(path: Path, program: Program) -> Checkpoint:
         raise UserError(f"{path}: not a checkpoint ({FORMAT_NAME}); --params takes parameter files")
     if store.metadata.get("artifact") != artifact_hash(program.graph):
         raise UserError(f"{path}: the checkpoint was made for another version of this artifact")
-    if store.metadata.get("sha256") != store.computed_sha256():
+    text = store.metadata.get("progress", "")
+    is_intact = store.metadata.get("progress_sha256") == _sha256(text)
+    if not is_intact or store.metadata.get("sha256") != store.computed_sha256():
         raise UserError(f"{path}: the checkpoint is damaged: its content is not what its hash says")
     try:
-        progress = Progress(**json.loads(store.metadata["progress"]))
-    except (KeyError, TypeError, ValueError) as error:
+        progress = msgspec.json.decode(text, type=Progress)
+        progress.require_sound()
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: the checkpoint's metadata cannot be read ({error})") from error
     tensors = {name: torch.from_numpy(store.numpy(name).copy()) for name in store.names}
     params = _under(_PARAMETER, tensors)
@@ -106,6 +135,10 @@ def load_checkpoint(path: Path, program: Program) -> Checkpoint:
             what = "is missing" if found is None else f"has shape {show_shape(found.shape)}"
             raise UserError(f"{path}: {parameter.name} {what}, expected {show_shape(parameter.shape)}")
     return Checkpoint(progress, params, _under(_OPTIMIZER, tensors))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -21,6 +21,7 @@ from torchlean_core.init.plan import is_attention_scale
 from torchlean_core.init.structure import kernel_masks
 from torchlean_core.interp import Batch, compile_batch
 from torchlean_core.interp.interpreter import require_one_input_shape
+from torchlean_core.params.files import require_store_name
 from torchlean_core.params.tensors import find_store, load_tensors, save_tensors
 from torchlean_core.train.board import Board, require_tensorboard
 from torchlean_core.train.checkpoint import Checkpoint, Progress, load_checkpoint
@@ -34,9 +35,10 @@ from torchlean_core.train.loop import Listeners, Training
 from torchlean_core.train.losses import OWN_LOSS
 from torchlean_core.train.metrics import MetricsFile
 from torchlean_core.train.module import ScalarModule, with_backend
+from torchlean_core.train.optim import schedule_state
 from torchlean_core.train.options import TrainRequest, parse_options
 from torchlean_core.train.order import Feed
-from torchlean_core.train.resume import require_continuable, resumed_request
+from torchlean_core.train.resume import habits, require_continuable, resumed_request
 from torchlean_core.train.synthetic import synthetic_dataset
 
 Report = Callable[[dict[str, Any]], None]
@@ -81,8 +83,11 @@ class Outputs:
         artifact = Path(options.artifact)
         params = params_path(artifact) if options.params is None else Path(options.params)
         data = None if options.data is None or is_function(options.data) else Path(options.data)
-        for path in (self.params, self.metrics, self.curve, self.checkpoint):
-            refuse_overwriting(path, artifact, params, data)
+        source = Path(options.resume) if isinstance(options.resume, str) else None
+        require_store_name(self.params)
+        for path in (self.params, self.metrics, self.curve):
+            refuse_overwriting(path, artifact, params, data, source)
+        refuse_overwriting(self.checkpoint, artifact, params, data)  # a run goes on in its own checkpoint
         if not self.params.parent.is_dir():
             raise UsageError(f"{self.params}: there is no folder {self.params.parent}")
 
@@ -125,12 +130,12 @@ class _Job:
         self._program = lower(load_graph(Path(options.artifact)))
         require_one_input_shape(self._program)
         self._outputs = Outputs.of(Path(options.artifact), options.out)
-        self._outputs.check(options)
         self._checkpoint: Checkpoint | None = None
         if options.resume:
             self._resumed_from = self._outputs.checkpoint if options.resume is True else Path(options.resume)
             self._checkpoint = load_checkpoint(self._resumed_from, self._program)
             options = parse_options(resumed_request(request, self._checkpoint.progress, self._resumed_from))
+        self._outputs.check(options)
         self._options = options
         self._notes: list[str] = []
         self._loss: str | None = None
@@ -174,7 +179,7 @@ class _Job:
 
     def _train(self, training: Training, data: Dataset) -> dict[str, Any]:
         earlier = [] if self._checkpoint is None else self._checkpoint.progress.metrics
-        metrics = MetricsFile(self._outputs.metrics, [e for e in earlier if training.logs(e["step"])])
+        metrics = MetricsFile(self._outputs.metrics, [e for e in earlier if training.logs(int(e["step"]))])
         kept = self._checkpoint is not None
         with ExitStack() as stack:
             board = None
@@ -251,9 +256,10 @@ class _Job:
             training.step,
             training.steps,
             self._options.course(self._loss),
+            habits(self._options, self._outputs.checkpoint),
             self._group.size,
             self._data_hash,
-            None if schedule is None else _plain(schedule.state_dict()),
+            None if schedule is None else schedule_state(schedule),
             metrics.entries,
         )
         checkpoint = Checkpoint(progress, training.module.params(), training.state.tensors())
@@ -340,9 +346,3 @@ def _data_words(options: TrainRequest) -> str:
     if options.data is None:
         return "synthetic data"
     return options.data if is_function(options.data) else Path(options.data).name
-
-
-def _plain(state: Mapping[str, Any]) -> dict[str, Any]:
-    """What JSON holds of a schedule's state: numbers and lists of them; the rest follows from the options."""
-    kinds = (int, float, str, list, type(None))
-    return {name: value for name, value in state.items() if isinstance(value, kinds)}

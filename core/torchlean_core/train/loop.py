@@ -16,7 +16,7 @@ from torchlean_core.train.diagnose import Diagnosis, require_finite
 from torchlean_core.train.distributed import World, replicate
 from torchlean_core.train.metrics import Entry
 from torchlean_core.train.module import ScalarModule
-from torchlean_core.train.optim import build_schedule
+from torchlean_core.train.optim import build_schedule, restore_schedule
 from torchlean_core.train.options import TrainRequest
 from torchlean_core.train.order import Feed, Order
 from torchlean_core.train.watch import DeferredWatch, Watch
@@ -88,7 +88,7 @@ class Training:
         self.state.restore(optimizer)
         self.step = step
         if self.schedule is not None and schedule is not None:
-            self.schedule.load_state_dict(schedule)
+            restore_schedule(self.schedule, schedule, step)
             for group, rate in zip(self._optimizer.param_groups, self.schedule.get_last_lr(), strict=True):
                 group["lr"] = rate
 

@@ -13,6 +13,7 @@ from torchlean_core.errors import UsageError
 from torchlean_core.files import replacing, write_text
 
 Entry = dict[str, Any]
+"""The metrics of a step: `step`, `loss` (before it), `lr`, and `val_loss` (after it) with a validation split."""
 
 
 class MetricsFile:

@@ -24,6 +24,10 @@ _KINDS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
 }
+_MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
+_STATE = {"sgd": {"momentum_buffer"}, "adam": _MOMENTS, "adamw": _MOMENTS}
+"""What each remembers of a parameter, once it had a gradient."""
+
 OPTIMIZERS = tuple(_KINDS)
 """Every optimizer by name."""
 
@@ -51,6 +55,30 @@ takes a tenth after each third of the steps; onecycle rises to the rate and fall
 def build_schedule(optimizer: torch.optim.Optimizer, name: str, lr: float, steps: int) -> LRScheduler | None:
     """The schedule of a name for so many steps; None where the rate stays what it is."""
     return _SCHEDULES[name](optimizer, lr, steps)
+
+
+def schedule_state(schedule: LRScheduler) -> dict[str, Any]:
+    """What JSON holds of a schedule's state: numbers and lists of them; the rest follows from the options."""
+    kinds = (int, float, str, list, type(None))
+    return {name: value for name, value in schedule.state_dict().items() if isinstance(value, kinds)}
+
+
+def restore_schedule(schedule: LRScheduler, state: Mapping[str, Any], step: int) -> None:
+    """Take over what `schedule_state` gave after a step of the same schedule.
+
+    Raises:
+        UserError: It is another one's, or of another step.
+    """
+    if _form(state) != _form(schedule_state(schedule)) or state.get("last_epoch") != step:
+        raise UserError(f"the state of the schedule is none of this schedule at step {step}")
+    schedule.load_state_dict(dict(state))
+
+
+def _form(value: Any) -> Any:
+    """What a value is made of, without its numbers."""
+    if isinstance(value, Mapping):
+        return {name: _form(item) for name, item in value.items()}
+    return list(map(_form, value)) if isinstance(value, list) else type(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +138,7 @@ class OptimState:
         """Take over what `tensors` gave, for the same parameters and optimizer.
 
         Raises:
-            UserError: A tensor belongs to no parameter, or is not of the parameter's shape.
+            UserError: A tensor belongs to no parameter, is not of the parameter's shape, or is missing.
         """
         found: dict[torch.Tensor, dict[str, torch.Tensor]] = {}
         for full_name, value in tensors.items():
@@ -126,5 +154,13 @@ class OptimState:
                     f"expected {show_shape(leaf.shape)}"
                 )
             found.setdefault(leaf, {})[key] = value.detach().to(device=leaf.device, copy=True)
+        for leaf, remembered in found.items():
+            if set(remembered) != _STATE[self.kind.name]:
+                name = next(name for name, own in self.leaves.items() if own is leaf)
+                expected = ", ".join(sorted(_STATE[self.kind.name]))
+                raise UserError(
+                    f"the optimizer's state of {name} is {', '.join(sorted(remembered))}; "
+                    f"{self.kind.name} remembers {expected}"
+                )
         self.optimizer.state.clear()
         self.optimizer.state.update(found)

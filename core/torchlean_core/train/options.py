@@ -32,6 +32,12 @@ COURSE = (
 )
 """Options that a run keeps to its end: a resumed one takes them from its checkpoint."""
 
+HABITS = ("data", "log_every", "checkpoint_every", "device", "backend")
+"""Options that a resumed run takes from its checkpoint where it is not given others.
+
+Where files go (`out`, `logdir`) is not among them: a file that somebody else made says nothing of that.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainRequest:

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.datasource import is_function
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.train.checkpoint import Progress
-from torchlean_core.train.options import COURSE, option
+from torchlean_core.train.checkpoint import Option, Progress
+from torchlean_core.train.options import COURSE, HABITS, TrainRequest, option
+
+
+def habits(options: TrainRequest, checkpoint: Path) -> dict[str, Option]:
+    """The options that a resumed run goes on with unless told otherwise (`options.HABITS`)."""
+    found = {name: getattr(options, name) for name in HABITS}
+    if options.data is not None and not is_function(options.data):
+        # From the checkpoint's folder: the run can be resumed from another one, or moved with its data.
+        data = Path(options.data).absolute()
+        folder = checkpoint.absolute().parent
+        is_near = data.anchor == folder.anchor
+        found["data"] = Path(os.path.relpath(data, folder) if is_near else data).as_posix()
+    return found
 
 
 def resumed_request(request: Mapping[str, Any], progress: Progress, path: Path) -> dict[str, Any]:
-    """A request with the options that the run keeps to its end.
+    """A request with the options that the run keeps to its end, and its habits where it gives no others.
 
     Raises:
-        UsageError: The request gives one of them another value.
+        UsageError: The request gives an option that is kept another value, or parameters to start from; or the
+            data came from a function, which the request does not name.
     """
+    if request.get("params") is not None:
+        raise UsageError("--params has no meaning with --resume: the checkpoint has the parameters")
     for name in COURSE:
         if request.get(name) is not None and request[name] != progress.options[name]:
             raise UsageError(
@@ -25,7 +42,13 @@ def resumed_request(request: Mapping[str, Any], progress: Progress, path: Path) 
             )
     kept = {name: value for name, value in progress.options.items() if value is not None}
     steps = {} if {"steps", "epochs"} & set(request) else {"steps": progress.steps}
-    return {**request, **kept, **steps}
+    before = {name: value for name, value in progress.habits.items() if value is not None}
+    data = before.get("data")
+    if isinstance(data, str) and request.get("data") is None:
+        if is_function(data):  # code runs because somebody says so, not because a file does
+            raise UsageError(f"{path}: the run's data came from a function; name it again: --data {data}")
+        before["data"] = os.path.normpath(path.parent / data)
+    return {**before, **request, **kept, **steps}
 
 
 def require_continuable(progress: Progress, steps: int, data: str, processes: int, path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from tests.core.init.init_graphs import EVERYTHING, MLP, artifact
 from torchlean_core.artifact import artifact_hash, parse_graph
 from torchlean_core.cli.main import main
+from torchlean_core.errors import UsageError
 from torchlean_core.graph import lower
 from torchlean_core.init.job import run
 from torchlean_core.params import ParameterStore, write_store
@@ -206,6 +207,40 @@ def test_plain_pickle_and_garbage_are_refused(model, tmp_path, capsys):
         assert message == f"torchlean: {tmp_path / 'g.pt'}: not a checkpoint of plain tensors\n"
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [float("nan"), 1e300])
+def test_values_that_are_not_finite_are_told(model, tmp_path, capsys, value):
+    torch.save(state(linear_1_b=torch.full((4,), value, dtype=torch.float64)), tmp_path / "c.pt")
+    assert main(["init", str(model), "--from", str(tmp_path / "c.pt")]) == 0
+    assert "m.params.safetensors: TL504 " in (captured := capsys.readouterr().err)
+    assert "linear_1_b" in captured
+
+
+def test_numbers_that_float32_does_not_hold_are_refused(model, capsys):
+    options = ["--scheme", "normal", "--std"]
+    fails(capsys, 2, "--std must be a finite number that float32 holds, found 1e+39", model, *options, "1e39")
+    with pytest.raises(UsageError, match="--mean must be a finite number"):
+        run({"artifact": str(model), "scheme": "normal", "mean": 10**400}, print)
+
+
+@pytest.mark.parametrize("lo", ["-1e-3", "-1.5E+0", "-.5e0", "-0.001"])
+def test_a_negative_number_with_an_exponent_is_no_option(model, lo):
+    assert main(["init", str(model), "--scheme", "uniform", "--lo", lo, "--hi", "-1e-4", "-q"]) == 0
+    values = store_of(model).numpy("linear_1_W")
+    assert np.float32(float(lo)) <= values.min() < values.max() <= -np.float32(1e-4)
+
+
+@pytest.mark.parametrize("value", ["-inf", "-nan"])
+def test_infinite_bounds_are_told_as_numbers(model, capsys, value):
+    fails(capsys, 2, "--lo must be a finite number", model, "--scheme", "uniform", "--lo", value)
+
+
+@pytest.mark.parametrize("name", ["p.json", "p.pt"])
+def test_a_name_that_says_another_format_is_refused(model, tmp_path, capsys, name):
+    fails(capsys, 2, f"{name}: parameter files are safetensors", model, "-o", tmp_path / name)
+    assert not (tmp_path / name).exists()
+
+
 def test_row_of_a_compressed_constant_is_repeated(tmp_path):
     path = tmp_path / "c.ir.json"
     path.write_text(
@@ -250,8 +285,6 @@ def test_job_takes_and_gives_json(model):
     ],
 )
 def test_job_refuses_impossible_requests(request_, message):
-    from torchlean_core.errors import UsageError
-
     with pytest.raises(UsageError, match=message):
         run(request_, print)
 

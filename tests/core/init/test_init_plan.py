@@ -174,11 +174,28 @@ def test_plan_file(tmp_path):
         ({"plan": [*FOUR[:3], {"scheme": "xavier_uniform", "fan_in": 2}]}, "or fan_in and fan_out in the"),
         ({"plan": ["he"]}, "initializer 1: unknown scheme 'he'"),
         ("{", "not valid JSON"),
+        ('[{"scheme": "uniform", "lo": -1' + "0" * 400 + "}]", "lo must be a finite number"),
+        ('["ones", {"scheme": "flat", "values": [1' + "0" * 400 + "]}]", "values must be a list of finite"),
+        ({"plan": [FOUR[0], {"scheme": "flat", "values": [1, 2, 3, -4e38]}]}, "that float32 holds"),
+        (
+            {"plan": [{"scheme": "normal", "std": 1e39}]},
+            "std must be a finite number >= 0 that float32 holds",
+        ),
+        ({"plan": [{"scheme": "uniform", "lo": 2}]}, "initializer 1: lo 2 is greater than hi 1"),
+        ('{"plan": ["ones"], "plan": ["zeros"]}', "not valid JSON .'plan' stands there twice"),
+        ('[{"scheme": "uniform", "lo": 0, "lo": 1}]', "'lo' stands there twice"),
     ],
 )
 def test_plan_file_errors(tmp_path, content, message):
     with pytest.raises(UserError, match=message):
         read_plan(plan_file(tmp_path, content), lower(parse_graph(MLP)))
+
+
+def test_values_may_be_nested_as_deep_as_json_goes(tmp_path):
+    values = "[" * 900 + "1, 2], [3.5, 4]" + "]" * 899
+    content = '["ones", {"scheme": "flat", "values": ' + values + '}, "ones", "ones"]'
+    plan = read_plan(plan_file(tmp_path, content), lower(parse_graph(MLP)))
+    assert plan["linear_1_b"].values == (1.0, 2.0, 3.5, 4.0)
 
 
 def test_absent_plan_file_is_a_usage_error(tmp_path):
@@ -226,6 +243,8 @@ def test_the_checked_in_schema_is_current():
         ({"plan": [{"scheme": "ones", "seed": 1}]}, False),
         ({"plan": [{"scheme": "uniform", "seed": -1}]}, False),
         ({"plan": [{"scheme": "normal", "std": -1}]}, False),
+        ({"plan": [{"scheme": "normal", "mean": 1e39}]}, False),
+        ({"plan": [{"scheme": "flat", "values": [[-1e39]]}]}, False),
         ({"plan": [{"scheme": "flat"}]}, False),
         ({"plan": ["flat"]}, False),
         ({"plan": [], "seed": 3}, False),

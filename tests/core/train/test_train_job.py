@@ -304,6 +304,7 @@ def test_without_room_for_the_parameters_nothing_is_left(folder, capsys, monkeyp
         (["--data", "absent.npz"], "absent.npz"),
         (["--params", "absent.safetensors"], "absent.safetensors"),
         (["-o", "no/folder/out"], "there is no folder"),
+        (["-o", "out.json"], "out.json: parameter files are safetensors"),
     ],
 )
 def test_usage_errors(folder, capsys, argv, message):

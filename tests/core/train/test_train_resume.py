@@ -1,5 +1,6 @@
 """Checkpoints: what is kept of an interrupted run, and going on with it exactly."""
 
+import hashlib
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from safetensors import safe_open
 from tests.core.train.train_graphs import LOG_NODES, MLP_NODES, artifact, data_x, data_y
 from torchlean_core.cli.main import main
 from torchlean_core.errors import UsageError, UserError
+from torchlean_core.params import ParameterStore, write_tensors
 from torchlean_core.train.job import run
 
 CHECKPOINT = "m.checkpoint.safetensors"
@@ -84,6 +86,57 @@ def test_a_resumed_run_takes_its_options_from_the_checkpoint(folder, capsys):
 def test_defaults_that_are_spelled_out_are_the_same(folder):
     train_until(2, steps=4, checkpoint_every=2, optimizer="sgd")
     assert train(resume=True, loss="mse", lr=0.01, momentum=0, weight_decay=0, batch_size=32)["steps"] == 4
+
+
+HABITS = {"data": "d.npz", "log_every": 3, "checkpoint_every": 4}
+
+
+def test_a_resumed_run_goes_on_with_data_and_intervals(folder):
+    np.savez("d.npz", x=data_x(), y=data_y())
+    train(**HABITS, steps=15, batch_size=4)
+    expected = outcome()
+    Path(CHECKPOINT).unlink()
+    train_until(4, **HABITS, steps=15, batch_size=4)
+    steps = []
+    run({"artifact": "m.ir.json", "resume": True}, lambda event: steps.append(event.get("step")))
+    assert outcome() == expected
+    assert {8, 12} <= set(steps)
+
+
+def test_data_is_found_from_another_folder(folder, monkeypatch):
+    np.savez("d.npz", x=data_x(), y=data_y())
+    train_until(4, **HABITS, steps=6)
+    (folder / "sub").mkdir()
+    monkeypatch.chdir("sub")
+    assert main(["train", "-q", "../m.ir.json", "--resume"]) == 0
+
+
+def test_habits_may_be_changed(folder):
+    np.savez("d.npz", x=data_x(), y=data_y())
+    np.savez("copy.npz", x=data_x(), y=data_y())
+    train_until(4, **HABITS, steps=8)
+    Path("d.npz").unlink()
+    train(resume=True, data="copy.npz", log_every=8)
+    assert [json.loads(line)["step"] for line in Path("m.metrics.jsonl").read_text().splitlines()] == [1, 8]
+    Path("copy.npz").unlink()
+    with pytest.raises(UsageError, match=r"copy\.npz: No such file"):
+        train(resume=True, steps=9)
+
+
+def test_a_function_runs_only_when_it_is_named(folder, monkeypatch):
+    (folder / "given.py").write_text(f"def make(): return {data_x().tolist()}, {data_y().tolist()}")
+    train_until(4, data="given.py:make", steps=8, checkpoint_every=4)
+    with pytest.raises(UsageError, match=r"came from a function; name it again: --data given\.py:make"):
+        train(resume=True)
+    assert train(resume=True, data="given.py:make")["steps"] == 8
+
+
+def test_a_checkpoint_that_is_read_is_not_written_over(folder):
+    train_until(4, steps=8, checkpoint_every=4)
+    Path(CHECKPOINT).rename("c.safetensors")
+    with pytest.raises(UsageError, match=r"c\.safetensors: the output is the input"):
+        train(resume="c.safetensors", out="c.safetensors")
+    assert train(resume="c.safetensors", out="d.safetensors")["steps"] == 8
 
 
 def test_more_steps_go_on_from_the_end(folder):
@@ -166,6 +219,7 @@ def test_divergence_keeps_the_last_good_checkpoint(folder):
         ({"steps": 4}, UsageError, "is of step 4 of 4: nothing is left to do; --steps asks for more"),
         ({"steps": 9}, UsageError, "the schedule cosine was laid out for 8 steps, not for 9"),
         ({"data": "d.npz"}, UserError, "the run was on other data"),
+        ({"params": "p.safetensors"}, UsageError, "--params has no meaning with --resume"),
         ({"resume": "absent"}, UsageError, "absent"),
         ({"resume": "m.ir.json"}, UserError, "m.ir.json: not a safetensors file"),
         ({"resume": "p.safetensors"}, UserError, "not a checkpoint .*; --params takes parameter files"),
@@ -193,4 +247,77 @@ def test_a_damaged_checkpoint_is_refused(folder):
         train(resume=True)
     Path(CHECKPOINT).write_bytes(content[:-9])
     with pytest.raises(UserError, match="not a safetensors file"):
+        train(resume=True)
+
+
+def rewritten(change, **tensors):
+    """The checkpoint with another account of its progress, and hashes that fit."""
+    store = ParameterStore.load(Path(CHECKPOINT))
+    progress = json.loads(store.metadata["progress"])
+    text = change(progress) or json.dumps(progress)
+    metadata = {**store.metadata, "progress": text}
+    metadata["progress_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    arrays = {name: np.array(store.numpy(name)) for name in store.names} | tensors
+    write_tensors(Path(CHECKPOINT), {name: a for name, a in arrays.items() if a is not None}, metadata)
+
+
+def set_(field, value, part=None):
+    return lambda progress: (progress if part is None else progress[part]).update({field: value})
+
+
+CHANGES = {
+    "text": set_("step", "4"),
+    "fraction": set_("step", 4.5),
+    "negative": set_("step", -4),
+    "endless": lambda progress: progress.update(step=10**30, steps=10**31),
+    "behind": set_("step", 9),
+    "options": set_("options", []),
+    "no options": set_("options", {}),
+    "output": set_("out", "m.ir.json", "options"),
+    "rate": set_("lr", "x", "options"),
+    "optimizer": set_("optimizer", "lion", "options"),
+    "habit": set_("logdir", "elsewhere", "habits"),
+    "data": set_("data", 3, "habits"),
+    "metrics": set_("metrics", "x"),
+    "no metrics": set_("metrics", []),
+    "numbers": set_("metrics", [1]),
+    "no loss": set_("metrics", [{"step": 1, "lr": 1.0}]),
+    "loss": set_("metrics", [{"step": 1, "lr": 1.0, "loss": "a"}]),
+    "nan": lambda progress: json.dumps(progress).replace('"loss": 1', '"loss": NaN, "l": 1'),
+    "no schedule": set_("schedule", None),
+    "schedule": set_("schedule", "x"),
+    "empty": set_("schedule", {}),
+    "rates": set_("_last_lr", [0.1, 0.2], "schedule"),
+    "method": set_("step", "x", "schedule"),
+    "processes": set_("processes", "2"),
+    "list": lambda progress: "[1]",
+    "deep": lambda progress: "[" * 100_000,
+    "missing": lambda progress: progress.pop("data") and None,
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_checkpoint_that_makes_no_sense_is_refused(folder, capsys, name):
+    train_until(4, steps=8, checkpoint_every=4, schedule="cosine")
+    rewritten(CHANGES[name])
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert main(["train", "m.ir.json", "--resume"]) in (1, 2)
+    message = capsys.readouterr().err
+    assert "Traceback" not in message and "internal error" not in message
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_state_of_the_optimizer_with_holes_is_refused(folder):
+    train_until(4, steps=8, checkpoint_every=4)
+    rewritten(lambda progress: None, **{"optimizer/linear_1_b.exp_avg": None})
+    with pytest.raises(UserError, match="the optimizer's state of linear_1_b is exp_avg_sq, step; adam"):
+        train(resume=True)
+
+
+def test_a_changed_digit_of_the_progress_is_damage(folder):
+    train_until(4, steps=8, checkpoint_every=4)
+    content = Path(CHECKPOINT).read_bytes()
+    Path(CHECKPOINT).write_bytes(content.replace(b'{\\"step\\": 4,', b'{\\"step\\": 3,'))
+    assert Path(CHECKPOINT).read_bytes() != content
+    with pytest.raises(UserError, match="the checkpoint is damaged"):
         train(resume=True)
