@@ -84,10 +84,10 @@ class Outputs:
         params = params_path(artifact) if options.params is None else Path(options.params)
         data = None if options.data is None or is_function(options.data) else Path(options.data)
         source = Path(options.resume) if isinstance(options.resume, str) else None
-        require_store_name(self.params)
         for path in (self.params, self.metrics, self.curve):
             refuse_overwriting(path, artifact, params, data, source)
         refuse_overwriting(self.checkpoint, artifact, params, data)  # a run goes on in its own checkpoint
+        require_store_name(self.params)
         if not self.params.parent.is_dir():
             raise UsageError(f"{self.params}: there is no folder {self.params.parent}")
 
