@@ -218,9 +218,10 @@ class Document:
 
     def _latest_tree(self, index: int, start: int, end: int) -> Tree | None:
         """Positions inside a node; kept until those of another are wanted, since findings come node by node."""
-        if self._latest is None or self._latest[0] != index:
-            self._latest = index, parse_node(self.text, start, end)
-        return self._latest[1]
+        latest = self._latest
+        if latest is None or latest[0] != index:
+            latest = self._latest = index, parse_node(self.text, start, end)
+        return latest[1]
 
     def tree_of(self, index: int) -> Tree | None:
         """Positions inside the node at a place of `nodes`."""
