@@ -247,6 +247,7 @@ class _Job:
         else:
             data = load_dataset(Path(options.data), inputs, outputs, loss)
         self._group.require_same("samples", len(data))
+        self._group.require_same_content("samples", data.sha256)
         return data.split(options.val_split, torch.Generator().manual_seed(options.seed))
 
     def _keep(self, training: Training, data: Dataset, metrics: MetricsFile) -> None:
