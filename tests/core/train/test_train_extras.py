@@ -1,4 +1,4 @@
-"""What surrounds a run: data functions, curves, TensorBoard, processes, deferred checks, options."""
+"""What surrounds a run: data functions, TensorBoard, processes, deferred checks, options."""
 
 import argparse
 import importlib.util
@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,6 @@ from torchlean_core.errors import UsageError, UserError
 from torchlean_core.init.schemes import SCHEMES
 from torchlean_core.params import ParameterStore
 from torchlean_core.train import loop
-from torchlean_core.train.curve import curve_svg
 from torchlean_core.train.distributed import is_loss_of_another
 from torchlean_core.train.job import run
 from torchlean_core.train.losses import LOSSES
@@ -159,45 +157,7 @@ def test_how_a_function_is_told_from_a_file(data, expected):
     assert is_function(data) is expected
 
 
-# -- curves and boards ----------------------------------------------------------------------------------------
-
-
-def test_the_curve_shows_both_losses(folder):
-    train(steps=40, val_split=0.25, lr=0.05)
-    root = ET.parse("m.loss.svg").getroot()
-    space = {"svg": "http://www.w3.org/2000/svg"}
-    assert len(root.findall("svg:polyline", space)) == 2
-    words = {text.text for text in root.findall("svg:text", space)}
-    assert {"training", "validation", "step", "m: loss, adam, synthetic data"} <= words
-
-
-@pytest.mark.parametrize(
-    "losses",
-    [
-        [0.5],
-        [0.5, 0.5, 0.5],
-        [0.0, 0.0],
-        [1e9, 1e-9],
-        [1.0, 0.009],
-        [-3.0, -4.0],
-        [1.0000001, 1.0000002],
-        [1e-30, 2e-30],
-        [3e38, 1e30],
-    ],
-)
-def test_every_point_of_a_curve_is_on_the_paper(losses):
-    svg = curve_svg([{"step": k + 1, "loss": loss} for k, loss in enumerate(losses)], "a <b> & \x1b\udc80 c")
-    root = ET.fromstring(svg)
-    space = {"svg": "http://www.w3.org/2000/svg"}
-    points = [
-        tuple(map(float, point.split(",")))
-        for line in root.findall("svg:polyline", space)
-        for point in line.get("points").split()
-    ]
-    points += [(float(c.get("cx")), float(c.get("cy"))) for c in root.findall("svg:circle", space)]
-    assert len(points) == len(losses)
-    assert all(70 <= x <= 705 and 40 <= y <= 370 for x, y in points)
-    assert 2 <= len(root.findall("svg:line[@class='grid']", space)) <= 12
+# -- boards ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="needs the package tensorboard")
