@@ -39,8 +39,10 @@ async def test_the_whole_loop(editor):
     assert emitted["uri"] == Path(emitted["output"]).as_uri()
     initialized = await editor.run("torchlean.init", {"uri": uri, "seed": 3, "force": True})
     assert initialized["scalars"] == 67
-    trained = await editor.run("torchlean.train", {"uri": uri, "steps": 20, "seed": 1})
+    asked = {"uri": uri, "steps": 20, "seed": 1, "curve": "drawn.svg"}
+    trained = await editor.run("torchlean.train", asked)
     assert trained["steps"] == 20 and Path(trained["output"]).exists()
+    assert artifact.with_name("drawn.svg").exists()
     again = await editor.run("torchlean.emit", {"uri": uri})
     assert again["state"] == "stale" and again["written"]
 

@@ -6,8 +6,12 @@ import argparse
 import importlib
 import os
 import re
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
 from torchlean_core import __version__
@@ -39,6 +43,35 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rules": ("torchlean_core.cli.rules_command", "list the rules, or explain one"),
     "server": ("torchlean_ls.command", "run the language server"),
 }
+
+
+class _Terminated(KeyboardInterrupt):
+    """A request to end (SIGTERM): as Ctrl-C, it leaves nothing half-written."""
+
+
+@contextmanager
+def _terminable(command: str | None) -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, for the time of the block.
+
+    The server has a way of its own. A process of a distributed run is ended at once, as torchrun expects: it
+    may be waiting for the others in code that no exception of Python reaches.
+    """
+    is_ours = (
+        threading.current_thread() is threading.main_thread() and "TORCHELASTIC_RUN_ID" not in os.environ
+    )
+    if command == "server" or not is_ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # who asks again does not want to wait
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 _OPTION = re.compile(r"--[a-z][a-z-]*")
@@ -103,14 +136,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     command = next((argument for argument in arguments if argument in COMMANDS), None)
     try:
-        args = _parse(_parser(command), arguments)
-        code: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
+        with _terminable(command):
+            args = _parse(_parser(command), arguments)
+            code: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
         if not sys.stdout.closed:  # the server closes it when its client goes
             sys.stdout.flush()
         return code
     except UserError as error:
         say(f"torchlean: {error}")
         return error.exit_code
+    except _Terminated:
+        say("torchlean: terminated")
+        return 128 + signal.SIGTERM
     except KeyboardInterrupt:
         say("torchlean: interrupted")
         return 130

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     losses = ("mse", "l1", "huber", "cross_entropy", "bce_with_logits")
     add("--loss", choices=losses, help="default: the graph's own where its output is mse_loss, else mse")
     add("-o", "--out", metavar="OUT", help="trained parameters (default: m.trained.safetensors)")
+    add("--curve", metavar="F", help="drawing of the loss, F.svg or F.png (default: m.loss.svg)")
     add("--optimizer", choices=("sgd", "adam", "adamw"), help="default: adam")
     add("--lr", type=float, help="learning rate (default: 0.01 for sgd, else 0.001)")
     add("--momentum", type=float, help="momentum of sgd (default: 0)")

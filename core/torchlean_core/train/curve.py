@@ -1,15 +1,22 @@
-"""The loss over the steps of a run, drawn as an SVG file."""
+"""The loss over the steps of a run, drawn: what is on the picture, the picture as SVG, and files of it."""
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
+from torchlean_core.errors import UsageError
+from torchlean_core.files import replacing
 from torchlean_core.train.metrics import Entry
 from torchlean_core.visible import visible
 
-_WIDTH, _HEIGHT = 720, 420
+WIDTH, HEIGHT = 720, 420
+"""Size of the picture, in the units of all places on it."""
+
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76, 20, 44, 52
 _TITLE = 56  # characters that fit beside the legend
 _LOG_FROM = 50  # a loss that spans this factor is drawn on a logarithmic axis
@@ -28,55 +35,170 @@ text { font: 12px system-ui, sans-serif; fill: #555 }
   .paper { fill: #1e1e1e }
 }"""
 
+Point = tuple[float, float]
 
-def curve_svg(entries: Sequence[Entry], title: str) -> str:
-    """The loss, and the validation loss where there is one, of the entries of the metrics."""
-    shown = escape(visible(title[:_TITLE]).encode("utf-8", "replace").decode())
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A line of text.
+
+    Attributes:
+        place: Where it is, on its base line.
+        text: What it says; no control characters.
+        anchor: Which part of it is there: start, middle or end.
+        is_title: Whether it is the title, which is larger and darker.
+    """
+
+    place: Point
+    text: str
+    anchor: str = "start"
+    is_title: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A straight line that helps to read the curves.
+
+    Attributes:
+        start: One end.
+        end: The other.
+        kind: `grid` or `axis`.
+    """
+
+    start: Point
+    end: Point
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One loss over the steps, and its mark in the legend.
+
+    Attributes:
+        points: Its points, from left to right.
+        color: Its color, `#rrggbb`.
+        mark: The ends of its mark.
+    """
+
+    points: tuple[Point, ...]
+    color: str
+    mark: tuple[Point, Point]
+
+
+Shape = Words | Rule | Series
+
+
+def curve_shapes(entries: Sequence[Entry], title: str) -> list[Shape]:
+    """What is on the picture, from back to front.
+
+    Args:
+        entries: The entries of the metrics, at least one.
+        title: A line over the picture; what does not fit is left out.
+    """
+    short = title if len(title) <= _TITLE else title[: _TITLE - 1] + "…"
+    words = visible(short).encode("utf-8", "replace").decode()
     values = [entry[key] for entry in entries for key, _, _ in _SERIES if key in entry]
     vertical = _vertical(min(values), max(values))
     steps = [entry["step"] for entry in entries]
-    horizontal = _Scale(min(steps), max(steps), _LEFT, _WIDTH - _RIGHT, logarithmic=False)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="{shown}">',
-        f"<style>{_STYLE}</style>",
-        f'<rect class="paper" width="{_WIDTH}" height="{_HEIGHT}"/>',
-        f'<text class="title" x="{_LEFT}" y="26">{shown}</text>',
-    ]
+    left, right, base = _LEFT, WIDTH - _RIGHT, HEIGHT - _BOTTOM
+    horizontal = _Scale(min(steps), max(steps), left, right, logarithmic=False)
+    shapes: list[Shape] = [Words((left, 26), words, is_title=True)]
     for value in vertical.ticks():
         y = vertical.place(value)
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{_number(value)}</text>')
-    base = _HEIGHT - _BOTTOM
+        shapes.append(Rule((left, y), (right, y), "grid"))
+        shapes.append(Words((left - 8, y + 4), f"{value:.4g}", "end"))
     for value in horizontal.ticks(whole=True):
         x = horizontal.place(value)
-        parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{base}" y2="{base + 5}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{base + 19}" text-anchor="middle">{int(value)}</text>')
-    parts.append(f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{base}" y2="{base}"/>')
-    parts.append(
-        f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 12}" text-anchor="middle">step</text>'
-    )
-    parts += _lines(entries, horizontal.place, vertical.place)
+        shapes.append(Rule((x, base), (x, base + 5), "axis"))
+        shapes.append(Words((x, base + 19), str(int(value)), "middle"))
+    shapes.append(Rule((left, base), (right, base), "axis"))
+    shapes.append(Words(((left + right) / 2, HEIGHT - 12), "step", "middle"))
+    return shapes + _curves(entries, horizontal.place, vertical.place)
+
+
+def _curves(
+    entries: Sequence[Entry], across: Callable[[float], float], up: Callable[[float], float]
+) -> list[Shape]:
+    shapes: list[Shape] = []
+    shown = [series for series in _SERIES if any(series[0] in entry for entry in entries)]
+    for position, (key, label, color) in enumerate(reversed(shown)):
+        points = tuple((across(entry["step"]), up(entry[key])) for entry in entries if key in entry)
+        x = WIDTH - _RIGHT - 92 * (position + 1)
+        shapes.append(Series(points, color, ((x, 22), (x + 18, 22))))
+        shapes.append(Words((x + 24, 26), label))
+    return shapes
+
+
+def curve_svg(entries: Sequence[Entry], title: str) -> str:
+    """The loss, and the validation loss where there is one, of the entries of the metrics, as SVG."""
+    shapes = curve_shapes(entries, title)
+    shown = next(escape(shape.text) for shape in shapes if isinstance(shape, Words) and shape.is_title)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="{shown}">',
+        f"<style>{_STYLE}</style>",
+        f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}"/>',
+    ]
+    for shape in shapes:
+        parts += _svg(shape)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _lines(
-    entries: Sequence[Entry], across: Callable[[float], float], up: Callable[[float], float]
-) -> list[str]:
-    parts = []
-    right = _WIDTH - _RIGHT
-    shown = [series for series in _SERIES if any(series[0] in entry for entry in entries)]
-    for position, (key, label, color) in enumerate(reversed(shown)):
-        points = [(across(entry["step"]), up(entry[key])) for entry in entries if key in entry]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        if len(points) > 1:
-            parts.append(f'<polyline class="line" stroke="{color}" points="{path}"/>')
-        else:
-            parts.append(f'<circle r="3" fill="{color}" cx="{points[0][0]:.1f}" cy="{points[0][1]:.1f}"/>')
-        x = right - 92 * (position + 1)
-        parts.append(f'<line stroke="{color}" stroke-width="3" x1="{x}" x2="{x + 18}" y1="22" y2="22"/>')
-        parts.append(f'<text x="{x + 24}" y="26">{label}</text>')
-    return parts
+def _svg(shape: Shape) -> list[str]:
+    if isinstance(shape, Words):
+        kind = ' class="title"' if shape.is_title else ""
+        anchor = "" if shape.anchor == "start" else f' text-anchor="{shape.anchor}"'
+        x, y = shape.place
+        return [f'<text{kind} x="{x:.1f}" y="{y:.1f}"{anchor}>{escape(shape.text)}</text>']
+    if isinstance(shape, Rule):
+        return [f'<line class="{shape.kind}" {_ends(shape.start, shape.end)}/>']
+    if len(shape.points) == 1:
+        x, y = shape.points[0]
+        curve = f'<circle r="3" fill="{shape.color}" cx="{x:.1f}" cy="{y:.1f}"/>'
+    else:
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in shape.points)
+        curve = f'<polyline class="line" stroke="{shape.color}" points="{path}"/>'
+    return [curve, f'<line stroke="{shape.color}" stroke-width="3" {_ends(*shape.mark)}/>']
+
+
+def _ends(start: Point, end: Point) -> str:
+    return f'x1="{start[0]:.1f}" x2="{end[0]:.1f}" y1="{start[1]:.1f}" y2="{end[1]:.1f}"'
+
+
+def require_drawable(path: Path) -> None:
+    """Check, without drawing, that a curve can be drawn in the format that a file's name says.
+
+    Raises:
+        UsageError: The name ends in neither `.svg` nor `.png`, or what draws PNG is missing.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".svg", ".png"):
+        raise UsageError(f"{path}: the curve is drawn as .svg or .png, which the name must end in")
+    if suffix == ".png" and importlib.util.find_spec("PIL") is None:
+        raise UsageError(
+            f"{path}: a curve as PNG needs the package pillow: pip install 'torchlean-ls[png]' "
+            "(as .svg it needs nothing)"
+        )
+
+
+def write_curve(path: Path, entries: Sequence[Entry], title: str) -> None:
+    """Draw the curve into a file, in the format that its name says, whole or not at all.
+
+    Raises:
+        UsageError: As `require_drawable`, or the file cannot be written.
+    """
+    require_drawable(path)
+    if path.suffix.lower() == ".png":
+        from torchlean_core.train.raster import curve_png  # imports pillow
+
+        content = curve_png(entries, title)
+    else:
+        content = curve_svg(entries, title).encode()
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
 
 
 class _Scale:
@@ -122,8 +244,4 @@ def _vertical(low: float, high: float) -> _Scale:
     logarithmic = low > 0 and high / low >= _LOG_FROM
     if not logarithmic and 0 <= low < high / 2:
         low = 0.0
-    return _Scale(low, high, _HEIGHT - _BOTTOM, _TOP, logarithmic=logarithmic)
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+    return _Scale(low, high, HEIGHT - _BOTTOM, _TOP, logarithmic=logarithmic)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import NoReturn
@@ -64,13 +64,28 @@ class World:
         Raises:
             UserError: They do.
         """
-        if self.size == 1:
-            return
-        found = [torch.zeros(1, dtype=torch.int64, device=self.device) for _ in range(self.size)]
-        dist.all_gather(found, torch.tensor([value], dtype=torch.int64, device=self.device))
-        values = [int(tensor) for tensor in found]
+        values = self._values(value)
         if len(set(values)) > 1:
             raise UserError(f"the processes found different numbers of {what}: {', '.join(map(str, values))}")
+
+    def require_same_content(self, what: str, digest: Callable[[], str]) -> None:
+        """Refuse to go on where the processes differ in content, by its hash in hex; one process needs none.
+
+        Raises:
+            UserError: They do.
+        """
+        if self.size > 1 and len(set(self._values(int(digest()[:15], 16)))) > 1:
+            raise UserError(
+                f"the processes have different {what}: a function must give each of them the same"
+            )
+
+    def _values(self, value: int) -> list[int]:
+        """The value that each process has of a number of 63 bits."""
+        if self.size == 1:
+            return [value]
+        found = [torch.zeros(1, dtype=torch.int64, device=self.device) for _ in range(self.size)]
+        dist.all_gather(found, torch.tensor([value], dtype=torch.int64, device=self.device))
+        return [int(tensor) for tensor in found]
 
 
 @contextmanager
@@ -79,6 +94,7 @@ def world(device: str) -> Iterator[World]:
 
     Raises:
         UsageError: The device is not there, or one for all processes was named.
+        UserError: Another process ended before the block did.
     """
     if not dist.is_available() or not dist.is_torchelastic_launched():
         yield World(0, 1, resolve_device(device))
@@ -94,8 +110,19 @@ def world(device: str) -> Iterator[World]:
     try:
         yield World(dist.get_rank(), size, chosen)
         dist.barrier()  # no process goes while another still talks to it
+    except RuntimeError as error:
+        if not is_loss_of_another(error):
+            raise
+        raise UserError(
+            "another process of the run ended, so this one ends too; its message says why"
+        ) from error
     finally:
         dist.destroy_process_group()
+
+
+def is_loss_of_another(error: Exception) -> bool:
+    """Whether an error says that another process of the group does not answer any more."""
+    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))
 
 
 def leave(code: int) -> NoReturn:

@@ -14,7 +14,7 @@ from torchlean_core.artifact import load_graph, params_path, stem
 from torchlean_core.artifact.companions import trained_params_path
 from torchlean_core.datasource import is_function
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.files import refuse_overwriting, write_text
+from torchlean_core.files import refuse_overwriting
 from torchlean_core.graph import Program, lower
 from torchlean_core.init import default_plan, materialize
 from torchlean_core.init.plan import is_attention_scale
@@ -25,7 +25,7 @@ from torchlean_core.params.files import require_store_name
 from torchlean_core.params.tensors import find_store, load_tensors, save_tensors
 from torchlean_core.train.board import Board, require_tensorboard
 from torchlean_core.train.checkpoint import Checkpoint, Progress, load_checkpoint
-from torchlean_core.train.curve import curve_svg
+from torchlean_core.train.curve import require_drawable, write_curve
 from torchlean_core.train.data import Dataset, load_dataset
 from torchlean_core.train.definition import batch_loss
 from torchlean_core.train.diagnose import Diagnosis
@@ -61,8 +61,12 @@ class Outputs:
     checkpoint: Path
 
     @classmethod
-    def of(cls, artifact: Path, out: str | None) -> Outputs:
-        """`m.metrics.jsonl`, `m.loss.svg`, `m.checkpoint.safetensors` beside `m.trained.safetensors`."""
+    def of(cls, artifact: Path, out: str | None, curve: str | None) -> Outputs:
+        """`m.metrics.jsonl`, `m.loss.svg`, `m.checkpoint.safetensors` beside `m.trained.safetensors`.
+
+        Raises:
+            UsageError: `out` has no name of a file.
+        """
         params = trained_params_path(artifact) if out is None else Path(out)
         if not params.name:
             raise UsageError(f"{params}: is a folder, not a parameter file")
@@ -70,7 +74,7 @@ class Outputs:
         return cls(
             params,
             metrics=params.with_name(f"{name}.metrics.jsonl"),
-            curve=params.with_name(f"{name}.loss.svg"),
+            curve=params.with_name(f"{name}.loss.svg") if curve is None else Path(curve),
             checkpoint=params.with_name(f"{name}.checkpoint.safetensors"),
         )
 
@@ -88,8 +92,12 @@ class Outputs:
             refuse_overwriting(path, artifact, params, data, source)
         refuse_overwriting(self.checkpoint, artifact, params, data)  # a run goes on in its own checkpoint
         require_store_name(self.params)
-        if not self.params.parent.is_dir():
-            raise UsageError(f"{self.params}: there is no folder {self.params.parent}")
+        for path in (self.params, self.curve):
+            if not path.parent.is_dir():
+                raise UsageError(f"{path}: there is no folder {path.parent}")
+        if self.params.resolve() == self.curve.resolve():
+            raise UsageError(f"{self.curve}: would be the trained parameters and the curve")
+        require_drawable(self.curve)
 
 
 def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -129,7 +137,7 @@ class _Job:
         self._group, self._report = group, report
         self._program = lower(load_graph(Path(options.artifact)))
         require_one_input_shape(self._program)
-        self._outputs = Outputs.of(Path(options.artifact), options.out)
+        self._outputs = Outputs.of(Path(options.artifact), options.out, options.curve)
         self._checkpoint: Checkpoint | None = None
         if options.resume:
             self._resumed_from = self._outputs.checkpoint if options.resume is True else Path(options.resume)
@@ -247,6 +255,7 @@ class _Job:
         else:
             data = load_dataset(Path(options.data), inputs, outputs, loss)
         self._group.require_same("samples", len(data))
+        self._group.require_same_content("samples", data.sha256)
         return data.split(options.val_split, torch.Generator().manual_seed(options.seed))
 
     def _keep(self, training: Training, data: Dataset, metrics: MetricsFile) -> None:
@@ -285,10 +294,7 @@ class _Job:
     def _write_curve(self, metrics: MetricsFile) -> None:
         options = self._options
         title = f"{stem(Path(options.artifact))}: loss, {options.optimizer}, {_data_words(options)}"
-        try:
-            write_text(self._outputs.curve, curve_svg(metrics.entries, title))
-        except OSError as error:
-            raise UsageError(f"{self._outputs.curve}: {error.strerror or error}") from error
+        write_curve(self._outputs.curve, metrics.entries, title)
 
     def _result(self, training: Training, metrics: MetricsFile) -> dict[str, Any]:
         leaves, group = training.module.leaves, self._group

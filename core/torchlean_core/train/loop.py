@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from torchlean_core.errors import UserError
 from torchlean_core.train.diagnose import Diagnosis, require_finite
-from torchlean_core.train.distributed import World, replicate
+from torchlean_core.train.distributed import World, is_loss_of_another, replicate
 from torchlean_core.train.metrics import Entry
 from torchlean_core.train.module import ScalarModule
 from torchlean_core.train.optim import build_schedule, restore_schedule
@@ -159,6 +159,8 @@ class Training:
             (loss * weight).backward()  # type: ignore[no-untyped-call]
             return loss.detach()
         except _TORCH_REFUSES as error:
+            if is_loss_of_another(error):
+                raise
             raise self._diagnosis.refusal(self.module.params(), batch[0], error) from error
 
     def _entry(self, loss: torch.Tensor, weight: float, rate: float) -> Entry:

@@ -35,7 +35,7 @@ COURSE = (
 HABITS = ("data", "log_every", "checkpoint_every", "device", "backend")
 """Options that a resumed run takes from its checkpoint where it is not given others.
 
-Where files go (`out`, `logdir`) is not among them: a file that somebody else made says nothing of that.
+Where files go (`out`, `curve`, `logdir`) is not among them: a file that somebody else made says nothing of that.
 """
 
 
@@ -49,6 +49,7 @@ class TrainRequest:
         data: Path of the data (.npz, .safetensors, .csv), or `module:function`; synthetic where None.
         loss: Name of the loss; None for the graph's own, else mse.
         out: Path of the trained parameters; beside the artifact where None.
+        curve: Path of the drawing of the loss, .svg or .png by its ending; beside `out`, as SVG, where None.
         optimizer: sgd, adam or adamw.
         lr: Learning rate; 0.01 for sgd, else 0.001, where None.
         momentum: Momentum of sgd.
@@ -73,6 +74,7 @@ class TrainRequest:
     data: str | None = None
     loss: str | None = None
     out: str | None = None
+    curve: str | None = None
     optimizer: str = "adam"
     lr: float | None = None
     momentum: float | None = None

@@ -1,4 +1,4 @@
-"""What surrounds a run: data functions, curves, TensorBoard, processes, deferred checks, options."""
+"""What surrounds a run: data functions, TensorBoard, processes, deferred checks, options."""
 
 import argparse
 import importlib.util
@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from torchlean_core.errors import UsageError, UserError
 from torchlean_core.init.schemes import SCHEMES
 from torchlean_core.params import ParameterStore
 from torchlean_core.train import loop
-from torchlean_core.train.curve import curve_svg
+from torchlean_core.train.distributed import is_loss_of_another
 from torchlean_core.train.job import run
 from torchlean_core.train.losses import LOSSES
 from torchlean_core.train.module import BACKENDS
@@ -158,45 +157,7 @@ def test_how_a_function_is_told_from_a_file(data, expected):
     assert is_function(data) is expected
 
 
-# -- curves and boards ----------------------------------------------------------------------------------------
-
-
-def test_the_curve_shows_both_losses(folder):
-    train(steps=40, val_split=0.25, lr=0.05)
-    root = ET.parse("m.loss.svg").getroot()
-    space = {"svg": "http://www.w3.org/2000/svg"}
-    assert len(root.findall("svg:polyline", space)) == 2
-    words = {text.text for text in root.findall("svg:text", space)}
-    assert {"training", "validation", "step", "m: loss, adam, synthetic data"} <= words
-
-
-@pytest.mark.parametrize(
-    "losses",
-    [
-        [0.5],
-        [0.5, 0.5, 0.5],
-        [0.0, 0.0],
-        [1e9, 1e-9],
-        [1.0, 0.009],
-        [-3.0, -4.0],
-        [1.0000001, 1.0000002],
-        [1e-30, 2e-30],
-        [3e38, 1e30],
-    ],
-)
-def test_every_point_of_a_curve_is_on_the_paper(losses):
-    svg = curve_svg([{"step": k + 1, "loss": loss} for k, loss in enumerate(losses)], "a <b> & \x1b\udc80 c")
-    root = ET.fromstring(svg)
-    space = {"svg": "http://www.w3.org/2000/svg"}
-    points = [
-        tuple(map(float, point.split(",")))
-        for line in root.findall("svg:polyline", space)
-        for point in line.get("points").split()
-    ]
-    points += [(float(c.get("cx")), float(c.get("cy"))) for c in root.findall("svg:circle", space)]
-    assert len(points) == len(losses)
-    assert all(70 <= x <= 705 and 40 <= y <= 370 for x, y in points)
-    assert 2 <= len(root.findall("svg:line[@class='grid']", space)) <= 12
+# -- boards ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="needs the package tensorboard")
@@ -331,16 +292,56 @@ def test_deferred_checks_name_the_step_and_the_node(folder, deferred, optimizer)
         train(**options, log_every=50)
 
 
-@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="needs gloo")
+def in_two_processes(*argv):
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    launch += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "-m", "torchlean_core.train"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run([*launch, *argv], capture_output=True, text=True, env=environment)
+
+
+needs_gloo = pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="needs gloo")
+
+
+@needs_gloo
+def test_processes_that_are_given_different_samples_do_not_begin(folder):
+    made = "import os\ndef make(): return [[float(os.getpid())] * 4] * 8, [[0.0] * 3] * 8"
+    (folder / "given.py").write_text(made)
+    done = in_two_processes("m.ir.json", "--data", "given.py:make", "--steps", "2", "--device", "cpu")
+    assert done.returncode != 0
+    assert "torchlean: the processes have different samples: a function must give each" in done.stderr
+    assert "m.trained.safetensors" not in {path.name for path in folder.iterdir()}
+
+
+@needs_gloo
+def test_a_process_whose_fellow_ended_does_not_blame_itself(folder):
+    (folder / "log.ir.json").write_text(artifact(*LOG_NODES))
+    np.savez("d.npz", x=np.array([[1.0, 1], [1, 1], [1, 1], [1, 0]]), y=np.ones((4, 1)))
+    done = in_two_processes("log.ir.json", "--data", "d.npz", "--batch-size", "2", "--device", "cpu")
+    assert done.returncode != 0
+    assert "the loss is inf; the first node that gives inf is node 2 (log)" in done.stderr
+    assert "internal error" not in done.stderr and "torch cannot compute" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RuntimeError("[/b/gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:1"), True),
+        (torch.distributed.DistBackendError("NCCL communicator was aborted"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (UserError("the loss is nan"), False),
+    ],
+)
+def test_how_the_end_of_another_process_is_told(error, expected):
+    assert is_loss_of_another(error) is expected
+
+
+@needs_gloo
 @pytest.mark.parametrize("name", ["m", "cnn"])
 def test_two_processes_give_what_one_gives_on_batches_of_twice_the_size(folder, name):
     (folder / "cnn.ir.json").write_text(artifact(*CNN_NODES))
     # 256 samples in steps of 30: the last step of an epoch has 16, and the processes 8 each.
     options = ["--steps", "12", "--optimizer", "adam", "--lr", "0.01", "--seed", "4", "-q", "--device", "cpu"]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    launch += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "-m", "torchlean_core.train"]
-    command = [*launch, f"{name}.ir.json", *options, "--batch-size", "15", "-o", "two.safetensors"]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    done = in_two_processes(f"{name}.ir.json", *options, "--batch-size", "15", "-o", "two.safetensors")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "on cpu in 2 processes for 12 steps" in done.stdout
     assert main(["train", f"{name}.ir.json", *options, "--batch-size", "30", "-o", "one.safetensors"]) == 0

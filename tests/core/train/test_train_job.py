@@ -267,10 +267,10 @@ def test_mask_of_minus_infinity_is_not_blamed(folder, capsys):
 
 
 def test_what_was_trained_is_kept_where_its_picture_cannot_be_written(folder, capsys, monkeypatch):
-    def full(path, text):
-        raise OSError(28, "No space left on device")
+    def full(path, entries, title):
+        raise UsageError(f"{path}: No space left on device")
 
-    monkeypatch.setattr("torchlean_core.train.job.write_text", full)
+    monkeypatch.setattr("torchlean_core.train.job.write_curve", full)
     fails(capsys, 2, "m.loss.svg: No space left on device", "m.ir.json", "--steps", "2")
     assert (folder / "m.trained.safetensors").exists()
     assert len(metrics()) == 2

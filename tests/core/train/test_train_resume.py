@@ -164,8 +164,8 @@ def test_a_checkpoint_is_safetensors_with_json(folder):
     assert sorted(path.name for path in folder.iterdir()) == [CHECKPOINT, "m.ir.json", "m.metrics.jsonl"]
 
 
-def interrupted(*argv, until):
-    """Run the command until a line of its stderr, interrupt it; returns (code, the rest of stderr)."""
+def interrupted(*argv, until, by=signal.SIGINT):
+    """Run the command until a line of its stderr, send it a signal; returns (code, the rest of stderr)."""
     command = [sys.executable, "-m", "torchlean_core", "train", "m.ir.json", *argv]
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"}
@@ -174,7 +174,7 @@ def interrupted(*argv, until):
     for line in process.stderr:
         if line.startswith(until):
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(by)
     rest = process.stderr.read()
     return process.wait(timeout=60), rest
 
@@ -198,6 +198,23 @@ def test_an_interruption_without_a_checkpoint_puts_older_metrics_back(folder):
     code, _ = interrupted("--steps", "100000000", "--log-every", "1", until="step 5/")
     assert code == 130
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_termination_is_an_interruption(folder):
+    train(steps=3)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    code, rest = interrupted("--steps", "100000000", "--log-every", "1", until="step 5/", by=signal.SIGTERM)
+    assert code == 143
+    assert rest.endswith("torchlean: terminated\n")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_termination_tells_what_is_left(folder):
+    options = ("--steps", "100000000", "--checkpoint-every", "50", "--log-every", "50")
+    code, rest = interrupted(*options, until="step 150/", by=signal.SIGTERM)
+    assert code == 143
+    assert f"{CHECKPOINT} has the run at step " in rest
+    assert sorted(path.name for path in folder.iterdir()) == [CHECKPOINT, "m.ir.json", "m.metrics.jsonl"]
 
 
 def test_divergence_keeps_the_last_good_checkpoint(folder):
