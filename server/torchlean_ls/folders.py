@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,11 +33,13 @@ class Folders:
     Attributes:
         roots: The folders by their URIs.
         problem: What is wrong with a settings file, as last seen; None where nothing is.
+        warn: Tells the user that; it can be called in any thread.
     """
 
     def __init__(self) -> None:
         self.roots: dict[str, Path] = {}
         self.problem: str | None = None
+        self.warn: Callable[[str], None] = _log.warning
         self._finder = SettingsFinder()
         self._said: dict[str, tuple[tuple[str, ...] | None, tuple[str, ...]]] = {}
 
@@ -101,7 +103,7 @@ class Folders:
         except UsageError as error:
             if str(error) != self.problem:
                 self.problem = str(error)
-                _log.warning("%s", error)
+                self.warn(f"{error} (until this is mended, none of its settings apply)")
             return FileSettings()
 
     def wanted(self, uri: str, findings: list[Finding]) -> list[Finding]:

@@ -25,7 +25,7 @@ from torchlean_ls.features import FEATURES, Commands, Companions, Feature
 from torchlean_ls.folders import Folders
 from torchlean_ls.protocol import Protocol
 from torchlean_ls.refused import Refused
-from torchlean_ls.settings import Settings
+from torchlean_ls.settings import Settings, complaints
 from torchlean_ls.unopened import Unopened
 from torchlean_ls.uris import file_uri
 
@@ -63,6 +63,10 @@ class Server(LanguageServer):
         self.unopened = Unopened(self)
         self.settings = Settings()
         self.trusted = True
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._unsaid: list[str] = []
+        self._complaints: list[str] = []
+        self.folders.warn = self.warn
         self.documents.declares = lambda uri: self.folders.declares(uri, self.settings)
         self.features: list[Feature] = [feature(self) for feature in FEATURES]
         self._parent_watch: asyncio.Task[None] | None = None
@@ -190,6 +194,17 @@ class Server(LanguageServer):
         """A command wrote files: whoever watches none is told so too."""
         self._files_changed({file_uri(path): False for path in paths})
 
+    def warn(self, message: str) -> None:
+        """Show the user what is wrong and stands in no document; from any thread, and once the client is ready."""
+        _log.warning("%s", message)
+        if self._loop is None:
+            self._unsaid.append(message)
+        else:
+            self._loop.call_soon_threadsafe(self._show_warning, message)
+
+    def _show_warning(self, message: str) -> None:
+        self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, message))
+
     def note(self, message: str) -> None:
         """Tell the client's log something that an answer has no room for."""
         self.window_log_message(types.LogMessageParams(types.MessageType.Info, message))
@@ -204,7 +219,7 @@ class Server(LanguageServer):
         options = params.initialization_options
         if isinstance(options, dict):
             self.trusted = options.get("trusted", True) is not False
-            self.settings = Settings.read(options.get("settings"))
+            self.settings = self._read_settings(options.get("settings"))
         for feature in self.features:
             try:
                 feature.register(client)
@@ -214,6 +229,9 @@ class Server(LanguageServer):
             self._parent_watch = asyncio.ensure_future(self._watch_parent(params.process_id))
 
     async def _initialized(self, params: types.InitializedParams) -> None:
+        self._loop = asyncio.get_running_loop()
+        while self._unsaid:
+            self._show_warning(self._unsaid.pop(0))
         self._each(lambda feature: feature.initialized())
         await self._register_dynamically()
         await self._pull_settings()
@@ -269,7 +287,16 @@ class Server(LanguageServer):
         if asked != self._told_settings:
             return  # it told newer ones meanwhile
         if answer and isinstance(answer[0], dict):
-            self._use(Settings.read(answer[0]))
+            self._use(self._read_settings(answer[0]))
+
+    def _read_settings(self, values: Any) -> Settings:
+        """The client's settings; what is wrong with them is told once."""
+        found = complaints(values)
+        for complaint in found:
+            if complaint not in self._complaints:
+                self.warn(complaint)
+        self._complaints = found
+        return Settings.read(values)
 
     def _use(self, settings: Settings) -> None:
         if settings != self.settings:
@@ -355,7 +382,7 @@ class Server(LanguageServer):
         settings = params.settings
         if isinstance(settings, dict) and "torchlean" in settings:
             self._told_settings += 1
-            self._use(Settings.read(settings["torchlean"]))
+            self._use(self._read_settings(settings["torchlean"]))
         else:
             self._pulling = asyncio.ensure_future(self._pull_settings())
 

@@ -1,8 +1,10 @@
-"""Settings that the client gives, checked; what is not understood keeps its default."""
+"""Settings that the client gives, checked; what is not understood keeps its default, and is named."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -60,6 +62,70 @@ class Settings:
             memory_limit=memory * 1024 * 1024 if isinstance(memory, int) and memory > 0 else None,
             time_limit=float(limit) if isinstance(limit, int | float) and limit > 0 else 120.0,
         )
+
+
+def complaints(values: Any) -> list[str]:
+    """What is wrong with the client's `torchlean` section: expected and found; null counts as not set."""
+    if values is None:
+        return []
+    if not isinstance(values, Mapping):
+        return [f"torchlean: expected an object, found {_shown(values)}"]
+    found = []
+    for name, expected, good in _EXPECTED:
+        value = _part(values, *name.split("."))
+        if value is not None and not good(value):
+            found.append(f"torchlean.{name}: expected {expected}, found {_shown(value)}")
+    return found
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+_WHEN = ("onType", "onSave", "off")
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+_EXPECTED: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
+    ("enable", "true or false", _is_flag),
+    (
+        "validate",
+        "onType, onSave or off",
+        lambda value: value is False or isinstance(value, Mapping) or value in _WHEN,
+    ),
+    ("validate.run", "onType, onSave or off", lambda value: value in _WHEN),
+    ("captureOnSave", "true or false", _is_flag),
+    ("inlayHints", "true, false or an object", lambda value: isinstance(value, bool | Mapping)),
+    ("inlayHints.enable", "true or false", _is_flag),
+    ("inlayHints.parents", "true or false", _is_flag),
+    ("inlayHints.debugTargets", "true or false", _is_flag),
+    (
+        "artifacts",
+        "a list of patterns",
+        lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
+    ),
+    ("python.interpreter", "a path", lambda value: isinstance(value, str)),
+    (
+        "device",
+        "auto, cpu, cuda or cuda:N",
+        lambda value: isinstance(value, str) and _DEVICE.fullmatch(value) is not None,
+    ),
+    ("timeLimit", "a number of seconds above 0", _is_positive),
+    (
+        "memoryLimit",
+        "a whole number of MiB; 0 for no limit",
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+    ),
+)
+"""Each setting: its name, what it should be in words, and whether a value is that."""
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=repr)
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _part(values: Mapping[str, Any], *keys: str) -> Any:

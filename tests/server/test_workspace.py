@@ -68,6 +68,35 @@ def test_the_settings_file_decides_what_is_shown_and_a_change_of_it_applies_at_o
         assert published(raw, uri) == codes, text
 
 
+def test_a_broken_settings_file_is_told_once_and_again_when_it_is_broken_otherwise(raw, tmp_path):
+    config = tmp_path / "torchlean.toml"
+    config.write_text("ignore = 3\n")
+    begin(raw, tmp_path)
+    raw.open((tmp_path / "m.ir.json").as_uri(), BROKEN)
+    shown = raw.notified("window/showMessage")
+    assert (
+        shown["type"] == 2 and "torchlean.toml" in shown["message"] and "ignore: expected" in shown["message"]
+    )
+    raw.open((tmp_path / "n.ir.json").as_uri(), BROKEN)
+    config.write_text("select = 3\n")
+    raw.send("workspace/didChangeWatchedFiles", {"changes": [{"uri": config.as_uri(), "type": 2}]})
+    assert "select: expected" in raw.notified("window/showMessage")["message"], (
+        "the first one is not told twice"
+    )
+
+
+def test_settings_that_are_none_are_named_with_what_was_expected(raw, tmp_path):
+    begin(raw, tmp_path, settings={"validate": "always"})
+    shown = raw.notified("window/showMessage")
+    assert shown["message"] == 'torchlean.validate: expected onType, onSave or off, found "always"'
+    settings(raw, validate="always", device=5, artifacts="x", timeLimit=None, memoryLimit=0)
+    messages = [raw.notified("window/showMessage")["message"] for _ in range(2)]
+    assert messages == [
+        'torchlean.artifacts: expected a list of patterns, found "x"',
+        "torchlean.device: expected auto, cpu, cuda or cuda:N, found 5",
+    ]
+
+
 def test_the_editors_settings_apply_without_a_restart(raw, tmp_path):
     begin(raw, tmp_path)
     uri = (tmp_path / "m.ir.json").as_uri()
