@@ -418,6 +418,6 @@ def create_server() -> Server:
     """A server that is ready to be started."""
     # A refused request is an answer to its user, not a fault of the server: no traceback in its log.
     logging.getLogger("pygls.protocol.json_rpc").addFilter(
-        lambda record: not (record.exc_info and isinstance(record.exc_info[1], Refused))
+        lambda record: not (record.exc_info and isinstance(record.exc_info[1], Refused | JsonRpcException))
     )
     return Server()
