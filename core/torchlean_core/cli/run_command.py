@@ -87,14 +87,20 @@ def _input(args: argparse.Namespace, interpreter: Interpreter) -> torch.Tensor:
         array = np.load(args.input, allow_pickle=False)
     except OSError as error:
         raise UsageError(f"{args.input}: {error.strerror or error}") from error
+    except MemoryError as error:  # also where a damaged header asks for more than there is
+        raise UsageError(f"{args.input}: {error}") from error
     except (ValueError, EOFError) as error:
         raise UsageError(f"{args.input}: not a .npy file of numbers") from error
     if not isinstance(array, np.ndarray):
         raise UsageError(f"{args.input}: an archive of arrays, expected one array in a .npy file")
-    if array.dtype not in (np.float32, np.float64):
+    if array.dtype.newbyteorder("=") not in (np.float32, np.float64):
         raise UserError(f"{args.input}: the input is {array.dtype}, expected {args.dtype}")
     # Both float types are taken, whatever --dtype says: numpy makes float64 where nobody asked for it.
-    return torch.from_numpy(array.astype(args.dtype, order="C"))
+    with np.errstate(over="ignore"):
+        taken = array.astype(args.dtype, order="C")
+    if bool((np.isinf(taken) & np.isfinite(array)).any()):
+        raise UserError(f"{args.input}: the input holds values that are too large for {args.dtype}")
+    return torch.from_numpy(taken)
 
 
 def _write(output: torch.Tensor, out: str) -> None:

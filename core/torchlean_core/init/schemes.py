@@ -64,6 +64,15 @@ class Scheme:
     fan_in: int | None = None
     fan_out: int | None = None
 
+    def __post_init__(self) -> None:
+        """Check the name.
+
+        Raises:
+            UserError: There is no scheme of it.
+        """
+        if self.name not in SCHEMES:
+            raise UserError(f"unknown scheme {self.name!r}; there are {', '.join(SCHEMES)}")
+
     def fits(self, rank: int) -> bool:
         """Whether the scheme has the fans it needs for a tensor of a rank."""
         given = [getattr(self, name) for name in SCHEMES[self.name] if name.startswith("fan_")]

@@ -101,10 +101,12 @@ class Optimizer:
         """The optimizer of torch for some tensors, in one kernel for all of them ("fused").
 
         Raises:
-            UserError: There is no optimizer of that name.
+            UserError: There is no optimizer of that name, or it has no momentum to set.
         """
         if self.name not in _KINDS:
             raise UserError(f"unknown optimizer {self.name!r}; there are {', '.join(_KINDS)}")
+        if self.momentum and self.name != "sgd":
+            raise UserError(f"momentum belongs to sgd, not to {self.name}")
         options: dict[str, Any] = {"lr": self.lr, "weight_decay": self.weight_decay}
         if self.name == "sgd":
             options["momentum"] = self.momentum

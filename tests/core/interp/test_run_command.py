@@ -129,3 +129,27 @@ def test_missing_extra_is_a_message(folder, capsys, monkeypatch):
     for command in (["run", "m.ir.json", "--input", "random"], ["init", "m.ir.json"], ["train", "m.ir.json"]):
         assert main(command) == 2
         assert "pip install 'torchlean-ls[torch]' (missing: torch)" in capsys.readouterr().err
+
+
+def test_the_order_of_bytes_does_not_matter(folder, capsys):
+    outputs = []
+    for name, dtype in (("a", "<f4"), ("b", ">f4"), ("c", ">f8")):
+        np.save("x.npy", X.astype(dtype))
+        assert main(["run", "m.ir.json", "--input", "x.npy", "-o", f"{name}.npy"]) == 0
+        outputs.append(np.load(f"{name}.npy").tolist())
+    assert outputs[0] == outputs[1] == outputs[2]
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_that_become_infinite_are_refused(folder, capsys):
+    np.save("x.npy", X * 1e300)
+    assert main(["run", "m.ir.json", "--input", "x.npy"]) == 1
+    assert "the input holds values that are too large for float32" in capsys.readouterr().err
+
+
+def test_a_header_that_asks_for_too_much_memory_is_refused(folder, capsys):
+    with Path("x.npy").open("wb") as file:
+        described = {"descr": "<f4", "fortran_order": False, "shape": (1 << 50,)}
+        np.lib.format.write_array_header_1_0(file, described)
+    assert main(["run", "m.ir.json", "--input", "x.npy"]) == 2
+    assert "x.npy: Unable to allocate 4.00 PiB" in capsys.readouterr().err

@@ -321,3 +321,62 @@ def test_compiled_gives_what_eager_gives():
     assert math.isfinite(compiled.forward(*sample).item())
     for name, value in eager.params().items():
         torch.testing.assert_close(compiled.params()[name], value)
+
+
+# -- what a definition refuses --------------------------------------------------------------------------------
+
+
+def definition(**options):
+    return ScalarModuleDef.of_program(lower(parse_graph(MLP)), "mse", **options)
+
+
+def test_a_device_that_is_not_there_is_a_message():
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    plan = default_plan(lower(parse_graph(MLP)))
+    for device in ("cuda", torch.device("cuda", 0)):
+        with pytest.raises(UsageError, match="was asked for, but"):
+            definition().instantiate_with_plan(plan, device=device)
+        with pytest.raises(UsageError, match="was asked for, but"):
+            ScalarModuleDef(loss, params()).instantiate(device=device)
+
+
+def test_losses_and_schemes_that_do_not_exist_are_named():
+    with pytest.raises(UserError, match="unknown loss 'msee'; there are mse, l1"):
+        ScalarModuleDef.of_program(lower(parse_graph(MLP)), "msee")
+    with pytest.raises(UserError, match="unknown scheme 'he'; there are zeros, ones"):
+        Scheme("he")
+
+
+def test_an_output_that_is_no_loss_needs_one():
+    with pytest.raises(UserError, match=r"the output has shape \[.*\], so it is no loss"):
+        ScalarModuleDef.of_program(lower(parse_graph(MLP)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda values: values.pop("linear_1_b"), "linear_1_b is missing"),
+        (
+            lambda values: values.update(linear_1_b=torch.ones(5)),
+            r"linear_1_b has shape \[5\], expected \[4\]",
+        ),
+        (lambda values: values.update(q=torch.ones(5)), "the graph has no parameter q"),
+    ],
+)
+def test_values_that_are_not_those_of_the_graph_are_refused(change, message):
+    program = lower(parse_graph(MLP))
+    values = materialize(program, default_plan(program))
+    change(values)
+    with pytest.raises(UserError, match=message):
+        definition(params=values)
+
+
+def test_momentum_belongs_to_sgd():
+    with pytest.raises(UserError, match="momentum belongs to sgd, not to adam"):
+        module().init_optim(Optimizer("adam", momentum=0.9))
+
+
+def test_requires_grad_of_unknown_names_is_refused():
+    with pytest.raises(UserError, match="no parameter is named q"):
+        ScalarModuleDef(loss, params(), requires_grad={"q": False}).instantiate()
