@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from torchlean_ls.stdio import receive_all
@@ -39,6 +41,22 @@ def _run(server: Server, serving: Any) -> None:
         server.stop()
 
 
+@contextmanager
+def _connection(
+    writer: asyncio.StreamWriter | _TextWriter, ended: asyncio.Event, lost: type[Exception]
+) -> Iterator[None]:
+    """The one connection that is served: however it ends, it is closed, and serving ends with it."""
+    try:
+        yield
+    except lost as error:
+        _log.warning("the connection to the client is lost: %s", error)
+    except SystemExit:
+        pass  # `exit`: the process ends when this connection is closed
+    finally:
+        writer.close()
+        ended.set()
+
+
 async def _tcp(server: Server, host: str, port: int) -> None:
     ended = asyncio.Event()
     taken = False
@@ -51,15 +69,8 @@ async def _tcp(server: Server, host: str, port: int) -> None:
             return
         taken = True
         server.protocol.set_writer(writer)
-        try:
+        with _connection(writer, ended, ConnectionError):
             await receive_all(server, reader)
-        except ConnectionError as error:
-            _log.warning("the connection to the client is lost: %s", error)
-        except SystemExit:
-            pass  # `exit`: the process ends when this connection is closed
-        finally:
-            writer.close()
-            ended.set()
 
     async with await asyncio.start_server(connected, host, port) as listening:
         _say_where(listening)
@@ -81,16 +92,9 @@ async def _ws(server: Server, host: str, port: int) -> None:
         taken = True
         writer = _TextWriter(socket)
         server.protocol.set_writer(writer, include_headers=False)
-        try:
+        with _connection(writer, ended, ConnectionClosedError):
             async for message in socket:
                 server.protocol.receive(message if isinstance(message, bytes) else message.encode())
-        except ConnectionClosedError as error:
-            _log.warning("the connection to the client is lost: %s", error)
-        except SystemExit:
-            pass  # `exit`: the process ends when this connection is closed
-        finally:
-            writer.close()
-            ended.set()
 
     # Compressing for a client on this computer costs more than it saves; one that is gone closes nothing any more.
     options: dict[str, Any] = {"compression": None, "max_size": None, "close_timeout": 2}

@@ -147,53 +147,35 @@ class LineIndex:
 
     def positions(self, offsets: Iterable[int], encoding: Encoding = Encoding.UTF16) -> list[tuple[int, int]]:
         """Line and column of many offsets that do not come far before one another: quicker than one by one."""
-        text, starts, feeds_only = self.text, self.starts, self._line_feeds_only
+        text, starts, feeds_only, ascii_only = self.text, self.starts, self._line_feeds_only, self._ascii
         found = []
-        line = start = at = column = 0  # `start` is where the line begins that `at` is in, at this column
+        line = start = at = 0  # `start` is where the line begins that `at` is in
         for offset in offsets:
-            begin, last = start, at
             if offset < start or not feeds_only:
                 line = starts.count_up_to(offset) - 1
-                begin = starts[line]
+                start = starts[line]
             elif feeds := text.count("\n", at, offset):
                 line += feeds
-                begin = text.rfind("\n", 0, offset) + 1
-            if begin != start:
-                start, last, column = begin, begin, 0
-            # Only what lies between is counted: the line can be the whole of a big file.
-            if self._ascii:
-                column = offset - start
-            elif offset >= last:
-                column += encoding.units(text[last:offset])
-            else:
-                column -= encoding.units(text[offset:last])
+                start = text.rfind("\n", 0, offset) + 1
             at = offset
-            found.append((line, column))
+            found.append((line, offset - start if ascii_only else self._column(start, offset, encoding)))
         return found
 
     def ranges(
         self, spans: Iterable[tuple[int, int]], encoding: Encoding = Encoding.UTF16
     ) -> list[tuple[int, int, int, int]]:
         """First line and column, last line and column of many spans: quicker than one by one, as `positions`."""
-        if not (self._line_feeds_only and self._ascii):
+        spans = list(spans)
+        if not (self._ascii and self._line_feeds_only):
             ends = self.positions([offset for span in spans for offset in span], encoding)
             return [(*first, *last) for first, last in zip(ends[::2], ends[1::2], strict=True)]
-        find, count, rfind = self.text.find, self.text.count, self.text.rfind
-        found = []
-        line = begin = at = 0  # `begin` is where the line begins that `at` is in
-        for start, end in spans:
-            if start < begin:
-                line = self.starts.count_up_to(start) - 1
-                begin = self.starts[line]
-            elif feeds := count("\n", at, start):
-                line += feeds
-                begin = rfind("\n", 0, start) + 1
-            at = start
-            if find("\n", start, end) < 0:
-                found.append((line, start - begin, line, end - begin))
-            else:
-                found.append((line, start - begin, *self.position(end)))
-        return found
+        find, starts = self.text.find, self.positions([start for start, _ in spans])
+        return [  # most spans end in the line that they begin in
+            (line, column, line, column + end - start)
+            if find("\n", start, end) < 0
+            else (line, column, *self.position(end))
+            for (start, end), (line, column) in zip(spans, starts, strict=True)
+        ]
 
     def range(self, start: int, end: int, encoding: Encoding = Encoding.UTF16) -> Range:
         """Range between two offsets."""

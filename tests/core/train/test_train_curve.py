@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.core.train.train_graphs import MLP_NODES, artifact
 from torchlean_core.cli.main import main
 from torchlean_core.errors import UsageError
 from torchlean_core.train.curve import curve_svg
@@ -16,13 +15,6 @@ from torchlean_core.train.job import run
 
 SPACE = {"svg": "http://www.w3.org/2000/svg"}
 needs_pillow = pytest.mark.skipif(importlib.util.find_spec("PIL") is None, reason="needs the package pillow")
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "m.ir.json").write_text(artifact(*MLP_NODES))
-    return tmp_path
 
 
 def train(**request):

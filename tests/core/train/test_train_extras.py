@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.core.train.train_graphs import CNN_NODES, LOG_NODES, MLP_NODES, artifact, data_x, data_y
+from tests.core.train.train_graphs import CNN_NODES, LOG_NODES, artifact, data_x, data_y
 from torchlean_core import compiler
 from torchlean_core.cli import init_command, train_command
 from torchlean_core.cli.main import main
@@ -27,13 +27,6 @@ from torchlean_core.train.losses import LOSSES
 from torchlean_core.train.module import BACKENDS
 from torchlean_core.train.optim import OPTIMIZERS, SCHEDULES
 from torchlean_core.train.order import Order
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "m.ir.json").write_text(artifact(*MLP_NODES))
-    return tmp_path
 
 
 def train(**request):

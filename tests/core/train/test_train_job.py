@@ -32,12 +32,10 @@ from torchlean_core.train.job import run
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "m.ir.json").write_text(artifact(*MLP_NODES))
-    (tmp_path / "cnn.ir.json").write_text(artifact(*CNN_NODES))
-    (tmp_path / "log.ir.json").write_text(artifact(*LOG_NODES))
-    return tmp_path
+def folder(folder):
+    (folder / "cnn.ir.json").write_text(artifact(*CNN_NODES))
+    (folder / "log.ir.json").write_text(artifact(*LOG_NODES))
+    return folder
 
 
 def train(**request):

@@ -12,20 +12,13 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from tests.core.train.train_graphs import LOG_NODES, MLP_NODES, artifact, data_x, data_y
+from tests.core.train.train_graphs import LOG_NODES, artifact, data_x, data_y
 from torchlean_core.cli.main import main
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.params import ParameterStore, write_tensors
 from torchlean_core.train.job import run
 
 CHECKPOINT = "m.checkpoint.safetensors"
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "m.ir.json").write_text(artifact(*MLP_NODES))
-    return tmp_path
 
 
 def train(**request):
