@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,15 +10,43 @@ from torchlean_core.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a Python file: lines from 1, columns from 0 in characters; the end is the place behind it."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call on the way from the model's `forward` down to a finding.
+
+    Attributes:
+        file: Absolute path of the file.
+        span: The expression that makes the call.
+        function: Qualified name of the function in which it stands.
+    """
+
+    file: str
+    span: Span
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaptureFinding:
-    """One thing about a line of the model file.
+    """One thing about a place in the user's code.
 
     Attributes:
         code: TL601 unsupported operator, TL602 does not construct, TL603 fails, TL606 dense kernel.
         message: What is the matter, and what to do.
-        line: Line in the model file, counted from 1; None where no line is known.
+        line: Line, counted from 1; None where no line is known.
         operator: ATen operator, where there is one (`aten.gelu.default`).
         module: Path and class of the submodule it belongs to (`net.1 (GELU)`), where there is one.
+        file: Absolute path of the file in which `line` and `span` are; None for the model file.
+        span: The expression, where it is known.
+        calls: How the model's `forward` got there: outermost call first, the finding's own place left out.
     """
 
     code: str
@@ -26,6 +54,16 @@ class CaptureFinding:
     line: int | None = None
     operator: str | None = None
     module: str | None = None
+    file: str | None = None
+    span: Span | None = None
+    calls: tuple[Call, ...] = ()
+
+    @classmethod
+    def of_json(cls, value: Mapping[str, Any]) -> CaptureFinding:
+        """From what `dataclasses.asdict` gave."""
+        span = value.get("span")
+        calls = [Call(one["file"], Span(**one["span"]), one["function"]) for one in value.get("calls") or ()]
+        return cls(**{**value, "span": span and Span(**span), "calls": tuple(calls)})
 
     def show(self, file: str) -> str:
         """One line of text: place, operator, module, message."""
