@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -110,7 +110,8 @@ class Instances:
 
 
 def run_example(
-    instances: Instances, watched: Callable[[torch.nn.Module], AbstractContextManager[None]]
+    instances: Instances,
+    watched: Callable[[torch.nn.Module], AbstractContextManager[None]] = lambda module: nullcontext(),
 ) -> torch.Tensor:
     """An example input that the model was run with once: its own errors, at the user's lines, come first.
 

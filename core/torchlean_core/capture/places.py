@@ -24,7 +24,9 @@ from torchlean_core.capture.target import read_source
 from torchlean_core.errors import UserError
 
 _NUMBER = re.compile(r"<torchlean stack (?P<number>\d+)>")
-_OWN = str(Path(__file__).resolve().parents[2] / "torchlean_core")
+_HERE = Path((lambda: None).__code__.co_filename)
+# In the standalone script all modules are one file, beside which the user's may lie.
+_OWN = str(_HERE.parents[1] / "_")[:-1] if _HERE.name == "places.py" else str(_HERE)
 _FOREIGN = ("site-packages", "dist-packages")
 
 
