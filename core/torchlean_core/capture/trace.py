@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_leaves
 
 from torchlean_core.capture.attention_operator import KeepingAttention
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
+from torchlean_core.capture.in_place import rename_in_place
 from torchlean_core.capture.places import Stacks, first_line, located, text_of
 from torchlean_core.capture.registry import LOWERINGS
 from torchlean_core.capture.values import Known
@@ -157,7 +158,9 @@ def _export(module: torch.nn.Module, example: torch.Tensor, shown: str, stacks: 
     with stacks.recording():
         exported = torch.export.export(module, (example,), strict=False)
     _without_steps(exported)
-    exported = exported.run_decompositions(dict[Any, Callable[..., Any]](_decompositions()))
+    rename_in_place(exported.graph)
+    if not _lowered_whole(exported):
+        exported = exported.run_decompositions(dict[Any, Callable[..., Any]](_decompositions()))
     signature = exported.graph_signature
     changed = [*signature.buffers_to_mutate.values(), *signature.parameters_to_mutate.values()]
     if changed:
@@ -187,6 +190,31 @@ def _export(module: torch.nn.Module, example: torch.Tensor, shown: str, stacks: 
     returned = zip(signature.output_specs, _returned(exported.graph_module), strict=True)
     outputs = [node for spec, node in returned if spec.kind is OutputKind.USER_OUTPUT]
     return Traced(exported.graph_module, known, outputs, TORCH_EXPORT, "", stacks)
+
+
+def _lowered_whole(exported: torch.export.ExportedProgram) -> bool:
+    """Whether every operator on the way from the input has a lowering, and none changes a tensor in place.
+
+    Then nothing has to be taken apart, which takes several times as long as the export itself. What does not depend
+    on the input is computed whatever the operator.
+    """
+    depends = {
+        spec.arg.name for spec in exported.graph_signature.input_specs if spec.kind is InputKind.USER_INPUT
+    }
+    for node in exported.graph.nodes:
+        if node.op != "call_function":
+            continue
+        touched = any(operand.name in depends for operand in node.all_input_nodes)
+        if touched:
+            depends.add(node.name)
+        if node.target is operator.getitem:
+            continue
+        target = node.target
+        if not isinstance(target, torch._ops.OpOverload) or target._schema.is_mutable:
+            return False
+        if touched and target not in LOWERINGS:
+            return False
+    return True
 
 
 def _returned(module: torch.fx.GraphModule) -> list[torch.fx.Node]:
