@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from torchlean_core.capture.errors import CaptureError
+from torchlean_core.capture.meaning import Meaning, meaning_of
 from torchlean_core.capture.places import user_code
 from torchlean_core.capture.target import (
     Target,
@@ -42,6 +43,7 @@ class Loaded:
         sha256: Hash of the file's bytes; None where there is no file (a model made in a session).
         construct: Constructs the module once more, from the same seeds; None where it is a module of the file.
         namespace: The globals of the file.
+        meaning: What of the file and of others the model uses; None where that cannot be told.
     """
 
     module: torch.nn.Module
@@ -52,6 +54,7 @@ class Loaded:
     sha256: str | None
     construct: Callable[[], torch.nn.Module] | None = None
     namespace: dict[str, Any] = field(default_factory=dict)
+    meaning: Meaning | None = None
 
 
 class Namespace:
@@ -98,6 +101,8 @@ def load_model(target: Target) -> Loaded:
     content = read_content(target.file)
     source = decode_source(target.file, content)
     line = definition_line(source, target, decorators=False)
+    # Before anything is imported: files may be saved again while it runs.
+    meaning = meaning_of(file, target.name, read=lambda path: source if path == file else None)
     seed()
     module_object = _imported(file, shown, source)
     if target.name not in vars(module_object):
@@ -131,7 +136,7 @@ def load_model(target: Target) -> Loaded:
     model.eval()
     # Of the bytes that ran: the file may have been saved again since.
     sha256 = hashlib.sha256(content).hexdigest()
-    return Loaded(model, file, shown, target.name, line, sha256, construct, namespace)
+    return Loaded(model, file, shown, target.name, line, sha256, construct, namespace, meaning)
 
 
 def seed() -> None:

@@ -17,7 +17,7 @@ from torchlean_core.capture.directives import (
     first_line,
     options_of,
 )
-from torchlean_core.capture.pyfile import PythonFile, column, parse
+from torchlean_core.capture.pyfile import PythonFile, bound, column, parse
 from torchlean_core.capture.target import Shape
 from torchlean_core.capture.workspace import ClassRef, External, Sources, Workspace
 from torchlean_core.errors import UserError
@@ -242,12 +242,16 @@ def _abstract(ancestry: list[ClassRef | External]) -> Iterator[str]:
     """Abstract methods that no nearer class defines."""
     seen: set[str] = set()
     for one in ancestry:
-        if isinstance(one, ClassRef):
-            for item in one.node.body:
-                if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef) and item.name not in seen:
-                    seen.add(item.name)
-                    if any(_last_name(decorator) == "abstractmethod" for decorator in item.decorator_list):
-                        yield item.name
+        names = (
+            {}
+            if isinstance(one, External)
+            else {name: node for item in one.node.body for name, node in bound(item)}
+        )
+        for name, node in names.items():
+            decorators = getattr(node, "decorator_list", ())
+            if name not in seen and any(_last_name(item) == "abstractmethod" for item in decorators):
+                yield name
+        seen |= names.keys()
 
 
 def _last_name(node: ast.AST) -> str | None:

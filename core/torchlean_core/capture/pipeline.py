@@ -119,9 +119,17 @@ def _approximation(mark: Mapping[str, Any], line: int | None) -> CaptureFinding:
 
 
 def _provenance(loaded: Loaded, shape: Shape, output: Path) -> dict[str, object]:
+    folder = output.resolve().parent
     try:
-        file = Path(os.path.relpath(loaded.file, output.resolve().parent)).as_posix()
+        file = Path(os.path.relpath(loaded.file, folder)).as_posix()
     except ValueError:  # another drive
         file = loaded.file.as_posix()
-    found = {"file": file, "class": loaded.name, "example_shape": list(shape), "sha256": loaded.sha256}
+    found: dict[str, object] = {
+        "file": file,
+        "class": loaded.name,
+        "example_shape": list(shape),
+        "sha256": loaded.sha256,
+    }
+    if loaded.meaning is not None:
+        found["meaning"] = loaded.meaning.recorded(folder)
     return {name: value for name, value in found.items() if loaded.sha256 or name not in ("file", "sha256")}

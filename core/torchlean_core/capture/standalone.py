@@ -25,6 +25,7 @@ import torch
 
 from torchlean_core.capture.directives import options_in_source
 from torchlean_core.capture.load import Loaded, describe, load_model, needed_arguments, seed
+from torchlean_core.capture.meaning import meaning_of
 from torchlean_core.capture.options import Options, add_options, given_options
 from torchlean_core.capture.output import check_output, summary
 from torchlean_core.capture.pipeline import capture
@@ -187,7 +188,8 @@ def _loaded(model: Any) -> Loaded:
         return Loaded(module, file or Path("model"), name, name, None, None, construct)
     line = definition_line(read_source(file), Target(file, name), decorators=False)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    return Loaded(module, file.resolve(), str(file), name, line, sha256, construct)
+    meaning = meaning_of(file, name)
+    return Loaded(module, file.resolve(), str(file), name, line, sha256, construct, meaning=meaning)
 
 
 def _copied(model: torch.nn.Module) -> torch.nn.Module:

@@ -18,7 +18,7 @@ Read = Callable[[Path], str | None]
 
 MAX_SIZE = 1 << 22
 """Bytes of a file that is read; a larger one is data in the form of Python."""
-MAX_FILES = 200
+MAX_FILES = 64
 """Files that one question looks into."""
 
 _KEPT = 512
@@ -139,10 +139,14 @@ class Workspace:
         main: The model file.
         sources: Reads files.
         roots: Folders in which modules are looked for, too.
+
+    Attributes:
+        exhausted: Whether more files were asked for than are read, so that an answer may lack something.
     """
 
     def __init__(self, main: Path, sources: Sources | None = None, roots: Sequence[Path] = ()) -> None:
         self.main = main
+        self.exhausted = False
         self._sources = Sources() if sources is None else sources
         self._roots = [main.parent, *(folder for folder in _above(main)), *roots]
         self._files: dict[Path, PythonFile | None] = {}
@@ -156,6 +160,7 @@ class Workspace:
         """A file, parsed; None where it cannot be, or too many were asked for already."""
         if path not in self._files:
             if len(self._files) >= MAX_FILES:
+                self.exhausted = True
                 return None
             self._files[path] = self._sources.file(path)
         return self._files[path]
@@ -238,9 +243,11 @@ class Workspace:
             yield ModuleRef(path)
             return
         file = self.file(path) if path.suffix else None
-        if file is not None and (names[0] in file.bindings or file.stars):
+        # `from . import layers` in a package's own file binds the name to the module below.
+        own = file is not None and (file.path, names[0]) not in seen
+        if file is not None and own and (names[0] in file.bindings or file.stars):
             yield from self._resolve(file, names, seen)
-        if file is None or names[0] not in file.bindings:
+        if file is None or not own or names[0] not in file.bindings:
             below = self.submodule(path, names[0])
             if below is not None:
                 yield from self._member(below, names[1:], seen)
