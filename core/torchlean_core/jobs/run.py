@@ -13,7 +13,7 @@ from typing import Any
 from torchlean_core.jobs.errors import JobCancelled, JobError, JobTimeout
 from torchlean_core.jobs.names import JOBS
 from torchlean_core.jobs.process import Closed, Message, Output, WorkerProcess
-from torchlean_core.jobs.warm import ORPHANED, NotStarted, WarmWorker
+from torchlean_core.jobs.warm import NotStarted, WarmWorker
 from torchlean_core.jobs.worker import CHANNEL_CLOSED
 
 _TICK = 0.05
@@ -150,9 +150,7 @@ def _failure(error: Mapping[str, Any], output: str) -> JobError:
 
 def _death(name: str, code: int, output: str) -> JobError:
     """The error for a worker that ended without a word."""
-    if code == ORPHANED:
-        message = f"{name}: the worker process and the process that had forked it were ended from outside"
-    elif code < 0:
+    if code < 0:
         try:
             what = signal.Signals(-code).name
         except ValueError:

@@ -28,9 +28,6 @@ _ATTEMPTS = 2
 _COMPUTING = ("init", "train")
 """Jobs that look for a device where none is named."""
 
-ORPHANED = -1000
-"""The exit code of a forked worker that nobody can know."""
-
 FORKS = sys.platform == "linux"
 """Whether jobs are forked."""
 
@@ -228,8 +225,8 @@ class _Forking:
 class _Forked:
     """A process that another one forked; what there is to know of it comes through a pipe.
 
-    Its first line is the id of the process, written before the job starts, the second its exit code; the end of the
-    pipe without them says that it never started, or that whoever could know the code is gone.
+    Its first line is the id of the process, written before the job starts, the second the exit code; the end of the
+    pipe without any says that it never started, without the second that it was killed.
     """
 
     def __init__(self, status: int) -> None:
@@ -266,7 +263,7 @@ class _Forked:
         try:
             return self.poll()
         except NotStarted:
-            return ORPHANED
+            return -signal.SIGKILL
 
     @property
     def _pid(self) -> int | None:
@@ -281,7 +278,7 @@ class _Forked:
             return None
         if len(lines) < 2:
             raise NotStarted
-        return ORPHANED
+        return -signal.SIGKILL
 
     def _read(self, timeout: float | None) -> None:
         """Read until the end of the pipe, but no longer than `timeout` seconds."""

@@ -221,10 +221,16 @@ def fork_job() -> tuple[int, int]:
     return woken, child
 
 
-def supervise(control: int, woken: int, child: int) -> None:
+def supervise(control: int, woken: int, child: int, told: int | None = None) -> None:
     """Wait until the job ends or the parent is gone, end what is left, and end as the job did.
 
     Returns only where the parent is gone.
+
+    Args:
+        control: Closed when the parent is gone.
+        woken: As `fork_job` gives it.
+        child: The process of the job.
+        told: Descriptor that gets the exit code as a line, where the parent cannot wait for this process.
     """
     if sys.platform == "win32":
         return
@@ -241,6 +247,9 @@ def supervise(control: int, woken: int, child: int) -> None:
     if status is None:
         return
     code = os.waitstatus_to_exitcode(status)
+    if told is not None:
+        with contextlib.suppress(BrokenPipeError):  # the parent is gone, too
+            os.write(told, b"%d\n" % code)
     if code >= 0:
         os._exit(code)
     resource = importlib.import_module("resource")

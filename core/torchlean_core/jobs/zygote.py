@@ -2,7 +2,8 @@
 
 Each byte that arrives on SOCKET carries four descriptors: control, events and output of a worker (see `worker.py`),
 and its status. The job gets a supervisor and a process, forked ahead where that was possible; the supervisor writes
-its id to the status pipe before it starts the job, and this process adds the exit code. When SOCKET closes it ends.
+its id to the status pipe before it starts the job, and the exit code at the end. When SOCKET closes this process
+ends.
 
 It imports torch and captures a model of its own, so that all that torch loads late is there. It has one thread, ran
 no backward pass and never asked for a GPU, for none of these survive a fork; it imports nothing of the user's. As a
@@ -81,7 +82,7 @@ class Zygote:
         self._worker = _beside("worker")
         self._pages = _beside("pages")
         self._copied: list[tuple[int, int]] = []
-        self._running: dict[int, int] = {}
+        self._running: set[int] = set()
         self._spare: tuple[int, socket.socket] | None = None
         self._trial: tuple[int, bytearray] | None = None
         self._woken, self._wake = os.pipe()
@@ -159,10 +160,9 @@ class Zygote:
             pid, channel = self._fork()
             socket.send_fds(channel, [data], descriptors)
         channel.close()
-        *others, status = descriptors
-        for descriptor in others:
+        for descriptor in descriptors:
             os.close(descriptor)
-        self._running[pid] = status
+        self._running.add(pid)
         return True
 
     def _reap(self) -> None:
@@ -170,15 +170,10 @@ class Zygote:
             os.read(self._woken, 4096)
         with contextlib.suppress(ChildProcessError):
             while (entry := os.waitpid(-1, os.WNOHANG))[0]:
-                pid, status = entry
-                if self._spare is not None and self._spare[0] == pid:
+                self._running.discard(entry[0])
+                if self._spare is not None and self._spare[0] == entry[0]:
                     self._spare[1].close()
                     self._spare = None
-                if pid in self._running:
-                    descriptor = self._running.pop(pid)
-                    with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
-                        os.write(descriptor, b"%d\n" % os.waitstatus_to_exitcode(status))
-                    os.close(descriptor)
 
     # -- children -----------------------------------------------------------------------------------------
 
@@ -205,7 +200,7 @@ class Zygote:
         if pid == 0:
             os.setsid()
             signal.set_wakeup_fd(-1)
-            for descriptor in (self._woken, self._wake, *self._running.values()):
+            for descriptor in (self._woken, self._wake):
                 os.close(descriptor)
             self._parent.close()
             if self._spare is not None:
@@ -240,7 +235,7 @@ class Zygote:
         to_job.close()
         for descriptor in (0, 1, 2, events, output):
             os.close(descriptor)
-        self._worker.supervise(control, woken, child)
+        self._worker.supervise(control, woken, child, status)
 
     def _job(self, channel: socket.socket) -> NoReturn:
         """Wait for a job, and be as the process of a cold one is."""
