@@ -83,6 +83,7 @@ class Zygote:
         self._pages = _beside("pages")
         self._copied: list[tuple[int, int]] = []
         self._running: set[int] = set()
+        self._held: list[int] = []
         self._spare: tuple[int, socket.socket] | None = None
         self._trial: tuple[int, bytearray] | None = None
         self._woken, self._wake = os.pipe()
@@ -99,7 +100,6 @@ class Zygote:
         self._torch = importlib.import_module("torch")
         self._threads = self._torch.get_num_threads()
         self._torch.set_num_threads(1)
-        self._random = self._torch.get_rng_state()
         self._filters = list(warnings.filters)
         self._serve_pending()
         for entry in importlib.import_module("torchlean_core.jobs.names").JOBS.values():
@@ -151,6 +151,7 @@ class Zygote:
             return False
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
+        self._held = descriptors
         pid, channel = self._spare or self._fork()
         self._spare = None
         try:
@@ -162,6 +163,7 @@ class Zygote:
         channel.close()
         for descriptor in descriptors:
             os.close(descriptor)
+        self._held = []
         self._running.add(pid)
         return True
 
@@ -200,7 +202,7 @@ class Zygote:
         if pid == 0:
             os.setsid()
             signal.set_wakeup_fd(-1)
-            for descriptor in (self._woken, self._wake):
+            for descriptor in (self._woken, self._wake, *self._held):
                 os.close(descriptor)
             self._parent.close()
             if self._spare is not None:
@@ -259,7 +261,8 @@ class Zygote:
         warnings.filters[:] = self._filters  # type: ignore[index]
         warnings._filters_mutated()  # type: ignore[attr-defined]
         self._torch.set_num_threads(self._threads)
-        self._torch.set_rng_state(self._random)
+        # As in a process of its own: nobody knows the seeds, unless the job sets them.
+        self._torch.default_generator.seed()
         numpy = sys.modules.get("numpy")
         if numpy is not None:
             numpy.random.seed()
