@@ -83,6 +83,11 @@ _SETTINGS = (
         "Capture a file's models when it is saved; not in an untrusted workspace.",
     ),
     (
+        "torchlean.warmWorker",
+        "true",
+        "Keep a process that has loaded torch while a model is open; not in an untrusted workspace.",
+    ),
+    (
         "torchlean.inlayHints",
         "true",
         "Inlay hints; or an object with `enable`, `parents` and `debugTargets`.",

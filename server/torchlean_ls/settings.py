@@ -19,6 +19,7 @@ class Settings:
         enable: Whether the server does anything.
         validate: When findings are shown: while one types, after saving, or never.
         capture_on_save: Whether saving a model captures it again; never in a workspace that is not trusted.
+        warm_worker: Whether torch is loaded ahead of commands; never in a workspace that is not trusted.
         parent_hints: Whether inlay hints show kind and shape behind every parent id.
         target_hints: Whether inlay hints show the operator that a node was captured from.
         artifacts: Patterns of files that are artifacts whatever their name says.
@@ -31,6 +32,7 @@ class Settings:
     enable: bool = True
     validate: Validate = "onType"
     capture_on_save: bool = False
+    warm_worker: bool = True
     parent_hints: bool = True
     target_hints: bool = True
     artifacts: tuple[str, ...] = ()
@@ -54,6 +56,7 @@ class Settings:
             enable=values.get("enable", True) is not False,
             validate=_validate(values.get("validate")),
             capture_on_save=values.get("captureOnSave") is True,
+            warm_worker=values.get("warmWorker", True) is not False,
             parent_hints=on and shown.get("parents", True) is not False,
             target_hints=on and shown.get("debugTargets", True) is not False,
             artifacts=tuple(one for one in globs if isinstance(one, str)) if isinstance(globs, list) else (),
@@ -98,6 +101,7 @@ _EXPECTED: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ),
     ("validate.run", "onType, onSave or off", lambda value: value in _WHEN),
     ("captureOnSave", "true or false", _is_flag),
+    ("warmWorker", "true or false", _is_flag),
     ("inlayHints", "true, false or an object", lambda value: isinstance(value, bool | Mapping)),
     ("inlayHints.enable", "true or false", _is_flag),
     ("inlayHints.parents", "true or false", _is_flag),
