@@ -83,9 +83,14 @@ _SETTINGS = (
         "Capture a file's models when it is saved; not in an untrusted workspace.",
     ),
     (
+        "torchlean.captureOnType",
+        "false",
+        "Capture a text that rests, without writing anything; not in an untrusted workspace (experimental).",
+    ),
+    (
         "torchlean.inlayHints",
         "true",
-        "Inlay hints; or an object with `enable`, `parents` and `debugTargets`.",
+        "Inlay hints; or an object with `enable`, `parents`, `debugTargets` and `shapes`.",
     ),
     (
         "torchlean.artifacts",

@@ -19,8 +19,10 @@ class Settings:
         enable: Whether the server does anything.
         validate: When findings are shown: while one types, after saving, or never.
         capture_on_save: Whether saving a model captures it again; never in a workspace that is not trusted.
+        capture_on_type: Whether a text that rests is captured without being saved, and nothing written; as above.
         parent_hints: Whether inlay hints show kind and shape behind every parent id.
         target_hints: Whether inlay hints show the operator that a node was captured from.
+        shape_hints: Whether inlay hints show shapes at the ends of lines of Python models.
         artifacts: Patterns of files that are artifacts whatever their name says.
         python: Interpreter that workers run in; None for the server's own.
         device: Device of commands that compute.
@@ -31,8 +33,10 @@ class Settings:
     enable: bool = True
     validate: Validate = "onType"
     capture_on_save: bool = False
+    capture_on_type: bool = False
     parent_hints: bool = True
     target_hints: bool = True
+    shape_hints: bool = True
     artifacts: tuple[str, ...] = ()
     python: str | None = None
     device: str = "auto"
@@ -54,8 +58,10 @@ class Settings:
             enable=values.get("enable", True) is not False,
             validate=_validate(values.get("validate")),
             capture_on_save=values.get("captureOnSave") is True,
+            capture_on_type=values.get("captureOnType") is True,
             parent_hints=on and shown.get("parents", True) is not False,
             target_hints=on and shown.get("debugTargets", True) is not False,
+            shape_hints=on and shown.get("shapes", True) is not False,
             artifacts=tuple(one for one in globs if isinstance(one, str)) if isinstance(globs, list) else (),
             python=interpreter if isinstance(interpreter, str) and interpreter else None,
             device=values["device"] if isinstance(values.get("device"), str) else "auto",
@@ -98,10 +104,12 @@ _EXPECTED: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ),
     ("validate.run", "onType, onSave or off", lambda value: value in _WHEN),
     ("captureOnSave", "true or false", _is_flag),
+    ("captureOnType", "true or false", _is_flag),
     ("inlayHints", "true, false or an object", lambda value: isinstance(value, bool | Mapping)),
     ("inlayHints.enable", "true or false", _is_flag),
     ("inlayHints.parents", "true or false", _is_flag),
     ("inlayHints.debugTargets", "true or false", _is_flag),
+    ("inlayHints.shapes", "true or false", _is_flag),
     (
         "artifacts",
         "a list of patterns",

@@ -75,15 +75,23 @@ class LiveModel:
         """Real paths of the files that something is known of."""
         return list(self.texts)
 
-    def view(self, path: str, lines: Sequence[str]) -> View | None:
+    def view(self, path: str, lines: Sequence[str], known: list[Moved] | None = None) -> View | None:
         """What is known of a file, in its text of now; None where nothing is.
 
         Args:
             path: Its real path.
             lines: The lines of now.
+            known: Comparisons with these lines that were made for other models; a new one is added.
         """
         old = self.texts.get(path)
-        return View(self, path, Moved(old, lines)) if old is not None else None
+        if old is None:
+            return None
+        known = [] if known is None else known
+        moved = next((one for one in known if one.old == old), None)
+        if moved is None:
+            moved = Moved(old, lines)
+            known.append(moved)
+        return View(self, path, moved)
 
     def place(self, path: str) -> int | None:
         """Place of a file in `record.files`."""
