@@ -69,3 +69,11 @@ def refuse_overwriting(output: Path, *inputs: Path | None) -> None:
     for path in inputs:
         if path is not None and path.exists() and path.samefile(output):
             raise UsageError(f"{output}: the output is the input {path}; name another file with -o")
+
+
+def relative_path(path: Path, folder: Path) -> str:
+    """The way from a folder to a file, with slashes; the absolute path where there is none (another drive)."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return path.as_posix()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from torchlean_core.capture.builder import SELECT, Draft, GraphBuilder, Provenance
 from torchlean_core.capture.values import Known, NodeIndex, Shape, Value
+from torchlean_core.files import relative_path
 from torchlean_core.graph import Graph, Node
 from torchlean_core.kinds import TENSOR_KINDS
 
@@ -25,11 +27,13 @@ class Finished:
         graph: The graph.
         tensors: Its parameters by name, float32.
         unrounded: In float64, those of them that float32 does not hold exactly.
+        origins: Where each node comes from, in the order of the nodes.
     """
 
     graph: Graph
     tensors: dict[str, torch.Tensor]
     unrounded: dict[str, torch.Tensor]
+    origins: tuple[Provenance, ...] = ()
 
 
 def finish(b: GraphBuilder, source: Value, output: Value, extra: Mapping[str, Any]) -> Finished:
@@ -41,6 +45,7 @@ def finish(b: GraphBuilder, source: Value, output: Value, extra: Mapping[str, An
     b, source, output = _expanded(b, source, output)
     ids: dict[NodeIndex, int] = {}
     nodes: list[Node] = []
+    origins: list[Provenance] = []
     tensors: dict[str, torch.Tensor] = {}
     for index in _live(b, source, output):
         draft = b.drafts[index]
@@ -48,12 +53,14 @@ def finish(b: GraphBuilder, source: Value, output: Value, extra: Mapping[str, An
         tensors.update((_param_name(draft, role, number), tensor) for role, tensor in draft.params.items())
         parents = tuple(ids[parent] for parent in draft.parents)
         shape = draft.shape if draft.tuple_shapes is None else None
-        fields = {**draft.extra, **_origin(draft.origin, b.debug_targets)}
+        fields = {**draft.extra, **_origin(draft.origin, b.debug_targets, b.file)}
+        origins.append(draft.origin)
         nodes.append(Node(number, draft.kind, parents, shape, draft.tuple_shapes, draft.fields, fields))
     b.check_size(sum(tensor.numel() for tensor in tensors.values()), "parameters")
     stored = {name: _as_stored(tensor) for name, tensor in tensors.items()}
     rounded = {name: t for name, t in tensors.items() if t.dtype == torch.float64}
-    return Finished(Graph(tuple(nodes), ids[source.index], ids[output.index], dict(extra)), stored, rounded)
+    graph = Graph(tuple(nodes), ids[source.index], ids[output.index], dict(extra))
+    return Finished(graph, stored, rounded, tuple(origins))
 
 
 def _live(b: GraphBuilder, source: Value, output: Value) -> list[NodeIndex]:
@@ -72,11 +79,16 @@ def _param_name(draft: Draft, role: str, number: int) -> str:
     return entry.param_name(next(spec for spec in entry.params if spec.role == role), number)
 
 
-def _origin(where: Provenance, debug_targets: bool) -> dict[str, Any]:
+def _origin(where: Provenance, debug_targets: bool, file: Path) -> dict[str, Any]:
+    """The extra fields that say where a node comes from; `file` of `source` is relative to the model file's folder."""
     extra: dict[str, Any] = {}
     if debug_targets and where.debug_target is not None:
         extra["debug_target"] = where.debug_target
-    source = {"line": where.line, "module": where.module}
+    source: dict[str, Any] = {"line": where.line, "module": where.module}
+    if where.stack:
+        place = where.stack[-1]
+        source["span"] = list(astuple(place.span))
+        source["file"] = None if place.file == str(file) else relative_path(Path(place.file), file.parent)
     source = {name: value for name, value in source.items() if value is not None}
     if source:
         extra["source"] = source
@@ -109,7 +121,7 @@ def _expanded(b: GraphBuilder, source: Value, output: Value) -> tuple[GraphBuild
     """The same graph with nodes in place of selections."""
     live = _live(b, source, output)
     rows = _splits(b, live, output)
-    new = GraphBuilder(b.max_parameters)
+    new = GraphBuilder(b.max_parameters, file=b.file)
     values: dict[NodeIndex, Value] = {}
     for index in live:
         draft = b.drafts[index]

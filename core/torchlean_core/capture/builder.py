@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from torchlean_core.capture.errors import CaptureFinding, Refused
+from torchlean_core.capture.places import Stack, located
 from torchlean_core.capture.values import Known, NodeIndex, Operand, Shape, Tensor, Value, content
 from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, Problems
 from torchlean_core.kinds.numbers import show_shape
@@ -30,11 +32,13 @@ class Provenance:
         debug_target: The source operator (`aten.relu.default`).
         line: Line in the user's file.
         module: Path of the submodule.
+        stack: The user's frames, innermost last.
     """
 
     debug_target: str | None = None
     line: int | None = None
     module: str | None = None
+    stack: Stack = ()
 
     def marked(self, what: str) -> Provenance:
         """The same, where the node stands for something else than the operator itself."""
@@ -78,7 +82,8 @@ class GraphBuilder:
         provenance: Given to each node that is added.
         notes: What the user should know of the capture (TL606, TL405).
         approximate: Substitutions that are not exact but were asked for: form by operator (`gelu`: `tanh`).
-        approximated: Those of them that were made.
+        approximated: Those of them that were made, and where.
+        file: The model file.
         drafts: The nodes so far.
     """
 
@@ -87,7 +92,8 @@ class GraphBuilder:
     provenance: Provenance = field(default_factory=Provenance)
     notes: list[CaptureFinding] = field(default_factory=list)
     approximate: Mapping[str, str] = field(default_factory=dict)
-    approximated: dict[str, str] = field(default_factory=dict)
+    approximated: dict[str, list[Stack]] = field(default_factory=dict)
+    file: Path = Path("model")
     drafts: list[Draft] = field(default_factory=list)
     _shared: dict[Any, Value] = field(default_factory=dict)
     _alive: list[Known] = field(default_factory=list)
@@ -199,13 +205,16 @@ class GraphBuilder:
     def note(self, code: str, message: str) -> None:
         """Tell the user something about the operator that is being lowered."""
         where = self.provenance
-        self.notes.append(CaptureFinding(code, message, where.line, where.debug_target, where.module))
+        finding = CaptureFinding(code, message, where.line, where.debug_target, where.module)
+        self.notes.append(located(finding, where.stack, self.file))
 
     def may_approximate(self, operator: str, form: str) -> bool:
         """Whether a form that is not exact was asked for in an operator's place; says that it was taken."""
         if self.approximate.get(operator) != form:
             return False
-        self.approximated[operator] = form
+        places = self.approximated.setdefault(operator, [])
+        if self.provenance.stack not in places:
+            places.append(self.provenance.stack)
         return True
 
     # -- constants -----------------------------------------------------------------------------------

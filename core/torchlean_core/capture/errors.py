@@ -47,6 +47,8 @@ class CaptureFinding:
         file: Absolute path of the file in which `line` and `span` are; None for the model file.
         span: The expression, where it is known.
         calls: How the model's `forward` got there: outermost call first, the finding's own place left out.
+        modules: Paths of all submodules for which it was found at this place.
+        allow: A substitution that a user may allow in its place (`gelu=tanh`).
     """
 
     code: str
@@ -57,23 +59,39 @@ class CaptureFinding:
     file: str | None = None
     span: Span | None = None
     calls: tuple[Call, ...] = ()
+    modules: tuple[str, ...] = ()
+    allow: str | None = None
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> CaptureFinding:
         """From what `dataclasses.asdict` gave."""
         span = value.get("span")
         calls = [Call(one["file"], Span(**one["span"]), one["function"]) for one in value.get("calls") or ()]
-        return cls(**{**value, "span": span and Span(**span), "calls": tuple(calls)})
+        modules = tuple(value.get("modules") or ())
+        return cls(**{**value, "span": span and Span(**span), "calls": tuple(calls), "modules": modules})
 
     def show(self, file: str) -> str:
-        """One line of text: place, operator, module, message."""
-        place = file if self.line is None else f"{file}:{self.line}"
+        """One line of text: place, operator, module, message.
+
+        Args:
+            file: The model file as the user wrote it.
+        """
+        line = self.line if self.file is None or self.span is None else self.span.line
+        place = self.file or file
+        place = place if line is None else f"{place}:{line}"
         where = f" in {self.module}" if self.module else ""
-        return (
-            f"{place}: {self.operator}{where}: {self.message}"
-            if self.operator
-            else f"{place}: {self.message}"
-        )
+        if others := self.modules[1 : _MAX_MODULES + 1]:
+            left_out = len(self.modules) - 1 - len(others)
+            where += (
+                " and "
+                + ", ".join(f"`{path}`" for path in others)
+                + (f" and {left_out} more" * (left_out > 0))
+            )
+        message = self.message if self.allow is None else f"{self.message}: --approximate {self.allow}"
+        return f"{place}: {self.operator}{where}: {message}" if self.operator else f"{place}: {message}"
+
+
+_MAX_MODULES = 4
 
 
 class CaptureError(UserError):
@@ -87,14 +105,26 @@ class CaptureError(UserError):
     def __init__(self, message: str, findings: Sequence[CaptureFinding] = ()) -> None:
         super().__init__(message)
         self.findings = list(findings)
-        self.data: dict[str, Any] = {"findings": [asdict(finding) for finding in findings]}
+        self.data = {"findings": [asdict(finding) for finding in findings]}
 
     @classmethod
     def at(cls, file: str, code: str, message: str, line: int | None = None) -> CaptureError:
+        """The error for one finding, without a more exact place."""
+        return cls.of(file, CaptureFinding(code, message, line))
+
+    @classmethod
+    def of(cls, file: str, finding: CaptureFinding) -> CaptureError:
         """The error for one finding."""
-        finding = CaptureFinding(code, message, line)
         return cls(finding.show(file), [finding])
 
 
 class Refused(Exception):
-    """Raised by a lowering: this use of the operator has no exact form; the message says why."""
+    """Raised by a lowering: this use of the operator has no exact form; the message says why.
+
+    Attributes:
+        allow: A substitution that a user may allow in its place (`gelu=tanh`).
+    """
+
+    def __init__(self, message: str, *, allow: str | None = None) -> None:
+        super().__init__(message)
+        self.allow = allow

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -72,7 +73,7 @@ class Instances:
         """
         loaded = self.loaded
         hint = hint or f" (with an input of shape {list(self.shape)})"
-        with user_code(loaded.file, loaded.shown, "TL603", line=loaded.line, hint=hint), torch.no_grad():
+        with user_code(loaded.user, loaded.shown, "TL603", line=loaded.line, hint=hint), torch.no_grad():
             return module(x.clone())
 
     def _constructed(self) -> torch.nn.Module | None:
@@ -108,8 +109,15 @@ class Instances:
             vars(part).update(attributes)
 
 
-def run_example(instances: Instances) -> torch.Tensor:
+def run_example(
+    instances: Instances,
+    watched: Callable[[torch.nn.Module], AbstractContextManager[None]] = lambda module: nullcontext(),
+) -> torch.Tensor:
     """An example input that the model was run with once: its own errors, at the user's lines, come first.
+
+    Args:
+        instances: Gives instances of the module.
+        watched: Around the run, which nothing is compared with.
 
     Raises:
         CaptureError: The model cannot be run with it, or does not give one float tensor.
@@ -127,7 +135,9 @@ def run_example(instances: Instances) -> torch.Tensor:
             line,
         )
     example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    result = instances.call(instances.new(), example)
+    module = instances.new()
+    with watched(module):
+        result = instances.call(module, example)
     if not isinstance(result, torch.Tensor):
         what = f"{len(result)} values" if isinstance(result, tuple | list) else describe(result)
         raise CaptureError.at(

@@ -12,13 +12,14 @@ import types
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from torchlean_core.capture.errors import CaptureError
-from torchlean_core.capture.places import user_code
+from torchlean_core.capture.places import UserCode, user_code
 from torchlean_core.capture.target import (
     Target,
     decode_source,
@@ -29,7 +30,7 @@ from torchlean_core.capture.target import (
 from torchlean_core.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Loaded:
     """A model that was constructed.
 
@@ -42,6 +43,7 @@ class Loaded:
         sha256: Hash of the file's bytes; None where there is no file (a model made in a session).
         construct: Constructs the module once more, from the same seeds; None where it is a module of the file.
         namespace: The globals of the file.
+        source: The text that ran; None where it is that of the file.
     """
 
     module: torch.nn.Module
@@ -52,6 +54,12 @@ class Loaded:
     sha256: str | None
     construct: Callable[[], torch.nn.Module] | None = None
     namespace: dict[str, Any] = field(default_factory=dict)
+    source: str | None = None
+
+    @cached_property
+    def user(self) -> UserCode:
+        """Tells the user's code from libraries'."""
+        return UserCode(self.file, self.source)
 
 
 class Namespace:
@@ -87,19 +95,24 @@ class Namespace:
                     setattr(kind, name, value)
 
 
-def load_model(target: Target) -> Loaded:
+def load_model(target: Target, text: str | None = None) -> Loaded:
     """Import a model file and construct the module it names. Runs the user's code.
+
+    Args:
+        target: The model.
+        text: What to run in place of what is in the file: the text of an editor that was not saved.
 
     Raises:
         UsageError: There is no such file or name, or it needs arguments.
         CaptureError: The file is not Python, or its code raises.
     """
     file, shown = target.file.resolve(), str(target.file)
-    content = read_content(target.file)
-    source = decode_source(target.file, content)
+    content = read_content(target.file) if text is None else text.encode("utf-8", "surrogatepass")
+    source = decode_source(target.file, content) if text is None else text
+    user = UserCode(file, source)
     line = definition_line(source, target, decorators=False)
     seed()
-    module_object = _imported(file, shown, source)
+    module_object = _imported(user, shown, source)
     if target.name not in vars(module_object):
         raise UsageError(f"{shown}: no `{target.name}` in it{_candidates(module_object)}")
     namespace = vars(module_object)
@@ -113,7 +126,7 @@ def load_model(target: Target) -> Loaded:
 
         def construct_once() -> torch.nn.Module:
             seed()
-            with user_code(file, shown, "TL602", line=line):
+            with user_code(user, shown, "TL602", line=line):
                 result = constructor()
                 if isinstance(result, torch.nn.Module):
                     return result.eval()
@@ -131,7 +144,7 @@ def load_model(target: Target) -> Loaded:
     model.eval()
     # Of the bytes that ran: the file may have been saved again since.
     sha256 = hashlib.sha256(content).hexdigest()
-    return Loaded(model, file, shown, target.name, line, sha256, construct, namespace)
+    return Loaded(model, file, shown, target.name, line, sha256, construct, namespace, source)
 
 
 def seed() -> None:
@@ -143,7 +156,8 @@ def seed() -> None:
         numpy.random.seed(0)
 
 
-def _imported(file: Path, shown: str, source: str) -> types.ModuleType:
+def _imported(user: UserCode, shown: str, source: str) -> types.ModuleType:
+    file = Path(user.file)
     try:
         code = compile(source, str(file), "exec", dont_inherit=True)
     except SyntaxError as error:
@@ -155,7 +169,7 @@ def _imported(file: Path, shown: str, source: str) -> types.ModuleType:
     module.__file__ = str(file)
     module.__spec__ = importlib.util.spec_from_file_location(name, file)
     sys.modules[name] = module
-    with user_code(file, shown, "TL602"):
+    with user_code(user, shown, "TL602"):
         exec(code, vars(module))
     return module
 

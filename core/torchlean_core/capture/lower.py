@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch.utils import _pytree
 import torchlean_core.capture.lowerings  # noqa: F401 -- fills the registry
 from torchlean_core.capture.builder import GraphBuilder, Provenance
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
-from torchlean_core.capture.places import first_line, line_of_node, module_of_node
+from torchlean_core.capture.places import first_line, line_in, located, module_of_node
 from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
 from torchlean_core.capture.trace import Traced
 from torchlean_core.capture.values import Known, Masked, Unknown, Value
@@ -85,18 +85,19 @@ class Lowerer:
             if isinstance(self._values.get(node), Masked):
                 self._refuse(node, _MASKED)
 
-    def _refuse(self, node: torch.fx.Node, message: str) -> None:
+    def _refuse(self, node: torch.fx.Node, message: str, allow: str | None = None) -> None:
         self._locate(node)
         module = module_of_node(node)
-        self.refusals.append(
-            CaptureFinding(
-                "TL601",
-                message + _part_of(node),
-                self.builder.provenance.line or self.default_line,
-                str(node.target),
-                f"`{module[0]}` ({module[1]})" if module else None,
-            )
+        finding = CaptureFinding(
+            "TL601",
+            message + _part_of(node),
+            self.builder.provenance.line or self.default_line,
+            str(node.target),
+            f"`{module[0]}` ({module[1]})" if module else None,
+            modules=(module[0],) if module else (),
+            allow=allow,
         )
+        self.refusals.append(located(finding, self.builder.provenance.stack, self.file))
 
     def _output(self) -> Value:
         outputs = self.traced.outputs
@@ -116,7 +117,7 @@ class Lowerer:
         return result
 
     def _error(self) -> CaptureError:
-        findings = list(dict.fromkeys(self.refusals))
+        findings = _by_place(self.refusals)
         count = len(findings)
         head = f"{self.shown}: {count} operator{'s' * (count != 1)} cannot be captured exactly"
         return CaptureError(
@@ -144,13 +145,14 @@ class Lowerer:
             result = self._lowered(node, args, kwargs, depends)
             return self._checked(node, result)
         except Refused as error:
-            self._refuse(node, str(error))
+            self._refuse(node, str(error), error.allow)
             return self._stub(node)
 
     def _locate(self, node: torch.fx.Node) -> None:
         module = module_of_node(node)
+        stack = self.traced.stacks.of_node(node)
         self.builder.provenance = Provenance(
-            str(node.target), line_of_node(node, self.file), module[0] if module else None
+            str(node.target), line_in(stack, self.file), module[0] if module else None, stack
         )
 
     def _lowered(self, node: torch.fx.Node, args: Any, kwargs: Any, depends_on_input: bool) -> Any:
@@ -230,6 +232,18 @@ class Lowerer:
         if isinstance(metas, tuple | list):
             return tuple(stand_in(meta) for meta in metas)
         return stand_in(metas)
+
+
+def _by_place(findings: Sequence[CaptureFinding]) -> list[CaptureFinding]:
+    """One finding for each operator of an expression, whatever the number of modules for which it is refused."""
+    found: dict[Any, CaptureFinding] = {}
+    for one in findings:
+        # Without a span all that tells two operators apart is their module.
+        key = (one.code, one.message, one.operator, one.line, one.file, one.span or one.module)
+        first = found.setdefault(key, one)
+        modules = dict.fromkeys((*first.modules, *one.modules))
+        found[key] = replace(first, modules=tuple(modules))
+    return list(found.values())
 
 
 def _needed(traced: Traced) -> set[torch.fx.Node]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,18 @@ from typing import Any
 import torch
 
 from torchlean_core.artifact.write import serialize_graph
-from torchlean_core.capture.assemble import finish
+from torchlean_core.capture.assemble import Finished, finish
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
 from torchlean_core.capture.instances import Instances, run_example
 from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.lower import Lowerer
 from torchlean_core.capture.options import DEFAULTS, Options
+from torchlean_core.capture.places import Stacks, located
 from torchlean_core.capture.target import Shape
-from torchlean_core.capture.trace import trace
+from torchlean_core.capture.trace import Traced, trace
 from torchlean_core.capture.verify import Verification, verify
+from torchlean_core.files import relative_path
 from torchlean_core.graph import Graph
 
 
@@ -49,12 +51,33 @@ class Captured:
     verification: Verification | None = None
 
 
+class Observer:
+    """Is shown what a capture comes across; does nothing with it here.
+
+    What a capture makes does not depend on it.
+    """
+
+    def loaded(self, loaded: Loaded) -> None:
+        """The model was constructed."""
+
+    def running(self, module: torch.nn.Module) -> AbstractContextManager[None]:
+        """Around the one run of the model that nothing is compared with."""
+        return nullcontext()
+
+    def traced(self, traced: Traced) -> None:
+        """The model was traced."""
+
+    def finished(self, finished: Finished) -> None:
+        """Its nodes were made."""
+
+
 def capture(
     loaded: Loaded,
     shape: Shape,
     output: Path,
     options: Options = DEFAULTS,
     stage: Callable[[str], None] = lambda name: None,
+    observer: Observer | None = None,
 ) -> Captured:
     """Capture a module.
 
@@ -64,14 +87,17 @@ def capture(
         output: Where the artifact will be written: recorded paths are relative to its folder.
         options: How.
         stage: Told what is being done now.
+        observer: Shown what comes up on the way.
 
     Raises:
         CaptureError: The model cannot be run, traced or lowered exactly.
         UserError: Artifact and module differ.
     """
+    observer = observer or Observer()
     stage("running")
+    observer.loaded(loaded)
     instances = Instances(loaded, shape)
-    example = run_example(instances)
+    example = run_example(instances, observer.running)
     stage("tracing")
     traced = trace(
         instances.new,
@@ -79,14 +105,19 @@ def capture(
         prefer_torch_export=options.prefer_torch_export,
         file=loaded.file,
         shown=loaded.shown,
+        stacks=Stacks(loaded.user),
     )
+    observer.traced(traced)
     stage("lowering")
-    builder = GraphBuilder(options.max_parameters, options.debug_targets, approximate=options.approximate)
+    builder = GraphBuilder(
+        options.max_parameters, options.debug_targets, approximate=options.approximate, file=loaded.file
+    )
     source, result = Lowerer(builder, traced, loaded.file, loaded.shown, loaded.line).run(shape)
     try:
         finished = finish(builder, source, result, {"captured_from": _provenance(loaded, shape, output)})
     except Refused as error:
         raise CaptureError.at(loaded.shown, "TL603", str(error), loaded.line) from error
+    observer.finished(finished)
     graph = finished.graph
     verification = None
     if options.verify:
@@ -94,20 +125,25 @@ def capture(
         verification = verify(instances, finished, measure=bool(builder.approximated))
     notes = builder.notes
     if builder.approximated:
-        marks = _marks(builder.approximated, verification)
+        marks = _marks(options.approximate, builder.approximated, verification)
         graph = replace(graph, extra={**graph.extra, "approximations": marks})
-        notes = [*notes, *(_approximation(mark, loaded.line) for mark in marks)]
+        for mark in marks:
+            note = _approximation(mark, loaded.line)
+            places = builder.approximated[mark["operator"]]
+            notes = [*notes, *dict.fromkeys(located(note, stack, loaded.file) for stack in places)]
     text = serialize_graph(graph)
     return Captured(
         graph, text, finished.tensors, traced.operators, traced.path, traced.reason, notes, verification
     )
 
 
-def _marks(approximated: Mapping[str, str], verification: Verification | None) -> list[dict[str, Any]]:
+def _marks(
+    forms: Mapping[str, str], approximated: Iterable[str], verification: Verification | None
+) -> list[dict[str, Any]]:
     """The root field `approximations`: what stands for what, and the error of the whole artifact, measured."""
     error = None if verification is None else float(f"{verification.max_relative_error:.1e}")
     measured = {} if error is None else {"max_relative_error": error}
-    return [{"operator": name, "form": form, **measured} for name, form in sorted(approximated.items())]
+    return [{"operator": name, "form": forms[name], **measured} for name in sorted(approximated)]
 
 
 def _approximation(mark: Mapping[str, Any], line: int | None) -> CaptureFinding:
@@ -119,9 +155,6 @@ def _approximation(mark: Mapping[str, Any], line: int | None) -> CaptureFinding:
 
 
 def _provenance(loaded: Loaded, shape: Shape, output: Path) -> dict[str, object]:
-    try:
-        file = Path(os.path.relpath(loaded.file, output.resolve().parent)).as_posix()
-    except ValueError:  # another drive
-        file = loaded.file.as_posix()
+    file = relative_path(loaded.file, output.resolve().parent)
     found = {"file": file, "class": loaded.name, "example_shape": list(shape), "sha256": loaded.sha256}
     return {name: value for name, value in found.items() if loaded.sha256 or name not in ("file", "sha256")}

@@ -21,8 +21,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from torchlean_core.capture.attention_operator import KeepingAttention
-from torchlean_core.capture.errors import CaptureError, Refused
-from torchlean_core.capture.places import first_line, line_of_exception, text_of
+from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
+from torchlean_core.capture.in_place import rename_in_place
+from torchlean_core.capture.places import Stacks, first_line, located, text_of
 from torchlean_core.capture.registry import LOWERINGS
 from torchlean_core.capture.values import Known
 
@@ -40,6 +41,7 @@ class Traced:
         outputs: What forward returns; the graph may return more (an input that was changed in place).
         path: `TORCH_EXPORT` or `FX`.
         reason: Why that path was taken.
+        stacks: Where in the user's code the nodes were made.
     """
 
     module: torch.fx.GraphModule
@@ -47,6 +49,7 @@ class Traced:
     outputs: Sequence[torch.fx.Node]
     path: str
     reason: str
+    stacks: Stacks
 
     @property
     def operators(self) -> int:
@@ -62,6 +65,7 @@ def trace(
     prefer_torch_export: bool,
     file: Path,
     shown: str,
+    stacks: Stacks,
 ) -> Traced:
     """Trace a module in eval mode.
 
@@ -71,6 +75,7 @@ def trace(
         prefer_torch_export: Try `torch.export` first, FX only where it fails; else FX alone.
         file: Absolute path of the model file, for places.
         shown: The file as the user wrote it.
+        stacks: Takes where in the user's code the operators are.
 
     Raises:
         CaptureError: No path works, or the module has state, several inputs or several outputs.
@@ -78,19 +83,20 @@ def trace(
     with _hushed(), torch.no_grad():
         if not prefer_torch_export:
             try:
-                return _fx(new(), example, "torch.export was switched off")
+                return _fx(new(), example, "torch.export was switched off", stacks)
             except Exception as error:
-                raise _failure([(FX, error)], file, shown) from error
+                raise _failure([(FX, error)], file, shown, stacks) from error
         try:
-            return _export(new(), example, shown)
+            return _export(new(), example, shown, stacks)
         except CaptureError:
             raise
         except Exception as error:
             export_error = error
         try:
-            return _fx(new(), example, f"torch.export failed: {_reason(export_error)}")
+            return _fx(new(), example, f"torch.export failed: {_reason(export_error)}", stacks)
         except Exception as error:
-            raise _failure([(TORCH_EXPORT, export_error), (FX, error)], file, shown) from error
+            failures = [(TORCH_EXPORT, export_error), (FX, error)]
+            raise _failure(failures, file, shown, stacks) from error
 
 
 @contextmanager
@@ -148,10 +154,13 @@ def _without_steps(exported: torch.export.ExportedProgram) -> None:
             node.target, node.args, node.kwargs = torch.ops.aten.sub.Tensor, (x, clamped), {}
 
 
-def _export(module: torch.nn.Module, example: torch.Tensor, shown: str) -> Traced:
-    exported = torch.export.export(module, (example,), strict=False)
+def _export(module: torch.nn.Module, example: torch.Tensor, shown: str, stacks: Stacks) -> Traced:
+    with stacks.recording():
+        exported = torch.export.export(module, (example,), strict=False)
     _without_steps(exported)
-    exported = exported.run_decompositions(dict[Any, Callable[..., Any]](_decompositions()))
+    rename_in_place(exported.graph)
+    if not _lowered_whole(exported):
+        exported = exported.run_decompositions(dict[Any, Callable[..., Any]](_decompositions()))
     signature = exported.graph_signature
     changed = [*signature.buffers_to_mutate.values(), *signature.parameters_to_mutate.values()]
     if changed:
@@ -180,7 +189,32 @@ def _export(module: torch.nn.Module, example: torch.Tensor, shown: str) -> Trace
     # A caller's tensor that forward changes in place is no part of the function that is captured.
     returned = zip(signature.output_specs, _returned(exported.graph_module), strict=True)
     outputs = [node for spec, node in returned if spec.kind is OutputKind.USER_OUTPUT]
-    return Traced(exported.graph_module, known, outputs, TORCH_EXPORT, "")
+    return Traced(exported.graph_module, known, outputs, TORCH_EXPORT, "", stacks)
+
+
+def _lowered_whole(exported: torch.export.ExportedProgram) -> bool:
+    """Whether every operator on the way from the input has a lowering, and none changes a tensor in place.
+
+    Then nothing has to be taken apart, which takes several times as long as the export itself. What does not depend
+    on the input is computed whatever the operator.
+    """
+    depends = {
+        spec.arg.name for spec in exported.graph_signature.input_specs if spec.kind is InputKind.USER_INPUT
+    }
+    for node in exported.graph.nodes:
+        if node.op != "call_function":
+            continue
+        touched = any(operand.name in depends for operand in node.all_input_nodes)
+        if touched:
+            depends.add(node.name)
+        if node.target is operator.getitem:
+            continue
+        target = node.target
+        if not isinstance(target, torch._ops.OpOverload) or target._schema.is_mutable:
+            return False
+        if touched and target not in LOWERINGS:
+            return False
+    return True
 
 
 def _returned(module: torch.fx.GraphModule) -> list[torch.fx.Node]:
@@ -245,8 +279,8 @@ class _Tracer(torch.fx.Tracer):
     proxy_buffer_attributes = True
 
 
-def _fx(module: torch.nn.Module, example: torch.Tensor, reason: str) -> Traced:
-    with _TraceGuard(), _state_kept(module):
+def _fx(module: torch.nn.Module, example: torch.Tensor, reason: str, stacks: Stacks) -> Traced:
+    with _TraceGuard(), _state_kept(module), stacks.recording():
         graph = _Tracer().trace(module)
     symbolic = torch.fx.GraphModule(module, graph)
     parameters = dict(symbolic.named_parameters(remove_duplicate=False))
@@ -267,7 +301,7 @@ def _fx(module: torch.nn.Module, example: torch.Tensor, reason: str) -> Traced:
         parameter = parameters.get(name)
         trainable = parameter is not None and parameter.requires_grad
         known[placeholder] = Known(state[name], name, trainable, True)
-    return Traced(traced, known, _returned(traced), FX, reason)
+    return Traced(traced, known, _returned(traced), FX, reason, stacks)
 
 
 def _retraced(
@@ -300,9 +334,9 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
 
 
-def _failure(failures: list[tuple[str, Exception]], file: Path, shown: str) -> CaptureError:
+def _failure(failures: list[tuple[str, Exception]], file: Path, shown: str, stacks: Stacks) -> CaptureError:
     """The error of all paths that were tried."""
-    line = next((line for _, error in failures if (line := line_of_exception(error, file)) is not None), None)
+    stack = next((found for _, error in failures if (found := stacks.code.of_exception(error))), ())
     reasons = {path: _reason(error) for path, error in failures}
     text = "the model cannot be traced: " + "; ".join(f"{path}: {why}" for path, why in reasons.items())
-    return CaptureError.at(shown, "TL603", text, line)
+    return CaptureError.of(shown, located(CaptureFinding("TL603", text), stack, file))

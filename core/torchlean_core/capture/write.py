@@ -11,7 +11,7 @@ from torchlean_core.artifact.companions import params_path
 from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.capture.load import load_model
 from torchlean_core.capture.options import Options
-from torchlean_core.capture.pipeline import Captured, capture
+from torchlean_core.capture.pipeline import Captured, Observer, capture
 from torchlean_core.capture.target import Shape, Target
 from torchlean_core.capture.values import content
 from torchlean_core.errors import UsageError
@@ -27,6 +27,8 @@ def capture_file(
     *,
     stage: Callable[[str], None] = lambda name: None,
     judge: Callable[[Captured], None] = lambda captured: None,
+    source: str | None = None,
+    observer: Observer | None = None,
 ) -> dict[str, Any]:
     """Capture a model of a file and write it.
 
@@ -37,6 +39,8 @@ def capture_file(
         options: How.
         stage: Told what is being done now.
         judge: Given the capture before it is written; it may raise.
+        source: What to run in place of what is in the model's file.
+        observer: Shown what comes up on the way.
 
     Returns:
         `output`, `params` (path or null), `nodes`, `operators` (of the source), `parameters` (scalars), `path`,
@@ -48,8 +52,8 @@ def capture_file(
     """
     stage("importing")
     output = output.absolute()  # before the model's code, which may change the folder
-    loaded = load_model(target)
-    captured = capture(loaded, shape, output, options, stage)
+    loaded = load_model(target, source)
+    captured = capture(loaded, shape, output, options, stage, observer)
     judge(captured)
     stage("writing")
     params = write_captured(captured, output, f"{loaded.file.name}:{loaded.name}", params=options.params)

@@ -100,7 +100,12 @@ def test_provenance_says_where_everything_came_from() -> None:
     linear = next(node for node in result.graph.nodes if node.kind == "linear")
     lines = Path(__file__).read_text(encoding="utf-8").splitlines()
     line = next(i for i, text in enumerate(lines, 1) if "self.head(torch.flatten" in text)
-    assert linear.extra == {"debug_target": "aten.linear.default", "source": {"line": line, "module": "head"}}
+    start = lines[line - 1].index("self.head(")
+    span = [line, start, line, start + len(lines[line - 1][start:].split("  #")[0].rstrip())]
+    assert linear.extra == {
+        "debug_target": "aten.linear.default",
+        "source": {"line": line, "module": "head", "span": span},
+    }
 
 
 def test_debug_targets_can_be_left_out() -> None:

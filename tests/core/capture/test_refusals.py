@@ -60,12 +60,24 @@ def test_all_unsupported_operators_are_in_one_error() -> None:
         'form in torchlean.ir.v1; use the tanh form, nn.GELU(approximate="tanh"), or allow it in its place: '
         "--approximate gelu=tanh"
     )
+    text = Path(__file__).read_text(encoding="utf-8").splitlines()[places[1] - 1]
+    column = text.index("torch.erf(x)")
     assert caught.value.data["findings"][1] == {
         "code": "TL601",
         "message": "has no exact form in torchlean.ir.v1",
         "line": places[1],
         "operator": "aten.erf.default",
         "module": None,
+        "file": None,
+        "span": {
+            "line": places[1],
+            "column": column,
+            "end_line": places[1],
+            "end_column": column + len("torch.erf(x)"),
+        },
+        "calls": (),
+        "modules": (),
+        "allow": None,
     }
 
 

@@ -173,7 +173,8 @@ def gelu(b: GraphBuilder, x: Value, approximate: str = "none") -> Value:
     if approximate != "tanh" and not b.may_approximate("gelu", "tanh"):
         raise Refused(
             "exact-erf GELU has no exact form in torchlean.ir.v1; use the tanh form, "
-            'nn.GELU(approximate="tanh"), or allow it in its place: --approximate gelu=tanh'
+            'nn.GELU(approximate="tanh"), or allow it in its place',
+            allow="gelu=tanh",
         )
     cube = b.times(b.times(x, x), x)
     inner = b.times(b.plus(x, b.times(cube, 0.044715)), math.sqrt(2.0 / math.pi))
