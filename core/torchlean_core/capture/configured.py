@@ -8,8 +8,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.capture.directives import options_in_source, shape_in_source
 from torchlean_core.capture.options import Options
-from torchlean_core.capture.target import Shape, Target, read_source, shape_in_source, shape_unknown
+from torchlean_core.capture.target import Shape, Target, read_source, shape_unknown
 from torchlean_core.config import SettingsFinder
 
 
@@ -32,6 +33,20 @@ def configured(target: Target) -> dict[str, Any]:
     return found
 
 
+def named_in_settings(file: Path) -> frozenset[str]:
+    """Names of the classes and functions of a file that the nearest settings file has a table for.
+
+    Raises:
+        UsageError: The settings file cannot be read, or something in it is wrong.
+    """
+    settings = SettingsFinder().of_file(file.resolve())
+    if settings.path is None or not settings.capture:
+        return frozenset()
+    shown = Path(os.path.relpath(file.resolve(), settings.path.parent.resolve())).as_posix()
+    targets = (target.rpartition(":") for target in settings.capture)
+    return frozenset(name for known, _, name in targets if known == shown)
+
+
 def example_shape(target: Target) -> Shape:
     """The example shape that the model file, or the settings beside or above it, give for a target.
 
@@ -50,18 +65,23 @@ def example_shape(target: Target) -> Shape:
 def capture_request(
     target: Target, output: Path, shape: Shape, given: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """What the capture job is asked.
+    """What the capture job is asked: directives over the model win over settings, and what is given over both.
 
     Args:
         target: The model.
         output: Where to write the artifact.
         shape: Shape of its input.
-        given: Options that were given and win over those of the settings.
+        given: Options that were given.
 
     Raises:
-        UsageError: The settings file cannot be read, or something in it is wrong.
+        UsageError: The model file or the settings file cannot be read, or something in them is wrong.
+        CaptureError: The model file is not Python.
     """
-    options = {**configured(target), **(given or {})}
+    options = {
+        **configured(target),
+        **options_in_source(read_source(target.file), target),
+        **(given or {}),
+    }
     return {
         "file": str(target.file),
         "name": target.name,

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from torchlean_core.capture.errors import CaptureError
+from torchlean_core.capture.meaning import Meaning, meaning_of
 from torchlean_core.capture.places import UserCode, user_code
 from torchlean_core.capture.target import (
     Target,
@@ -44,6 +45,7 @@ class Loaded:
         construct: Constructs the module once more, from the same seeds; None where it is a module of the file.
         namespace: The globals of the file.
         source: The text that ran; None where it is that of the file.
+        meaning: What of the file and of others the model uses; None where that cannot be told.
     """
 
     module: torch.nn.Module
@@ -55,6 +57,7 @@ class Loaded:
     construct: Callable[[], torch.nn.Module] | None = None
     namespace: dict[str, Any] = field(default_factory=dict)
     source: str | None = None
+    meaning: Meaning | None = None
 
     @cached_property
     def user(self) -> UserCode:
@@ -111,6 +114,8 @@ def load_model(target: Target, text: str | None = None) -> Loaded:
     source = decode_source(target.file, content) if text is None else text
     user = UserCode(file, source)
     line = definition_line(source, target, decorators=False)
+    # Before anything is imported: files may be saved again while it runs.
+    meaning = meaning_of(file, target.name, read=lambda path: source if path == file else None)
     seed()
     module_object = _imported(user, shown, source)
     if target.name not in vars(module_object):
@@ -144,7 +149,7 @@ def load_model(target: Target, text: str | None = None) -> Loaded:
     model.eval()
     # Of the bytes that ran: the file may have been saved again since.
     sha256 = hashlib.sha256(content).hexdigest()
-    return Loaded(model, file, shown, target.name, line, sha256, construct, namespace, source)
+    return Loaded(model, file, shown, target.name, line, sha256, construct, namespace, source, meaning)
 
 
 def seed() -> None:

@@ -155,6 +155,13 @@ def _approximation(mark: Mapping[str, Any], line: int | None) -> CaptureFinding:
 
 
 def _provenance(loaded: Loaded, shape: Shape, output: Path) -> dict[str, object]:
-    file = relative_path(loaded.file, output.resolve().parent)
-    found = {"file": file, "class": loaded.name, "example_shape": list(shape), "sha256": loaded.sha256}
+    folder = output.resolve().parent
+    found: dict[str, object] = {
+        "file": relative_path(loaded.file, folder),
+        "class": loaded.name,
+        "example_shape": list(shape),
+        "sha256": loaded.sha256,
+    }
+    if loaded.meaning is not None:
+        found["meaning"] = loaded.meaning.recorded(folder)
     return {name: value for name, value in found.items() if loaded.sha256 or name not in ("file", "sha256")}

@@ -17,12 +17,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from torchlean_core.capture.directives import options_in_source
 from torchlean_core.capture.load import Loaded, describe, load_model, needed_arguments, seed
+from torchlean_core.capture.meaning import meaning_of
 from torchlean_core.capture.options import Options, add_options, given_options
 from torchlean_core.capture.output import check_output, summary
 from torchlean_core.capture.pipeline import capture
@@ -33,7 +36,6 @@ from torchlean_core.capture.target import (
     parse_shape,
     parse_target,
     read_source,
-    shape_in_source,
     shape_unknown,
 )
 from torchlean_core.capture.write import capture_file, write_captured
@@ -63,7 +65,7 @@ def main(script: str, description: str, defaults: Options, argv: Sequence[str] |
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     args = parser.parse_args(argv)
     try:
-        _capture_for(args, Options(**{**_values(defaults), **given_options(args)}))
+        _capture_for(args, defaults)
     except UserError as error:
         print(visible(f"torchlean: {error}", lines=True), file=sys.stderr)
         return error.exit_code
@@ -82,23 +84,20 @@ def main(script: str, description: str, defaults: Options, argv: Sequence[str] |
     return 0
 
 
-def _capture_for(args: argparse.Namespace, options: Options) -> None:
+def _capture_for(args: argparse.Namespace, defaults: Options) -> None:
     target = parse_target(f"{args.file}:{args.name}")
     output = Path(args.output)
     check_output(output, target)
-    shape = parse_shape(args.example_shape) if args.example_shape else _shape_of(target)
+    said = options_in_source(read_source(target.file), target)
+    options = Options.of({**_values(defaults), **said, **given_options(args)})
+    shape = parse_shape(args.example_shape) if args.example_shape else said.get("example_shape")
+    if shape is None:
+        raise shape_unknown(target)
     start = time.monotonic()
     with redirect_stdout(sys.stderr):  # what the model prints is no result
         result = capture_file(target, shape, output, options)
     if not args.quiet:
         print(visible(summary(result, output, time.monotonic() - start), lines=True))
-
-
-def _shape_of(target: Target) -> Shape:
-    shape = shape_in_source(read_source(target.file), target)
-    if shape is None:
-        raise shape_unknown(target)
-    return shape
 
 
 def _values(options: Options) -> dict[str, Any]:
@@ -132,6 +131,9 @@ def export(
             target = parse_target(os.fspath(model))
             if path is not None:
                 check_output(path, target)
+            said = options_in_source(read_source(target.file), target)
+            if "approximate" in said and not options.approximate:
+                options = replace(options, approximate=said["approximate"])
             loaded = load_model(target)
         else:
             loaded = _loaded(model)
@@ -186,7 +188,8 @@ def _loaded(model: Any) -> Loaded:
         return Loaded(module, file or Path("model"), name, name, None, None, construct)
     line = definition_line(read_source(file), Target(file, name), decorators=False)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    return Loaded(module, file.resolve(), str(file), name, line, sha256, construct)
+    meaning = meaning_of(file, name)
+    return Loaded(module, file.resolve(), str(file), name, line, sha256, construct, meaning=meaning)
 
 
 def _copied(model: torch.nn.Module) -> torch.nn.Module:

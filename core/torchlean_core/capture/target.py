@@ -14,8 +14,6 @@ from torchlean_core.errors import UsageError
 
 Shape = tuple[int, ...]
 
-_DIRECTIVE = re.compile(r"#\s*torchlean:\s*example-shape\s*=\s*(?P<shape>.*?)\s*$")
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -105,26 +103,18 @@ def syntax_error(file: Path, error: SyntaxError) -> CaptureError:
     return CaptureError.at(str(file), "TL602", f"{type(error).__name__}: {error.msg}", error.lineno)
 
 
-def shape_in_source(source: str, target: Target) -> Shape | None:
-    """The shape in a `# torchlean: example-shape=…` comment right above a class or function.
+def parsed(source: str, file: Path) -> ast.Module:
+    """The syntax tree of a model file.
 
     Raises:
         CaptureError: The source is not Python.
-        UsageError: The comment is malformed.
     """
-    line = definition_line(source, target)
-    if line is None:
-        return None
-    comments = _comments(source)
-    line -= 1
-    while line in comments:
-        if match := _DIRECTIVE.fullmatch(comments[line]):
-            try:
-                return parse_shape(match["shape"])
-            except UsageError as error:
-                raise UsageError(f"{target.file}:{line}: {error}") from None
-        line -= 1
-    return None
+    try:
+        return ast.parse(source)
+    except SyntaxError as error:
+        raise syntax_error(file, error) from error
+    except ValueError as error:  # a null byte
+        raise CaptureError.at(str(file), "TL602", f"not Python: {error}") from error
 
 
 def definition_line(source: str, target: Target, *, decorators: bool = True) -> int | None:
@@ -133,23 +123,9 @@ def definition_line(source: str, target: Target, *, decorators: bool = True) -> 
     Raises:
         CaptureError: The source is not Python.
     """
-    try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
-        raise syntax_error(target.file, error) from error
-    except ValueError as error:  # a null byte
-        raise CaptureError.at(str(target.file), "TL602", f"not Python: {error}") from error
+    tree = parsed(source, target.file)
     for node in reversed(tree.body):
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == target.name:
             starts = [node.lineno, *(item.lineno for item in node.decorator_list if decorators)]
             return min(starts)
     return None
-
-
-def _comments(source: str) -> dict[int, str]:
-    """Whole-line comments by line number."""
-    return {
-        token.start[0]: token.string
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT and token.line.lstrip().startswith("#")
-    }

@@ -5,17 +5,30 @@ read, unless values are asked for. So `torchlean check` and the language server 
 """
 
 from torchlean_core.companions.artifact import artifact_findings
-from torchlean_core.companions.model import Model, capture_arguments, model_findings, model_of
+from torchlean_core.companions.model import (
+    Known,
+    Model,
+    State,
+    artifacts_of_model,
+    capture_arguments,
+    model_findings,
+    model_of,
+    model_state,
+)
 from torchlean_core.companions.module import module_findings
 from torchlean_core.companions.remedies import Remedy, remedies
 
 __all__ = [
+    "Known",
     "Model",
     "Remedy",
+    "State",
     "artifact_findings",
+    "artifacts_of_model",
     "capture_arguments",
     "model_findings",
     "model_of",
+    "model_state",
     "module_findings",
     "remedies",
 ]

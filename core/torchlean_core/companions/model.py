@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import re
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from torchlean_core.capture.meaning import meaning_of
 from torchlean_core.capture.options import known_approximations
+from torchlean_core.capture.workspace import Sources
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.nodes import cut
 from torchlean_core.check.rules import RULES
 
 _MAX_SOURCE = 1 << 26
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_SOURCES = Sources()
+"""Reads Python files for whoever has no better one: each is parsed once as long as it stays as it is."""
 
 
 class Model(NamedTuple):
@@ -27,6 +33,8 @@ class Model(NamedTuple):
         shape: Shape of the input, where that is recorded.
         sha256: SHA-256 of its bytes when it was captured, in lower-case hex, where that is recorded.
         approximate: Substitutions that were allowed, as the option `--approximate` has them.
+        meaning: Hash of what the model means (`capture.meaning`), where that is recorded.
+        uses: The other files that the model uses, as the artifact has them: for messages, never to be opened.
     """
 
     file: Path
@@ -35,6 +43,8 @@ class Model(NamedTuple):
     shape: tuple[int, ...] | None
     sha256: str | None
     approximate: tuple[str, ...]
+    meaning: str | None = None
+    uses: tuple[str, ...] = ()
 
 
 def model_of(root: Any, artifact: Path) -> Model | None:
@@ -55,14 +65,26 @@ def model_of(root: Any, artifact: Path) -> Model | None:
         return None
     if shown.startswith(("//", "\\\\")):
         return None  # a host: opening an artifact must not make the computer log in to one
+    meaning = captured.get("meaning")
+    recorded = meaning if isinstance(meaning, dict) else {}
     return Model(
         artifact.resolve().parent / shown,
         shown,
         name if isinstance(name, str) and name.isidentifier() else None,
         _shape(shape),
-        sha256.lower() if isinstance(sha256, str) and _SHA256.fullmatch(sha256) else None,
+        _sha256(sha256),
         tuple(_approximate(root.get("approximations"))),
+        _sha256(recorded.get("sha256")),
+        tuple(_others(recorded.get("files"), shown)),
     )
+
+
+def _sha256(value: Any) -> str | None:
+    return value.lower() if isinstance(value, str) and _SHA256.fullmatch(value) else None
+
+
+def _others(files: Any, shown: str) -> list[str]:
+    return [one for one in files if isinstance(one, str) and one != shown] if isinstance(files, list) else []
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:
@@ -77,26 +99,116 @@ def _approximate(marks: Any) -> list[str]:
     return [text for text in known_approximations() if text in found]
 
 
-def model_findings(artifact: Path, root: Any) -> list[Finding]:
-    """TL521 where the model file exists and is another one than the artifact was captured from; else nothing.
+class State(enum.Enum):
+    """How an artifact relates to the model that it was captured from."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    USES_CHANGED = "uses changed"
+    """The model file is the same, but another file that the model uses is not."""
+    UNKNOWN = "unknown"
+    """The model file is not there or cannot be read, or nothing is recorded."""
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the model should be captured again."""
+        return self in (State.STALE, State.USES_CHANGED)
+
+
+def model_state(model: Model, sources: Sources | None = None) -> State:
+    """Whether a model still is what an artifact was captured from.
+
+    The hash of its file says so where it is the same; where not, what the model means decides (a comment means
+    nothing), as far as the artifact records it. Other files that the model uses count in either case.
+
+    Args:
+        model: What the artifact records.
+        sources: Reads files; those that a server keeps also know the texts of open ones.
+    """
+    if model.sha256 is None:
+        return State.UNKNOWN
+    content = _content(model.file)
+    if content is None:
+        return State.UNKNOWN
+    same = model.sha256 in _hashes(content)
+    if model.meaning is None or model.name is None or (same and not model.uses):
+        return State.FRESH if same else State.STALE
+    meaning = meaning_of(model.file, model.name, sources=_SOURCES if sources is None else sources)
+    if meaning is not None and meaning.sha256 == model.meaning:
+        return State.FRESH
+    if same:
+        return State.USES_CHANGED if meaning is not None else State.UNKNOWN
+    return State.STALE
+
+
+def model_findings(artifact: Path, root: Any, sources: Sources | None = None) -> list[Finding]:
+    """TL521 where the model exists and is another one than the artifact was captured from; else nothing.
 
     Args:
         artifact: Where the artifact is; its text may be newer than the file.
         root: Its JSON value, which may have errors.
+        sources: Reads Python files.
     """
     model = model_of(root, artifact)
-    if model is None or model.sha256 is None:
-        return []
-    content = _content(model.file)
-    if content is None or model.sha256 in _hashes(content):
+    state = State.UNKNOWN if model is None else model_state(model, sources)
+    if model is None or not state.is_stale:
         return []
     name = "this artifact" if model.name is None else cut(model.name)
-    message = f"{cut(model.shown)} changed since {name} was captured from it; capture again"
+    what, field = cut(model.shown), "sha256"
+    if state is State.USES_CHANGED:
+        what, field = f"what {what} uses of {cut(_listed(model.uses))}", "meaning"
+    message = f"{what} changed since {name} was captured from it; capture again"
     if model.name is not None:
         message += f": `{_command(model, artifact)}`"
     arguments = capture_arguments(model, artifact)
     data = {"model": str(model.file), "arguments": arguments}
-    return [Finding("TL521", RULES["TL521"].severity, message, path=("captured_from", "sha256"), data=data)]
+    return [Finding("TL521", RULES["TL521"].severity, message, path=("captured_from", field), data=data)]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+class Known(NamedTuple):
+    """An artifact that was captured from a model.
+
+    Attributes:
+        artifact: Where it is.
+        model: What it records of the model.
+        state: Whether the model still is the same.
+    """
+
+    artifact: Path
+    model: Model
+    state: State
+
+
+def artifacts_of_model(
+    file: Path, name: str, artifacts: Iterable[tuple[Path, Any]], sources: Sources | None = None
+) -> list[Known]:
+    """The artifacts that were captured from a class or function of a file, each with its state.
+
+    Args:
+        file: The model file.
+        name: The class or function.
+        artifacts: Artifacts, each with its JSON value (or an object that has its `captured_from` alone).
+        sources: Reads Python files.
+    """
+    found = []
+    for path, root in artifacts:
+        model = model_of(root, path)
+        if model is not None and model.name == name and _is_same_file(model.file, file):
+            found.append(Known(path, model, model_state(model, sources)))
+    return found
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        if one.name != other.name and not (one.is_symlink() or other.is_symlink()):
+            return False  # most of them, at no cost
+        return one.resolve() == other.resolve()
+    except (OSError, ValueError):
+        return False
 
 
 def capture_arguments(model: Model, artifact: Path) -> dict[str, Any] | None:
