@@ -35,7 +35,7 @@ def diagnostics(document: Snapshot, findings: list[Finding]) -> list[dict[str, A
         findings = sorted(findings, key=lambda finding: _ORDER[finding.severity])[: MAX_DIAGNOSTICS - 1]
     with no_collector():  # thousands of small objects, none of which is garbage yet
         ranges = document.plain_ranges(document.report.spans(findings))
-        shown = [_diagnostic(*pair) for pair in zip(findings, ranges, strict=True)]
+        shown = [plain_diagnostic(*pair) for pair in zip(findings, ranges, strict=True)]
         _relate(document, findings, shown)
     if left_out:
         shown.append(
@@ -75,7 +75,8 @@ def _range(plain: dict[str, dict[str, int]]) -> types.Range:
     return types.Range(types.Position(**plain["start"]), types.Position(**plain["end"]))
 
 
-def _diagnostic(finding: Finding, where: dict[str, Any]) -> dict[str, Any]:
+def plain_diagnostic(finding: Finding, where: dict[str, Any]) -> dict[str, Any]:
+    """One finding at a range, without related information."""
     code = finding.code
     found = {
         "range": where,

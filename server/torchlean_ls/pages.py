@@ -88,9 +88,14 @@ _SETTINGS = (
         "Keep a process that has loaded torch while a model is open; not in an untrusted workspace.",
     ),
     (
+        "torchlean.captureOnType",
+        "false",
+        "Capture a text that rests, without writing anything; not in an untrusted workspace (experimental).",
+    ),
+    (
         "torchlean.inlayHints",
         "true",
-        "Inlay hints; or an object with `enable`, `parents` and `debugTargets`.",
+        "Inlay hints; or an object with `enable`, `parents`, `debugTargets` and `shapes`.",
     ),
     (
         "torchlean.artifacts",

@@ -24,6 +24,7 @@ from torchlean_ls.documents import Documents, Snapshot
 from torchlean_ls.features import FEATURES, Commands, Companions, Feature
 from torchlean_ls.folders import Folders
 from torchlean_ls.protocol import Protocol
+from torchlean_ls.python.live import Live
 from torchlean_ls.refused import Refused
 from torchlean_ls.settings import Settings, complaints
 from torchlean_ls.unopened import Unopened
@@ -72,6 +73,7 @@ class Server(LanguageServer):
         self.documents.declares = lambda uri: self.folders.declares(uri, self.settings)
         self.workers = Workers(self)
         self.features: list[Feature] = [*(feature(self) for feature in FEATURES), self.workers]
+        self._handlers: dict[str, dict[str, Callable[[Any], Generator[Any, Any, Any]]]] = {}
         self._parent_watch: asyncio.Task[None] | None = None
         self._pulling: asyncio.Future[None] | None = None
         self._checker = ThreadPoolExecutor(1, "torchlean-check")
@@ -137,7 +139,34 @@ class Server(LanguageServer):
                 document = yield self.checked, (document,), None
             return handler(document, params) if document is not None else None
 
-        self.on(method, call)
+        self._on_kind(method, "artifact", call)
+
+    def on_python(self, method: str, handler: Callable[[Snapshot, Any], Any]) -> None:
+        """Register the handler of a method about one Python file that is open; it may be a generator, as in `on`."""
+
+        def call(params: Any) -> Generator[Any, Any, Any]:
+            document = self.documents.get(params.text_document.uri)
+            if document is None or not self.settings.enable or not document.is_python:
+                return None
+            answer = handler(document, params)
+            return (yield from answer) if inspect.isgenerator(answer) else answer
+
+        self._on_kind(method, "python", call)
+
+    def _on_kind(self, method: str, kind: str, call: Callable[[Any], Generator[Any, Any, Any]]) -> None:
+        """Register a method once for all kinds of documents; for those that nobody answers for, it is null."""
+        handlers = self._handlers.setdefault(method, {})
+        handlers[kind] = call
+        if len(handlers) > 1:
+            return
+
+        def fan_out(params: Any) -> Generator[Any, Any, Any]:
+            document = self.documents.get(params.text_document.uri)
+            python = document is not None and document.is_python and not document.is_artifact
+            handler = handlers.get("python" if python else "artifact")
+            return (yield from handler(params)) if handler is not None else None
+
+        self.on(method, fan_out)
 
     async def checked(self, document: Snapshot) -> Snapshot | None:
         """A document whose report is at hand; a big one is checked in a thread, while others are served.
@@ -187,6 +216,16 @@ class Server(LanguageServer):
     def findings_of(self, document: Snapshot) -> list[Finding]:
         """What is wrong with an artifact and the files that belong to it, as far as settings files let it through."""
         found = [*document.report.findings, *self.companion_findings(document.uri)]
+        return self.folders.wanted(document.uri, found)
+
+    @property
+    def live(self) -> Live:
+        """What captures told about Python files."""
+        return next(feature for feature in self.features if isinstance(feature, Live))
+
+    def python_findings(self, document: Snapshot) -> list[Finding]:
+        """What is wrong with a Python file, as far as settings files let it through; each finding has a span."""
+        found = [*self.companion_findings(document.uri), *self.live.findings(document)]
         return self.folders.wanted(document.uri, found)
 
     def findings_changed(self, uri: str) -> None:

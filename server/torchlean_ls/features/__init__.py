@@ -19,9 +19,11 @@ from torchlean_ls.features.rename import Rename
 from torchlean_ls.features.semantic_tokens import SemanticTokens
 from torchlean_ls.features.symbols import Symbols
 from torchlean_ls.features.workspace_diagnostics import WorkspaceDiagnostics
+from torchlean_ls.python.live import Live
 
 FEATURES: tuple[type[Feature], ...] = (
     Companions,
+    Live,
     Diagnostics,
     WorkspaceDiagnostics,
     Hover,

@@ -21,6 +21,7 @@ from torchlean_core.check import Finding, Report, Severity, check_bytes
 from torchlean_core.datasource import is_function
 from torchlean_core.errors import UserError
 from torchlean_core.extras import require_torch
+from torchlean_core.live.stored import snake
 from torchlean_ls.capabilities import COMMANDS
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
@@ -77,6 +78,8 @@ class Commands(Feature):
             request = self._request(name, path, argument)
             self._refuse_edited(request.get("out"))
         except UserError as error:
+            if name == "capture":
+                self.server.live.refused(argument)
             raise Refused(str(error)) from error
         return await self._run(name, argument["uri"], path, request, params.work_done_token)
 
@@ -175,7 +178,7 @@ class Commands(Feature):
             shape = ",".join(map(str, shape))
         target = Target(path, str(name))
         dims = example_shape(target) if shape is None else parse_shape(str(shape))
-        out = argument.get("out") or configured(target).get("output") or f"{_snake(target.name)}.ir.json"
+        out = argument.get("out") or configured(target).get("output") or f"{snake(target.name)}.ir.json"
         allowed = argument.get("approximate")
         if allowed is not None and not (
             isinstance(allowed, list) and all(type(one) is str for one in allowed)
@@ -281,10 +284,14 @@ class Commands(Feature):
             raise JsonRpcRequestCancelled(f"{_TITLES[name]} {path.name} was stopped") from error
         except UserError as error:
             progress.end("failed")
+            if name == "capture":
+                self.server.live.captured(uri, request, error=error)
             raise Refused(str(error)) from error
         finally:
             self._running.pop(key, None)
         progress.end(str(result.get("message", "done")))
+        if name == "capture":
+            self.server.live.captured(uri, request, result=result)
         if isinstance(result.get("output"), str):
             output = Path(result["output"])
             result["uri"] = file_uri(output)
@@ -395,15 +402,3 @@ def _module_path(artifact: Path) -> Path:
 
 def _disk_text(path: Path) -> str:
     return path.read_bytes().decode("utf-8", "replace")
-
-
-def _snake(name: str) -> str:
-    """`tiny_mlp` of `TinyMLP`."""
-    result = ""
-    for position, char in enumerate(name):
-        after_lower = position > 0 and name[position - 1].islower()
-        before_lower = (
-            0 < position < len(name) - 1 and name[position + 1].islower() and name[position - 1].isupper()
-        )
-        result += ("_" if char.isupper() and (after_lower or before_lower) else "") + char.lower()
-    return result

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from torchlean_core.check import Finding
 from torchlean_ls.client import Client
 from torchlean_ls.direct import LATER, Later, PullParams
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.findings import diagnostics
 from torchlean_ls.protocol import Plain
+from torchlean_ls.python.diagnostics import python_diagnostics
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
@@ -75,10 +77,19 @@ class Diagnostics(Feature):
         settings = self.server.settings
         if not settings.enable or settings.validate == "off" or not self._is_shown(document):
             return []
-        found = self.server.companion_findings(document.uri)
-        if document.is_artifact:
-            found = [*document.report.findings, *found]
+        if document.is_python:
+            return python_diagnostics(self.server, document, self.server.python_findings(document))
+        found = [*document.report.findings, *self.server.companion_findings(document.uri)]
         return diagnostics(document, self.server.folders.wanted(document.uri, found))
+
+    def push_file(self, document: Snapshot, found: list[Finding]) -> None:
+        """Push what was found in a Python file that is not open."""
+        items = python_diagnostics(self.server, document, self.server.folders.wanted(document.uri, found))
+        self._publish({"uri": document.uri, "diagnostics": items})
+
+    def clear_file(self, uri: str) -> None:
+        """Clear what was pushed of a file that is not open."""
+        self._clear(uri)
 
     def document_open(self, document: Snapshot) -> None:
         """Push at once."""
@@ -143,7 +154,7 @@ class Diagnostics(Feature):
             return
         if not document.is_artifact and not (document.is_python and self._concerns(uri)):
             return
-        if document.is_slow:
+        if document.is_slow and document.is_artifact:
             if uri not in self._checking:
                 self._checking[uri] = asyncio.ensure_future(self._push_later(document))
             return
@@ -154,7 +165,8 @@ class Diagnostics(Feature):
 
     def _concerns(self, uri: str) -> bool:
         """Whether there is something to say of a Python file, or was before."""
-        found = bool(self.server.companion_findings(uri))
+        document = self.server.documents.get(uri)
+        found = document is not None and bool(self.server.python_findings(document))
         said = uri in self._said
         (self._said.add if found else self._said.discard)(uri)
         return found or said

@@ -1,7 +1,8 @@
-"""Inlay hints: kind and shape behind every parent id, the captured operator behind a kind."""
+"""Inlay hints: kind and shape behind every parent id, the captured operator behind a kind; shapes in models."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 from lsprotocol import types
@@ -11,6 +12,7 @@ from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.protocol import Plain
+from torchlean_ls.python.hints import python_hints
 
 MAX_HINTS = 2_000
 """Hints of one answer, but for those of its last node; the log says of how many nodes they were left out."""
@@ -23,6 +25,7 @@ class InlayHints(Feature):
         """Hints are asked for by visible range."""
         self._refreshable = client.refreshes("inlayHint")
         self.server.on_artifact(types.TEXT_DOCUMENT_INLAY_HINT, self._hints)
+        self.server.on_python(types.TEXT_DOCUMENT_INLAY_HINT, self._python_hints)
 
     def settings_change(self) -> None:
         """Ask the client to ask anew."""
@@ -44,6 +47,12 @@ class InlayHints(Feature):
             self.server.note(f"the inlay hints of {left_out:,} more nodes are not shown")
         places = document.lines.positions([hint.offset for hint in found], document.encoding)
         return Plain([_hint(hint, *place) for hint, place in zip(found, places, strict=True)])
+
+    def _python_hints(self, document: Snapshot, params: types.InlayHintParams) -> Generator[Any, Any, Plain]:
+        latest = yield self.server.live.ready, (document,), None
+        if latest is None or not self.server.settings.shape_hints:
+            return Plain([])
+        return Plain(python_hints(self.server.live, latest, params.range))
 
 
 def _hint(hint: Hint, line: int, character: int) -> dict[str, Any]:

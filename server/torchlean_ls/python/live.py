@@ -1,0 +1,425 @@
+"""What captures told about Python files: kept for each model, looked up for each version of a document."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchlean_core.capture.configured import configured
+from torchlean_core.capture.errors import CaptureFinding
+from torchlean_core.capture.record import File, Record
+from torchlean_core.capture.target import Shape, Target
+from torchlean_core.check import RULES, Finding, Severity
+from torchlean_core.errors import UserError
+from torchlean_core.live import LiveModel, Moved, View, findings, split_lines
+from torchlean_core.live.stored import Stored, artifact_path, record_of, stored
+from torchlean_core.live.texts import text_that_ran
+from torchlean_ls.client import Client
+from torchlean_ls.documents import Snapshot
+from torchlean_ls.features.base import Feature
+from torchlean_ls.python.classes import Classes, name_span
+from torchlean_ls.uris import file_path, plain_uri
+
+if TYPE_CHECKING:
+    from torchlean_ls.server import Server
+
+_log = logging.getLogger(__name__)
+
+_ENDINGS = (".py", ".json", ".toml", ".safetensors")
+"""Files whose change can mean another state of a model."""
+
+Key = tuple[str, str]
+"""Real path of a model's file, and the model's name."""
+
+
+class OnDisk(NamedTuple):
+    """What is on disk of a model.
+
+    Attributes:
+        path: Where its artifact is, or would be.
+        shape: Example shape that a settings file gives.
+        stored: The artifact.
+        model: What the artifact tells of the file's text; None where that is another one.
+    """
+
+    path: Path
+    shape: Shape | None
+    stored: Stored | None
+    model: LiveModel | None
+
+    @property
+    def state(self) -> tuple[Any, ...]:
+        """What differs where something changed."""
+        return self.path, self.shape, self.stored, self.model.texts if self.model is not None else None
+
+
+class Live(Feature):
+    """Keeps what the last capture of each model told, and what artifacts on disk tell of the others.
+
+    Attributes:
+        classes: The models of the open documents.
+    """
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self.classes = Classes()
+        self._captured: dict[Key, LiveModel] = {}
+        self._failures: dict[Key, str] = {}
+        self._unshaped: set[Key] = set()  # models that a capture was asked for without a known shape
+        self._on_disk: dict[Key, OnDisk] = {}
+        self._looking: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+        self._views: dict[str, tuple[int, int, list[View]]] = {}
+        self._epoch = 0
+        self._told: set[str] = set()  # unopened files that findings were pushed of
+
+    def register(self, client: Client) -> None:
+        """No requests of its own: the features ask it for Python documents."""
+        self._refreshable = client.refreshes("inlayHint")
+        self._pulled = client.pulls
+
+    # -- what is known ------------------------------------------------------------------------------------
+
+    def views(self, document: Snapshot) -> list[View]:
+        """What captures told of a document, in the text of this version."""
+        known = self._views.get(document.uri)
+        if known is not None and known[:2] == (document.serial, self._epoch):
+            return known[2]
+        path = real_path(document.uri)
+        models = self._about(path) if path is not None else []
+        found: list[View] = []
+        if models and path is not None:
+            lines, moved = split_lines(document.text), list[Moved]()
+            views = (model.view(path, lines, moved) for model in models)
+            found = [view for view in views if view is not None]
+        self._views[document.uri] = document.serial, self._epoch, found
+        return found
+
+    def model(self, document: Snapshot, name: str) -> LiveModel | None:
+        """What the last capture of a model told, if there was one in this session."""
+        return self._captured.get(_key(document.uri, name))
+
+    def lines_of(self, path: str) -> list[str] | None:
+        """The lines of a file (by real path) that the last capture of a model saw; None where none saw it."""
+        return next((model.texts[path] for model in self._captured.values() if path in model.texts), None)
+
+    def failure(self, document: Snapshot, name: str) -> str | None:
+        """Why the last capture of a model failed, where it did."""
+        return self._failures.get(_key(document.uri, name))
+
+    def on_disk(self, document: Snapshot, name: str) -> OnDisk | None:
+        """What is on disk of a model, as last seen."""
+        return self._on_disk.get(_key(document.uri, name))
+
+    def findings(self, document: Snapshot) -> list[Finding]:
+        """What captures found in a document, as findings with spans; `data` has the calls that led there."""
+        found = []
+        for place in findings(self.views(document)):
+            if place.span is not None:
+                span = (
+                    offsets(document, place.span.line, place.span.column)[0],
+                    offsets(document, place.span.end_line, place.span.end_column)[0],
+                )
+            else:
+                model = self.classes.named(document, place.model)
+                if model is None:
+                    continue
+                span = name_span(document, model)
+            rule = RULES.get(place.finding.code)
+            data = {"calls": place.finding.calls, "operator": place.finding.operator, "model": place.model}
+            severity = rule.severity if rule is not None else Severity.ERROR
+            found.append(Finding(place.finding.code, severity, place.message, span=span, data=data))
+        return found + self._unknown_shapes(document)
+
+    def _unknown_shapes(self, document: Snapshot) -> list[Finding]:
+        """TL604 for models that were to be captured, and whose example shape is not known."""
+        path = real_path(document.uri)
+        found = []
+        for model in self.classes.of(document):
+            if (path, model.name) in self._unshaped and self.shape(document, model.name) is None:
+                message = f"no example shape is known for {model.name}; a comment over it gives one"
+                span, severity = name_span(document, model), RULES["TL604"].severity
+                found.append(Finding("TL604", severity, message, span=span, data={"model": model.name}))
+        return found
+
+    def unopened(self) -> dict[str, list[Finding]]:
+        """Findings in files that are not open, by URI, each with the document that they are about."""
+        return {uri: found for uri in self._files_with_findings() if (found := self.findings_on_disk(uri)[1])}
+
+    def findings_on_disk(self, uri: str) -> tuple[Snapshot | None, list[Finding]]:
+        """The text of a file that is not open, and what captures found in it."""
+        path = file_path(uri)
+        text = text_that_ran(path, None) if path is not None else None
+        if text is None:
+            return None, []
+        document = Snapshot(uri, "python", 0, text, self.server.documents.encoding)
+        found = self.findings(document)
+        self._views.pop(uri, None)
+        self.classes.forget(uri)
+        return document, found
+
+    def _files_with_findings(self) -> list[str]:
+        open_paths = {real_path(document.uri) for document in self.server.documents}
+        files = {
+            file.path
+            for model in self._captured.values()
+            for file in model.record.files
+            if os.path.realpath(file.path) not in open_paths
+        }
+        return [plain_uri(Path(file)) for file in sorted(files)]
+
+    def _about(self, path: str) -> list[LiveModel]:
+        """The models that something is known of a file from; one captured now and one on disk never both."""
+        models = {key: entry.model for key, entry in self._on_disk.items() if entry.model is not None}
+        for key, model in self._captured.items():
+            on_disk = models.get(key)
+            if on_disk is None or not self._is_outdated(model, on_disk):
+                models[key] = model
+        return [model for model in models.values() if path in model.texts]
+
+    @staticmethod
+    def _is_outdated(captured: LiveModel, on_disk: LiveModel) -> bool:
+        """Whether the file's text is that of the artifact and no more that which was captured here."""
+        return captured.texts.get(captured.main) != on_disk.texts.get(on_disk.main)
+
+    # -- news ---------------------------------------------------------------------------------------------
+
+    def captured(
+        self,
+        uri: str,
+        request: Mapping[str, Any],
+        *,
+        result: Mapping[str, Any] | None = None,
+        error: UserError | None = None,
+    ) -> None:
+        """A capture ended: keep what it told.
+
+        Args:
+            uri: The model's file.
+            request: What the worker was asked.
+            result: What it answered.
+            error: Why there is no result; its `data` may have the record.
+        """
+        name = str(request["name"])
+        key = _key(uri, name)
+        self._failures.pop(key, None)
+        self._unshaped.discard(key)
+        record = _record(request, result, error)
+        before = self._captured.get(key)
+        if record is not None:
+            self._captured[key] = LiveModel(record, self._texts(record, request))
+        elif error is not None:
+            self._failures[key] = str(error)  # what was learned before still holds
+        self._changed({*(before.files if before is not None else ()), *self._files_of(key), key[0]})
+
+    def refused(self, argument: Mapping[str, Any]) -> None:
+        """A capture was asked for and not begun: keep it where that was for want of an example shape."""
+        document = self.server.documents.get(str(argument.get("uri")))
+        if document is None or argument.get("exampleShape") is not None:
+            return
+        names = [model.name for model in self.classes.of(document)]
+        name = argument.get("name") or (names[0] if len(names) == 1 else None)
+        if name in names and self.shape(document, name) is None:
+            key = _key(document.uri, name)
+            self._unshaped.add(key)
+            self._changed({key[0]})
+
+    def shape(self, document: Snapshot, name: str) -> Shape | None:
+        """The example shape of a model: of the comment over it, else of a settings file."""
+        model = self.classes.named(document, name)
+        if model is not None and model.example_shape is not None:
+            return model.example_shape
+        on_disk = self.on_disk(document, name)
+        return on_disk.shape if on_disk is not None else None
+
+    def _files_of(self, key: Key) -> list[str]:
+        model = self._captured.get(key)
+        return model.files if model is not None else []
+
+    def _texts(self, record: Record, request: Mapping[str, Any]) -> dict[str, str]:
+        """The texts that ran, as far as they are still to be had."""
+        open_texts: dict[str, str] = {}
+        for document in self.server.documents:
+            if (path := real_path(document.uri)) is not None:
+                open_texts[path] = document.text
+        texts = {}
+        given = request.get("source")
+        for index, file in enumerate(record.files):
+            real = os.path.realpath(file.path)
+            others = [open_texts[real]] if real in open_texts else []
+            if index == 0 and isinstance(given, str):
+                texts[file.path] = given
+            elif (text := text_that_ran(Path(file.path), file.sha256 or None, others)) is not None:
+                texts[file.path] = text
+        for finding in record.findings:
+            if finding.file is not None and finding.file not in texts:
+                text = text_that_ran(Path(finding.file), None)
+                if text is not None:
+                    texts[finding.file] = text
+        return texts
+
+    def _changed(self, paths: Iterable[str]) -> None:
+        """Have the documents of some files shown anew."""
+        self._epoch += 1
+        paths = set(paths)
+        for document in self.server.documents:
+            if real_path(document.uri) in paths:
+                self.server.findings_changed(document.uri)
+        self._push_unopened()
+        self._refresh()
+
+    def _push_unopened(self) -> None:
+        """Push the findings of files that are not open, where the client does not pull them."""
+        if self._pulled or not self.server.settings.enable or self.server.settings.validate == "off":
+            return
+        from torchlean_ls.features.diagnostics import Diagnostics
+
+        [pushing] = [one for one in self.server.features if isinstance(one, Diagnostics)]
+        now = set()
+        for uri in self._files_with_findings():
+            document, found = self.findings_on_disk(uri)
+            if document is not None and found:
+                now.add(uri)
+                pushing.push_file(document, found)
+        for uri in self._told - now:
+            if self.server.documents.get(uri) is None:
+                pushing.clear_file(uri)
+        self._told = now
+
+    def _refresh(self) -> None:
+        if self._refreshable:
+            self.server.workspace_inlay_hint_refresh(None)
+
+    # -- what is on disk ----------------------------------------------------------------------------------
+
+    async def ready(self, document: Snapshot) -> Snapshot | None:
+        """The latest version of a document, once it is known what is on disk of its models."""
+        while (looking := self._looking.get(document.uri)) is not None:
+            await asyncio.wait([looking])
+        return self.server.documents.get(document.uri)
+
+    def document_open(self, document: Snapshot) -> None:
+        """Look at the artifacts of its models."""
+        if document.is_python:
+            self._look(document)
+
+    def document_save(self, document: Snapshot) -> None:
+        """Other models, or others on disk."""
+        if document.is_python:
+            self._look(document)
+
+    def document_close(self, uri: str) -> None:
+        """Forget what can be made again; what was captured stays known."""
+        self._views.pop(uri, None)
+        self.classes.forget(uri)
+        self._push_unopened()
+
+    def files_change(self, changes: Mapping[str, bool]) -> None:
+        """An artifact, a module, a settings file or the model's own file may be another one."""
+        if any(uri.endswith(_ENDINGS) for uri in changes):
+            self._look_everywhere()
+
+    def settings_change(self) -> None:
+        """The settings files say where artifacts are."""
+        self._look_everywhere()
+
+    def _look_everywhere(self) -> None:
+        for document in self.server.documents:
+            if document.is_python:
+                self._look(document)
+        self._push_unopened()
+
+    def _look(self, document: Snapshot) -> None:
+        if self.server.was_shut_down or file_path(document.uri) is None:
+            return
+        if document.uri in self._looking:
+            self._again.add(document.uri)
+            return
+        task = asyncio.ensure_future(self._look_now(document))
+        self._looking[document.uri] = task
+        task.add_done_callback(lambda _: self._looking.pop(document.uri, None))
+
+    async def _look_now(self, document: Snapshot) -> None:
+        latest: Snapshot | None = document
+        while latest is not None:
+            self._again.discard(latest.uri)
+            path = file_path(latest.uri)
+            assert path is not None, "only saved files have artifacts"
+            names = [model.name for model in self.classes.of(latest)]
+            try:
+                found = await self.server.in_thread(_read_disk, path, names, latest.text)
+            except Exception:  # a file that changes while it is read; the next change is looked at again
+                _log.exception("the artifacts of %s cannot be read", path)
+                return
+            real = os.path.realpath(path)
+            old = {key: entry for key, entry in self._on_disk.items() if key[0] == real}
+            new = {(real, name): entry for name, entry in found.items()}
+            if {key: entry.state for key, entry in old.items()} != {
+                key: entry.state for key, entry in new.items()
+            }:
+                for key in old:
+                    del self._on_disk[key]
+                self._on_disk |= new
+                self._changed({real})
+            latest = self.server.documents.get(document.uri) if document.uri in self._again else None
+
+
+def _read_disk(path: Path, names: list[str], text: str) -> dict[str, OnDisk]:
+    """What is on disk of the models of a file."""
+    found = {}
+    for name in names:
+        target = Target(path, name)
+        try:
+            where, given = artifact_path(target), configured(target).get("example_shape")
+        except UserError:
+            continue  # the settings file is wrong, which is said where settings are read
+        artifact = stored(where, target)
+        record = record_of(artifact, target) if artifact is not None else None
+        model = None
+        if record is not None:
+            ran = text_that_ran(path, record.files[0].sha256, [text])
+            model = LiveModel(record, {str(path): ran}) if ran is not None else None
+        found[name] = OnDisk(where, tuple(given) if given is not None else None, artifact, model)
+    return found
+
+
+def _record(
+    request: Mapping[str, Any], result: Mapping[str, Any] | None, error: UserError | None
+) -> Record | None:
+    """What a capture told; None where it told nothing of the model, such as where there is no torch."""
+    from torchlean_core.jobs import JobTimeout
+
+    data: Mapping[str, Any] = result if result is not None else getattr(error, "data", {})
+    if isinstance(data.get("record"), Mapping):
+        return Record.of_json(data["record"])
+    told = data.get("findings") or data.get("notes") or ()
+    found = tuple(CaptureFinding.of_json(one) for one in told if isinstance(one, Mapping))
+    if isinstance(error, JobTimeout):
+        found = (CaptureFinding("TL605", str(error)),)
+    if result is None and not found:
+        return None
+    file = str(request["file"])
+    shape = tuple(request["example_shape"])
+    return Record(
+        str(request["name"]), shape, (File(file, ""),), findings=found, complete=False, result=result
+    )
+
+
+def _key(uri: str, name: str) -> Key:
+    return real_path(uri) or uri, name
+
+
+def real_path(uri: str) -> str | None:
+    """The real path of a document's file; None where it has none."""
+    path = file_path(uri)
+    return os.path.realpath(path) if path is not None else None
+
+
+def offsets(document: Snapshot, line: int, column: int) -> tuple[int, int]:
+    """Offset of a place (line from 1, column in characters), and of the end of its line; clamped to the text."""
+    start, end = document.lines.line_span(min(line, len(document.lines)) - 1)
+    return min(start + column, end), end

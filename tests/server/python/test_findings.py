@@ -1,0 +1,87 @@
+"""What captures find, shown in the Python files until it is mended."""
+
+from __future__ import annotations
+
+import pytest
+from lsprotocol import types
+
+from tests.server.python.models import GELU, capture, replace_text, write
+
+pytestmark = pytest.mark.asyncio
+
+
+async def failed(editor, uri, name="Net", **more):
+    with pytest.raises(Exception) as caught:
+        await capture(editor, uri, name, **more)
+    return str(caught.value)
+
+
+async def test_an_operator_without_an_exact_form_is_marked_where_it_stands(editor):
+    uri = write(editor, "net.py", GELU.text)
+    await editor.open("net.py", GELU.text, "python")
+    await failed(editor, uri)
+    [found] = await editor.diagnostics(uri)
+    assert found.code == "TL601" and found.severity is types.DiagnosticSeverity.Error
+    assert found.range.start.line == GELU.line("F.gelu(h)") - 1
+    assert "gelu" in found.message and found.code_description.href.endswith("TL601.md")
+
+
+async def test_a_finding_moves_with_edits_and_goes_with_its_line(editor):
+    uri = write(editor, "net.py", GELU.text)
+    await editor.open("net.py", GELU.text, "python")
+    await failed(editor, uri)
+    editor.change(uri, replace_text(types.Position(0, 0), types.Position(0, 0), "# first\n\n"))
+    [found] = await editor.diagnostics(uri)
+    assert found.range.start.line == GELU.line("F.gelu(h)") + 1
+    line = found.range.start.line
+    editor.change(uri, replace_text(types.Position(line, 17), types.Position(line, 21), "relu"))
+    assert await editor.diagnostics(uri) == []
+
+
+async def test_the_next_capture_clears_what_the_last_one_found(editor):
+    uri = write(editor, "net.py", GELU.text)
+    await editor.open("net.py", GELU.text, "python")
+    await failed(editor, uri)
+    assert [one.code for one in await editor.diagnostics(uri)] == ["TL601"]
+    text = GELU.text.replace("F.gelu(h)", "F.relu(h)")
+    write(editor, "net.py", text)
+    editor.change(uri, types.TextDocumentContentChangeWholeDocument(text))
+    await capture(editor, uri, "Net")
+    assert await editor.diagnostics(uri) == []
+
+
+async def test_a_model_that_fails_is_marked_at_its_line(editor):
+    text = GELU.text.replace("F.gelu(h)", "h @ h")
+    uri = write(editor, "net.py", text)
+    await editor.open("net.py", text, "python")
+    await failed(editor, uri)
+    [found] = await editor.diagnostics(uri)
+    assert found.code == "TL603" and found.range.start.line == GELU.line("F.gelu(h)") - 1
+
+
+async def test_a_capture_that_takes_too_long_is_told_on_the_class(editor):
+    text = GELU.text.replace("super().__init__()", "super().__init__()\n        while True: pass")
+    uri = write(editor, "net.py", text)
+    await editor.open("net.py", text, "python")
+    settings = {"torchlean": {"timeLimit": 2}}
+    editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings))
+    await failed(editor, uri)
+    [found] = await editor.diagnostics(uri)
+    assert found.code == "TL605" and found.range.start == GELU.place("Net")
+
+
+async def test_a_model_without_an_example_shape_is_told_so_once_it_was_to_be_captured(editor):
+    text = GELU.text.replace("# torchlean: example-shape=1,4\n", "")
+    uri = write(editor, "net.py", text)
+    await editor.open("net.py", text, "python")
+    await failed(editor, uri)
+    [found] = await editor.diagnostics(uri)
+    assert found.code == "TL604" and found.severity is types.DiagnosticSeverity.Information
+
+
+async def test_settings_files_choose_what_is_shown(editor):
+    (editor.folder / "torchlean.toml").write_text('ignore = ["TL601"]\n')
+    uri = write(editor, "net.py", GELU.text)
+    await editor.open("net.py", GELU.text, "python")
+    await failed(editor, uri)
+    assert await editor.diagnostics(uri) == []

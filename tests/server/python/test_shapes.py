@@ -1,0 +1,99 @@
+"""Shapes at the ends of lines of a Python model: from a capture, and from an artifact that fits the file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from lsprotocol import types
+
+from tests.server.python.models import NET, capture, hints, replace_text, write
+
+pytestmark = pytest.mark.asyncio
+
+
+def stored(source: str) -> str:
+    """An artifact of `NET` with the places of its nodes."""
+    sha = hashlib.sha256(source.encode()).hexdigest()
+    line = NET.line("self.hidden(x)")
+    return json.dumps(
+        {
+            "format": "torchlean.ir.v1",
+            "captured_from": {"file": "net.py", "class": "Net", "sha256": sha, "example_shape": [1, 4]},
+            "input_id": 0,
+            "output_id": 2,
+            "nodes": [
+                {"id": 0, "kind": "input", "parents": [], "shape": [1, 4]},
+                {
+                    "id": 1,
+                    "kind": "linear",
+                    "parents": [0],
+                    "shape": [1, 8],
+                    "source": {"line": line, "module": "hidden", "span": [line, 23, line, 37]},
+                },
+                {
+                    "id": 2,
+                    "kind": "relu",
+                    "parents": [1],
+                    "shape": [1, 8],
+                    "source": {"line": line, "span": [line, 12, line, 38]},
+                },
+            ],
+        }
+    )
+
+
+async def test_an_artifact_whose_source_is_the_file_gives_its_shapes(editor):
+    uri = write(editor, "net.py", NET.text)
+    (editor.folder / "net.ir.json").write_text(stored(NET.text))
+    await editor.open("net.py", NET.text, "python")
+    assert await hints(editor, uri) == {NET.line("self.hidden(x)"): "[1, 8]"}
+
+
+async def test_an_artifact_of_another_text_gives_none(editor):
+    uri = write(editor, "net.py", NET.text)
+    (editor.folder / "net.ir.json").write_text(stored(NET.text + "# later\n"))
+    await editor.open("net.py", NET.text, "python")
+    assert await hints(editor, uri) == {}
+
+
+async def test_shapes_move_with_edits_and_go_with_their_line(editor):
+    uri = write(editor, "net.py", NET.text)
+    (editor.folder / "net.ir.json").write_text(stored(NET.text))
+    await editor.open("net.py", NET.text, "python")
+    editor.change(uri, replace_text(types.Position(0, 0), types.Position(0, 0), "# first\n"))
+    line = NET.line("self.hidden(x)") + 1
+    assert await hints(editor, uri) == {line: "[1, 8]"}
+    editor.change(uri, replace_text(types.Position(line - 1, 12), types.Position(line - 1, 12), "1 * "))
+    assert await hints(editor, uri) == {}
+    editor.change(uri, replace_text(types.Position(line - 1, 12), types.Position(line - 1, 16), ""))
+    assert await hints(editor, uri) == {line: "[1, 8]"}
+
+
+async def test_an_artifact_that_comes_from_outside_gives_its_shapes(editor):
+    uri = write(editor, "net.py", NET.text)
+    await editor.open("net.py", NET.text, "python")
+    assert await hints(editor, uri) == {}
+    artifact = editor.folder / "net.ir.json"
+    artifact.write_text(stored(NET.text))
+    change = types.FileEvent(artifact.as_uri(), types.FileChangeType.Created)
+    editor.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams([change]))
+    assert await hints(editor, uri) == {NET.line("self.hidden(x)"): "[1, 8]"}
+
+
+async def test_the_setting_turns_shapes_off(editor):
+    uri = write(editor, "net.py", NET.text)
+    (editor.folder / "net.ir.json").write_text(stored(NET.text))
+    await editor.open("net.py", NET.text, "python")
+    settings = {"torchlean": {"inlayHints": {"shapes": False}}}
+    editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings))
+    assert await hints(editor, uri) == {}
+
+
+async def test_a_capture_by_command_gives_shapes(editor):
+    uri = write(editor, "net.py", NET.text)
+    await editor.open("net.py", NET.text, "python")
+    await capture(editor, uri, "Net")
+    found = await hints(editor, uri)
+    assert found[NET.line("self.hidden(x)")] == "[1, 8]"
