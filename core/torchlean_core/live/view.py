@@ -146,7 +146,7 @@ class View:
             span = self._span(group[0])
             if span is None and group[0].line is not None:
                 continue  # its line was edited: what is there now was not captured
-            modules = tuple(dict.fromkeys(one.module for one in group if one.module is not None))
+            modules = tuple(dict.fromkeys(name for one in group for name in _modules(one)))
             finding = replace(group[0], calls=tuple(self._calls(group[0])))
             yield Place(finding, span, modules, self.record.name)
 
@@ -162,6 +162,12 @@ class View:
                 yield call
             elif (span := self.moved.span(call.span)) is not None:
                 yield replace(call, span=span)
+
+
+def _modules(finding: CaptureFinding) -> list[str]:
+    """The modules for which something was found: the first with its class, as `module` has it."""
+    first = [finding.module] if finding.module is not None else []
+    return first + [f"`{path}`" for path in finding.modules[len(first) :]]
 
 
 def line_span(lines: Sequence[str], line: int) -> Span:
