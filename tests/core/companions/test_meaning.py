@@ -47,7 +47,6 @@ def captured(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An artifact as capture writes it."""
     for name in ("argv", "path"):
         monkeypatch.setattr(sys, name, list(getattr(sys, name)))
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
     out = folder / "out" / "m.ir.json"
     request = {
         "file": str(folder / "nets" / "model.py"),
@@ -56,6 +55,8 @@ def captured(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "example_shape": [1, 4],
     }
     job.run(request, lambda event: None)
+    for name in ("model", "sizes"):
+        sys.modules.pop(name, None)
     return out
 
 
