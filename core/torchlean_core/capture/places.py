@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,13 @@ def user_error(
         text = f"sys.exit({error.code!r}) was called"
     else:
         text = f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+    if isinstance(error, ModuleNotFoundError):
+        text += (
+            f" (with the interpreter {sys.executable}; "
+            "an editor's setting `torchlean.python.interpreter` selects another)"
+        )
+    elif isinstance(error, ImportError) and "no known parent package" in text:
+        text += " (an `__init__.py` beside the file makes it a module of a package)"
     found = line_of_exception(error, file)
     return CaptureError.at(shown, code, text + hint, line if found is None else found)
 
