@@ -117,7 +117,9 @@ def load_model(target: Target) -> Loaded:
             with user_code(file, shown, "TL602", line=line):
                 result = constructor()
                 if isinstance(result, torch.nn.Module):
-                    return _in_python(result, shown, line).eval()
+                    result.eval()
+            if isinstance(result, torch.nn.Module):
+                return _in_python(result, shown, line)
             raise CaptureError.at(
                 shown, "TL602", f"{target.name}() gives {describe(result)}, expected a torch.nn.Module", line
             )
@@ -150,6 +152,8 @@ def _imported(file: Path, shown: str, source: str) -> types.ModuleType:
     except SyntaxError as error:
         raise syntax_error(Path(shown), error) from error
     sys.argv = [shown]
+    # Python takes compiled code for that of a file of the same size and second: too coarse where saving captures.
+    sys.dont_write_bytecode = True
     package = _package(file)
     if package is not None:
         root, parent, name = package
