@@ -9,32 +9,60 @@ from typing import Any
 from torchlean_core.artifact import ArtifactError, parse_graph
 from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured
-from torchlean_core.capture.target import Target
+from torchlean_core.capture.target import Target, source_words
 from torchlean_core.capture.write import capture_file
+from torchlean_core.files import keep_aside
+from torchlean_core.safekeeping.find import lost_by_capture
+from torchlean_core.safekeeping.loss import Loss, WouldReplace
 
 
 def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Capture a model and write the artifact and its parameters, both or none.
 
     Args:
-        request: `file`, `name`, `out` (paths as text), `example_shape`; optional, what `Options` has.
+        request: `file`, `name`, `out` (paths as text), `example_shape`; optional, what `Options` has, `force` (whether
+            somebody's work may be replaced, which is kept as `.orig` then; default false), and `write` (whether to
+            write anything; default true. Without, the model is traced, lowered and verified all the same).
         report: Takes `{"event": "stage", "name": …}`.
 
     Returns:
-        What `capture_file` gives.
+        What `capture_file` gives, and `kept`: paths of what was kept of the files that were replaced.
 
     Raises:
+        WouldReplace: Somebody's work would be replaced.
         CaptureError: The model cannot be captured; `data["findings"]` has the places.
         UserError: It cannot be verified, or the files cannot be written.
     """
-    return capture_file(
+    target, output, options = (
         Target(Path(request["file"]), request["name"]),
-        tuple(request["example_shape"]),
         Path(request["out"]),
         Options.of(request),
-        stage=lambda name: report({"event": "stage", "name": name}),
-        judge=_require_no_errors,
     )
+    write = request.get("write", True) is not False
+    kept: list[str] = []
+
+    def losses() -> list[Loss]:
+        source = source_words(target.file.resolve(), target.name)
+        return lost_by_capture(output, source, params=options.params) if write else []
+
+    def judge(captured: Captured) -> None:
+        _require_no_errors(captured)
+        kept.extend(str(keep_aside(loss.path)) for loss in losses())
+
+    if not request.get("force") and (found := losses()):
+        raise WouldReplace(found)
+    result = capture_file(
+        target,
+        tuple(request["example_shape"]),
+        output,
+        options,
+        stage=lambda name: report({"event": "stage", "name": name}),
+        judge=judge,
+        write=write,
+    )
+    names = ", ".join(Path(path).name for path in kept)
+    message = f"{result['message']}; what was replaced is kept as {names}" if kept else result["message"]
+    return {**result, "kept": kept, "message": message}
 
 
 def _require_no_errors(captured: Captured) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from torchlean_core.artifact.hashing import sealed
 from torchlean_core.artifact.write import serialize_graph
 from torchlean_core.capture.assemble import finish
 from torchlean_core.capture.builder import GraphBuilder
@@ -97,6 +98,7 @@ def capture(
         marks = _marks(builder.approximated, verification)
         graph = replace(graph, extra={**graph.extra, "approximations": marks})
         notes = [*notes, *(_approximation(mark, loaded.line) for mark in marks)]
+    graph = sealed(graph)
     text = serialize_graph(graph)
     return Captured(
         graph, text, finished.tensors, traced.operators, traced.path, traced.reason, notes, verification

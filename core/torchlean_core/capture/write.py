@@ -12,11 +12,11 @@ from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.capture.load import load_model
 from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, capture
-from torchlean_core.capture.target import Shape, Target
+from torchlean_core.capture.target import Shape, Target, source_words
 from torchlean_core.capture.values import content
 from torchlean_core.errors import UsageError
 from torchlean_core.files import replacing
-from torchlean_core.params.content import Content, write_content
+from torchlean_core.params.content import Content, Origin, write_content
 
 
 def capture_file(
@@ -27,6 +27,7 @@ def capture_file(
     *,
     stage: Callable[[str], None] = lambda name: None,
     judge: Callable[[Captured], None] = lambda captured: None,
+    write: bool = True,
 ) -> dict[str, Any]:
     """Capture a model of a file and write it.
 
@@ -37,9 +38,11 @@ def capture_file(
         options: How.
         stage: Told what is being done now.
         judge: Given the capture before it is written; it may raise.
+        write: Whether to write anything at all; without, what is learned is all that there is.
 
     Returns:
-        `output`, `params` (path or null), `nodes`, `operators` (of the source), `parameters` (scalars), `path`,
+        `output` (path; null where nothing was written), `params` (path or null),
+        `nodes`, `operators` (of the source), `parameters` (scalars), `path`,
         `reason`, `max_relative_error` (or null), `dtype` (or null), `notes`, `message` (one line).
 
     Raises:
@@ -51,8 +54,11 @@ def capture_file(
     loaded = load_model(target)
     captured = capture(loaded, shape, output, options, stage)
     judge(captured)
+    if not write:
+        return _result(captured, None, None)
     stage("writing")
-    params = write_captured(captured, output, f"{loaded.file.name}:{loaded.name}", params=options.params)
+    source = source_words(loaded.file, loaded.name)
+    params = write_captured(captured, output, source, params=options.params)
     return _result(captured, output, params)
 
 
@@ -80,13 +86,13 @@ def write_captured(captured: Captured, output: Path, source: str, *, params: boo
                     name: Content("F32", tuple(tensor.shape), content(tensor))
                     for name, tensor in captured.tensors.items()
                 }
-                write_content(store, tensors, artifact_hash(captured.graph), source)
+                write_content(store, tensors, artifact_hash(captured.graph), source, Origin.CAPTURE)
     except OSError as error:
         raise UsageError(f"{error.filename or output}: {error.strerror or error}") from error
     return store
 
 
-def _result(captured: Captured, output: Path, params: Path | None) -> dict[str, Any]:
+def _result(captured: Captured, output: Path | None, params: Path | None) -> dict[str, Any]:
     nodes = len(captured.graph.nodes)
     parameters = sum(tensor.numel() for tensor in captured.tensors.values())
     checked = captured.verification
@@ -94,7 +100,7 @@ def _result(captured: Captured, output: Path, params: Path | None) -> dict[str, 
     if checked is not None:
         message += f", relative error {checked.max_relative_error:.1e}"
     return {
-        "output": str(output),
+        "output": None if output is None else str(output),
         "params": None if params is None else str(params),
         "nodes": nodes,
         "operators": captured.operators,

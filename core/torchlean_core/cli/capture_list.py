@@ -94,6 +94,7 @@ def capture_all(
     rows = []
     failed = 0
     with Progress(args) as progress:
+        given = {**given, "force": args.force}
         for number, entry in enumerate(entries, 1):
             start = time.monotonic()
             try:
@@ -118,6 +119,7 @@ def _capture(
     target = parse_target(entry.model)
     check_output(entry.output, target)
     request = capture_request(target, entry.output, example_shape(target), given)
+    request["force"] = given["force"]
     timeout = {"timeout": default_timeout, **configured(target), **given}["timeout"]
     return run_worker(request, timeout, progress, what)
 
