@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +39,43 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def kept_name(path: Path) -> Path:
+    """The name under which `keep_aside` would keep a file: `m.py.orig`, or the first of `m.py.orig2`, … that is free.
+
+    A file that was kept with the same content already is not kept twice.
+    """
+    path = path.resolve()
+    kept = path.with_name(path.name + ".orig")
+    number = 1
+    while kept.exists() and not _same_content(kept, path):
+        number += 1
+        kept = path.with_name(f"{path.name}.orig{number}")
+    return kept
+
+
+def keep_aside(path: Path) -> Path:
+    """Keep a copy of a file that is about to be replaced; see `kept_name`.
+
+    Returns:
+        The copy.
+
+    Raises:
+        UsageError: It cannot be written; the file must not be replaced then.
+    """
+    kept = kept_name(path)
+    try:
+        if not kept.exists():
+            with replacing(kept) as temporary:
+                shutil.copyfile(path, temporary)
+    except OSError as error:
+        raise UsageError(f"{kept}: cannot be written ({error.strerror or error})") from error
+    return kept
+
+
+def _same_content(one: Path, other: Path) -> bool:
+    return one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False)
 
 
 def require_regular(path: Path) -> None:

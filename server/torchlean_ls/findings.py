@@ -25,6 +25,22 @@ _TAGS = {"TL403": [types.DiagnosticTag.Unnecessary.value]}
 _PAGES = {code: {"href": rule.url} for code, rule in RULES.items()}
 
 
+def counted(findings: list[Finding]) -> dict[str, int]:
+    """How many findings there are of each sort: `error`, `warning`, and `note` for what is for information."""
+    counts = dict.fromkeys(Severity, 0)
+    for finding in findings:
+        counts[finding.severity] += 1
+    notes = counts[Severity.INFORMATION] + counts[Severity.HINT]
+    return {"error": counts[Severity.ERROR], "warning": counts[Severity.WARNING], "note": notes}
+
+
+def in_words(counts: dict[str, int]) -> str:
+    """`1 error, 2 notes`; empty where there is nothing."""
+    return ", ".join(
+        f"{count:,} {noun}{'' if count == 1 else 's'}" for noun, count in counts.items() if count
+    )
+
+
 def diagnostics(document: Snapshot, findings: list[Finding]) -> list[dict[str, Any]]:
     """Findings of a document, the worst kept where there are too many."""
     if not findings:

@@ -48,6 +48,7 @@ class Server(LanguageServer):
         settings: The client's settings.
         trusted: Whether code of the workspace may run when a command asks for it.
         workers: Processes that have torch loaded.
+        confirms: Whether the client itself asks the questions that an error's `data.confirm` has.
         features: The features, in order.
     """
 
@@ -66,6 +67,7 @@ class Server(LanguageServer):
         self.unopened = Unopened(self)
         self.settings = Settings()
         self.trusted = True
+        self.confirms = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unsaid: list[str] = []
         self._complaints: list[str] = []
@@ -261,6 +263,7 @@ class Server(LanguageServer):
         options = params.initialization_options
         if isinstance(options, dict):
             self.trusted = options.get("trusted", True) is not False
+            self.confirms = options.get("confirms") is True
             self.settings = self._read_settings(options.get("settings"))
         for feature in self.features:
             try:

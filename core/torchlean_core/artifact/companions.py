@@ -10,6 +10,11 @@ from torchlean_core.errors import UsageError
 ARTIFACT_SUFFIXES = (".ir.json", ".torchlean.json")
 """File names that say "this JSON file is an artifact"."""
 
+GENERATED_MARK = "# torchlean-provenance: "
+"""How the line of a generated module begins that says where it came from."""
+
+_MAX_HEADER = 4096
+
 
 def is_artifact_name(name: str) -> bool:
     """Whether a file's name alone makes it an artifact."""
@@ -29,14 +34,38 @@ def params_path(artifact: Path) -> Path:
     return _beside(artifact, ".params.safetensors")
 
 
-def generated_module_path(artifact: Path) -> Path:
-    """`m.py` beside the artifact."""
-    return _beside(artifact, ".py")
-
-
 def generated_module_paths(artifact: Path) -> tuple[Path, ...]:
     """Where the generated module may be: `m.py`, or `m_module.py` where `m.py` is somebody's own file."""
-    return generated_module_path(artifact), _beside(artifact, "_module.py")
+    return _beside(artifact, ".py"), _beside(artifact, "_module.py")
+
+
+def generated_module_path(artifact: Path) -> Path:
+    """Where the generated module is, or else will be: for lenses, links, commands and the command line alike.
+
+    `m.py` beside the artifact; `m_module.py` where that was generated already, or where `m.py` is somebody's own file,
+    as the model that the artifact was captured from often is.
+    """
+    usual, other = generated_module_paths(artifact)
+    if is_generated_module(usual):
+        return usual
+    return other if is_generated_module(other) or os.path.lexists(usual) else usual
+
+
+def generated_module(artifact: Path) -> Path | None:
+    """The generated module of an artifact, where there is one."""
+    path = generated_module_path(artifact)
+    return path if is_generated_module(path) else None
+
+
+def is_generated_module(path: Path) -> bool:
+    """Whether a file begins as generated modules do; costs a look at its beginning."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return GENERATED_MARK.encode() in file.read(_MAX_HEADER)
+    except (OSError, ValueError):
+        return False  # it cannot be read, or its name is none: nobody generated it
 
 
 def trained_params_path(artifact: Path) -> Path:

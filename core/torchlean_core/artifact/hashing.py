@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from torchlean_core.artifact.write import node_object
+from torchlean_core.artifact.write import node_object, root_object
 from torchlean_core.graph.model import Graph
+
+SEAL = "artifact_sha256"
+"""Field of `captured_from` that holds the hash of the whole artifact as capture wrote it."""
 
 
 def artifact_hash(graph: Graph) -> str:
@@ -23,7 +28,31 @@ def artifact_hash(graph: Graph) -> str:
             if not _numeric(content):
                 del value[name]
         nodes.append(value)
-    content = {"input_id": graph.input_id, "output_id": graph.output_id, "nodes": nodes}
+    return _hash({"input_id": graph.input_id, "output_id": graph.output_id, "nodes": nodes})
+
+
+def sealed(graph: Graph) -> Graph:
+    """A captured graph that says what it was when it was written, so that an edit can be told from that."""
+    captured = graph.extra["captured_from"]
+    assert isinstance(captured, Mapping), "only a captured graph is sealed"
+    seal = seal_of(root_object(graph))
+    return replace(graph, extra={**graph.extra, "captured_from": {**captured, SEAL: seal}})
+
+
+def seal_of(root: Mapping[str, Any]) -> str:
+    """SHA-256, in hex, of an artifact's whole value but for the seal in it.
+
+    Comments and provenance count here, other than in `artifact_hash`: they can be somebody's work, too. How the text
+    is formatted does not.
+    """
+    captured = root.get("captured_from")
+    if isinstance(captured, Mapping):
+        bare = {name: value for name, value in captured.items() if name != SEAL}
+        root = {**root, "captured_from": bare}
+    return _hash(root)
+
+
+def _hash(content: Any) -> str:
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

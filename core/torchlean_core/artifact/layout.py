@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import re
 
-import msgspec
-
 from torchlean_core.artifact.write import NODE_ORDER, ROOT_ORDER, ordered_node
 from torchlean_core.errors import UserError
 from torchlean_core.text import Document
+from torchlean_core.text.quick_json import Unread, read
 from torchlean_core.text.tree import Tree
 
 _SPELLED = re.compile(r"[0-9][.eE]|-0")
@@ -62,8 +61,8 @@ def _plain(text: str) -> str | None:
     if "\\" in text or _SPELLED.search(text):
         return None
     try:
-        node = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
+        node = read(text)
+    except Unread:
         return None
     if type(node) is not dict:
         return None

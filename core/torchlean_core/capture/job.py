@@ -11,39 +11,64 @@ from torchlean_core.capture.errors import CaptureFinding
 from torchlean_core.capture.explain import Explainer
 from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured
-from torchlean_core.capture.target import Target
+from torchlean_core.capture.target import Target, source_words
 from torchlean_core.capture.write import capture_file
 from torchlean_core.errors import UserError
+from torchlean_core.files import keep_aside
+from torchlean_core.safekeeping.find import lost_by_capture
+from torchlean_core.safekeeping.loss import Loss, WouldReplace
 
 
 def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Capture a model and write the artifact and its parameters, both or none.
 
     Args:
-        request: `file`, `name`, `out` (paths as text), `example_shape`; optional, what `Options` has, and `source`,
-            the text to run in place of what is in the file.
+        request: `file`, `name`, `out` (paths as text), `example_shape`; optional, what `Options` has, `force` (whether
+            somebody's work may be replaced, which is kept as `.orig` then; default false), `write` (whether to
+            write anything; default true. Without, the model is traced, lowered and verified all the same), and
+            `source`, the text to run in place of what is in the file.
         report: Takes `{"event": "stage", "name": …}`.
 
     Returns:
-        What `capture_file` gives, and `record`, what was learned about the user's code (`Record.as_json`).
+        What `capture_file` gives, `kept`, paths of what was kept of the files that were replaced, and `record`, what
+        was learned about the user's code (`Record.as_json`).
 
     Raises:
+        WouldReplace: Somebody's work would be replaced.
         CaptureError: The model cannot be captured; `data["findings"]` has the places.
         UserError: It cannot be verified, or the files cannot be written. `data["record"]` has what was learned.
     """
-    # Before the model's code, which may change the folder.
-    target = Target(Path(request["file"]).absolute(), request["name"])
+    target, output, options = (
+        Target(Path(request["file"]), request["name"]),
+        Path(request["out"]),
+        Options.of(request),
+    )
     shape, text = tuple(request["example_shape"]), request.get("source")
-    explainer = Explainer(target, shape, text)
+    write = request.get("write", True) is not False
+    kept: list[str] = []
+
+    def losses() -> list[Loss]:
+        source = source_words(target.file.resolve(), target.name)
+        return lost_by_capture(output, source, params=options.params) if write else []
+
+    def judge(captured: Captured) -> None:
+        _require_no_errors(captured)
+        kept.extend(str(keep_aside(loss.path)) for loss in losses())
+
+    if not request.get("force") and (found := losses()):
+        raise WouldReplace(found)
+    # Absolute: the model's code may change the folder.
+    explainer = Explainer(Target(target.file.absolute(), target.name), shape, text)
     try:
         result = capture_file(
-            Target(Path(request["file"]), request["name"]),
+            target,
             shape,
-            Path(request["out"]),
-            Options.of(request),
+            output,
+            options,
             stage=lambda name: report({"event": "stage", "name": name}),
-            judge=_require_no_errors,
-            source=text,
+            judge=judge,
+            write=write,
+            text=text,
             observer=explainer,
         )
     except UserError as error:
@@ -51,7 +76,10 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
         error.data = {**error.data, "record": record.as_json()}
         raise
     notes = [CaptureFinding.of_json(note) for note in result["notes"]]
-    return {**result, "record": explainer.record(notes, result).as_json()}
+    record = explainer.record(notes, result)
+    names = ", ".join(Path(path).name for path in kept)
+    message = f"{result['message']}; what was replaced is kept as {names}" if kept else result["message"]
+    return {**result, "kept": kept, "message": message, "record": record.as_json()}
 
 
 def _require_no_errors(captured: Captured) -> None:

@@ -52,6 +52,7 @@ def summary(result: dict[str, Any], output: Path, seconds: float) -> str:
         lines.append(
             f"  verified: largest relative error {result['max_relative_error']:.1e} ({result['dtype']})"
         )
+    lines += [f"  kept: {output.with_name(Path(path).name)}" for path in result.get("kept", ())]
     for note in result["notes"]:
         where = f" (line {note['line']})" if note["line"] else ""
         lines.append(f"  {note['code']}: {note['message']}{where}")

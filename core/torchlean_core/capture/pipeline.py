@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from torchlean_core.artifact.hashing import sealed
 from torchlean_core.artifact.write import serialize_graph
 from torchlean_core.capture.assemble import Finished, finish
 from torchlean_core.capture.builder import GraphBuilder
@@ -131,6 +132,7 @@ def capture(
             note = _approximation(mark, loaded.line)
             places = builder.approximated[mark["operator"]]
             notes = [*notes, *dict.fromkeys(located(note, stack, loaded.file) for stack in places)]
+    graph = sealed(graph)
     text = serialize_graph(graph)
     return Captured(
         graph, text, finished.tensors, traced.operators, traced.path, traced.reason, notes, verification

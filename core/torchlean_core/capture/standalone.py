@@ -37,6 +37,7 @@ from torchlean_core.capture.target import (
     parse_target,
     read_source,
     shape_unknown,
+    source_words,
 )
 from torchlean_core.capture.write import capture_file, write_captured
 from torchlean_core.errors import UsageError, UserError
@@ -141,7 +142,7 @@ def export(
                 check_output(path, Target(loaded.file, loaded.name))
         captured = capture(loaded, shape, Path("out.json") if path is None else path, options)
     if path is not None:
-        write_captured(captured, path, f"{loaded.file.name}:{loaded.name}", params=options.params)
+        write_captured(captured, path, source_words(loaded.file, loaded.name), params=options.params)
     artifact: dict[str, Any] = json.loads(captured.text)
     return artifact
 

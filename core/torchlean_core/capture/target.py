@@ -28,6 +28,11 @@ class Target:
     name: str
 
 
+def source_words(file: Path, name: str) -> str:
+    """How a parameter file names the model that its values were taken from: `model.py:Name`."""
+    return f"{file.name}:{name}"
+
+
 def parse_target(text: str) -> Target:
     """Read `FILE.py:Name`.
 

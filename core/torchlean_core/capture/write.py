@@ -12,11 +12,11 @@ from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.capture.load import load_model
 from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, Observer, capture
-from torchlean_core.capture.target import Shape, Target
+from torchlean_core.capture.target import Shape, Target, source_words
 from torchlean_core.capture.values import content
 from torchlean_core.errors import UsageError
 from torchlean_core.files import replacing
-from torchlean_core.params.content import Content, write_content
+from torchlean_core.params.content import Content, Origin, write_content
 
 
 def capture_file(
@@ -27,7 +27,8 @@ def capture_file(
     *,
     stage: Callable[[str], None] = lambda name: None,
     judge: Callable[[Captured], None] = lambda captured: None,
-    source: str | None = None,
+    write: bool = True,
+    text: str | None = None,
     observer: Observer | None = None,
 ) -> dict[str, Any]:
     """Capture a model of a file and write it.
@@ -39,11 +40,13 @@ def capture_file(
         options: How.
         stage: Told what is being done now.
         judge: Given the capture before it is written; it may raise.
-        source: What to run in place of what is in the model's file.
+        write: Whether to write anything at all; without, what is learned is all that there is.
+        text: What to run in place of what is in the model's file.
         observer: Shown what comes up on the way.
 
     Returns:
-        `output`, `params` (path or null), `nodes`, `operators` (of the source), `parameters` (scalars), `path`,
+        `output` (path; null where nothing was written), `params` (path or null),
+        `nodes`, `operators` (of the source), `parameters` (scalars), `path`,
         `reason`, `max_relative_error` (or null), `dtype` (or null), `notes`, `message` (one line).
 
     Raises:
@@ -52,11 +55,14 @@ def capture_file(
     """
     stage("importing")
     output = output.absolute()  # before the model's code, which may change the folder
-    loaded = load_model(target, source)
+    loaded = load_model(target, text)
     captured = capture(loaded, shape, output, options, stage, observer)
     judge(captured)
+    if not write:
+        return _result(captured, None, None)
     stage("writing")
-    params = write_captured(captured, output, f"{loaded.file.name}:{loaded.name}", params=options.params)
+    source = source_words(loaded.file, loaded.name)
+    params = write_captured(captured, output, source, params=options.params)
     return _result(captured, output, params)
 
 
@@ -84,13 +90,13 @@ def write_captured(captured: Captured, output: Path, source: str, *, params: boo
                     name: Content("F32", tuple(tensor.shape), content(tensor))
                     for name, tensor in captured.tensors.items()
                 }
-                write_content(store, tensors, artifact_hash(captured.graph), source)
+                write_content(store, tensors, artifact_hash(captured.graph), source, Origin.CAPTURE)
     except OSError as error:
         raise UsageError(f"{error.filename or output}: {error.strerror or error}") from error
     return store
 
 
-def _result(captured: Captured, output: Path, params: Path | None) -> dict[str, Any]:
+def _result(captured: Captured, output: Path | None, params: Path | None) -> dict[str, Any]:
     nodes = len(captured.graph.nodes)
     parameters = sum(tensor.numel() for tensor in captured.tensors.values())
     checked = captured.verification
@@ -98,7 +104,7 @@ def _result(captured: Captured, output: Path, params: Path | None) -> dict[str, 
     if checked is not None:
         message += f", relative error {checked.max_relative_error:.1e}"
     return {
-        "output": str(output),
+        "output": None if output is None else str(output),
         "params": None if params is None else str(params),
         "nodes": nodes,
         "operators": captured.operators,

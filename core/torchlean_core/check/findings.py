@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from torchlean_core.kinds.spec import Path
+from torchlean_core.text.quick_json import Struct, empty_dict
 
 
 class Severity(enum.Enum):
@@ -30,7 +29,7 @@ class Related:
     message: str
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Finding(Struct, frozen=True):
     """One violation of a rule. An edit can make thousands, and a frozen dataclass takes five times as long to make.
 
     Attributes:
@@ -55,4 +54,4 @@ class Finding(msgspec.Struct, frozen=True):
     on_key: bool = False
     span: tuple[int, int] | None = None
     related: tuple[Related, ...] = ()
-    data: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    data: Mapping[str, Any] = empty_dict()

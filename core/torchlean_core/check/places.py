@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-import msgspec
-
 from torchlean_core.check.findings import Finding
 from torchlean_core.kinds.spec import Path
 from torchlean_core.text import Document
+from torchlean_core.text.quick_json import Unread, read_numbers
 from torchlean_core.text.tree import Tree
 
 
@@ -49,7 +48,6 @@ def spans_of(document: Document, findings: Iterable[Finding]) -> list[tuple[int,
     return found
 
 
-_LIST = msgspec.json.Decoder(list[float | bool | None])
 _VALUE = r'\s*:\s*(-?[0-9][0-9.eE+-]*|"[^"\\]*"|\[[^\[\]"]*\]|true|false|null)'
 
 
@@ -85,8 +83,8 @@ def _quick_item(text: str, start: int, end: int, position: str | int) -> tuple[i
     if type(position) is not int or text[start] != "[":
         return None
     try:
-        count = len(_LIST.decode(text[start:end]))
-    except msgspec.MsgspecError:
+        count = len(read_numbers(text[start:end]))
+    except Unread:
         return None  # not clean: the tree knows
     if position >= count:
         return None

@@ -50,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "under its expression",
     )
     parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace an artifact that was edited, or parameters that were trained, and keep them as .orig",
+    )
+    parser.add_argument(
         "--timeout",
         metavar="S",
         type=float,
@@ -77,7 +82,7 @@ def _capture_one(target: Target, given: dict[str, Any], args: argparse.Namespace
     entry = Entry.of(target, args.output)
     check_output(entry.output, target)
     shape = parse_shape(args.example_shape) if args.example_shape else example_shape(target)
-    request = capture_request(target, entry.output, shape, given)
+    request = {**capture_request(target, entry.output, shape, given), "force": args.force}
     timeout = {"timeout": DEFAULT_TIMEOUT, **configured(target), **given}["timeout"]
     require_torch()
     start = time.monotonic()

@@ -95,6 +95,7 @@ def capture_all(
     """
     rows = []
     failed = 0
+    given = {**given, "force": args.force}
     # Torch is loaded once for all of them; one alone is not slower without.
     warm = WarmWorker() if len(entries) > 1 else None
     with Progress(args) as progress, contextlib.ExitStack() as stack:
@@ -129,6 +130,7 @@ def _capture(
     target = parse_target(entry.model)
     check_output(entry.output, target)
     request = capture_request(target, entry.output, example_shape(target), given)
+    request["force"] = given["force"]
     timeout = {"timeout": default_timeout, **configured(target), **given}["timeout"]
     return run_worker(request, timeout, progress, what, warm)
 

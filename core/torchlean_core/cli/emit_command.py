@@ -87,6 +87,8 @@ def run(args: argparse.Namespace) -> int:
             out(args).print(f"{result.output}: fresh, nothing to do")
         else:
             out(args).print(f"wrote {result.output}")
+            if result.doubt is not None:
+                err(args).print(f"warning: TL503 {result.doubt}")
             if result.kept is not None:
                 err(args).print(f"the replaced text is kept as {result.kept}")
     return 0

@@ -32,11 +32,11 @@ def remedies(finding: Finding) -> list[Remedy]:
         arguments: dict[str, Any] = {"out": path.name}
         if finding.code == "TL511":
             return [Remedy(f"Refresh {path.name}", "refresh", arguments, True)]
-        title = f"Replace {path.name}, and keep the edited text as {path.name}.orig"
-        return [Remedy(title, "refresh", {**arguments, "force": True}, False)]
+        # The command asks, names what would be lost, and keeps it.
+        return [Remedy(f"Generate {path.name} again…", "refresh", arguments, False)]
     if finding.code in ("TL501", "TL502"):
         name = Path(finding.data["params"]).name
-        return [Remedy(f"Initialize {name} anew", "init", {"force": True}, False)]
+        return [Remedy(f"Initialize {name} anew", "init", {}, False)]
     if finding.code == "TL521" and finding.data["arguments"] is not None:
         arguments = finding.data["arguments"]
         return [Remedy(f"Capture {arguments['name']} again", "capture", arguments, False)]

@@ -17,6 +17,8 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
         _path(request.get("params")),
         request.get("options"),
         force=bool(request.get("force")),
+        ruff=request.get("ruff"),
+        ask=True,
     )
     name = result.output.name
     message = f"{name} written" if result.written else f"{name} is up to date"

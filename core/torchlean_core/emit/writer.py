@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torchlean_core.artifact import artifact_hash, generated_module_path, load_graph, params_path
+from torchlean_core.emit.formatter import format_source
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.emit.provenance import (
     Header,
     State,
     body_hash,
     changes_of,
+    is_edited,
     read_header,
     recorded_options,
     state_of,
     with_header,
 )
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.files import refuse_overwriting, require_regular, write_text
+from torchlean_core.files import keep_aside, refuse_overwriting, require_regular, write_text
 from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.params import ParameterStore
+from torchlean_core.safekeeping.loss import Loss, WouldReplace
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class EmitResult:
         written: Whether it was written; a fresh file is left alone.
         kept: Where the replaced text of an edited or foreign file was kept, if there was any.
         changed: What changed since a stale file was written, in words.
+        doubt: What the parameters that were used are suspected of (TL503), if anything.
     """
 
     output: Path
@@ -43,6 +45,7 @@ class EmitResult:
     written: bool
     kept: Path | None = None
     changed: tuple[str, ...] = ()
+    doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,8 @@ def emit_file(
     *,
     force: bool = False,
     check: bool = False,
+    ruff: str | None = None,
+    ask: bool = False,
 ) -> EmitResult:
     """Emit the module of an artifact file.
 
@@ -124,10 +129,13 @@ def emit_file(
         force: Whether an edited or foreign file may be replaced (it is kept as `.orig`), and a fresh one written
             again, as a newer version of this program may write it otherwise.
         check: Whether to look only, and write nothing.
+        ruff: The program that formats; this interpreter's where None.
+        ask: Whether parameters that were made for another version of the artifact are refused, too, unless `force`.
 
     Raises:
         UsageError: A file cannot be read, or the options are wrong.
-        UserError: The artifact has errors, parameters are missing, or the file was edited by hand.
+        UserError: The artifact has errors, or parameters are missing.
+        WouldReplace: The file was edited by hand, or was not generated; or, with `ask`, the parameters are doubtful.
     """
     target = output or generated_module_path(artifact)
     text = _read(target)
@@ -141,18 +149,44 @@ def emit_file(
         found = read_header(text or "")
         changed = changes_of(found[0], sources.header) if found is not None else []
         return EmitResult(target, before, False, changed=tuple(changed))
+    doubt = _doubt(sources, artifact)
     if before in (State.EDITED, State.FOREIGN) and not force:
-        raise UserError(_refusal(target, before, artifact))
-    source = _write(sources)
-    kept = _keep(target) if before in (State.EDITED, State.FOREIGN) else None
+        raise WouldReplace([_loss(target, before)], _refusal(target, before), doubt)
+    if doubt is not None and ask and not force:
+        raise WouldReplace([], doubt=doubt)
+    source = _write(sources, ruff)
+    kept = keep_aside(target) if before in (State.EDITED, State.FOREIGN) else None
     try:
         write_text(target, source)
     except OSError as error:
         raise UsageError(f"{target}: cannot be written ({error.strerror or error})") from error
-    return EmitResult(target, before, True, kept)
+    return EmitResult(target, before, True, kept, doubt=doubt)
 
 
-def _refusal(target: Path, before: State, artifact: Path) -> str:
+def _doubt(sources: _Sources, artifact: Path) -> str | None:
+    """Whether the parameters were made for another version of the artifact (TL503), in words."""
+    store = sources.store
+    made_for = None if store is None else store.metadata.get("artifact")
+    if store is None or made_for is None or made_for == sources.header.artifact_sha256:
+        return None
+    return f"{store.path.name} was made for another version of {artifact.name}"
+
+
+def lost_by_emit(target: Path) -> list[Loss]:
+    """What of a person's work an emission would replace."""
+    text = _read(target)
+    found = None if text is None else read_header(text)
+    if text is None or (found is not None and not is_edited(*found)):
+        return []
+    return [_loss(target, State.FOREIGN if found is None else State.EDITED)]
+
+
+def _loss(target: Path, before: State) -> Loss:
+    what = "a generated module that was edited by hand"
+    return Loss(target, what if before is State.EDITED else "a file that was not generated")
+
+
+def _refusal(target: Path, before: State) -> str:
     if before is State.EDITED:
         return (
             f"{target}: edited by hand since it was generated; --force replaces it and keeps the edited text "
@@ -162,17 +196,6 @@ def _refusal(target: Path, before: State, artifact: Path) -> str:
         f"{target}: exists and was not generated by torchlean; name another file with -o "
         f"(for example -o {target.stem}_module.py), or replace it with --force"
     )
-
-
-def _keep(target: Path) -> Path:
-    """Put the present file aside under a name that is free."""
-    kept = target.with_name(target.name + ".orig")
-    number = 1
-    while kept.exists():
-        number += 1
-        kept = target.with_name(f"{target.name}.orig{number}")
-    kept.write_bytes(target.read_bytes())
-    return kept
 
 
 def _read(path: Path) -> str | None:
@@ -232,23 +255,12 @@ def expected_header(
     )
 
 
-def _write(sources: _Sources) -> str:
+def _write(sources: _Sources, ruff: str | None = None) -> str:
     from torchlean_core.emit.source import body_source  # needs numpy; to judge a file does without
 
-    body = _format(body_source(sources.program, sources.store, sources.header.params, sources.options))
+    source = body_source(sources.program, sources.store, sources.header.params, sources.options)
+    body = format_source(source, ruff)
     return with_header(body, replace(sources.header, body_sha256=body_hash(body)))
-
-
-def _format(source: str) -> str:
-    """The source in ruff's format, whatever configuration lies around."""
-    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--quiet", "-"]
-    done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
-    if done.returncode != 0:
-        message = done.stderr.decode("utf-8", "replace").strip()
-        if "No module named ruff" in message:
-            raise UsageError("formatting needs ruff: pip install 'torchlean-ls[torch]'")
-        raise RuntimeError(f"the generated source is not valid: {message}")
-    return done.stdout.decode()
 
 
 def _relative(path: Path, target: Path) -> str:

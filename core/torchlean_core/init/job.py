@@ -12,7 +12,7 @@ import torch
 
 from torchlean_core.artifact import load_graph, params_path
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.files import refuse_overwriting
+from torchlean_core.files import keep_aside, refuse_overwriting
 from torchlean_core.graph import Parameter, Program, lower
 from torchlean_core.init.materialize import materialize
 from torchlean_core.init.plan import default_plan, is_number, is_seed, planned_parameters, read_plan
@@ -20,9 +20,12 @@ from torchlean_core.init.request import parse_request
 from torchlean_core.init.schemes import SCHEMES, Scheme
 from torchlean_core.interp import resolve_device
 from torchlean_core.params import ParameterStore
+from torchlean_core.params.content import Origin
 from torchlean_core.params.files import Format, read_tensors, require_store_name
 from torchlean_core.params.match import match_tensors
 from torchlean_core.params.tensors import save_tensors
+from torchlean_core.safekeeping.find import lost_by_writing_params
+from torchlean_core.safekeeping.loss import WouldReplace
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -43,7 +46,7 @@ class InitRequest:
         plan: Path of a plan file.
         source: Path of a PyTorch checkpoint, JSON weights or a parameter file (`--from`).
         device: auto, cpu, cuda or cuda:n.
-        force: Whether an existing parameter file may be replaced.
+        force: Whether an existing parameter file may be replaced; one with somebody's work is kept as `.orig`.
     """
 
     artifact: str
@@ -102,10 +105,12 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
         report: Gets `{"kind": "warning", "message": …}` and `{"kind": "progress", …}`.
 
     Returns:
-        `output` (path), `parameters` (tensors), `scalars`, `source`, `sha256`, `message`.
+        `output` (path), `parameters` (tensors), `scalars`, `source`, `sha256`, `kept` (path of what was replaced,
+        or null), `message`.
 
     Raises:
         UserError: The artifact, plan or checkpoint is at fault.
+        WouldReplace: Somebody's work would be replaced.
         UsageError: The request is, or a file cannot be read or written.
     """
     options = _parse(request)
@@ -118,7 +123,10 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     _warn_about_values(program, kept, options, report)
     report({"kind": "progress", "percentage": 0, "message": f"initializing {out.name}"})
     tensors, source = _tensors(program, options, override, kept)
-    digest = save_tensors(out, tensors, program.graph, source)
+    # What a plan draws can be drawn again; what was read from somebody's file may be nowhere else.
+    origin = None if options.source is not None else Origin.INIT
+    replaced = keep_aside(out) if lost_by_writing_params(out) else None
+    digest = save_tensors(out, tensors, program.graph, source, origin)
     scalars = sum(tensor.numel() for tensor in tensors.values())
     if options.source is not None or options.plan is not None or override is not None:
         # What the default plan draws is finite; what somebody chose may have gone beyond float32.
@@ -131,8 +139,13 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
         "scalars": scalars,
         "source": source,
         "sha256": digest,
-        "message": f"wrote {out}: {len(tensors)} tensors, {scalars} scalars ({source})",
+        "kept": None if replaced is None else str(replaced),
+        "message": f"wrote {out}: {len(tensors)} tensors, {scalars} scalars ({source}){_kept_words(replaced)}",
     }
+
+
+def _kept_words(replaced: Path | None) -> str:
+    return "" if replaced is None else f"; what was there is kept as {replaced.name}"
 
 
 def _path(value: str | None) -> Path | None:
@@ -159,6 +172,10 @@ def _kept(out: Path, artifact: Path, program: Program, force: bool) -> dict[str,
     Where the output is a new file, they come from the parameter file beside the artifact.
     """
     if out.exists() and not force:
+        if losses := lost_by_writing_params(out):
+            raise WouldReplace(
+                losses, f"{out} exists; --force replaces it and keeps what is lost: {losses[0].what}"
+            )
         raise UsageError(f"{out} exists; --force replaces it")
     fixed = {parameter.name for parameter in _fixed_consts(program)}
     existing = out if out.exists() else params_path(artifact)

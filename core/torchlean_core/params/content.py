@@ -7,6 +7,7 @@ the standalone capture script can have it.
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +18,15 @@ from torchlean_core.files import replacing
 
 FORMAT_NAME = "torchlean.params.v1"
 """Value of the metadata key `format`."""
+
+
+class Origin(enum.StrEnum):
+    """Who wrote a parameter file, as its metadata say: what one command wrote, it can write again."""
+
+    CAPTURE = "capture"
+    INIT = "init"
+    TRAIN = "train"
+
 
 _ALIGNMENT = 64
 """Bytes; what processors load at once, at most."""
@@ -36,7 +46,13 @@ class Content(NamedTuple):
     data: memoryview | Iterable[bytes]
 
 
-def write_content(path: Path, tensors: Mapping[str, Content], artifact: str | None, source: str) -> str:
+def write_content(
+    path: Path,
+    tensors: Mapping[str, Content],
+    artifact: str | None,
+    source: str,
+    origin: Origin | None = None,
+) -> str:
     """Write a parameter file whole or not at all; equal content gives equal bytes.
 
     Args:
@@ -44,6 +60,7 @@ def write_content(path: Path, tensors: Mapping[str, Content], artifact: str | No
         tensors: float32 or float64 tensors by parameter name, each whole.
         artifact: Hash of the artifact they belong to (`artifact.artifact_hash`); None where that is unknown.
         source: What made the values: scheme and seed, or the model they were taken from.
+        origin: Which command made them from nothing but that source; None for what somebody brought along.
 
     Returns:
         The content's SHA-256, which the metadata holds too.
@@ -52,6 +69,8 @@ def write_content(path: Path, tensors: Mapping[str, Content], artifact: str | No
         OSError: The file cannot be written.
     """
     metadata = {} if artifact is None else {"artifact": artifact}
+    if origin is not None:
+        metadata["origin"] = origin.value
     return write_with_metadata(path, tensors, {**metadata, "format": FORMAT_NAME, "source": source})
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchlean_core.params.content import Content, write_content, write_with_metadata
+from torchlean_core.params.content import Content, Origin, write_content, write_with_metadata
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,7 +32,13 @@ NUMPY_TYPES: dict[str, str] = {
 """Tensor types of safetensors that numpy has, little-endian as in the file."""
 
 
-def write_store(path: Path, tensors: Mapping[str, Array], artifact: str | None, source: str) -> str:
+def write_store(
+    path: Path,
+    tensors: Mapping[str, Array],
+    artifact: str | None,
+    source: str,
+    origin: Origin | None = None,
+) -> str:
     """Write arrays as a parameter file, whole or not at all; see `params.content.write_content`.
 
     Args:
@@ -40,6 +46,7 @@ def write_store(path: Path, tensors: Mapping[str, Array], artifact: str | None, 
         tensors: float32 or float64 arrays by parameter name.
         artifact: Hash of the artifact they belong to (`artifact.artifact_hash`), where it is known.
         source: What made the values: scheme and seed, or the model they were taken from.
+        origin: Which command made them; None for what somebody brought along.
 
     Returns:
         The content's SHA-256, which the metadata holds too.
@@ -48,7 +55,8 @@ def write_store(path: Path, tensors: Mapping[str, Array], artifact: str | None, 
         ValueError: An array is of another type.
         OSError: The file cannot be written.
     """
-    return write_content(path, {name: _content(name, tensors[name]) for name in tensors}, artifact, source)
+    content = {name: _content(name, tensors[name]) for name in tensors}
+    return write_content(path, content, artifact, source, origin)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> str:

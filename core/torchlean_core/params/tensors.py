@@ -11,6 +11,7 @@ from safetensors import safe_open
 from torchlean_core.artifact import artifact_hash, params_path
 from torchlean_core.errors import UsageError
 from torchlean_core.graph import Graph, Program
+from torchlean_core.params.content import Origin
 from torchlean_core.params.format import write_store
 from torchlean_core.params.store import ParameterStore
 
@@ -68,7 +69,13 @@ def load_tensors(
     return found
 
 
-def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], graph: Graph, source: str) -> str:
+def save_tensors(
+    path: Path,
+    tensors: Mapping[str, torch.Tensor],
+    graph: Graph,
+    source: str,
+    origin: Origin | None = None,
+) -> str:
     """Write tensors, from any device, as the parameters of a graph; returns the content's hash.
 
     Raises:
@@ -76,6 +83,6 @@ def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], graph: Graph, 
     """
     arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
     try:
-        return write_store(path, arrays, artifact_hash(graph), source)
+        return write_store(path, arrays, artifact_hash(graph), source, origin)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error

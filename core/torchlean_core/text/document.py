@@ -1,8 +1,8 @@
 """A JSON text, read: its value, its troubles, and where in the text everything stands.
 
 Most texts are valid JSON, and positions are asked for only where something is wrong. So the value comes from
-msgspec, and trees with positions are made for single nodes when they are needed (`Document.tree_of`). Texts
-that msgspec refuses, that have a duplicate key, or whose exact numbers matter are read by `tree` instead.
+`quick_json`, and trees with positions are made for single nodes when they are needed (`Document.tree_of`). Texts
+that it refuses, that have a duplicate key, or whose exact numbers matter are read by `tree` instead.
 """
 
 from __future__ import annotations
@@ -14,25 +14,21 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import msgspec
-
 from torchlean_core.lazy import lazy
 from torchlean_core.text.lines import LineIndex
 from torchlean_core.text.offsets import Offsets
 from torchlean_core.text.parser import parse_elements, parse_node, parse_tree
+from torchlean_core.text.quick_json import Unread, read, read_root
 from torchlean_core.text.tree import BAD, HUGE, MARK, MARKED, MAX_TROUBLES, Tree, Trouble
 
 __all__ = ["BAD", "HUGE", "Change", "Document", "no_collector", "read_bytes", "read_text"]
 
 _KEY = re.compile(r'[ \t\r\n]*[{,][ \t\r\n]*"(?:[^"\\]|\\.)*"[ \t\r\n]*:[ \t\r\n]*')
-_RAW_ROOT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_NOT_JSON = ("JSON is malformed", "Input data was truncated")
 _OBJECT_IN_ARRAY = re.compile(r"\[[^\]]*\{")
 _FLAT = r'\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+")*+\}'
 _ELEMENT = re.compile(
     r'[ \t\r\n,]*+()\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+"|' + _FLAT + r")*+\}"
 )  # in valid JSON: an object in which there are objects, but none in those
-_ANY = msgspec.json.Decoder()
 
 
 class Change(NamedTuple):
@@ -161,7 +157,7 @@ class Document:
         if type(self.value) is not dict:
             return None
         position, is_ascii = 0, self.text.isascii()
-        for key, raw in _RAW_ROOT.decode(self.text).items():
+        for key, raw in read_root(self.text).items():
             match = _KEY.match(self.text, position)
             if match is None:
                 return None
@@ -374,8 +370,8 @@ def _read_elements(
     if comma_before != core.startswith(",") or comma_after != core.endswith(","):
         return None
     try:
-        values = _ANY.decode("[" + core[comma_before : len(core) - comma_after] + "]")
-    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
+        values = read("[" + core[comma_before : len(core) - comma_after] + "]")
+    except Unread:
         return None
     starts, ends = _element_spans(text, start, end)
     if not values or len(starts) != len(values):
@@ -403,16 +399,14 @@ def read_text(text: str, lines: LineIndex | None = None) -> Document:
     """Read a text (whose line starts may be known); never raises for what the text says."""
     with no_collector():
         try:
-            value = _ANY.decode(text)
+            value = read(text)
             if _keys_are_unique(text, value):
                 return Document(text, value, [], None, lines=lines)
-        except msgspec.DecodeError as error:
+        except Unread as error:
+            # Nested deep, or a number that is not held: the exact parser says which.
             # Half of a surrogate pair is JSON, and refused all the same; behind a byte-order mark stands JSON, too.
             otherwise = "\\ud" in text or "\\uD" in text or text.startswith(MARK)
-            broken = str(error).startswith(_NOT_JSON) and not otherwise
-            return _read_exactly(text, lines, broken=broken)
-        except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
-            pass  # nested deep, or a number msgspec does not hold: the exact parser says which
+            return _read_exactly(text, lines, broken=error.malformed and not otherwise)
         return _read_exactly(text, lines)
 
 

@@ -13,11 +13,10 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import msgspec
-
 from torchlean_core.kinds import FIELD_NAMES, ROOT_FIELDS
 from torchlean_core.kinds.numbers import TooManyDigits, parse_number
 from torchlean_core.text import ahead
+from torchlean_core.text.quick_json import Unread, read
 from torchlean_core.text.tree import (
     BAD,
     HUGE,
@@ -31,7 +30,6 @@ from torchlean_core.text.tree import (
 )
 
 NODES = "nodes"
-_ANY = msgspec.json.Decoder()
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SIMPLE_NODE = re.compile(r'\{(?:[^{}"\[\]\\-]++|"[^"\\\x00-\x1f]*+"|\[[^\[\]{}"\\-]*+\])*+\}')
 _STRAY_QUOTE = re.compile(r'"[ \t]*+[,:\]}]')
@@ -639,14 +637,14 @@ class _Parser:
             self._finish(self._word())
 
     def _simple_node(self) -> bool:
-        """Read a node that msgspec reads just as this parser does, and much faster."""
+        """Read a node that `read` reads just as this parser does, and much faster."""
         match = _SIMPLE_NODE.match(self.text, self.position, self.end) if self._in_nodes else None
         if match is None:
             return False
         content = match[0]
         try:
-            value = _ANY.decode(content)
-        except (msgspec.MsgspecError, UnicodeEncodeError):
+            value = read(content)
+        except Unread:
             return False
         if content.count(":") != len(value):  # a key stands twice, or a colon in a string
             return False

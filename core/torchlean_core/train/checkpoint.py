@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 
 from torchlean_core.artifact import artifact_hash
@@ -123,9 +122,9 @@ def load_checkpoint(path: Path, program: Program) -> Checkpoint:
     if not is_intact or store.metadata.get("sha256") != store.computed_sha256():
         raise UserError(f"{path}: the checkpoint is damaged: its content is not what its hash says")
     try:
-        progress = msgspec.json.decode(text, type=Progress)
+        progress = _progress(text)
         progress.require_sound()
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: the checkpoint's metadata cannot be read ({error})") from error
     tensors = {name: torch.from_numpy(store.numpy(name).copy()) for name in store.names}
     params = _under(_PARAMETER, tensors)
@@ -135,6 +134,59 @@ def load_checkpoint(path: Path, program: Program) -> Checkpoint:
             what = "is missing" if found is None else f"has shape {show_shape(found.shape)}"
             raise UserError(f"{path}: {parameter.name} {what}, expected {show_shape(parameter.shape)}")
     return Checkpoint(progress, params, _under(_OPTIMIZER, tensors))
+
+
+def _progress(text: str) -> Progress:
+    """Progress from its JSON.
+
+    Raises:
+        ValueError: It is no JSON, a field is missing, or a value is of another type.
+    """
+    content = json.loads(text, parse_constant=_refuse_constant)
+    if not isinstance(content, dict):
+        raise ValueError("expected an object")
+    found = {}
+    for name, (expected, good) in _FIELDS.items():
+        if name not in content:
+            raise ValueError(f"`{name}` is missing")
+        if not good(content[name]):
+            raise ValueError(f"expected {expected} as `{name}`")
+        found[name] = content[name]
+    return Progress(**found)
+
+
+def _refuse_constant(word: str) -> float:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int
+
+
+def _is_options(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        one is None or type(one) in (str, int, float) for one in value.values()
+    )
+
+
+def _is_metrics(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(entry, dict) and all(type(one) in (int, float) for one in entry.values())
+        for entry in value
+    )
+
+
+_FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "step": ("a whole number", _is_count),
+    "steps": ("a whole number", _is_count),
+    "options": ("options", _is_options),
+    "habits": ("options", _is_options),
+    "processes": ("a whole number", _is_count),
+    "data": ("a text", lambda value: isinstance(value, str)),
+    "schedule": ("an object or null", lambda value: value is None or isinstance(value, dict)),
+    "metrics": ("a list of objects of numbers", _is_metrics),
+}
+"""Fields of `Progress` as JSON: what each must be, in words, and whether a value is that."""
 
 
 def _sha256(text: str) -> str:

@@ -14,15 +14,17 @@ from torchlean_core.artifact import load_graph, params_path, stem
 from torchlean_core.artifact.companions import trained_params_path
 from torchlean_core.datasource import is_function
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.files import refuse_overwriting
+from torchlean_core.files import keep_aside, refuse_overwriting
 from torchlean_core.graph import Program, lower
 from torchlean_core.init import default_plan, materialize
 from torchlean_core.init.plan import is_attention_scale
 from torchlean_core.init.structure import kernel_masks
 from torchlean_core.interp import Batch, compile_batch
 from torchlean_core.interp.interpreter import require_one_input_shape
+from torchlean_core.params.content import Origin
 from torchlean_core.params.files import require_store_name
 from torchlean_core.params.tensors import find_store, load_tensors, save_tensors
+from torchlean_core.safekeeping.find import lost_by_writing_params
 from torchlean_core.train.board import Board, require_tensorboard
 from torchlean_core.train.checkpoint import Checkpoint, Progress, load_checkpoint
 from torchlean_core.train.curve import require_drawable, write_curve
@@ -289,7 +291,11 @@ class _Job:
             f"trained, {training.steps} steps of {options.optimizer}, lr {options.learning_rate}, "
             f"batch size {options.batch_size * self._group.size}, seed {options.seed}, {_data_words(options)}"
         )
-        save_tensors(self._outputs.params, training.module.params(), self._program.graph, source)
+        out = self._outputs.params
+        # A run that goes on was asked to go on with what it wrote itself.
+        if self._checkpoint is None and lost_by_writing_params(out):
+            self._note(f"what was in {out.name} is kept as {keep_aside(out).name}")
+        save_tensors(out, training.module.params(), self._program.graph, source, Origin.TRAIN)
 
     def _write_curve(self, metrics: MetricsFile) -> None:
         options = self._options

@@ -8,7 +8,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from torchlean_core.artifact.companions import generated_module_path, params_path, stem
+from torchlean_core.artifact.companions import generated_module, params_path, stem
 from torchlean_core.capture.models import find_models
 from torchlean_core.check import Finding
 from torchlean_core.check.fixes import Fix, fixes
@@ -171,7 +171,7 @@ class CodeActions(Feature):
         found: list[Action] = []
         if document.report.ok and path is not None:
             found += self._command(only, "emit", "Emit nn.Module", "torchlean.emit", argument)
-            if generated_module_path(path).is_file():
+            if generated_module(path) is not None:
                 found += self._command(
                     only, "refresh", "Refresh the generated module", "torchlean.refresh", argument
                 )
@@ -180,8 +180,7 @@ class CodeActions(Feature):
                 found += self._command(only, "emitSequential", "Emit nn.Sequential", "torchlean.emit", chain)
             known = params_path(path).is_file()
             title = "Initialize parameters again" if known else "Initialize parameters"
-            start = {**argument, "force": True} if known else argument
-            found += self._command(only, "init", title, "torchlean.init", start)
+            found += self._command(only, "init", title, "torchlean.init", argument)
             found += self._command(only, "train", "Train", "torchlean.train", argument)
         if path is not None:
             found += self._capture_again(document, path, only)

@@ -6,14 +6,15 @@ from typing import Any
 
 from lsprotocol import types
 
-from torchlean_core.artifact.companions import generated_module_path, params_path
-from torchlean_core.check import Finding, Severity
+from torchlean_core.artifact.companions import generated_module, params_path
+from torchlean_core.check import Finding
 from torchlean_core.kinds import TENSOR_KINDS
 from torchlean_core.kinds.numbers import numel, show
 from torchlean_core.navigate.explain import parameters_of
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.findings import counted, in_words
 from torchlean_ls.uris import file_path
 
 _WITH_PARAMETERS = frozenset(kind.name for kind in TENSOR_KINDS.values() if kind.params)
@@ -64,19 +65,21 @@ class CodeLens(Feature):
         if document is None or document.is_slow or not isinstance(name, str):
             lens.command = types.Command("…", "")
         else:
-            lens.command = _command(document, name, self.server.findings_of(document))
+            findings = None if self.server.settings.validate == "off" else self.server.findings_of(document)
+            lens.command = _command(document, name, findings)
         return lens
 
 
-def _command(document: Snapshot, name: str, findings: list[Finding]) -> types.Command:
-    codes = {finding.code for finding in findings}
+def _command(document: Snapshot, name: str, findings: list[Finding] | None) -> types.Command:
+    """A lens's title and command; without findings where nothing is checked."""
+    codes = {finding.code for finding in findings or ()}
     argument: dict[str, Any] = {"uri": document.uri}
     path = file_path(document.uri)
     if name == "summary" or path is None:
         return types.Command(summary(document, findings), "torchlean.check", arguments=[argument])
     if name == "emit":
-        module = generated_module_path(path)
-        if module.is_file():
+        module = generated_module(path)
+        if module is not None:
             return types.Command(
                 f"Refresh {module.name}{_state(codes)}", "torchlean.refresh", arguments=[argument]
             )
@@ -84,9 +87,7 @@ def _command(document: Snapshot, name: str, findings: list[Finding]) -> types.Co
     if name == "init":
         known = params_path(path).is_file()
         title = "Initialize again" if known else "Initialize parameters"
-        return types.Command(
-            title, "torchlean.init", arguments=[{**argument, "force": True} if known else argument]
-        )
+        return types.Command(title, "torchlean.init", arguments=[argument])
     if name == "train":
         return types.Command("Train", "torchlean.train", arguments=[argument])
     return types.Command("Show graph", "torchlean.showGraph", arguments=[argument])
@@ -97,8 +98,8 @@ def _state(codes: set[str]) -> str:
     return " (edited by hand)" if "TL512" in codes else " (stale)" if "TL511" in codes else ""
 
 
-def summary(document: Snapshot, findings: list[Finding]) -> str:
-    """Nodes, parameters and findings of an artifact in a line."""
+def summary(document: Snapshot, findings: list[Finding] | None) -> str:
+    """Nodes, parameters and findings of an artifact in a line; "clean" is said of what was checked only."""
     report = document.report
     links = document.links
     total: int | None = 0
@@ -111,13 +112,7 @@ def summary(document: Snapshot, findings: list[Finding]) -> str:
             count = numel(shape)
             total = None if count is None or total is None else total + count
     size = "?" if total is None else show(total) if total > 10**15 else f"{total:,}"
-    errors = sum(one.severity is Severity.ERROR for one in findings)
-    warnings = sum(one.severity is Severity.WARNING for one in findings)
-    status = ", ".join(
-        f"{count:,} {noun}{'' if count == 1 else 's'}"
-        for count, noun in ((errors, "error"), (warnings, "warning"))
-        if count
-    )
+    status = "not checked" if findings is None else in_words(counted(findings)) or "clean"
     count = len(report.records)
     nodes = f"{count:,} node{'' if count == 1 else 's'}"
-    return f"{nodes} · {size} parameter{'' if total == 1 else 's'} · {status or 'clean'}"
+    return f"{nodes} · {size} parameter{'' if total == 1 else 's'} · {status}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import uuid
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,20 +13,28 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequestCancelled
 
-from torchlean_core.artifact.companions import generated_module_path, params_path, stem
+from torchlean_core.artifact.companions import (
+    generated_module,
+    generated_module_path,
+    params_path,
+)
 from torchlean_core.capture.configured import capture_request, configured, example_shape
 from torchlean_core.capture.models import find_models
 from torchlean_core.capture.options import parse_approximations
 from torchlean_core.capture.target import Target, parse_shape, read_source
-from torchlean_core.check import Finding, Report, Severity, check_bytes
+from torchlean_core.check import Finding, Report, check_bytes
 from torchlean_core.datasource import is_function
 from torchlean_core.errors import UserError
-from torchlean_core.extras import require_torch
+from torchlean_core.interpreter import require_interpreter
 from torchlean_core.live.stored import snake
+from torchlean_core.safekeeping.loss import confirmation
 from torchlean_ls.capabilities import COMMANDS
 from torchlean_ls.client import Client
+from torchlean_ls.confirm import confirm, losses
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.findings import counted, in_words
+from torchlean_ls.progress import Progress
 from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_name, file_path, file_uri
 
@@ -75,13 +84,44 @@ class Commands(Feature):
             if name == "showGraph":
                 return await self._show_graph(argument)
             path = _path(argument)
+            await self._in_job_thread(require_interpreter, self._python)
             request = self._request(name, path, argument)
             self._refuse_edited(request.get("out"))
+            found = await self._in_job_thread(losses, name, request)
         except UserError as error:
             if name == "capture":
                 self.server.live.refused(argument)
-            raise Refused(str(error)) from error
-        return await self._run(name, argument["uri"], path, request, params.work_done_token)
+            raise _refused(error) from error
+        if found and not argument.get("force"):
+            request |= await confirm(self.server, confirmation(found))
+        elif name == "init":
+            request["force"] = True  # what is there now, an initialization can write again
+        return await self._run_or_ask(name, argument["uri"], path, request, params.work_done_token)
+
+    async def _run_or_ask(
+        self,
+        name: str,
+        uri: str,
+        path: Path,
+        request: dict[str, Any],
+        token: types.ProgressToken | None,
+    ) -> dict[str, Any]:
+        """Run a job; where it finds only then what would be lost, ask, and run it once more."""
+        try:
+            return await self._run(name, uri, path, request, token)
+        except Refused as error:
+            question = error.data.get("confirm") if isinstance(error.data, dict) else None
+            if question is None:
+                raise
+        return await self._run(name, uri, path, {**request, **await confirm(self.server, question)}, None)
+
+    @property
+    def _python(self) -> str | None:
+        """The interpreter of workers; in a workspace that is not trusted its settings choose none."""
+        return self.server.settings.python if self.server.trusted else None
+
+    async def _in_job_thread(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
     # -- at once ------------------------------------------------------------------------------------------
 
@@ -113,16 +153,13 @@ class Commands(Feature):
         from torchlean_core.check.output.json import finding_object
 
         name, report, findings = await self._report(argument)
-        counts = {severity: sum(one.severity is severity for one in findings) for severity in Severity}
-        notes = counts[Severity.INFORMATION] + counts[Severity.HINT]
-        numbers = ((counts[Severity.ERROR], "error"), (counts[Severity.WARNING], "warning"), (notes, "note"))
-        told = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in numbers if count)
+        counts = counted(findings)
         return {
             "uri": argument["uri"],
-            "errors": counts[Severity.ERROR],
-            "warnings": counts[Severity.WARNING],
-            "notes": notes,
-            "message": f"{name}: {told or 'all clean'}",
+            "errors": counts["error"],
+            "warnings": counts["warning"],
+            "notes": counts["note"],
+            "message": f"{name}: {in_words(counts) or 'all clean'}",
             "findings": [finding_object(name, report, one) for one in findings[:MAX_FINDINGS]],
         }
 
@@ -141,13 +178,16 @@ class Commands(Feature):
 
     def _request(self, name: str, path: Path, argument: dict[str, Any]) -> dict[str, Any]:
         """What the worker is asked to do."""
-        if self.server.settings.python is None or not self.server.trusted:
-            require_torch()
         self._refuse_unsaved(argument["uri"], path)
         if name == "capture":
             return self._capture_request(path, argument)
-        request = {key: value for key, value in argument.items() if key not in ("uri", "out")}
+        left_out = ("uri", "out", "force") if name == "train" else ("uri", "out")
+        request = {key: value for key, value in argument.items() if key not in left_out}
         request["artifact"] = str(path)
+        if _JOBS.get(name, name) == "emit":
+            from torchlean_core.emit.formatter import find_ruff
+
+            request["ruff"] = find_ruff()
         if isinstance(request.get("data"), str) and is_function(request["data"]) and not self.server.trusted:
             raise UserError("the data comes from a function of the project; this workspace is not trusted")
         if name in ("init", "train"):
@@ -155,11 +195,11 @@ class Commands(Feature):
         if argument.get("out"):
             request["out"] = str(path.parent / str(argument["out"]))
         elif name == "emit":
-            request["out"] = str(_module_path(path))
+            request["out"] = str(generated_module_path(path))
         elif name == "refresh":
-            module = _module_path(path)
-            if not module.is_file():
-                raise UserError(f"{module.name} does not exist; there is nothing to refresh: emit it first")
+            module = generated_module(path)
+            if module is None:
+                raise UserError(f"{path.name} has no generated module to refresh; emit it first")
             request["out"] = str(module)
         return request
 
@@ -185,7 +225,12 @@ class Commands(Feature):
         ):
             raise JsonRpcInvalidParams(f"`approximate` is a list such as ['gelu=tanh'], found {allowed!r}")
         given = {"approximate": parse_approximations(allowed)} if allowed is not None else None
-        return capture_request(target, path.parent / str(out), dims, given)
+        request = capture_request(target, path.parent / str(out), dims, given)
+        return {
+            **request,
+            "force": argument.get("force") is True,
+            "write": argument.get("write") is not False,
+        }
 
     # -- on save ------------------------------------------------------------------------------------------
 
@@ -205,11 +250,38 @@ class Commands(Feature):
             work.add_done_callback(self._on_save.discard)
 
     async def _capture_saved(self, argument: dict[str, Any]) -> None:
-        params = types.ExecuteCommandParams("torchlean.capture", [argument])
         try:
-            await self.execute(params)
+            result = await self.capture_without_asking(argument)
         except JsonRpcException as error:  # nobody asked in so many words: the log has the reason
             self.server.note(f"{argument['name']} was not captured: {error.message}")
+            return
+        if result["held_back"]:
+            kept = "; ".join(result["held_back"])
+            self.server.note(
+                f"{argument['name']} was captured, but nothing was written. That would replace {kept}"
+            )
+
+    async def capture_without_asking(self, argument: dict[str, Any]) -> dict[str, Any]:
+        """Capture a model when nobody is there to answer a question.
+
+        Where somebody's work would be replaced, nothing is written: what is learned is all that there is.
+
+        Args:
+            argument: As the command takes it.
+
+        Returns:
+            The command's result, and `held_back`: what would have been lost, in words; empty where all was written.
+        """
+        try:
+            request = self._request("capture", _path(argument), argument)
+            found = await self._in_job_thread(losses, "capture", request)
+        except UserError as error:
+            raise _refused(error) from error
+        words = confirmation(found)["what"]
+        params = types.ExecuteCommandParams(
+            "torchlean.capture", [{**argument, "write": False} if found else argument]
+        )
+        return {**await self.execute(params), "held_back": words}
 
     def _refuse_unsaved(self, uri: str, path: Path) -> None:
         document = self.server.documents.get(uri)
@@ -249,7 +321,7 @@ class Commands(Feature):
         key = uuid.uuid4().hex
         self._running[key] = (uri, cancelled)
         warm = self.server.workers.warm()
-        progress = await _Progress.begin(
+        progress = await Progress.begin(
             self.server, token, self._progress, f"{_TITLES[name]} {path.name}", cancelled
         )
 
@@ -266,7 +338,7 @@ class Commands(Feature):
                 timeout=settings.time_limit if name == "capture" else None,
                 memory_limit=settings.memory_limit if name == "capture" else None,
                 cwd=path.parent,
-                python=settings.python if self.server.trusted else None,
+                python=self._python,
                 warm=warm,
             )
 
@@ -286,7 +358,13 @@ class Commands(Feature):
             progress.end("failed")
             if name == "capture":
                 self.server.live.captured(uri, request, error=error)
-            raise Refused(str(error)) from error
+            raise _refused(error) from error
+        except OSError as error:
+            progress.end("failed")
+            raise Refused(f"no worker process can be started: {error}") from error
+        except BaseException:
+            progress.end("failed")
+            raise
         finally:
             self._running.pop(key, None)
         progress.end(str(result.get("message", "done")))
@@ -298,7 +376,7 @@ class Commands(Feature):
             self.server.files_written(output, params_path(output) if name == "capture" else output)
         return result
 
-    def _on_event(self, progress: _Progress, event: dict[str, Any]) -> None:
+    def _on_event(self, progress: Progress, event: dict[str, Any]) -> None:
         """Show one event of a worker: progress, a stage, or what the model printed."""
         if event.get("event") == "output":
             message = types.LogMessageParams(types.MessageType.Log, str(event.get("text", "")).rstrip())
@@ -323,48 +401,6 @@ class Commands(Feature):
         """Stop everything that still runs."""
         self._stop(None)
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-class _Progress:
-    """Progress of one command, where the client shows it."""
-
-    def __init__(self, server: Server, token: types.ProgressToken | None) -> None:
-        self._server = server
-        self._token = token
-        self._percentage = 0
-
-    @classmethod
-    async def begin(
-        cls,
-        server: Server,
-        token: types.ProgressToken | None,
-        supported: bool,
-        title: str,
-        cancelled: threading.Event,
-    ) -> _Progress:
-        if token is None and supported:
-            token = f"torchlean-{uuid.uuid4().hex}"
-            await server.work_done_progress.create_async(token)
-        if token is not None:
-            value = types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0)
-            server.work_done_progress.begin(token, value)
-            server.work_done_progress.tokens[token].add_done_callback(lambda _: cancelled.set())
-        return cls(server, token)
-
-    def report(self, message: str, percentage: int | None) -> None:
-        """Say how far the work is; percentages only grow."""
-        if self._token is None:
-            return
-        if percentage is not None:
-            self._percentage = max(self._percentage, min(100, percentage))
-        value = types.WorkDoneProgressReport(message=message, percentage=self._percentage)
-        self._server.work_done_progress.report(self._token, value)
-
-    def end(self, message: str) -> None:
-        if self._token is not None:
-            self._server.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=message))
-            self._server.work_done_progress.tokens.pop(self._token, None)
-            self._token = None
 
 
 def _of_file(path: Path) -> tuple[Report, list[Finding]]:
@@ -392,12 +428,12 @@ def _path(argument: dict[str, Any]) -> Path:
     return path
 
 
-def _module_path(artifact: Path) -> Path:
-    """Where the editor emits to: beside the artifact, never over a Python file that was not generated."""
-    target = generated_module_path(artifact)
-    if target.exists() and "# torchlean-provenance: " not in target.read_text("utf-8", "replace")[:2000]:
-        return target.with_name(f"{stem(artifact)}_module.py")
-    return target
+def _refused(error: UserError) -> Refused:
+    """A user's error as an answer, with what a client can do about it."""
+    data: Mapping[str, Any] = getattr(error, "data", None) or {}
+    answerable = {key: data[key] for key in ("confirm", "interpreter") if key in data}
+    message = answerable["confirm"]["question"] if "confirm" in answerable else str(error)
+    return Refused(message, data=answerable or None)
 
 
 def _disk_text(path: Path) -> str:

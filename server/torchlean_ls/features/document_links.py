@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lsprotocol import types
 
-from torchlean_core.artifact.companions import generated_module_path, params_path
+from torchlean_core.artifact.companions import generated_module, params_path
 from torchlean_core.check.places import place
 from torchlean_core.navigate.origin import origin_of
 from torchlean_ls.client import Client
@@ -44,8 +44,8 @@ def _targets(document: Snapshot, path: Path) -> Iterator[tuple[tuple[int, int], 
     if origin is not None and _exists(origin.file):
         span = place(text, None, ("captured_from", "file"))
         yield span, origin.file, f"Model {origin.file.name}"
-    module, params = generated_module_path(path), params_path(path)
-    if "format" in root and _exists(module):
+    module, params = generated_module(path), params_path(path)
+    if "format" in root and module is not None:
         yield place(text, None, ("format",)), module, f"Generated module {module.name}"
     if "nodes" in root and _exists(params):
         yield place(text, None, ("nodes",), on_key=True), params, f"Parameters {params.name}"

@@ -1,0 +1,102 @@
+"""What of a person's work a command would replace (neither torch nor numpy is imported here)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from torchlean_core.artifact.companions import params_path
+from torchlean_core.artifact.hashing import SEAL, seal_of
+from torchlean_core.errors import UsageError, UserError
+from torchlean_core.params.content import Origin
+from torchlean_core.params.store import ParameterStore
+from torchlean_core.safekeeping.loss import Loss
+from torchlean_core.visible import visible
+
+_MAX_NAME = 60
+
+
+def lost_by_capture(output: Path, source: str, *, params: bool = True) -> list[Loss]:
+    """What a capture would replace.
+
+    Args:
+        output: Where it writes the artifact; the parameters go beside it.
+        source: The model, as parameter files name it: `model.py:Name`.
+        params: Whether it writes the parameters.
+    """
+    name = source.rpartition(":")[2]
+    found = [_artifact_loss(output, name)]
+    if params:
+        found.append(_params_loss(params_path(output), source))
+    return [loss for loss in found if loss is not None]
+
+
+def lost_by_writing_params(out: Path) -> list[Loss]:
+    """What an initialization or a training that writes a parameter file would replace."""
+    loss = _params_loss(out, None)
+    return [] if loss is None else [loss]
+
+
+def _artifact_loss(path: Path, name: str) -> Loss | None:
+    text = _text(path)
+    if text is None:
+        return None
+    try:
+        root = json.loads(text)
+        seal = seal_of(root) if isinstance(root, dict) else None
+    except (ValueError, RecursionError):
+        root = seal = None
+    if seal is None:
+        return Loss(path, "an artifact that was edited by hand and cannot be read")
+    captured = root.get("captured_from")
+    recorded = captured.get(SEAL) if isinstance(captured, dict) else None
+    if not isinstance(captured, dict):
+        return Loss(path, "an artifact that was not captured from a model")
+    if recorded is None:
+        return Loss(path, "an artifact that does not say whether it was edited since it was captured")
+    if recorded != seal:
+        return Loss(path, "an artifact that was edited by hand since it was captured")
+    other = captured.get("class")
+    if isinstance(other, str) and other != name:
+        return Loss(path, f"the artifact of another model, {_name(other)}")
+    return None
+
+
+def _params_loss(path: Path, again: str | None) -> Loss | None:
+    """The loss of a parameter file; none where a capture of `again` wrote it last, or an initialization did."""
+    if not path.exists():
+        return None
+    try:
+        store = ParameterStore.load(path)
+        origin, source = store.metadata.get("origin"), store.metadata.get("source", "")
+        intact = store.metadata.get("sha256") == store.computed_sha256()
+    except (UserError, UsageError):
+        return Loss(path, "a file that is no parameter file")
+    if origin is not None and not intact:
+        return Loss(path, "parameters that were changed since they were written")
+    if origin == Origin.INIT or (origin == Origin.CAPTURE and source == again):
+        return None
+    if origin == Origin.CAPTURE:
+        return Loss(path, f"weights captured from {_name(source.rpartition(':')[2])}")
+    if origin == Origin.TRAIN:
+        steps = source.removeprefix("trained, ").partition(",")[0]
+        return Loss(path, f"parameters trained for {_name(steps)}")
+    return Loss(path, f"parameters from {_name(source)}" if source else "parameters of unknown origin")
+
+
+def _name(text: str) -> str:
+    return visible(text if len(text) <= _MAX_NAME else text[: _MAX_NAME - 1] + "…")
+
+
+def _text(path: Path) -> str | None:
+    """The text of a file; None where there is none.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error

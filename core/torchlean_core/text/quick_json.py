@@ -1,0 +1,76 @@
+"""JSON that is read quickly where msgspec is installed, and by the exact parser alone where it is not.
+
+Checking and serving need msgspec. A worker runs in the interpreter that a model needs, which may have torch, numpy
+and safetensors, and nothing of what this package brings along: there every text is read by `text.parser`, which gives
+the same values and findings in more time. This is the one place that knows which of the two it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import msgspec
+    from msgspec import Struct
+else:
+    try:
+        import msgspec
+        from msgspec import Struct
+    except ImportError:  # another interpreter's packages: not installed, or built for another version
+        msgspec = None
+
+        class Struct:
+            """Stands in for `msgspec.Struct`: subclasses are dataclasses, which take longer to make."""
+
+            def __init_subclass__(cls, *, frozen: bool = False) -> None:
+                dataclasses.dataclass(frozen=frozen)(cls)
+
+
+__all__ = ["IS_THERE", "Struct", "Unread", "empty_dict", "read", "read_numbers", "read_root"]
+
+IS_THERE = msgspec is not None
+"""Whether texts are read quickly."""
+
+_NOT_JSON = ("JSON is malformed", "Input data was truncated")
+
+
+class Unread(ValueError):
+    """A text that was not read here; it may be JSON all the same.
+
+    Attributes:
+        malformed: Whether it is known to be no JSON.
+    """
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        is_decoding = error is not None and isinstance(error, msgspec.DecodeError)
+        self.malformed = is_decoding and str(error).startswith(_NOT_JSON)
+
+
+def _reader(decode: Callable[[str], Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return decode(text)
+        except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError) as error:
+            raise Unread(error) from error
+
+    return read
+
+
+def _unread(text: str) -> Any:
+    raise Unread
+
+
+if IS_THERE:
+    read = _reader(msgspec.json.Decoder().decode)
+    read_root = _reader(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
+    read_numbers = _reader(msgspec.json.Decoder(list[float | bool | None]).decode)
+else:
+    read = read_root = read_numbers = _unread
+
+
+def empty_dict() -> Any:
+    """A field of a `Struct` that begins as an empty dict."""
+    return msgspec.field(default_factory=dict) if IS_THERE else dataclasses.field(default_factory=dict)

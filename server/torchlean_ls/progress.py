@@ -1,0 +1,64 @@
+"""Progress of one piece of long work, where the client shows it."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+if TYPE_CHECKING:
+    from torchlean_ls.server import Server
+
+
+class Progress:
+    """Progress of one command, where the client shows it."""
+
+    def __init__(self, server: Server, token: types.ProgressToken | None) -> None:
+        self._server = server
+        self._token = token
+        self._percentage = 0
+
+    @classmethod
+    async def begin(
+        cls,
+        server: Server,
+        token: types.ProgressToken | None,
+        supported: bool,
+        title: str,
+        cancelled: threading.Event,
+    ) -> Progress:
+        """Begin to show progress.
+
+        Args:
+            server: The server.
+            token: The request's own token, where it has one.
+            supported: Whether the client shows progress that the server begins.
+            title: What is being done.
+            cancelled: Set where the user stops it.
+        """
+        if token is None and supported:
+            token = f"torchlean-{uuid.uuid4().hex}"
+            await server.work_done_progress.create_async(token)
+        if token is not None:
+            value = types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0)
+            server.work_done_progress.begin(token, value)
+            server.work_done_progress.tokens[token].add_done_callback(lambda _: cancelled.set())
+        return cls(server, token)
+
+    def report(self, message: str, percentage: int | None) -> None:
+        """Say how far the work is; percentages only grow."""
+        if self._token is None:
+            return
+        if percentage is not None:
+            self._percentage = max(self._percentage, min(100, percentage))
+        value = types.WorkDoneProgressReport(message=message, percentage=self._percentage)
+        self._server.work_done_progress.report(self._token, value)
+
+    def end(self, message: str) -> None:
+        """Say how it ended; once."""
+        if self._token is not None:
+            self._server.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=message))
+            self._server.work_done_progress.tokens.pop(self._token, None)
+            self._token = None
