@@ -54,5 +54,16 @@ class Attention(nn.Module):
         return x + self.down(torch.relu(self.up(self.norm2(x))))
 
 
+class Transformer(nn.Module):
+    """Six such blocks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*(Attention() for _ in range(6)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.blocks(x)
+
+
 SHAPES: dict[str, tuple[int, ...]] = {"MLP": (1, 64), "CNN": (1, 3, 16, 16), "Attention": (1, 16, 64)}
 """Shape of one input of each network."""

@@ -281,11 +281,11 @@ class _Forked:
         return -signal.SIGKILL
 
     def _read(self, timeout: float | None) -> None:
-        """Read until the end of the pipe, but no longer than `timeout` seconds."""
+        """Read until the exit code or the end of the pipe, but no longer than `timeout` seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
         poll = select.poll()
         poll.register(self._status, select.POLLIN)
-        while not self._over:
+        while not self._over and self._text.count(b"\n") < 2:
             left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
             if not poll.poll(left):
                 return

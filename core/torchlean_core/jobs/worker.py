@@ -80,6 +80,10 @@ def serve(line: bytes, events: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # closed or replaced by the user's code
             stream.flush()
+    # The end of what is printed is known now, not when all memory of this process has been given back.
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):  # the user's code closed it
+            os.close(descriptor)
     # Not sys.exit: exit handlers and threads of the user's code have no say any more.
     os._exit(0)
 
