@@ -111,5 +111,40 @@ def test_where_nothing_tells_nothing_is_guessed(init: str, forward: str) -> None
     assert guess(init, forward, ", width") is None
 
 
+@pytest.mark.parametrize(
+    ("made", "shape"),
+    [
+        ("return Net()", (1, 3)),
+        ("return Net(width=5)", (1, 5)),
+        ("net = Net(6)\n    net.eval()\n    return net", (1, 6)),
+        ("return nn.Sequential(nn.ReLU(), nn.Linear(8, 2))", (1, 8)),
+        ("return Base(9, 2)", (1, 9)),
+        ("return load()", None),
+        ("pass", None),
+    ],
+)
+def test_what_a_function_returns_tells_and_layers_are_inherited(
+    made: str, shape: tuple[int, ...] | None
+) -> None:
+    source = f"""{HEAD}
+class Base(nn.Module):
+    def __init__(self, wide, out):
+        super().__init__()
+        self.fc = nn.Linear(wide, out)
+    def forward(self, x):
+        return self.fc(x)
+class Net(Base):
+    def __init__(self, width=3):
+        super().__init__(width, out=2)
+        self.more = nn.ReLU()
+def make():
+    {made}
+"""
+    tree = parse(source)
+    assert tree is not None
+    found = guess_shape(PythonFile(Path("/nowhere/model.py"), source, tree), "make")
+    assert (None if found is None else found.shape) == shape
+
+
 def test_a_model_in_itself_ends() -> None:
     assert guess("self.net = Net()", "return self.net(x)") is None
