@@ -18,6 +18,9 @@ from torchlean_core.capture.workspace import ClassRef, External, Workspace
 
 _MOST = 400
 _DEPTH = 8
+_ADDING = frozenset(
+    {"append", "extend", "insert", "pop", "clear", "remove", "add_module", "register_module", "update"}
+)
 _FLATTENS = frozenset({"Flatten", "flatten", "view", "reshape"})
 
 
@@ -180,11 +183,15 @@ class _Follower:
     def _read_init(self, body: list[ast.stmt], instance: _Instance) -> None:
         for statement in body:
             if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
+                for name in _stored(statement):  # in a loop, say: its value is not known any more
+                    instance.known.pop(name, None)
+                    instance.layers.pop(name, None)
                 continue
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             for target in targets:
                 names = chain(target)
                 if names is None:
+                    self._read_pairs(target, statement.value, instance)
                     continue
                 dotted = ".".join(names)
                 instance.known.pop(dotted, None)
@@ -193,6 +200,13 @@ class _Follower:
                     instance.known[dotted] = value_of(statement.value, instance.known, instance.file)
                 except Unknown:
                     instance.layers[dotted] = _Bound(statement.value, instance)
+
+    def _read_pairs(self, target: ast.expr, value: ast.expr, instance: _Instance) -> None:
+        """`self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 2)`."""
+        pair = ast.Tuple | ast.List
+        if isinstance(target, pair) and isinstance(value, pair) and len(target.elts) == len(value.elts):
+            for one, item in zip(target.elts, value.elts, strict=True):
+                self._read_init([ast.Assign(targets=[one], value=item)], instance)
 
     def _body(
         self, instance: _Instance, body: list[ast.stmt], tensors: set[str], depth: int
@@ -233,27 +247,51 @@ class _Follower:
     ) -> Iterator[_Applied]:
         if isinstance(node, ast.Name) and node.id in tensors:
             return
+        if isinstance(node, ast.BinOp) and _mentions(node.left, tensors) != _mentions(node.right, tensors):
+            # With a number, or with what broadcasts.
+            one = node.left if _mentions(node.left, tensors) else node.right
+            yield from self._expression(instance, one, tensors, depth)
+            return
         if not isinstance(node, ast.Call):
-            raise Unknown
+            yield from self._part(instance, node, tensors, depth)
+            return
         function, arguments = node.func, node.args
         if isinstance(function, ast.Attribute) and _mentions(function.value, tensors):
             # A method of the tensor: `x.flatten(1)`.
             yield from self._expression(instance, function.value, tensors, depth)
             yield self._applied(instance, node, function.attr, arguments)
             return
-        if not arguments or any(_mentions(other, tensors) for other in arguments[1:]):
-            raise Unknown
-        yield from self._expression(instance, arguments[0], tensors, depth)
         names = chain(function)
         layer = None if names is None else instance.layers.get(".".join(names))
+        alone = not any(_mentions(other, tensors) for other in arguments[1:])
+        if (
+            layer is None
+            and not isinstance(function, ast.Call)
+            and (names is None or names[0] == "self" or not alone)
+        ):
+            yield from self._part(instance, node, tensors, depth)
+            return
+        if not arguments:
+            raise Unknown
+        yield from self._expression(instance, arguments[0], tensors, depth)
         if layer is not None:
             yield from self._layer(layer, depth)
         elif isinstance(function, ast.Call):  # `nn.ReLU()(x)`
             yield from self._layer(_Bound(function, instance), depth)
-        elif names is not None and names[0] != "self":
-            yield self._applied(instance, node, names[-1], arguments[1:])
         else:
+            yield self._applied(instance, node, names[-1] if names else "", arguments[1:])
+        if not alone:  # `self.attention(x, x, x)`
             raise Unknown
+
+    def _part(self, instance: _Instance, node: ast.expr, tensors: set[str], depth: int) -> Iterator[_Applied]:
+        """What is applied first in an expression that is no chain; behind that nothing is known."""
+        for child in ast.iter_child_nodes(node):
+            # The tensor itself, as in `x + self.block(x)`, tells nothing.
+            if _mentions(child, tensors) and not isinstance(child, ast.Name):
+                if isinstance(child, ast.expr):
+                    yield from self._expression(instance, child, tensors, depth)
+                break
+        raise Unknown
 
     def _layer(self, bound: _Bound, depth: int) -> Iterator[_Applied]:
         """The steps of a layer, from the expression that makes it."""
@@ -296,18 +334,39 @@ class _Follower:
             return Unknown
 
 
-def _items(node: ast.expr | None) -> list[ast.expr]:
-    """The layers in a `Sequential`, `ModuleList` or list; of a comprehension the one that it repeats."""
+def _items(node: ast.expr | None) -> Iterator[ast.expr]:
+    """The layers in a `Sequential`, `ModuleList` or list.
+
+    Raises:
+        Unknown: Behind the first one of a comprehension: how often it repeats that matters from there on.
+    """
     if isinstance(node, ast.Call) and len(node.args) == 1 and not isinstance(node.args[0], ast.Call):
         inner = node.args[0]
-        if isinstance(inner, ast.Starred):
-            inner = inner.value
-        return _items(inner)
-    if isinstance(node, ast.Call):
-        return node.args
-    if isinstance(node, ast.List | ast.Tuple):
-        return node.elts
-    raise Unknown  # how often a comprehension repeats its layer matters to what is behind it
+        yield from _items(inner.value if isinstance(inner, ast.Starred) else inner)
+    elif isinstance(node, ast.Call):
+        yield from (item for item in node.args)
+    elif isinstance(node, ast.List | ast.Tuple):
+        yield from node.elts
+    elif isinstance(node, ast.ListComp | ast.GeneratorExp):
+        yield node.elt
+        raise Unknown
+    else:
+        raise Unknown
+
+
+def _stored(statement: ast.stmt) -> Iterator[str]:
+    """Names that a statement binds or adds to: `x = …` anywhere in it, `layers.append(…)`."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names = chain(node)
+        elif (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _ADDING
+        ):
+            names = chain(node.func.value)
+        else:
+            continue
+        if names is not None:
+            yield ".".join(names)
 
 
 def _super_call(statement: ast.stmt) -> ast.Call | None:
