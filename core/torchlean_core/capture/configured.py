@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.capture.directives import options_in_source, shape_in_source
+from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.options import Options
 from torchlean_core.capture.target import Shape, Target, read_source, shape_unknown
 from torchlean_core.config import SettingsFinder
@@ -75,13 +76,12 @@ def capture_request(
 
     Raises:
         UsageError: The model file or the settings file cannot be read, or something in them is wrong.
-        CaptureError: The model file is not Python.
     """
-    options = {
-        **configured(target),
-        **options_in_source(read_source(target.file), target),
-        **(given or {}),
-    }
+    try:
+        said = options_in_source(read_source(target.file), target)
+    except CaptureError:
+        said = {}  # the file is not Python: the capture finds that, too, and reports it like all that it finds
+    options = {**configured(target), **said, **(given or {})}
     return {
         "file": str(target.file),
         "name": target.name,

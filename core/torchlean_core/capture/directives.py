@@ -240,10 +240,9 @@ def options_in_source(source: str, target: Target) -> dict[str, Any]:
         CaptureError: The source is not Python.
         UsageError: A directive is wrong.
     """
-    if "torchlean:" not in source:
-        parsed(source, target.file)
-        return {}
     tree = parsed(source, target.file)
+    if "torchlean:" not in source:
+        return {}
     placed = definitions(tree).get(target.name)
     if placed is None:
         return {}

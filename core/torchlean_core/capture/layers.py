@@ -196,6 +196,17 @@ def _view(step: Step, shape: Shape) -> Shape:
     return tuple(total // known if size == -1 else size for size in sizes)
 
 
+def _pad(step: Step, shape: Shape) -> Shape:
+    """`F.pad`: pairs of what is put before and behind, the last dimension first."""
+    pads = _each(step.value(0, "pad"), 0)
+    if len(pads) % 2 or len(pads) > 2 * len(shape):
+        raise Unknown
+    sizes = list(shape)
+    for place in range(0, len(pads), 2):
+        sizes[-1 - place // 2] += pads[place] + pads[place + 1]
+    return tuple(sizes)
+
+
 def _normalized(step: Step, shape: Shape) -> Shape:
     place, name = (1, "num_channels") if step.name == "GroupNorm" else (0, "num_features")
     if len(shape) < 2 or shape[1] != step.size(place, name):
@@ -218,8 +229,11 @@ def _window(size: int, kernel: int, stride: int, padding: int, dilation: int) ->
 
 
 def _each(value: Any, rank: int) -> tuple[int, ...]:
+    """One number for each of `rank` dimensions; any count of them where that is 0."""
     values = (value,) * rank if type(value) is int else value
-    if not isinstance(values, tuple) or len(values) != rank or not all(type(one) is int for one in values):
+    if not isinstance(values, tuple) or not all(type(one) is int for one in values):
+        raise Unknown
+    if rank and len(values) != rank:
         raise Unknown
     return values
 
@@ -234,6 +248,7 @@ _RULES: dict[str, Callable[[Step, Shape], Shape]] = {
     **{f"adaptive_{kind}_pool{rank}d": _adaptive for kind in ("max", "avg") for rank in (1, 2)},
     "Flatten": _flatten,
     "flatten": _flatten,
+    "pad": _pad,
     "view": _view,
     "reshape": _view,
     "BatchNorm1d": _normalized,

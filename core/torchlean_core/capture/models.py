@@ -87,7 +87,7 @@ def find_models(
         roots: Folders of the workspace, in which modules are looked for, too.
     """
     tree = parse(source)
-    return [] if tree is None else models_of(PythonFile(file, source, tree), named, sources, roots)
+    return [] if tree is None else models_of(PythonFile(file.absolute(), source, tree), named, sources, roots)
 
 
 def models_of(

@@ -30,7 +30,7 @@ class PythonView:
     """
 
     def __init__(self, path: Path, sources: Sources | None = None, roots: Sequence[Path] = ()) -> None:
-        self._path = path
+        self._path = path.absolute()
         self._sources = sources
         self._roots = roots
         self._text: str | None = None

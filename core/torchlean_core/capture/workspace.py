@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import os
+import threading
 import time
 import tokenize
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ MAX_SIZE = 1 << 22
 MAX_FILES = 64
 """Files that one question looks into."""
 
-_KEPT = 512
+_KEPT = 1_500_000  # bytes of text whose trees are kept: a tree takes some 150 times as much
 _SETTLED = 100_000_000  # ns: a file that was just written may be written again within one tick of its clock
 _PROJECT = ("pyproject.toml", "setup.py", "setup.cfg")
 
@@ -44,6 +45,7 @@ class Sources:
     def __init__(self, read: Read | None = None) -> None:
         self._read = read
         self._known: dict[Path, _Entry] = {}
+        self._lock = threading.Lock()
 
     def file(self, path: Path) -> PythonFile | None:
         """A file, parsed; None where there is none, or it is too large, cannot be decoded or is not Python."""
@@ -72,9 +74,14 @@ class Sources:
         return self._keep(path, _Entry(stamp, now, content, parsed)).file
 
     def _keep(self, path: Path, entry: _Entry) -> _Entry:
-        while len(self._known) >= _KEPT:
-            self._known.pop(next(iter(self._known)), None)
-        self._known[path] = entry
+        with self._lock:
+            self._known.pop(path, None)
+            self._known[path] = entry
+            size = sum(len(one.content) for one in self._known.values())
+            for old in list(self._known):
+                if size <= _KEPT or old == path:
+                    break
+                size -= len(self._known.pop(old).content)
         return entry
 
 

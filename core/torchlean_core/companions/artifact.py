@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torchlean_core.artifact.companions import generated_module_paths, params_path
 from torchlean_core.artifact.load import graph_of
+from torchlean_core.capture.workspace import Sources
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.rules import RULES
@@ -19,7 +20,9 @@ from torchlean_core.params import ParameterStore, ParamIssue
 _MAX_MODULE = 1 << 26
 
 
-def artifact_findings(artifact: Path, report: Report, *, values: bool = True) -> list[Finding]:
+def artifact_findings(
+    artifact: Path, report: Report, *, values: bool = True, sources: Sources | None = None
+) -> list[Finding]:
     """What is wrong with the files beside an artifact, as findings in the artifact.
 
     Files that are not there cost a look at the folder each. An artifact with errors has no parameters to speak of,
@@ -30,8 +33,9 @@ def artifact_findings(artifact: Path, report: Report, *, values: bool = True) ->
         report: What the checker says of its text.
         values: Whether to read the values of parameters: for TL504, and for the hash of a parameter file whose
             metadata have none. Without, a header of any file is read in well under a millisecond.
+        sources: Reads the Python files of the model; a server's also know the texts of open ones.
     """
-    return [*_of_files(artifact, report, values), *model_findings(artifact, report.document.value)]
+    return [*_of_files(artifact, report, values), *model_findings(artifact, report.document.value, sources)]
 
 
 def _of_files(artifact: Path, report: Report, values: bool) -> list[Finding]:

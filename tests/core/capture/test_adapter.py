@@ -115,6 +115,36 @@ def test_options_give_the_same_bytes_too(folder: Path, monkeypatch: pytest.Monke
         )
 
 
+DIRECTED = """\
+from directed_sizes import WIDTH
+from torch import nn
+
+
+# torchlean: example-shape=1,4
+# torchlean: approximate=gelu=tanh
+class Directed(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Linear(WIDTH, 2), nn.GELU())
+"""
+
+
+def test_directives_are_obeyed_and_what_the_model_means_is_recorded_alike(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "directed.py").write_text(DIRECTED)
+    (folder / "directed_sizes.py").write_text("WIDTH = 4\n")
+    program = "print(adapter.export_torchlean_graph_json('directed.py:Directed', '1,4')['approximations'])"
+    argv = ["directed.py", "Directed", "alone/Directed.ir.json"]
+    answers = alone(folder, [{"argv": argv}, {"program": program}])
+    assert [answer["code"] for answer in answers] == [0, 0] and "gelu" in answers[1]["out"]
+    assert main(["capture", "-q", "directed.py:Directed", "-o", "installed/Directed.ir.json"]) == 0
+    written = files(folder / "alone", "Directed.*")
+    assert written == files(folder / "installed", "Directed.*") != {}
+    meaning = json.loads(written["Directed.ir.json"])["captured_from"]["meaning"]
+    assert meaning["files"] == ["../directed.py", "../directed_sizes.py"]
+
+
 def test_the_command_is_what_a_user_runs(folder: Path) -> None:
     given = ["recurrent.py", "Elman", "e.ir.json"]
     script = [sys.executable, "export_torchlean_graph.py", *given]

@@ -228,3 +228,10 @@ def test_a_capture_is_asked_what_the_directives_say_unless_something_else_is_giv
     assert request["approximate"] == {}
     assert named_in_settings(file) == {"Net"}
     assert named_in_settings(tmp_path / "other.py") == {"make"}
+
+
+def test_a_file_that_is_not_python_is_left_to_the_capture(tmp_path: Path) -> None:
+    file = tmp_path / "model.py"
+    file.write_text("# torchlean: approximate=gelu=tanh\nclass Net(:\n")
+    request = capture_request(Target(file, "Net"), tmp_path / "net.ir.json", (1, 4))
+    assert "approximate" not in request

@@ -65,13 +65,32 @@ def test_the_first_layer_tells(layer: str, shape: tuple[int, ...]) -> None:
         ("a = 3\nreturn self.fc(x)", (1, 4)),
         ("return self.inner(x)", (1, 6)),
         ("return nn.Linear(3, 3)(x)", (1, 3)),
+        ("return x + self.fc((x - 1) / 2)", (1, 4)),
+        ("return [layer(x) for layer in self.layers] + self.fc(x)", None),
+        ("return torch.cat([self.fc(x), x])", (1, 4)),
+        ("q, k = self.fc(x), self.fc(x)\nreturn q @ k", (1, 4)),
+        ("return self.attention(x, x, x)[0]", (8, 1, 12)),
+        ("return self.many(x)", (1, 11)),
+        ("return self.built(x)", None),
+        ("return self.left(x)", (1, 14)),
+        ("return self.late(x)", None),
     ],
 )
-def test_forward_is_followed_as_far_as_it_is_a_chain(forward: str, shape: tuple[int, ...]) -> None:
+def test_forward_is_followed_as_far_as_it_is_a_chain(forward: str, shape: tuple[int, ...] | None) -> None:
     init = """\
 self.fc = nn.Linear(4, 4)
 self.layers = nn.ModuleList([nn.Linear(5, 5), nn.Linear(5, 6)])
-self.inner = Inner(6)"""
+self.inner = Inner(6)
+self.attention = nn.MultiheadAttention(12, 2)
+self.many = nn.Sequential(*[nn.Linear(11, 11) for _ in range(3)])
+built = []
+for _ in range(2):
+    built.append(nn.Linear(4, 4))
+self.built = nn.Sequential(*built)
+self.left, self.right = nn.Linear(14, 2), nn.Linear(15, 2)
+width = 3
+for width in SIZES: pass
+self.late = nn.Linear(width, 3)"""
     more = """
 class Inner(nn.Module):
     def __init__(self, width, out=2):
@@ -82,7 +101,7 @@ class Inner(nn.Module):
         return self.fc(x)
 """
     found = guess(init, forward, more=more)
-    assert found is not None and found.shape == shape
+    assert (None if found is None else found.shape) == shape
 
 
 def test_a_default_of_the_constructor_is_a_value_and_the_reason_is_said() -> None:
@@ -99,7 +118,7 @@ def test_a_default_of_the_constructor_is_a_value_and_the_reason_is_said() -> Non
         ("self.fc = nn.Linear(*sizes)", "return self.fc(x)"),
         ("self.fc = nn.LazyLinear(4)", "return self.fc(x)"),
         ("self.fc = nn.Linear(4, 4)", "return self.fc(x.permute(0, 2, 1))"),
-        ("self.fc = nn.Linear(4, 4)", "return x + self.fc(x)"),
+        ("self.fc = nn.Linear(4, 4)", "return x + 1"),
         ("self.fc = nn.Linear(4, 4)", "if x: return self.fc(x)"),
         ("self.fc = other.Linear(x)", "return self.fc(x)"),
         ("pass", "return x"),
@@ -109,6 +128,41 @@ def test_a_default_of_the_constructor_is_a_value_and_the_reason_is_said() -> Non
 )
 def test_where_nothing_tells_nothing_is_guessed(init: str, forward: str) -> None:
     assert guess(init, forward, ", width") is None
+
+
+@pytest.mark.parametrize(
+    ("made", "shape"),
+    [
+        ("return Net()", (1, 3)),
+        ("return Net(width=5)", (1, 5)),
+        ("net = Net(6)\n    net.eval()\n    return net", (1, 6)),
+        ("return nn.Sequential(nn.ReLU(), nn.Linear(8, 2))", (1, 8)),
+        ("return Base(9, 2)", (1, 9)),
+        ("return load()", None),
+        ("pass", None),
+    ],
+)
+def test_what_a_function_returns_tells_and_layers_are_inherited(
+    made: str, shape: tuple[int, ...] | None
+) -> None:
+    source = f"""{HEAD}
+class Base(nn.Module):
+    def __init__(self, wide, out):
+        super().__init__()
+        self.fc = nn.Linear(wide, out)
+    def forward(self, x):
+        return self.fc(x)
+class Net(Base):
+    def __init__(self, width=3):
+        super().__init__(width, out=2)
+        self.more = nn.ReLU()
+def make():
+    {made}
+"""
+    tree = parse(source)
+    assert tree is not None
+    found = guess_shape(PythonFile(Path("/nowhere/model.py"), source, tree), "make")
+    assert (None if found is None else found.shape) == shape
 
 
 def test_a_model_in_itself_ends() -> None:

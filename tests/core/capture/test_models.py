@@ -118,6 +118,23 @@ def test_bases_are_followed_into_other_files(project: Path, head: str) -> None:
     assert names(f"{head}\nclass Net(B): pass\n", project / "model.py") == ["Net"]
 
 
+def test_a_file_may_be_given_from_where_one_is(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    assert names("from ..base import Base\nclass Net(Base): pass\n", Path("model.py")) == ["Net"]
+
+
+def test_only_so_much_text_is_kept_and_what_was_dropped_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "_KEPT", 100)
+    sources = Sources()
+    for place in range(5):
+        (tmp_path / f"m{place}.py").write_text(f"x = {place}  # {'long' * 10}\n")
+    read = [sources.file(tmp_path / f"m{place}.py") for place in range(5)]
+    again = [sources.file(tmp_path / f"m{place}.py") for place in (4, 0)]
+    assert again[0] is read[4] and again[1] is not None and again[1] is not read[0]
+
+
 def test_a_script_of_the_project_finds_its_package(project: Path) -> None:
     source = "from lab.nets import Exported\nclass Net(Exported): pass\n"
     assert names(source, project.parents[2] / "scripts" / "model.py") == ["Net"]
