@@ -30,7 +30,12 @@ _TIMEOUT = 30.0
 _LOOK = """
 import importlib.util, json, sys
 sys.path[:] = [path for path in sys.path if path]
-missing = [name for name in sys.argv[1:] if importlib.util.find_spec(name) is None]
+def is_there(name):
+    try:
+        return importlib.util.find_spec(name) is not None
+    except Exception:
+        return False
+missing = [name for name in sys.argv[1:] if not is_there(name)]
 print(json.dumps(["torchlean", list(sys.version_info[:2]), missing]))
 """
 _fit: set[tuple[str, float]] = set()

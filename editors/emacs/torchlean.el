@@ -84,7 +84,16 @@ Capture does."
                      (when (stringp text)
                        (message "TorchLean: %s" text))))
      :error-fn (lambda (problem)
-                 (message "TorchLean: %s" (plist-get problem :message))))))
+                 (let ((confirm (plist-get (plist-get problem :data) :confirm)))
+                   (if (null confirm)
+                       (message "TorchLean: %s" (plist-get problem :message))
+                     ;; Asked outside of the reply: a question there would hold up the connection.
+                     (run-at-time 0 nil #'torchlean--confirm command arguments confirm)))))))
+
+(defun torchlean--confirm (command arguments confirm)
+  "Ask the question CONFIRM, and run COMMAND with ARGUMENTS again if the answer is yes."
+  (when (y-or-n-p (format "%s %s? " (plist-get confirm :question) (plist-get confirm :accept)))
+    (apply #'torchlean--execute command (append (plist-get confirm :argument) arguments))))
 
 (defun torchlean--force ()
   "The argument that a prefix argument stands for: replace what is there."

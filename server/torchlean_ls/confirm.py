@@ -67,8 +67,8 @@ async def confirm(server: Server, question: Mapping[str, Any]) -> dict[str, Any]
         Refused: The client asks by itself, or cannot be asked; `data` has the question.
     """
     refused = Refused(question["question"], data={"confirm": dict(question)})
-    if server.confirms:
-        raise refused
+    if server.confirms or not server.client.has("window.showMessage"):
+        raise refused  # who does not announce that it shows messages may never answer
     items = [types.MessageActionItem(question["accept"]), types.MessageActionItem(KEEP)]
     params = types.ShowMessageRequestParams(types.MessageType.Warning, question["question"], items)
     try:

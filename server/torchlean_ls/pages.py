@@ -67,9 +67,10 @@ _COMMANDS = {
     "torchlean.check": "Check; answers with counts and findings.",
     "torchlean.emit": "Write the `nn.Module` (`out`, `params`, `options`, `force`).",
     "torchlean.refresh": "Write the generated module again, where there is one (`force`).",
-    "torchlean.capture": "Capture a model of a Python file (`name`, `exampleShape`, `out`, `approximate`).",
+    "torchlean.capture": "Capture a model of a Python file (`name`, `exampleShape`, `out`, `approximate`, `force`; "
+    "`write`: false for what is learned alone).",
     "torchlean.init": "Initialize parameters (`seed`, `scheme`, `device`, `force`, …).",
-    "torchlean.train": "Train (`steps`, `data`, `device`, …).",
+    "torchlean.train": "Train (`steps`, `data`, `device`, `force`, …).",
     "torchlean.stop": "Stop the work on a document; without `uri` all work.",
     "torchlean.showGraph": "Draw the graph (`format`: `svg`, `dot`, `mermaid` or `text`).",
 }
@@ -80,7 +81,8 @@ _SETTINGS = (
     (
         "torchlean.captureOnSave",
         "false",
-        "Capture a file's models when it is saved; not in an untrusted workspace.",
+        "Capture a file's models when it is saved; not in an untrusted workspace. Nothing is written where that "
+        "would replace somebody's work.",
     ),
     (
         "torchlean.warmWorker",
@@ -102,11 +104,35 @@ _SETTINGS = (
         "[]",
         "Patterns as in .gitignore of files that are artifacts whatever they are called.",
     ),
-    ("torchlean.python.interpreter", '""', "The Python that models are captured and trained in."),
+    (
+        "torchlean.python.interpreter",
+        '""',
+        "The Python that models are captured and trained in. It needs torch, numpy and safetensors, not this package.",
+    ),
     ("torchlean.device", '"auto"', "Device for initialization and training."),
     ("torchlean.timeLimit", "120", "Seconds after which a capture is stopped."),
     ("torchlean.memoryLimit", "0", "Memory in MiB that a capture may use; 0 for no limit."),
 )
+
+_ANSWERS = """
+## Before somebody's work is replaced
+
+A command that would replace captured weights, trained parameters, or an artifact or module that was edited by hand asks
+first. It asks only about what the last capture, emission or initialization did not write itself, and the file that is
+replaced stays as `m.ir.json.orig` (`.orig2`, …). A client that announces `window.showMessage` gets a
+`window/showMessageRequest`; where the answer is no, the command ends with the error -32802. Others, and those that send
+`"confirms": true` in their `initializationOptions`, get the error -32803, whose `data.confirm` has
+
+| field | |
+|---|---|
+| `question` | a sentence that names what would be lost |
+| `what` | the same as a list |
+| `accept` | the title of the button that goes on |
+| `argument` | what the command's argument gets besides when it is sent again: `{"force": true}` |
+
+Where the interpreter of workers cannot do the work, the error's `data.interpreter` has its `path`, the `missing`
+packages, and the command that would `install` them, a list of words, or null.
+"""
 
 _TEXT = """\
 # The language server
@@ -178,7 +204,7 @@ def page(capabilities: dict[str, Any], least: dict[str, Any]) -> str:
         f"| `{name}` | {_COMMANDS[name]} |" for name in capabilities["executeCommandProvider"]["commands"]
     ]
     kinds = ", ".join(f"`{kind}`" for kind in capabilities["codeActionProvider"]["codeActionKinds"])
-    lines += ["", f"Kinds of code actions: {kinds}.", "", "## Settings", ""]
+    lines += ["", f"Kinds of code actions: {kinds}.", _ANSWERS, "## Settings", ""]
     lines += ["| setting | default | |", "|---|---|---|"]
     lines += [f"| `{name}` | `{default}` | {doc} |" for name, default, doc in _SETTINGS]
     lines += [

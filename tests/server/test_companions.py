@@ -9,6 +9,7 @@ import pytest
 
 from tests.server.conftest import INPUT, RELU, artifact
 from tests.server.raw import Raw
+from torchlean_core.artifact.hashing import SEAL, seal_of
 
 TEXT = artifact(
     {"id": 0, "kind": "input", "parents": [], "shape": [4]},
@@ -120,8 +121,11 @@ SOURCE = "from torch import nn\n\n\nclass Net(nn.ReLU):\n    pass\n"
 
 
 def captured_text(file: str) -> str:
+    """An artifact as a capture would have written it."""
     captured = {"file": file, "class": "Net", "example_shape": [1, 4]}
-    return artifact(INPUT, RELU, captured_from={**captured, "sha256": sha256(SOURCE.encode()).hexdigest()})
+    captured["sha256"] = sha256(SOURCE.encode()).hexdigest()
+    seal = seal_of(json.loads(artifact(INPUT, RELU, captured_from=captured)))
+    return artifact(INPUT, RELU, captured_from={**captured, SEAL: seal})
 
 
 def quick_fixes(raw: Raw, uri: str, where: dict, number: int) -> list[dict]:

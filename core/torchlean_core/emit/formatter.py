@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import subprocess
 from pathlib import Path
 
@@ -15,12 +14,10 @@ def find_ruff() -> str | None:
 
     A server hands it to its workers: the environment that has torch need not have ruff.
     """
-    if importlib.util.find_spec("ruff") is None:
-        return None
     try:
         return str(importlib.import_module("ruff.__main__").find_ruff_bin())
-    except (ImportError, FileNotFoundError):
-        return None  # the module alone, without its program
+    except (ImportError, FileNotFoundError):  # the latter: the module alone, without its program
+        return None
 
 
 def format_source(source: str, ruff: str | None = None) -> str:

@@ -46,7 +46,7 @@ def main(control: int, events: int, *, ahead: bool = False) -> NoReturn:
     for descriptor in (control, events):
         os.set_inheritable(descriptor, False)
     if ahead:
-        find_package()
+        import_own_package()
         with contextlib.suppress(ImportError):  # the job will say so, where it needs it
             importlib.import_module("torchlean_core.capture.job")
     line = read_line(control)
@@ -88,19 +88,12 @@ def serve(line: bytes, events: int) -> NoReturn:
     os._exit(0)
 
 
-def find_package() -> None:
-    """Make this package importable."""
-    if importlib.util.find_spec("torchlean_core") is None:
-        # At the end: everything else must come from this interpreter's own packages.
-        sys.path.append(str(Path(__file__).resolve().parents[2]))
-
-
 def _do(request: Mapping[str, Any], channel: _Channel) -> dict[str, Any]:
     if "cwd" in request:
         os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["environment"])
-    find_package()
+    import_own_package()
     if request["memory_limit"] is not None:
         import resource
 
@@ -110,6 +103,24 @@ def _do(request: Mapping[str, Any], channel: _Channel) -> dict[str, Any]:
         request["request"], channel.send
     )
     return result
+
+
+def import_own_package() -> None:
+    """Import the package that this file is part of, and nothing that lies beside it.
+
+    Another version may be installed for this interpreter; it would understand requests otherwise. And everything else
+    must come from this interpreter's own packages.
+    """
+    if "torchlean_core" in sys.modules:
+        return
+    folder = Path(__file__).resolve().parents[1]
+    spec = importlib.util.spec_from_file_location(
+        "torchlean_core", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None and spec.loader is not None, "a file that ends in .py has a loader"
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["torchlean_core"] = package
+    spec.loader.exec_module(package)
 
 
 class _Channel:

@@ -96,7 +96,7 @@ class Zygote:
         """Import what jobs need, and use it once; jobs that came meanwhile are started in between."""
         os.environ.update(dict.fromkeys(_ONE_THREAD, "1"), PYTORCH_NVML_BASED_CUDA_CHECK="1")
         gc.disable()
-        self._worker.find_package()
+        self._worker.import_own_package()
         self._torch = importlib.import_module("torch")
         self._threads = self._torch.get_num_threads()
         self._torch.set_num_threads(1)

@@ -155,6 +155,7 @@ class Kind:
         spreads: Whether the result is the operand copied along axes, as `broadcast_to`.
         keeps_order: Whether the result is the operand's elements in the same row-major order.
         category: Group in the documentation and in completion.
+        usual: Place among the kinds that fit, in completion: what is typed most comes first.
     """
 
     name: str
@@ -176,6 +177,7 @@ class Kind:
     spreads: bool = False
     keeps_order: bool = False
     category: str = "elementwise"
+    usual: int = 100
 
     def expression(self, call: Call) -> str:
         """Source text of the torch expression that computes this use of the kind."""

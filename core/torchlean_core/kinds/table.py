@@ -17,7 +17,9 @@ _NAT = FieldType.NATURAL
 _SHAPE = FieldType.SHAPE
 
 
-def _unary(name: str, summary: str, formula: str, source: str, layer: str | None = None) -> Kind:
+def _unary(
+    name: str, summary: str, formula: str, source: str, layer: str | None = None, usual: int = 100
+) -> Kind:
     return Kind(
         name,
         (1, 1),
@@ -29,10 +31,11 @@ def _unary(name: str, summary: str, formula: str, source: str, layer: str | None
         source,
         source,
         layer=None if layer is None else layers.plain(layer),
+        usual=usual,
     )
 
 
-def _binary(name: str, summary: str, formula: str, source: str) -> Kind:
+def _binary(name: str, summary: str, formula: str, source: str, usual: int = 100) -> Kind:
     return Kind(
         name,
         (2, 2),
@@ -43,6 +46,7 @@ def _binary(name: str, summary: str, formula: str, source: str) -> Kind:
         source.format("a", "b"),
         source,
         source,
+        usual=usual,
     )
 
 
@@ -104,6 +108,7 @@ _KINDS: tuple[Kind, ...] = (
         "x",
         declared=True,
         category="source",
+        usual=0,
     ),
     Kind(
         "const",
@@ -125,6 +130,7 @@ _KINDS: tuple[Kind, ...] = (
             ),
         ),
         category="source",
+        usual=20,
     ),
     Kind(
         "rand_uniform",
@@ -158,9 +164,11 @@ _KINDS: tuple[Kind, ...] = (
     _unary("abs", "Absolute value.", "|x|", "torch.abs({0})"),
     _unary("sqrt", "Square root.", "√x", "torch.sqrt({0})"),
     _unary("inv", "Reciprocal.", "1 / x", "torch.reciprocal({0})"),
-    _unary("relu", "Rectifier.", "max(x, 0)", "torch.relu({0})", "nn.ReLU()"),
-    _unary("tanh", "Hyperbolic tangent.", "tanh(x)", "torch.tanh({0})", "nn.Tanh()"),
-    _unary("sigmoid", "Logistic function.", "1 / (1 + exp(-x))", "torch.sigmoid({0})", "nn.Sigmoid()"),
+    _unary("relu", "Rectifier.", "max(x, 0)", "torch.relu({0})", "nn.ReLU()", usual=2),
+    _unary("tanh", "Hyperbolic tangent.", "tanh(x)", "torch.tanh({0})", "nn.Tanh()", usual=11),
+    _unary(
+        "sigmoid", "Logistic function.", "1 / (1 + exp(-x))", "torch.sigmoid({0})", "nn.Sigmoid()", usual=12
+    ),
     _unary("exp", "Exponential.", "exp(x)", "torch.exp({0})"),
     _unary(
         "log",
@@ -170,9 +178,9 @@ _KINDS: tuple[Kind, ...] = (
     ),
     _unary("sin", "Sine.", "sin(x)", "torch.sin({0})"),
     _unary("cos", "Cosine.", "cos(x)", "torch.cos({0})"),
-    _binary("add", "Elementwise sum.", "a + b", "{0} + {1}"),
-    _binary("sub", "Elementwise difference.", "a - b", "{0} - {1}"),
-    _binary("mul_elem", "Elementwise (Hadamard) product.", "a * b", "{0} * {1}"),
+    _binary("add", "Elementwise sum.", "a + b", "{0} + {1}", usual=4),
+    _binary("sub", "Elementwise difference.", "a - b", "{0} - {1}", usual=10),
+    _binary("mul_elem", "Elementwise (Hadamard) product.", "a * b", "{0} * {1}", usual=9),
     _binary("max_elem", "Elementwise maximum.", "max(a, b)", "torch.maximum({0}, {1})"),
     _binary("min_elem", "Elementwise minimum.", "min(a, b)", "torch.minimum({0}, {1})"),
     Kind(
@@ -238,6 +246,7 @@ _KINDS: tuple[Kind, ...] = (
         fields=(_axis("Axis that sums to 1"),),
         layer=layers.SOFTMAX,
         category="normalization",
+        usual=7,
     ),
     Kind(
         "layernorm",
@@ -253,6 +262,7 @@ _KINDS: tuple[Kind, ...] = (
         extras=("eps",),
         layer=layers.LAYERNORM,
         category="normalization",
+        usual=8,
     ),
     Kind(
         "permute",
@@ -268,6 +278,7 @@ _KINDS: tuple[Kind, ...] = (
             Field("perm", FieldType.AXES, "For each output axis, the input axis it is.", example="[1, 0]"),
         ),
         category="shape",
+        usual=15,
     ),
     Kind(
         "swap_first_two",
@@ -310,6 +321,7 @@ _KINDS: tuple[Kind, ...] = (
         layer=layers.RESHAPE,
         keeps_order=True,
         category="shape",
+        usual=6,
     ),
     Kind(
         "flatten",
@@ -325,6 +337,7 @@ _KINDS: tuple[Kind, ...] = (
         layer=layers.RESHAPE,
         keeps_order=True,
         category="shape",
+        usual=13,
     ),
     Kind(
         "broadcast_to",
@@ -342,6 +355,7 @@ _KINDS: tuple[Kind, ...] = (
         ),
         spreads=True,
         category="shape",
+        usual=16,
     ),
     Kind(
         "concat",
@@ -367,6 +381,7 @@ _KINDS: tuple[Kind, ...] = (
         "{0} @ {1}",
         batched.matmul,
         category="linear algebra",
+        usual=5,
     ),
     Kind(
         "linear",
@@ -386,6 +401,7 @@ _KINDS: tuple[Kind, ...] = (
         declared=True,
         layer=layers.LINEAR,
         category="linear algebra",
+        usual=1,
     ),
     Kind(
         "conv2d",
@@ -417,6 +433,7 @@ _KINDS: tuple[Kind, ...] = (
         ),
         layer=layers.CONV2D,
         category="convolution and pooling",
+        usual=3,
     ),
     _pool(
         "max_pool2d",

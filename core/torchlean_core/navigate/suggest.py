@@ -35,6 +35,10 @@ MAX_PARENTS = 100
 """Operands that are offered: the nearest; the others by typing their id."""
 
 
+_BY_USE = sorted((*TENSOR_KINDS.values(), TUPLE_GETITEM), key=lambda kind: kind.usual)
+"""The kinds, those first that one types most; the others in the table's order."""
+
+
 class Sort(Enum):
     """What a suggestion is."""
 
@@ -254,7 +258,7 @@ def _kinds(draft: Draft) -> Iterator[Suggestion]:
     """All kinds; those first that the operands fit."""
     count = len(draft.parents) if draft.parents is not None else None
     tuples = [one.is_tuple for one in draft.operands() or () if one is not None]
-    for order, kind in enumerate((*TENSOR_KINDS.values(), TUPLE_GETITEM)):
+    for order, kind in enumerate(_BY_USE):
         yield Suggestion(
             kind.name,
             Sort.KIND,
@@ -361,7 +365,9 @@ def _whole_nodes(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
         return
     draft = Draft(links, cursor)
     tail = "" if cursor.comma_follows else ","
-    for order, kind in enumerate(TENSOR_KINDS.values()):
+    for order, kind in enumerate(_BY_USE):
+        if kind is TUPLE_GETITEM:
+            continue
         shapes = draft.likely(kind)
         fields = guess_fields(kind, shapes, {})
         shape = guess_shape(kind, shapes, fields) if fields is not None else None

@@ -172,7 +172,7 @@ export class Server implements vscode.Disposable {
       documentSelector: SELECTOR,
       outputChannel: this.output,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
-      initializationOptions: { trusted: vscode.workspace.isTrusted },
+      initializationOptions: { trusted: vscode.workspace.isTrusted, confirms: true },
       synchronize: { configurationSection: 'torchlean' },
       diagnosticPullOptions: { onChange: true, onSave: true },
       initializationFailedHandler: () => false,

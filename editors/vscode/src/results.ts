@@ -42,10 +42,15 @@ export async function runCommand(client: BaseLanguageClient, command: string, ar
       return undefined;
     }
     client.outputChannel.appendLine(`${command}: ${errorText(error)}`);
+    const question = questionOf(error);
+    if (question !== undefined) {
+      const choice = await vscode.window.showWarningMessage(question.question, { modal: true }, question.accept);
+      return choice === question.accept
+        ? runCommand(client, command, [{ ...(args[0] as object), ...question.argument }])
+        : undefined;
+    }
     // Not waited for: a message may stay for as long as the user likes.
-    void showError(client, error, args).then((choice) =>
-      choice === REPLACE ? runCommand(client, command, [{ ...(args[0] as object), force: true }]) : undefined,
-    );
+    void showError(client, error);
     return undefined;
   }
   if (isGraph(result)) {
@@ -97,23 +102,70 @@ function isCancelled(error: unknown): boolean {
   );
 }
 
-const REPLACE = 'Replace';
 const SHOW_OUTPUT = 'Show Output';
+const SELECT_INTERPRETER = 'Select Interpreter';
+const INSTALL = 'Install';
 
-async function showError(client: BaseLanguageClient, error: unknown, args: unknown[]): Promise<string | undefined> {
-  const text = errorText(error);
-  const buttons = wouldReplace(text, args) ? [REPLACE, SHOW_OUTPUT] : [SHOW_OUTPUT];
-  const choice = await vscode.window.showErrorMessage(`TorchLean: ${text}`, ...buttons);
-  if (choice === SHOW_OUTPUT) {
-    client.outputChannel.show(true);
-  }
-  return choice;
+/** What the server asks before somebody's work is replaced: `data.confirm` of its error. */
+interface Question {
+  readonly question: string;
+  /** Title of the button that goes on. */
+  readonly accept: string;
+  /** What the command's argument gets besides when the answer is yes. */
+  readonly argument: object;
 }
 
-/** The server keeps what it did not make itself, and names the command line's option that replaces it. */
-function wouldReplace(text: string, args: unknown[]): boolean {
-  const argument = args[0];
-  return /--force\b/.test(text) && typeof argument === 'object' && argument !== null && !('force' in argument);
+/** An interpreter that no work can be done in: `data.interpreter` of the server's error. */
+interface Interpreter {
+  readonly path: string;
+  /** The command that installs what is missing; null where that would not help. */
+  readonly install: readonly string[] | null;
+}
+
+function dataOf(error: unknown): { readonly confirm?: Question; readonly interpreter?: Interpreter } {
+  const data: unknown = error instanceof ResponseError ? error.data : undefined;
+  return typeof data === 'object' && data !== null ? data : {};
+}
+
+function questionOf(error: unknown): Question | undefined {
+  const { confirm } = dataOf(error);
+  return typeof confirm?.question === 'string' && typeof confirm.accept === 'string' ? confirm : undefined;
+}
+
+async function showError(client: BaseLanguageClient, error: unknown): Promise<void> {
+  const { interpreter } = dataOf(error);
+  const install = interpreter?.install ?? undefined;
+  const buttons = [
+    ...(interpreter === undefined ? [] : [SELECT_INTERPRETER]),
+    ...(install === undefined ? [] : [INSTALL]),
+    SHOW_OUTPUT,
+  ];
+  const choice = await vscode.window.showErrorMessage(`TorchLean: ${errorText(error)}`, ...buttons);
+  if (choice === SHOW_OUTPUT) {
+    client.outputChannel.show(true);
+  } else if (choice === SELECT_INTERPRETER) {
+    await selectInterpreter();
+  } else if (choice === INSTALL && install !== undefined) {
+    installInTerminal(install);
+  }
+}
+
+/** Asks for another interpreter: by the Python extension, unless a setting of this one names an interpreter. */
+async function selectInterpreter(): Promise<void> {
+  const isSet = vscode.workspace.getConfiguration('torchlean').get<string>('python.interpreter', '') !== '';
+  if (!isSet && vscode.extensions.getExtension('ms-python.python') !== undefined) {
+    await vscode.commands.executeCommand('python.setInterpreter');
+  } else {
+    await vscode.commands.executeCommand('workbench.action.openSettings', 'torchlean.python.interpreter');
+  }
+}
+
+/** Types the command into a terminal, where its user sees it, and starts it there or does not. */
+function installInTerminal(command: readonly string[]): void {
+  const terminal = vscode.window.createTerminal('TorchLean');
+  const quoted = command.map((part) => (/^[\w@%+=:,./\\-]+$/.test(part) ? part : `"${part}"`));
+  terminal.show();
+  terminal.sendText(quoted.join(' '), false);
 }
 
 async function showResult(result: unknown): Promise<void> {

@@ -67,7 +67,7 @@ def test_a_refused_model_leaves_existing_files_alone(
         '"""Scores', 'print("hello")\n        """'
     )
     (tmp_path / "tiny_mlp.py").write_text(text, encoding="utf-8")
-    assert main(["capture", "tiny_mlp.py:TinyMLP", "-o", "m.ir.json"]) == 1
+    assert main(["capture", "tiny_mlp.py:TinyMLP", "-o", "m.ir.json", "--force"]) == 1
     captured = capsys.readouterr()
     line = next(i for i, row in enumerate(text.splitlines(), 1) if "gelu" in row)
     assert captured.out == ""

@@ -240,11 +240,10 @@ def test_remedies_say_which_command_helps(artifact):
     module.write_text(module.read_text() + "# mine\n")
     edited = findings(artifact)[-1]
     (remedy,) = remedies(edited)
-    assert remedy.arguments == {"out": "m.py", "force": True} and not remedy.preferred
-    assert ".orig" in remedy.title
+    assert remedy.arguments == {"out": "m.py"} and not remedy.preferred  # the command asks
     store(artifact, linear_1_b=None)
     missing = next(found for found in findings(artifact) if found.code == "TL501")
-    assert [(r.command, r.arguments) for r in remedies(missing)] == [("init", {"force": True})]
+    assert [(r.command, r.arguments) for r in remedies(missing)] == [("init", {})]
     assert remedies(check_text("{").findings[0]) == []
 
 

@@ -165,3 +165,17 @@ def test_every_place_of_a_text_has_an_answer():
             assert cursor.replace[0] <= offset <= cursor.replace[1]
             assert "\n" not in links.report.document.text[cursor.replace[0] : cursor.replace[1]]
             assert cursor.level in Level
+
+
+def test_of_the_kinds_that_fit_those_come_first_that_one_types_most():
+    found = labels(BEGUN + '{"id": 2, "kind": "▮"}\n]}')
+    fitting = [name for name in found if name in ("linear", "relu", "detach", "reshape", "softmax")]
+    assert fitting == ["linear", "relu", "reshape", "softmax", "detach"]
+    assert found.index("linear") == 0
+
+
+def test_what_is_typed_in_a_string_is_replaced_whole_and_matched_with_its_quotes():
+    links, cursor = cursor_of(BEGUN + '{"id": 2, "kind": "lin▮"}\n]}')
+    start, end = cursor.replace
+    assert links.report.document.text[start:end] == '"lin"'
+    assert [one.text for one in suggest(links, cursor).items if one.filter.startswith('"lin')] == ['"linear"']

@@ -47,6 +47,27 @@ class TinyNet(nn.Module):
         return torch.relu(self.fc(x))
 `;
 
+const EXAMPLE = path.join(import.meta.dirname, '../../../examples/tiny_mlp.py');
+
+/** An interpreter as a project has one: with torch, and without what the language server needs. */
+function bareInterpreter() {
+  const folder = folderOf('bare', {
+    'without/sitecustomize.py': `import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if path is None and name in {'lsprotocol', 'msgspec', 'pathspec', 'pygls', 'rich', 'ruff', 'torchlean_core'}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+`,
+  });
+  const program = path.join(folder, 'python');
+  const python = path.join(path.dirname(options.server), 'python');
+  fs.writeFileSync(program, `#!/bin/sh\nPYTHONPATH='${folder}/without' exec '${python}' "$@"\n`, { mode: 0o755 });
+  return program;
+}
+
 /** A new folder with the given files in it. */
 function folderOf(name, files) {
   const folder = path.join(scratch, name);
@@ -122,6 +143,7 @@ const scenarios = {
 
       await workbench.runCommand('TorchLean: Train…');
       await workbench.answer(/Number of steps/, '1000000000');
+      assert.match(await workbench.answerDialog(/^Replace/, 'train-question'), /parameters trained for 20 steps/);
       await workbench.waitForNotification(/Training model\.ir\.json.*loss/i);
       await workbench.screenshot('progress');
       await workbench.cancelProgress(/Training/);
@@ -129,10 +151,74 @@ const scenarios = {
 
       await workbench.runCommand('TorchLean: Train…');
       await workbench.answer(/Number of steps/, '1000000000');
+      await workbench.answerDialog(/^Replace/);
       await workbench.waitForNotification(/Training model\.ir\.json.*loss/i);
       await workbench.runCommand('TorchLean: Stop Running Work');
       await workbench.waitForNoNotification(/Training model\.ir\.json.*loss/i);
       await workbench.screenshot('stopped');
+    });
+  },
+
+  async "nothing of a user's is replaced without a question, also from an interpreter that has torch alone"() {
+    const folder = folderOf('work', { 'tiny_mlp.py': fs.readFileSync(EXAMPLE, 'utf8') });
+    const file = (name) => path.join(folder, name);
+    const settings = { 'torchlean.server.path': [options.server], 'torchlean.python.interpreter': bareInterpreter() };
+    await withWorkbench('work', { folder, settings }, async (workbench) => {
+      await workbench.openFile('tiny_mlp.py');
+      await workbench.waitForStatus('running');
+      await workbench.runCommand('TorchLean: Capture Model…');
+      await workbench.answer(/class/);
+      await workbench.answer(/example input/);
+      await workbench.until(() => fs.existsSync(file('tiny_mlp.ir.json')), 'an artifact was written');
+
+      // The model has the name that a generated module would have: it is no stale module.
+      await workbench.openFile('tiny_mlp.ir.json');
+      await workbench.lens('Emit nn.Module').waitFor();
+      assert.equal(await workbench.lens('Refresh').count(), 0);
+      await workbench.screenshot('lenses');
+
+      const captured = fs.readFileSync(file('tiny_mlp.params.safetensors'));
+      await workbench.lens('Initialize again').click();
+      const asked = await workbench.answerDialog(/^Replace \(keeps tiny_mlp\.params\.safetensors\.orig\)/, 'question');
+      assert.match(asked, /weights captured from TinyMLP/);
+      await workbench.until(() => fs.existsSync(file('tiny_mlp.params.safetensors.orig')), 'the weights were kept');
+      assert.deepEqual(fs.readFileSync(file('tiny_mlp.params.safetensors.orig')), captured);
+      await workbench.waitForNotification(/kept as tiny_mlp\.params\.safetensors\.orig/);
+
+      await workbench.lens('Emit nn.Module').click();
+      await workbench.until(() => fs.existsSync(file('tiny_mlp_module.py')), 'the module was written beside the model');
+
+      const edited = fs.readFileSync(file('tiny_mlp.ir.json'), 'utf8').replace('"relu"', '"tanh"');
+      fs.writeFileSync(file('tiny_mlp.ir.json'), edited);
+      await workbench.openFile('tiny_mlp.py');
+      await workbench.runCommand('TorchLean: Capture Model…');
+      await workbench.answer(/class/);
+      await workbench.answer(/example input/);
+      assert.match(await workbench.answerDialog(/^Replace/, 'edited'), /an artifact that was edited by hand/);
+      await workbench.until(() => fs.existsSync(file('tiny_mlp.ir.json.orig')), 'the edited artifact was kept');
+      assert.equal(fs.readFileSync(file('tiny_mlp.ir.json.orig'), 'utf8'), edited);
+    });
+  },
+
+  async 'a kind that is typed narrows the suggestions, and Enter inserts it'() {
+    const text = FIXABLE.replace(WRONG_SHAPE, RIGHT_SHAPE).replace('3]}\n  ]', '3]},\n    {"id": 3, "kind": \n  ]');
+    const folder = folderOf('typing', { 'net.ir.json': text });
+    await withWorkbench('typing', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
+      await workbench.openFile('net.ir.json');
+      await workbench.waitForStatus('running');
+      const before = text.slice(0, text.indexOf('"kind": \n') + 8).split('\n');
+      await workbench.placeCursor(before.length, before.at(-1).length + 1);
+      await workbench.page.keyboard.type('"');
+      await workbench.page.locator('.suggest-widget.visible .monaco-list-row').first().waitFor();
+      await workbench.page.keyboard.type('lin', { delay: 50 });
+      const rows = workbench.page.locator('.suggest-widget.visible .monaco-list-row');
+      await workbench.until(async () => /^linear/.test(await rows.first().innerText()), 'linear is the first suggestion');
+      assert.ok((await rows.count()) < 5, 'the suggestions were not narrowed');
+      await workbench.screenshot('narrowed');
+      await workbench.page.keyboard.press('Enter');
+      await workbench.page.keyboard.press('Control+s');
+      const saved = () => fs.readFileSync(path.join(folder, 'net.ir.json'), 'utf8');
+      await workbench.until(() => /"id": 3, "kind": "linear"/.test(saved()), 'linear was inserted');
     });
   },
 

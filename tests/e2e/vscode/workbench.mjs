@@ -226,6 +226,25 @@ export class Workbench {
     await this.until(() => this.isNotified(pattern), `a notification ${pattern}`);
   }
 
+  /** Answers a modal question by the button whose title begins so; returns the question. */
+  async answerDialog(title, step) {
+    const dialog = this.page.locator('.monaco-dialog-box');
+    const button = dialog.locator('.monaco-button', { hasText: title }).first();
+    await button.waitFor();
+    if (step !== undefined) {
+      await this.screenshot(step);
+    }
+    const question = normal(await dialog.locator('.dialog-message-container').innerText());
+    await button.click();
+    await dialog.waitFor({ state: 'detached' });
+    return question;
+  }
+
+  /** The code lens with this title. */
+  lens(title) {
+    return this.page.locator('.codelens-decoration a', { hasText: title }).first();
+  }
+
   async cancelProgress(pattern) {
     const toast = this.page.locator('.notification-toast', { hasText: pattern });
     await toast.locator('.monaco-button', { hasText: 'Cancel' }).click();
