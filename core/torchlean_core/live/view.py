@@ -146,7 +146,7 @@ class View:
             span = self._span(group[0])
             if span is None and group[0].line is not None:
                 continue  # its line was edited: what is there now was not captured
-            modules = tuple(dict.fromkeys(one.module for one in group if one.module is not None))
+            modules = tuple(dict.fromkeys(name for one in group for name in _modules(one)))
             finding = replace(group[0], calls=tuple(self._calls(group[0])))
             yield Place(finding, span, modules, self.record.name)
 
@@ -162,6 +162,13 @@ class View:
                 yield call
             elif (span := self.moved.span(call.span)) is not None:
                 yield replace(call, span=span)
+
+
+def _modules(finding: CaptureFinding) -> tuple[str, ...]:
+    """The modules that a finding is about: one with its class, several by their paths."""
+    if len(finding.modules) > 1:
+        return finding.modules
+    return (finding.module,) if finding.module is not None else ()
 
 
 def line_span(lines: Sequence[str], line: int) -> Span:

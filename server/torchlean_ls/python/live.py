@@ -66,7 +66,7 @@ class Live(Feature):
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
-        self.classes = Classes()
+        self.classes = Classes(lambda: list(server.folders.roots.values()))
         self._captured: dict[Key, LiveModel] = {}
         self._failures: dict[Key, str] = {}
         self._unshaped: set[Key] = set()  # models that a capture was asked for without a known shape
@@ -328,6 +328,7 @@ class Live(Feature):
         self._look_everywhere()
 
     def _look_everywhere(self) -> None:
+        self.classes.find_anew()
         for document in self.server.documents:
             if document.is_python:
                 self._look(document)

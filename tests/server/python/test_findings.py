@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from lsprotocol import types
 
+from tests.server.conftest import PROFILES
 from tests.server.python.models import GELU, capture, replace_text, write
 
 pytestmark = pytest.mark.asyncio
@@ -79,6 +80,7 @@ async def test_a_model_without_an_example_shape_is_told_so_once_it_was_to_be_cap
     assert found.code == "TL604" and found.severity is types.DiagnosticSeverity.Information
 
 
+@pytest.mark.parametrize("client", PROFILES[1:], indirect=True)
 async def test_settings_files_choose_what_is_shown(editor):
     (editor.folder / "torchlean.toml").write_text('ignore = ["TL601"]\n')
     uri = write(editor, "net.py", GELU.text)

@@ -8,9 +8,10 @@ import json
 import pytest
 from lsprotocol import types
 
+from tests.server.conftest import PROFILES
 from tests.server.python.models import NET, capture, hints, replace_text, write
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("client", PROFILES[1:], indirect=True)]
 
 
 def stored(source: str) -> str:
