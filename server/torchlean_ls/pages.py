@@ -88,6 +88,11 @@ _SETTINGS = (
         "Capture a text that rests, without writing anything; not in an untrusted workspace (experimental).",
     ),
     (
+        "torchlean.warmWorker",
+        "true",
+        "Keep a process that has loaded torch while a model is open; not in an untrusted workspace.",
+    ),
+    (
         "torchlean.inlayHints",
         "true",
         "Inlay hints; or an object with `enable`, `parents`, `debugTargets` and `shapes`.",

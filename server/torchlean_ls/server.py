@@ -29,6 +29,7 @@ from torchlean_ls.refused import Refused
 from torchlean_ls.settings import Settings, complaints
 from torchlean_ls.unopened import Unopened
 from torchlean_ls.uris import file_uri
+from torchlean_ls.workers import Workers
 
 _log = logging.getLogger(__name__)
 _PARENT_CHECK_SECONDS = 2.0
@@ -46,6 +47,7 @@ class Server(LanguageServer):
         unopened: The artifacts in these folders.
         settings: The client's settings.
         trusted: Whether code of the workspace may run when a command asks for it.
+        workers: Processes that have torch loaded.
         features: The features, in order.
     """
 
@@ -69,7 +71,8 @@ class Server(LanguageServer):
         self._complaints: list[str] = []
         self.folders.warn = self.warn
         self.documents.declares = lambda uri: self.folders.declares(uri, self.settings)
-        self.features: list[Feature] = [feature(self) for feature in FEATURES]
+        self.workers = Workers(self)
+        self.features: list[Feature] = [*(feature(self) for feature in FEATURES), self.workers]
         self._handlers: dict[str, dict[str, Callable[[Any], Generator[Any, Any, Any]]]] = {}
         self._parent_watch: asyncio.Task[None] | None = None
         self._pulling: asyncio.Future[None] | None = None

@@ -20,6 +20,7 @@ class Settings:
         validate: When findings are shown: while one types, after saving, or never.
         capture_on_save: Whether saving a model captures it again; never in a workspace that is not trusted.
         capture_on_type: Whether a text that rests is captured without being saved, and nothing written; as above.
+        warm_worker: Whether torch is loaded ahead of commands; never in a workspace that is not trusted.
         parent_hints: Whether inlay hints show kind and shape behind every parent id.
         target_hints: Whether inlay hints show the operator that a node was captured from.
         shape_hints: Whether inlay hints show shapes at the ends of lines of Python models.
@@ -34,6 +35,7 @@ class Settings:
     validate: Validate = "onType"
     capture_on_save: bool = False
     capture_on_type: bool = False
+    warm_worker: bool = True
     parent_hints: bool = True
     target_hints: bool = True
     shape_hints: bool = True
@@ -59,6 +61,7 @@ class Settings:
             validate=_validate(values.get("validate")),
             capture_on_save=values.get("captureOnSave") is True,
             capture_on_type=values.get("captureOnType") is True,
+            warm_worker=values.get("warmWorker", True) is not False,
             parent_hints=on and shown.get("parents", True) is not False,
             target_hints=on and shown.get("debugTargets", True) is not False,
             shape_hints=on and shown.get("shapes", True) is not False,
@@ -105,6 +108,7 @@ _EXPECTED: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("validate.run", "onType, onSave or off", lambda value: value in _WHEN),
     ("captureOnSave", "true or false", _is_flag),
     ("captureOnType", "true or false", _is_flag),
+    ("warmWorker", "true or false", _is_flag),
     ("inlayHints", "true, false or an object", lambda value: isinstance(value, bool | Mapping)),
     ("inlayHints.enable", "true or false", _is_flag),
     ("inlayHints.parents", "true or false", _is_flag),

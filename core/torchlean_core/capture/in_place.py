@@ -77,7 +77,9 @@ def _aliases(target: torch._ops.OpOverload) -> bool:
     """
     if any(result.alias_info is not None for result in target._schema.returns):
         return True
-    composite = torch._C._dispatch_has_kernel_for_dispatch_key(target.name(), "CompositeImplicitAutograd")
+    composite = torch._C._dispatch_has_kernel_for_dispatch_key(
+        str(target._schema).partition("(")[0], "CompositeImplicitAutograd"
+    )
     return bool(composite) and target._schema.name not in _NEW
 
 

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,7 @@ def _hushed() -> Iterator[None]:
         logging.disable(before)
 
 
+@cache
 def _decompositions() -> dict[torch._ops.OpOverload[..., Any], Callable[..., Any]]:
     """Decompositions of every operator that has no lowering: what has one stays whole."""
     table: Mapping[Any, Callable[..., Any]] = torch.export.default_decompositions()
@@ -312,7 +314,7 @@ def _retraced(
     with preserve_node_meta(), torch.backends.mkldnn.flags(enabled=False):
         tracer = make_fx(
             torch.func.functionalize(run),
-            decomposition_table=_decompositions(),
+            decomposition_table=dict(_decompositions()),
             tracing_mode="fake",
             _allow_non_fake_inputs=True,
         )

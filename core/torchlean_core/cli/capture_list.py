@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from torchlean_core.cli.capture_worker import Progress, run_worker
 from torchlean_core.cli.console import out, say
 from torchlean_core.config import SettingsFinder
 from torchlean_core.errors import UsageError, UserError
+from torchlean_core.jobs import WarmWorker
 
 _COLUMNS = ("model", "nodes", "parameters", "relative error", "time", "artifact")
 
@@ -93,12 +95,16 @@ def capture_all(
     """
     rows = []
     failed = 0
-    with Progress(args) as progress:
+    # Torch is loaded once for all of them; one alone is not slower without.
+    warm = WarmWorker() if len(entries) > 1 else None
+    with Progress(args) as progress, contextlib.ExitStack() as stack:
+        if warm is not None:
+            stack.callback(warm.close)
         for number, entry in enumerate(entries, 1):
             start = time.monotonic()
             try:
                 result = _capture(
-                    entry, given, default_timeout, progress, f"{number}/{len(entries)} {entry.model}"
+                    entry, given, default_timeout, progress, f"{number}/{len(entries)} {entry.model}", warm
                 )
             except UserError as error:
                 failed += 1
@@ -113,13 +119,18 @@ def capture_all(
 
 
 def _capture(
-    entry: Entry, given: Mapping[str, Any], default_timeout: float, progress: Progress, what: str
+    entry: Entry,
+    given: Mapping[str, Any],
+    default_timeout: float,
+    progress: Progress,
+    what: str,
+    warm: WarmWorker | None,
 ) -> dict[str, Any]:
     target = parse_target(entry.model)
     check_output(entry.output, target)
     request = capture_request(target, entry.output, example_shape(target), given)
     timeout = {"timeout": default_timeout, **configured(target), **given}["timeout"]
-    return run_worker(request, timeout, progress, what)
+    return run_worker(request, timeout, progress, what, warm)
 
 
 def _row(entry: Entry, result: dict[str, Any] | None, seconds: float) -> tuple[str, ...]:

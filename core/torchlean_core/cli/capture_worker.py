@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from torchlean_core.cli.console import err
-from torchlean_core.jobs import JobTimeout, run_job
+from torchlean_core.jobs import JobTimeout, WarmWorker, run_job
 
 
 class Progress:
@@ -36,7 +36,13 @@ class Progress:
             self._status.update(Text(f"{text}…"))  # not a str, in which brackets would be markup
 
 
-def run_worker(request: dict[str, Any], timeout: float, progress: Progress, what: str) -> dict[str, Any]:
+def run_worker(
+    request: dict[str, Any],
+    timeout: float,
+    progress: Progress,
+    what: str,
+    warm: WarmWorker | None = None,
+) -> dict[str, Any]:
     """Run the capture job; what the model prints goes to stderr, for it is no result of the command.
 
     Args:
@@ -44,6 +50,7 @@ def run_worker(request: dict[str, Any], timeout: float, progress: Progress, what
         timeout: Time limit in seconds.
         progress: Shows what is being done.
         what: What is being done, in words.
+        warm: Where it starts sooner, for one capture of several.
 
     Raises:
         JobError: The capture failed; JobTimeout where it took too long.
@@ -57,6 +64,6 @@ def run_worker(request: dict[str, Any], timeout: float, progress: Progress, what
             progress.show(f"{what}: {event['name']}")
 
     try:
-        return run_job("capture", request, on_event=on_event, timeout=timeout)
+        return run_job("capture", request, on_event=on_event, timeout=timeout, warm=warm)
     except JobTimeout as error:
         raise JobTimeout(f"{error} (--timeout S changes the limit)", output=error.output) from error

@@ -6,5 +6,6 @@ Importing this package imports nothing but the standard library: what a job need
 from torchlean_core.jobs.errors import JobCancelled, JobError, JobTimeout
 from torchlean_core.jobs.names import JOBS
 from torchlean_core.jobs.run import run_job
+from torchlean_core.jobs.warm import WarmWorker
 
-__all__ = ["JOBS", "JobCancelled", "JobError", "JobTimeout", "run_job"]
+__all__ = ["JOBS", "JobCancelled", "JobError", "JobTimeout", "WarmWorker", "run_job"]

@@ -13,6 +13,7 @@ from typing import Any
 from torchlean_core.jobs.errors import JobCancelled, JobError, JobTimeout
 from torchlean_core.jobs.names import JOBS
 from torchlean_core.jobs.process import Closed, Message, Output, WorkerProcess
+from torchlean_core.jobs.warm import NotStarted, WarmWorker
 from torchlean_core.jobs.worker import CHANNEL_CLOSED
 
 _TICK = 0.05
@@ -30,6 +31,7 @@ def run_job(
     cwd: Path | None = None,
     python: str | None = None,
     memory_limit: int | None = None,
+    warm: WarmWorker | None = None,
 ) -> dict[str, Any]:
     """Do one job in a worker process of its own and wait for its result.
 
@@ -46,45 +48,81 @@ def run_job(
         cwd: Working directory of the worker; this process's where None.
         python: Interpreter that runs the worker; this process's where None. It needs torch, not this package.
         memory_limit: Limit of the worker's address space in bytes.
+        warm: Where the job starts sooner, if it may run there and that works (`warm.problem` says why not). It
+            decides the interpreter, in place of `python`.
 
     Raises:
         JobError: The job failed, or the worker died; the message says which.
         JobTimeout: It ran past `timeout`.
         JobCancelled: `cancelled` said so.
     """
-    is_cancelled = cancelled.is_set if isinstance(cancelled, threading.Event) else cancelled
-    deadline = None if timeout is None else time.monotonic() + timeout
-    worker = WorkerProcess(
-        {"entry": JOBS[name], "request": dict(request), "memory_limit": memory_limit}, cwd=cwd, python=python
-    )
-    try:
-        while True:
-            if is_cancelled is not None and is_cancelled():
-                raise JobCancelled(f"{name} was cancelled", output=worker.tail())
-            if deadline is not None and time.monotonic() > deadline:
-                raise JobTimeout(
-                    f"{name} ran past its time limit of {timeout:g} s and was ended", output=worker.tail()
-                )
-            item = _next(worker)
-            if isinstance(item, Output) and on_event is not None:
-                on_event({"event": "output", "text": item.text})
-            elif isinstance(item, Message):
-                content = item.content
-                if "result" in content:
+    content = {"entry": JOBS[name], "request": dict(request), "memory_limit": memory_limit}
+    follow = _Follower(name, on_event, cancelled, timeout)
+    if warm is not None:
+        worker = warm.worker(content, cwd) if warm.may_run(name, request) else None
+        if worker is not None:
+            try:
+                return follow.to_the_end(worker)
+            except NotStarted:
+                warm.not_started()
+        python = warm.python
+    worker = WorkerProcess.start(cwd=cwd, python=python)
+    worker.ask(content)
+    return follow.to_the_end(worker)
+
+
+class _Follower:
+    """Waits for the end of a job, on whatever worker it runs."""
+
+    def __init__(
+        self,
+        name: str,
+        on_event: Callable[[dict[str, Any]], None] | None,
+        cancelled: Callable[[], bool] | threading.Event | None,
+        timeout: float | None,
+    ) -> None:
+        self._name = name
+        self._on_event = on_event
+        self._is_cancelled = cancelled.is_set if isinstance(cancelled, threading.Event) else cancelled
+        self._timeout = timeout
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+
+    def to_the_end(self, worker: WorkerProcess) -> dict[str, Any]:
+        """The result of the job; the worker is gone afterwards.
+
+        Raises:
+            NotStarted: The worker never came to the job.
+        """
+        name, on_event = self._name, self._on_event
+        try:
+            while True:
+                if self._is_cancelled is not None and self._is_cancelled():
+                    raise JobCancelled(f"{name} was cancelled", output=worker.tail())
+                if self._deadline is not None and time.monotonic() > self._deadline:
+                    raise JobTimeout(
+                        f"{name} ran past its time limit of {self._timeout:g} s and was ended",
+                        output=worker.tail(),
+                    )
+                item = _next(worker)
+                if isinstance(item, Output) and on_event is not None:
+                    on_event({"event": "output", "text": item.text})
+                elif isinstance(item, Message):
+                    content = item.content
+                    if "result" in content:
+                        _forward_rest(worker, on_event)
+                        result: dict[str, Any] = content["result"]
+                        return result
+                    if "error" in content:
+                        _forward_rest(worker, on_event)
+                        raise _failure(content["error"], worker.tail())
+                    if on_event is not None:
+                        on_event(content)
+                elif isinstance(item, Closed) and worker.ended():
+                    code = worker.wait()
                     _forward_rest(worker, on_event)
-                    result: dict[str, Any] = content["result"]
-                    return result
-                if "error" in content:
-                    _forward_rest(worker, on_event)
-                    raise _failure(content["error"], worker.tail())
-                if on_event is not None:
-                    on_event(content)
-            elif isinstance(item, Closed) and worker.ended():
-                code = worker.wait()
-                _forward_rest(worker, on_event)
-                raise _death(name, code, worker.tail())
-    finally:
-        worker.stop()
+                    raise _death(name, code, worker.tail())
+        finally:
+            worker.stop()
 
 
 def _next(worker: WorkerProcess) -> Message | Output | Closed | None:

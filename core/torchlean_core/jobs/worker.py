@@ -1,4 +1,4 @@
-"""The worker's side of a job: `python worker.py CONTROL EVENTS`, two inherited pipe descriptors.
+"""The worker's side of a job: `python worker.py CONTROL EVENTS [ahead]`, two inherited pipe descriptors.
 
 It reads one request from CONTROL and writes messages to EVENTS, one JSON object a line: events as the job
 reports them, then `{"result": …}` or `{"error": {"message", "exit_code", "data"}}`. CONTROL stays open as
@@ -7,6 +7,9 @@ long as the parent lives; when it closes, everything that was started goes.
 Two processes do this (on Windows one): the one that was started supervises, and its child does the job. The
 supervisor outlives the job whatever that does to itself, and ends what the job leaves behind. On Linux that is
 every descendant; elsewhere a process that left the group (a session of its own) is not found.
+
+With `ahead` it imports torch before it reads the request: a spare, started before anybody asks. `zygote.py` runs
+the same code in processes that it forks.
 
 The file runs as a script under any interpreter that has torch; this package need not be installed there.
 """
@@ -38,14 +41,29 @@ class Stopped(BaseException):
     ends_job = True
 
 
-def main(control: int, events: int) -> NoReturn:
+def main(control: int, events: int, *, ahead: bool = False) -> NoReturn:
     """Do the one job that is asked for, and end the process."""
     for descriptor in (control, events):
         os.set_inheritable(descriptor, False)
-    line = _read_line(control)
+    if ahead:
+        find_package()
+        with contextlib.suppress(ImportError):  # the job will say so, where it needs it
+            importlib.import_module("torchlean_core.capture.job")
+    line = read_line(control)
     if not line.endswith(b"\n"):
         os._exit(1)  # the parent went away before it had asked
     _supervised(control, events)
+    serve(line, events)
+
+
+def serve(line: bytes, events: int) -> NoReturn:
+    """Do the job of a request, in the process that has a supervisor, and end the process.
+
+    Args:
+        line: The request, JSON: `entry`, `request`, `memory_limit`; where the process was started before its job
+            was known also `cwd` and `environment`.
+        events: Descriptor that messages are written to.
+    """
     _stop_on_sigterm()
     request = json.loads(line)
     channel = _Channel(events)
@@ -66,10 +84,19 @@ def main(control: int, events: int) -> NoReturn:
     os._exit(0)
 
 
-def _do(request: Mapping[str, Any], channel: _Channel) -> dict[str, Any]:
+def find_package() -> None:
+    """Make this package importable."""
     if importlib.util.find_spec("torchlean_core") is None:
         # At the end: everything else must come from this interpreter's own packages.
         sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+
+def _do(request: Mapping[str, Any], channel: _Channel) -> dict[str, Any]:
+    if "cwd" in request:
+        os.chdir(request["cwd"])
+        os.environ.clear()
+        os.environ.update(request["environment"])
+    find_package()
     if request["memory_limit"] is not None:
         import resource
 
@@ -133,7 +160,8 @@ def _describe(error: BaseException) -> dict[str, Any]:
     return {"message": message, "exit_code": 2}
 
 
-def _read_line(descriptor: int) -> bytes:
+def read_line(descriptor: int) -> bytes:
+    """Read up to the end of a line; what has none was cut off."""
     line = b""
     while not line.endswith(b"\n"):
         chunk = os.read(descriptor, 65536)
@@ -158,6 +186,24 @@ def _supervised(control: int, events: int) -> None:
     if sys.platform == "win32":
         threading.Thread(target=_watch_from_here, args=(control,), daemon=True).start()
         return
+    woken, child = fork_job()
+    if child == 0:
+        os.close(control)
+        return
+    try:
+        for descriptor in (0, 1, 2, events):
+            os.close(descriptor)
+        supervise(control, woken, child)
+    finally:
+        os.killpg(0, signal.SIGKILL)
+
+
+def fork_job() -> tuple[int, int]:
+    """Fork the process of the job; this one, which leads a group of its own, has to call `supervise`.
+
+    Returns:
+        A descriptor that signals to this process can be read from, and the child's id; 0 and 0 in the child.
+    """
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -169,19 +215,23 @@ def _supervised(control: int, events: int) -> None:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        for descriptor in (control, woken, wake):
-            os.close(descriptor)
-        return
-    try:
-        for descriptor in (0, 1, 2, events):
-            os.close(descriptor)
-        _supervise(control, woken, child)
-    finally:
-        os.killpg(0, signal.SIGKILL)
+        os.close(woken)
+        os.close(wake)
+        return 0, 0
+    return woken, child
 
 
-def _supervise(control: int, woken: int, child: int) -> None:
-    """Wait until the job ends or the parent is gone, end what is left, and end as the job did."""
+def supervise(control: int, woken: int, child: int, told: int | None = None) -> None:
+    """Wait until the job ends or the parent is gone, end what is left, and end as the job did.
+
+    Returns only where the parent is gone.
+
+    Args:
+        control: Closed when the parent is gone.
+        woken: As `fork_job` gives it.
+        child: The process of the job.
+        told: Descriptor that gets the exit code as a line, where the parent cannot wait for this process.
+    """
     if sys.platform == "win32":
         return
     status = None
@@ -197,6 +247,9 @@ def _supervise(control: int, woken: int, child: int) -> None:
     if status is None:
         return
     code = os.waitstatus_to_exitcode(status)
+    if told is not None:
+        with contextlib.suppress(BrokenPipeError):  # the parent is gone, too
+            os.write(told, b"%d\n" % code)
     if code >= 0:
         os._exit(code)
     resource = importlib.import_module("resource")
@@ -231,14 +284,25 @@ def _end_descendants() -> None:
     if sys.platform != "linux":
         return
     for _ in range(200):
-        found = _descendants(os.getpid())
-        if not found:
+        # Every descendant has an ancestor among the children, for orphans are adopted: a look at all processes
+        # of the system, which is slow, is needed only where there are children.
+        if _childless():
             return
+        found = _descendants(os.getpid())
         for pid in found:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.005)
         _reaped(0)
+
+
+def _childless() -> bool:
+    """Whether no child is left; forgets one that ended."""
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return True
+    return False
 
 
 def _descendants(pid: int) -> list[int]:
@@ -269,4 +333,8 @@ def _descriptor(argument: str, flags: int) -> int:
 
 
 if __name__ == "__main__":
-    main(_descriptor(sys.argv[1], os.O_RDONLY), _descriptor(sys.argv[2], os.O_WRONLY))
+    main(
+        _descriptor(sys.argv[1], os.O_RDONLY),
+        _descriptor(sys.argv[2], os.O_WRONLY),
+        ahead="ahead" in sys.argv[3:],
+    )

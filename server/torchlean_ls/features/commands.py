@@ -248,6 +248,7 @@ class Commands(Feature):
         cancelled = threading.Event()
         key = uuid.uuid4().hex
         self._running[key] = (uri, cancelled)
+        warm = self.server.workers.warm()
         progress = await _Progress.begin(
             self.server, token, self._progress, f"{_TITLES[name]} {path.name}", cancelled
         )
@@ -266,6 +267,7 @@ class Commands(Feature):
                 memory_limit=settings.memory_limit if name == "capture" else None,
                 cwd=path.parent,
                 python=settings.python if self.server.trusted else None,
+                warm=warm,
             )
 
         running = loop.run_in_executor(self._threads, work)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
+import random
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -151,3 +157,62 @@ def mute(request: dict[str, Any], report: Report) -> NoReturn:
 
 def keyboard_interrupt(request: dict[str, Any], report: Report) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def end_supervisor(request: dict[str, Any], report: Report) -> NoReturn:
+    """End the process that supervises this one."""
+    report({"event": "started", "pids": [os.getpid()]})
+    os.kill(os.getppid(), signal.SIGKILL)
+    while True:
+        time.sleep(600)
+
+
+def state(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    """All that a job can see of the process it runs in."""
+    import torch
+
+    main = sys.modules["__main__"]
+    return {
+        "arguments": [Path(sys.argv[0]).name, len(sys.argv)],
+        "main": [main.__name__, Path(str(main.__file__)).name],
+        "path": sys.path,
+        "flags": str(sys.flags),
+        "environment": {name: value for name, value in os.environ.items() if name not in request["free"]},
+        "signals": {
+            number.name: str(signal.getsignal(number)).partition(" at 0x")[0]
+            for number in signal.Signals
+            if number not in (signal.SIGKILL, signal.SIGSTOP)
+        },
+        "wakeup": signal.set_wakeup_fd(-1),
+        "leads_session": os.getsid(0) == os.getppid() == os.getpgid(0),
+        "descriptors": _descriptors(),
+        "limits": [resource.getrlimit(number) for number in range(16)],
+        "threads": [threading.active_count(), torch.get_num_threads(), torch.get_num_interop_threads()],
+        "tracers": [sys.gettrace(), sys.getprofile(), threading.gettrace()],
+        "collector": [gc.isenabled(), gc.get_threshold(), gc.get_debug()],
+        "warnings": [str(one) for one in warnings.filters],
+        "logging": [logging.root.level, len(logging.root.handlers), logging.root.manager.disable],
+        "torch": [
+            torch.is_grad_enabled(),
+            torch.is_inference_mode_enabled(),
+            str(torch.get_default_dtype()),
+            torch.are_deterministic_algorithms_enabled(),
+            torch.cuda.is_initialized(),
+        ],
+        "streams": [str(stream.encoding) + str(stream.isatty()) for stream in (sys.stdout, sys.stderr)],
+        "umask": [os.umask(0o22), os.getpriority(os.PRIO_PROCESS, 0)],
+    }
+
+
+def _descriptors() -> list[str]:
+    """Kinds of the open files, but for the one that lists them."""
+    links = [path for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    return sorted(str(path.readlink()).partition(":")[0] for path in links)
+
+
+def draw(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Random numbers of every generator that is not seeded."""
+    import numpy as np
+    import torch
+
+    return {"torch": torch.rand(1).item(), "numpy": np.random.rand(), "random": random.random()}

@@ -14,20 +14,8 @@ from typing import Any
 
 import pytest
 
-from torchlean_core.jobs import JOBS, JobCancelled, JobError, JobTimeout, run_job
-
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(autouse=True)
-def _sample_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("echo", "noisy", "flood", "user_error", "plain_user_error", "bug", "sys_exit", "os_exit"):
-        monkeypatch.setitem(JOBS, name, f"tests.core.jobs.sample_jobs:{name}")
-    for name in ("crash", "leave_a_child", "hang", "clean_up", "wait_for_any_child", "allocate"):
-        monkeypatch.setitem(JOBS, name, f"tests.core.jobs.sample_jobs:{name}")
-    for name in ("leave_a_session", "close_everything", "close_and_hang", "mute", "keyboard_interrupt"):
-        monkeypatch.setitem(JOBS, name, f"tests.core.jobs.sample_jobs:{name}")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+from tests.core.jobs.conftest import ROOT, Run
+from torchlean_core.jobs import JobCancelled, JobError, JobTimeout, run_job
 
 
 def wait_until_gone(pids: list[int]) -> None:
@@ -46,26 +34,26 @@ def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_a_job_gets_its_request_and_gives_its_result(tmp_path: Path) -> None:
+def test_a_job_gets_its_request_and_gives_its_result(run: Run, tmp_path: Path) -> None:
     events: list[dict[str, Any]] = []
-    result = run_job("echo", {"a": [1, "ü"]}, on_event=events.append, cwd=tmp_path)
+    result = run("echo", {"a": [1, "ü"]}, on_event=events.append, cwd=tmp_path)
     assert result["request"] == {"a": [1, "ü"]}
     assert result["cwd"] == str(tmp_path)
     assert events == [{"event": "progress", "value": 0.5}]
 
 
-def test_hashes_are_the_same_in_every_worker() -> None:
-    assert run_job("echo", {})["hash"] == run_job("echo", {})["hash"]
+def test_hashes_are_the_same_in_every_worker(run: Run) -> None:
+    assert run("echo", {})["hash"] == run("echo", {})["hash"]
 
 
-def test_the_working_directory_shadows_nothing(tmp_path: Path) -> None:
+def test_the_working_directory_shadows_nothing(run: Run, tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('shadowed')", encoding="utf-8")
-    assert run_job("echo", {}, cwd=tmp_path)["request"] == {}
+    assert run("echo", {}, cwd=tmp_path)["request"] == {}
 
 
-def test_what_user_code_prints_and_reads_does_not_touch_the_protocol() -> None:
+def test_what_user_code_prints_and_reads_does_not_touch_the_protocol(run: Run) -> None:
     events: list[dict[str, Any]] = []
-    result = run_job("noisy", {}, on_event=events.append)
+    result = run("noisy", {}, on_event=events.append)
     assert result == {"read": ""}
     output = "".join(event["text"] for event in events if event["event"] == "output")
     assert sorted(output.splitlines()) == sorted(
@@ -73,99 +61,99 @@ def test_what_user_code_prints_and_reads_does_not_touch_the_protocol() -> None:
     )
 
 
-def test_output_is_bounded() -> None:
+def test_output_is_bounded(run: Run) -> None:
     events: list[dict[str, Any]] = []
-    run_job("flood", {}, on_event=events.append)
+    run("flood", {}, on_event=events.append)
     output = "".join(event["text"] for event in events)
     assert len(output) < 300_000
     assert output.endswith("… (output cut)\n")
 
 
-def test_a_user_error_keeps_its_message_its_exit_code_and_its_data() -> None:
+def test_a_user_error_keeps_its_message_its_exit_code_and_its_data(run: Run) -> None:
     with pytest.raises(JobError, match="the user can fix this") as caught:
-        run_job("user_error", {})
+        run("user_error", {})
     assert caught.value.exit_code == 2
     assert caught.value.data == {"findings": [1]}
     with pytest.raises(JobError) as caught:
-        run_job("plain_user_error", {})
+        run("plain_user_error", {})
     assert caught.value.exit_code == 1
 
 
-def test_a_bug_is_called_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_called_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(JobError, match="internal error: KeyError: 'surprise'") as caught:
-        run_job("bug", {})
+        run("bug", {})
     assert caught.value.exit_code == 2
     assert "Traceback" not in str(caught.value)
     monkeypatch.setenv("TORCHLEAN_DEBUG", "1")
     with pytest.raises(JobError, match="Traceback"):
-        run_job("bug", {})
+        run("bug", {})
 
 
-def test_sys_exit_in_user_code_is_an_error() -> None:
+def test_sys_exit_in_user_code_is_an_error(run: Run) -> None:
     with pytest.raises(JobError, match=r"called sys\.exit\(3\)"):
-        run_job("sys_exit", {})
+        run("sys_exit", {})
 
 
-def test_a_worker_that_ends_itself_says_so_with_its_last_words() -> None:
+def test_a_worker_that_ends_itself_says_so_with_its_last_words(run: Run) -> None:
     with pytest.raises(JobError) as caught:
-        run_job("os_exit", {})
+        run("os_exit", {})
     assert "ended the worker process itself (exit code 7" in str(caught.value)
     assert str(caught.value).endswith("last output:\n  last words")
 
 
-def test_a_crash_names_the_signal() -> None:
+def test_a_crash_names_the_signal(run: Run) -> None:
     with pytest.raises(JobError, match="ended by SIGSEGV: a crash in native code"):
-        run_job("crash", {})
+        run("crash", {})
 
 
-def test_children_that_outlive_the_job_are_ended() -> None:
-    result = run_job("leave_a_child", {}, timeout=60)
+def test_children_that_outlive_the_job_are_ended(run: Run) -> None:
+    result = run("leave_a_child", {}, timeout=60)
     wait_until_gone([result["child"]])
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="sessions are followed on Linux only")
 @pytest.mark.parametrize("end", ["result", "exit", "hang"])
-def test_children_in_sessions_of_their_own_are_ended(end: str) -> None:
+def test_children_in_sessions_of_their_own_are_ended(run: Run, end: str) -> None:
     pids: list[int] = []
     with contextlib.nullcontext() if end == "result" else pytest.raises(JobError):
-        run_job("leave_a_session", {"end": end}, on_event=lambda e: pids.extend(e["pids"]), timeout=5)
+        run("leave_a_session", {"end": end}, on_event=lambda e: pids.extend(e["pids"]), timeout=5)
     assert len(pids) == 2
     wait_until_gone(pids)
 
 
-def test_a_job_that_closes_its_channel_says_so(tmp_path: Path) -> None:
+def test_a_job_that_closes_its_channel_says_so(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "users"
     path.touch()
     for reuse in ("", str(path)):
         with pytest.raises(JobError, match="the code being run closed the channel") as caught:
-            run_job("close_everything", {"reuse": reuse}, timeout=60)
+            run("close_everything", {"reuse": reuse}, timeout=60)
         assert "Traceback" not in str(caught.value)
     assert path.read_bytes() == b""
 
 
-def test_a_job_that_closes_its_channel_and_hangs_has_a_time_limit() -> None:
+def test_a_job_that_closes_its_channel_and_hangs_has_a_time_limit(run: Run) -> None:
     with pytest.raises(JobTimeout):
-        run_job("close_and_hang", {}, timeout=2)
+        run("close_and_hang", {}, timeout=2)
 
 
-def test_odd_exceptions_are_messages() -> None:
+def test_odd_exceptions_are_messages(run: Run) -> None:
     with pytest.raises(JobError, match="raised KeyboardInterrupt") as caught:
-        run_job("keyboard_interrupt", {})
+        run("keyboard_interrupt", {})
     assert caught.value.exit_code == 1
     with pytest.raises(JobError, match="internal error: Mute"):
-        run_job("mute", {})
+        run("mute", {})
 
 
-def test_a_time_limit_ends_the_worker_and_its_children() -> None:
+def test_a_time_limit_ends_the_worker_and_its_children(run: Run) -> None:
     pids: list[int] = []
     with pytest.raises(JobTimeout, match=r"time limit of 2 s") as caught:
-        run_job("hang", {}, on_event=lambda event: pids.extend(event["pids"]), timeout=2)
+        run("hang", {}, on_event=lambda event: pids.extend(event["pids"]), timeout=2)
     assert caught.value.exit_code == 1
     assert len(pids) == 2
     wait_until_gone(pids)
 
 
-def test_cancelling_ends_the_worker_and_its_children() -> None:
+def test_cancelling_ends_the_worker_and_its_children(run: Run) -> None:
     pids: list[int] = []
     cancelled = threading.Event()
 
@@ -174,15 +162,15 @@ def test_cancelling_ends_the_worker_and_its_children() -> None:
         cancelled.set()
 
     with pytest.raises(JobCancelled, match="hang was cancelled"):
-        run_job("hang", {}, on_event=started, cancelled=cancelled, timeout=60)
+        run("hang", {}, on_event=started, cancelled=cancelled, timeout=60)
     wait_until_gone(pids)
 
 
-def test_a_job_that_is_ended_may_clean_up(tmp_path: Path) -> None:
+def test_a_job_that_is_ended_may_clean_up(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "half"
     cancelled = threading.Event()
     with pytest.raises(JobCancelled):
-        run_job(
+        run(
             "clean_up",
             {"path": str(path)},
             on_event=lambda event: cancelled.set(),
@@ -192,14 +180,14 @@ def test_a_job_that_is_ended_may_clean_up(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_user_code_does_not_see_the_watchdog() -> None:
-    assert run_job("wait_for_any_child", {}, timeout=60) == {"children": 0}
+def test_user_code_does_not_see_the_watchdog(run: Run) -> None:
+    assert run("wait_for_any_child", {}, timeout=60) == {"children": 0}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="address space limits are Linux's")
-def test_a_memory_limit_is_an_error_of_the_job() -> None:
+def test_a_memory_limit_is_an_error_of_the_job(run: Run) -> None:
     with pytest.raises(JobError, match="out of memory"):
-        run_job("allocate", {"bytes": 2 << 30}, memory_limit=1 << 30)
+        run("allocate", {"bytes": 2 << 30}, memory_limit=1 << 30)
 
 
 def test_the_worker_ends_with_its_parent() -> None:
@@ -225,11 +213,11 @@ def test_the_interpreter_of_a_worker_need_not_have_this_package() -> None:
     assert run_job("echo", {"a": 1}, python=str(python))["request"] == {"a": 1}
 
 
-def test_no_descriptor_is_left_open() -> None:
-    run_job("echo", {})
+def test_no_descriptor_is_left_open(run: Run) -> None:
+    run("echo", {})
     before = open_descriptors()
     for _ in range(3):
-        run_job("echo", {})
+        run("echo", {})
         with pytest.raises(JobError):
-            run_job("os_exit", {})
+            run("os_exit", {})
     assert open_descriptors() <= before

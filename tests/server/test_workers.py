@@ -1,0 +1,111 @@
+"""The warm worker of the server: when it runs, and that it ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from lsprotocol import types
+
+from torchlean_core.jobs import WarmWorker
+from torchlean_ls.server import Server
+from torchlean_ls.settings import Settings
+
+MODEL = "import torch\n\n\nclass Net(torch.nn.Module):\n    pass\n"
+CAPTURED = '{"captured_from": {"file": "m.py"}, "nodes": []}'
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was done with worker processes: nothing really is."""
+    seen: list[str] = []
+    monkeypatch.setattr(WarmWorker, "start", lambda self: seen.append(f"start {self.python}"))
+    monkeypatch.setattr(WarmWorker, "close", lambda self: seen.append(f"close {self.python}"))
+    return seen
+
+
+def opened(server: Server, name: str, text: str) -> None:
+    language = "python" if name.endswith(".py") else "json"
+    item = types.TextDocumentItem(f"file:///work/{name}", language, 1, text)
+    server.did_open(types.DidOpenTextDocumentParams(item))
+
+
+def change(server: Server, **values: Any) -> None:
+    server._use(replace(server.settings, **values))
+
+
+@pytest.mark.parametrize(("name", "text"), [("m.py", MODEL), ("m.ir.json", CAPTURED)])
+def test_it_is_started_for_a_model_and_for_what_was_captured_from_one(
+    seen: list[str], name: str, text: str
+) -> None:
+    server = Server()
+    assert server.workers.warm() is None
+    opened(server, name, text)
+    assert seen == ["start None"]
+    assert server.workers.warm() is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("m.py", "import torch\n"),
+        ("m.py", "import torch\nclass Net(torch.nn.Module:"),
+        ("m.py", "class Net(Module): pass\n"),
+        ("m.ir.json", '{"nodes": []}'),
+        ("m.json", "[]"),
+    ],
+)
+def test_it_is_not_started_for_other_files(seen: list[str], name: str, text: str) -> None:
+    opened(Server(), name, text)
+    assert seen == []
+
+
+def test_it_is_not_started_in_a_workspace_that_is_not_trusted(seen: list[str]) -> None:
+    server = Server()
+    server.trusted = False
+    opened(server, "m.py", MODEL)
+    assert seen == []
+
+
+def test_it_is_not_started_where_a_setting_says_so(seen: list[str]) -> None:
+    server = Server()
+    server.settings = Settings.read({"warmWorker": False})
+    opened(server, "m.py", MODEL)
+    assert seen == []
+
+
+def test_another_interpreter_replaces_it(seen: list[str]) -> None:
+    server = Server()
+    opened(server, "m.py", MODEL)
+    change(server, python="/usr/bin/python3")
+    assert seen == ["start None", "close None", "start /usr/bin/python3"]
+    change(server, device="cpu")
+    assert len(seen) == 3
+
+
+def test_switching_it_off_ends_it(seen: list[str]) -> None:
+    server = Server()
+    opened(server, "m.py", MODEL)
+    change(server, warm_worker=False)
+    assert seen == ["start None", "close None"]
+    assert server.workers.warm() is None
+
+
+def test_it_ends_with_the_server(seen: list[str]) -> None:
+    server = Server()
+    opened(server, "m.py", MODEL)
+    server._shutdown(None)
+    assert seen == ["start None", "close None"]
+
+
+def test_why_it_does_not_work_is_told_once(seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server()
+    notes: list[str] = []
+    monkeypatch.setattr(server, "note", notes.append)
+    opened(server, "m.py", MODEL)
+    warm = server.workers.warm()
+    assert warm is not None
+    warm.problem = "no torch"
+    assert [server.workers.warm(), server.workers.warm()] == [warm, warm]
+    assert notes == ["no torch"]
