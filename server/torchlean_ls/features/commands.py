@@ -26,6 +26,7 @@ from torchlean_ls.capabilities import COMMANDS
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.python.commands import ask_shape, open_file
 from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_name, file_path, file_uri
 
@@ -74,6 +75,12 @@ class Commands(Feature):
                 return await self._check(argument)
             if name == "showGraph":
                 return await self._show_graph(argument)
+            if name == "openFile":
+                return await open_file(self.server, argument)
+            if name == "captureAndEmit":
+                return await self._capture_and_emit(argument, params.work_done_token)
+            if argument.pop("ask", False):
+                argument = await ask_shape(self.server, argument)
             path = _path(argument)
             request = self._request(name, path, argument)
             self._refuse_edited(request.get("out"))
@@ -82,6 +89,14 @@ class Commands(Feature):
                 self.server.live.refused(argument)
             raise Refused(str(error)) from error
         return await self._run(name, argument["uri"], path, request, params.work_done_token)
+
+    async def _capture_and_emit(
+        self, argument: dict[str, Any], token: types.ProgressToken | None
+    ) -> dict[str, Any]:
+        captured = await self.execute(types.ExecuteCommandParams("torchlean.capture", [argument], token))
+        emit = types.ExecuteCommandParams("torchlean.emit", [{"uri": captured["uri"]}])
+        emitted: dict[str, Any] = await self.execute(emit)
+        return emitted
 
     # -- at once ------------------------------------------------------------------------------------------
 
@@ -292,6 +307,7 @@ class Commands(Feature):
         progress.end(str(result.get("message", "done")))
         if name == "capture":
             self.server.live.captured(uri, request, result=result)
+            result.pop("record", None)  # what the editor shows of it, it asks for
         if isinstance(result.get("output"), str):
             output = Path(result["output"])
             result["uri"] = file_uri(output)

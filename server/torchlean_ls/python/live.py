@@ -18,6 +18,7 @@ from torchlean_core.errors import UserError
 from torchlean_core.live import LiveModel, Moved, View, findings, split_lines
 from torchlean_core.live.stored import Stored, artifact_path, record_of, stored
 from torchlean_core.live.texts import text_that_ran
+from torchlean_core.text import Encoding
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
@@ -62,11 +63,13 @@ class Live(Feature):
 
     Attributes:
         classes: The models of the open documents.
+        cursors: The line (from 0) of each document where the cursor was seen last.
     """
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
         self.classes = Classes(lambda: list(server.folders.roots.values()))
+        self.cursors: dict[str, int] = {}
         self._captured: dict[Key, LiveModel] = {}
         self._failures: dict[Key, str] = {}
         self._unshaped: set[Key] = set()  # models that a capture was asked for without a known shape
@@ -99,9 +102,25 @@ class Live(Feature):
         self._views[document.uri] = document.serial, self._epoch, found
         return found
 
+    @property
+    def encoding(self) -> Encoding:
+        """Units of columns in positions."""
+        return self.server.documents.encoding
+
     def model(self, document: Snapshot, name: str) -> LiveModel | None:
         """What the last capture of a model told, if there was one in this session."""
         return self._captured.get(_key(document.uri, name))
+
+    def file_of(self, document: Snapshot, name: str) -> Path | None:
+        """The file of a model from whose capture something is told in a document."""
+        for view in self.views(document):
+            if view.record.name == name and view.record.files:
+                return Path(view.record.files[0].path)
+        return None
+
+    def touched(self, uri: str, line: int) -> None:
+        """The cursor was seen on a line (from 0) of a document."""
+        self.cursors[uri] = line
 
     def lines_of(self, path: str) -> list[str] | None:
         """The lines of a file (by real path) that the last capture of a model saw; None where none saw it."""
@@ -130,15 +149,36 @@ class Live(Feature):
                     continue
                 span = name_span(document, model)
             rule = RULES.get(place.finding.code)
-            data = {"calls": place.finding.calls, "operator": place.finding.operator, "model": place.model}
+            data = {
+                "calls": place.finding.calls,
+                "operator": place.finding.operator,
+                "module": place.finding.module,
+                "allow": place.finding.allow,
+                "model": place.model,
+            }
             severity = rule.severity if rule is not None else Severity.ERROR
             found.append(Finding(place.finding.code, severity, place.message, span=span, data=data))
-        return found + self._unknown_shapes(document)
+        return [*found, *self._unknown_shapes(document), *self._directive_problems(document)]
+
+    def _directive_problems(self, document: Snapshot) -> list[Finding]:
+        """What is wrong with the directives of a file."""
+        found = []
+        for problem in self.classes.directive_problems(document):
+            if (span := problem.span) is not None:
+                where = (
+                    offsets(document, span.line, span.column)[0],
+                    offsets(document, span.end_line, span.end_column)[0],
+                )
+                severity = RULES[problem.code].severity
+                found.append(Finding(problem.code, severity, problem.message, span=where))
+        return found
 
     def _unknown_shapes(self, document: Snapshot) -> list[Finding]:
         """TL604 for models that were to be captured, and whose example shape is not known."""
         path = real_path(document.uri)
-        found = []
+        found: list[Finding] = []
+        if not any(key[0] == path for key in self._unshaped):
+            return found
         for model in self.classes.of(document):
             if (path, model.name) in self._unshaped and self.shape(document, model.name) is None:
                 message = f"no example shape is known for {model.name}; a comment over it gives one"
@@ -315,6 +355,7 @@ class Live(Feature):
     def document_close(self, uri: str) -> None:
         """Forget what can be made again; what was captured stays known."""
         self._views.pop(uri, None)
+        self.cursors.pop(uri, None)
         self.classes.forget(uri)
         self._push_unopened()
 
