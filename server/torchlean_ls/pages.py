@@ -95,14 +95,14 @@ _SETTINGS = (
         "Capture a file's models when it is saved; not in an untrusted workspace.",
     ),
     (
-        "torchlean.captureOnType",
-        "false",
-        "Capture a text that rests, without writing anything; not in an untrusted workspace (experimental).",
-    ),
-    (
         "torchlean.warmWorker",
         "true",
         "Keep a process that has loaded torch while a model is open; not in an untrusted workspace.",
+    ),
+    (
+        "torchlean.captureOnType",
+        "false",
+        "Capture a text that rests, without writing anything; not in an untrusted workspace (experimental).",
     ),
     (
         "torchlean.inlayHints",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -290,31 +290,34 @@ def _keys() -> str:
     return _one_of([f"{key.name}={key.form}" for key in KEYS.values()])
 
 
-def directive_problems(source: str) -> list[CaptureFinding]:
+def directive_problems(source: str, tree: ast.Module | None = None) -> list[CaptureFinding]:
     """What is wrong with the directives of a file (TL604), each at its span, in order.
 
     While the file does not parse, only what is wrong with a directive by itself is said.
+
+    Args:
+        source: Text of the file.
+        tree: Its syntax tree, where that is at hand.
     """
     if "torchlean:" not in source:
         return []
     lines = lines_of(source.removeprefix("\ufeff"))
     written = [item for line, text in enumerate(lines) if (item := read_directive(text, line)) is not None]
-    tree = parse(source) if written else None
+    if tree is None and written:
+        tree = parse(source)
     found: list[tuple[Span, str]] = []
     if tree is None:
         found = [problem for item in written if (problem := problem_of(item)) is not None]
     else:
-        strings = set(_lines_of_strings(tree))
         owners = _owners(lines, tree)
         counting: dict[tuple[int, str, str | None], Directive] = {}
         for item in reversed(written):  # the nearest to the definition counts
-            if item.line in strings:
-                continue
             owner = owners.get(item.line)
-            if (problem := problem_of(item)) is not None:
+            if owner is None:
+                if not _is_in_string(tree, item.line):
+                    found.append(problem_of(item) or (item.span, _homeless(tree, item.line)))
+            elif (problem := problem_of(item)) is not None:
                 found.append(problem)
-            elif owner is None:
-                found.append((item.span, _homeless(tree, item.line)))
             else:
                 what = owner, item.key, item.value if KEYS[item.key].repeatable else None
                 if what in counting:
@@ -354,11 +357,14 @@ def _homeless(tree: ast.Module, line: int) -> str:
     return f"stands above nothing; {rule}"
 
 
-def _lines_of_strings(tree: ast.Module) -> Iterator[int]:
-    """Lines, from 0, that are inside of a string or end one."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant | ast.JoinedStr) and (node.end_lineno or 0) > node.lineno:
-            yield from range(node.lineno, node.end_lineno or 0)
+def _is_in_string(tree: ast.Module, line: int) -> bool:
+    """Whether a line, from 0, is inside of a string or ends one."""
+    around = (node for node in tree.body if node.lineno <= line < (node.end_lineno or 0))
+    return any(
+        isinstance(node, ast.Constant | ast.JoinedStr) and node.lineno <= line < (node.end_lineno or 0)
+        for statement in around
+        for node in ast.walk(statement)
+    )
 
 
 # -- in an editor -------------------------------------------------------------------------------------------------

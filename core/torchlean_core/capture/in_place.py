@@ -5,6 +5,25 @@ from __future__ import annotations
 import torch
 
 
+def without_identities(graph: torch.fx.Graph) -> None:
+    """Take out dropouts in eval mode: each gives back its operand itself, so a later change in place changes both.
+
+    torch makes copies of them where it takes operators apart, and the change would be lost to one of the two.
+    """
+    for node in list(graph.nodes):
+        if node.target in _DROPOUTS and node.args[2] is False and isinstance(node.args[0], torch.fx.Node):
+            node.replace_all_uses_with(node.args[0])
+            graph.erase_node(node)
+
+
+_DROPOUTS = (
+    torch.ops.aten.dropout.default,
+    torch.ops.aten.alpha_dropout.default,
+    torch.ops.aten.feature_dropout.default,
+    torch.ops.aten.feature_alpha_dropout.default,
+)
+
+
 def rename_in_place(graph: torch.fx.Graph) -> None:
     """Rename `relu_` to `relu` and the like where the value that it changes is not looked at any other way.
 
@@ -58,18 +77,18 @@ def _is_own(node: torch.fx.Node, order: dict[torch.fx.Node, int]) -> bool:
     if not isinstance(operand, torch.fx.Node) or operand.op != "call_function":
         return False
     maker = operand.target
-    if not isinstance(maker, torch._ops.OpOverload) or _aliases(maker):
+    if not isinstance(maker, torch._ops.OpOverload) or _gives_alias(maker):
         return False
     for user in operand.users:
         if user is node:
             continue
-        known = isinstance(user.target, torch._ops.OpOverload) and not _aliases(user.target)
+        known = isinstance(user.target, torch._ops.OpOverload) and not _gives_alias(user.target)
         if not known or order[user] > order[node]:
             return False
     return True
 
 
-def _aliases(target: torch._ops.OpOverload) -> bool:
+def _gives_alias(target: torch._ops.OpOverload) -> bool:
     """Whether a result of an operator may share memory with an operand.
 
     Operators with a kernel of their own say so in their schema. Composite ones do not always: `dropout` in eval mode

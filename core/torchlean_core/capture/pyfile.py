@@ -18,12 +18,19 @@ _PARSING = threading.Lock()
 
 def parse(text: str) -> ast.Module | None:
     """The syntax tree of a text; None where it is not Python, or nested too deep to be read."""
+    return parse_or_error(text)[0]
+
+
+def parse_or_error(text: str) -> tuple[ast.Module | None, str | None]:
+    """The syntax tree of a text, or else what Python says of it; both None where it is nested too deep."""
     with _PARSING, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an invalid escape in somebody's string
         try:
-            return ast.parse(text.removeprefix("\ufeff"))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
+            return ast.parse(text.removeprefix("\ufeff")), None
+        except (SyntaxError, ValueError) as error:
+            return None, str(error)
+        except (RecursionError, MemoryError):
+            return None, None
 
 
 def lines_of(text: str) -> list[str]:

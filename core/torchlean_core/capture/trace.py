@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves
 
 from torchlean_core.capture.attention_operator import KeepingAttention
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
-from torchlean_core.capture.in_place import rename_in_place
+from torchlean_core.capture.in_place import rename_in_place, without_identities
 from torchlean_core.capture.places import Stacks, first_line, located, text_of
 from torchlean_core.capture.registry import LOWERINGS
 from torchlean_core.capture.values import Known
@@ -160,6 +160,7 @@ def _export(module: torch.nn.Module, example: torch.Tensor, shown: str, stacks: 
     with stacks.recording():
         exported = torch.export.export(module, (example,), strict=False)
     _without_steps(exported)
+    without_identities(exported.graph)
     rename_in_place(exported.graph)
     if not _lowered_whole(exported):
         exported = exported.run_decompositions(dict[Any, Callable[..., Any]](_decompositions()))

@@ -12,7 +12,6 @@ from torchlean_core.capture.assemble import Finished
 from torchlean_core.capture.compact import compact
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.instances import Instances, changed_attribute
-from torchlean_core.errors import UserError
 from torchlean_core.graph import lower
 from torchlean_core.interp import Interpreter
 
@@ -48,7 +47,7 @@ def verify(instances: Instances, artifact: Finished, *, measure: bool = False) -
         measure: Report an error of any size, for an artifact that is known to be an approximation.
 
     Raises:
-        UserError: They differ by more than rounding, or forward is no function of its input.
+        CaptureError: They differ by more than rounding, or forward is no function of its input.
     """
     shape = artifact.graph.input_shape
     new = _in_float64(instances, shape)
@@ -93,10 +92,13 @@ def verify(instances: Instances, artifact: Finished, *, measure: bool = False) -
             instances.loaded.line,
         )
     name = str(dtype).removeprefix("torch.")
-    raise UserError(
+    raise CaptureError.at(
+        instances.loaded.shown,
+        "TL603",
         f"the artifact differs from the model by a relative error of {worst:.3g} (limit "
         f"{LIMITS[dtype]:g} in {name}); nothing was written. This is a bug in torchlean-ls, or the "
-        "model's result depends on more than its input"
+        "model's result depends on more than its input",
+        instances.loaded.line,
     )
 
 

@@ -10,11 +10,14 @@ from typing import Any
 from torchlean_core.capture.configured import capture_request, configured, example_shape
 from torchlean_core.capture.options import add_options, given_options
 from torchlean_core.capture.output import check_output, summary
+from torchlean_core.capture.record import Record
 from torchlean_core.capture.target import Target, parse_shape, parse_target
 from torchlean_core.cli.capture_list import Entry, capture_all, listed
 from torchlean_core.cli.capture_worker import Progress, run_worker
+from torchlean_core.cli.console import out
 from torchlean_core.errors import UsageError
 from torchlean_core.extras import require_torch
+from torchlean_core.jobs import JobError
 
 DEFAULT_TIMEOUT = 120.0
 
@@ -41,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_options(parser)
     parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="print the source that ran, with the shape of every value at the end of its line and each finding "
+        "under its expression",
+    )
+    parser.add_argument(
         "--timeout",
         metavar="S",
         type=float,
@@ -56,8 +65,8 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError("--timeout: expected a number of seconds greater than 0")
         given["timeout"] = args.timeout
     if args.target is None:
-        if args.output is not None or args.example_shape is not None:
-            raise UsageError("-o and --example-shape are for one model: name it, as FILE.py:Name")
+        if args.output is not None or args.example_shape is not None or args.explain:
+            raise UsageError("-o, --example-shape and --explain are for one model: name it, as FILE.py:Name")
         entries = listed(Path.cwd())
         require_torch()
         return capture_all(entries, given, DEFAULT_TIMEOUT, args)
@@ -72,8 +81,37 @@ def _capture_one(target: Target, given: dict[str, Any], args: argparse.Namespace
     timeout = {"timeout": DEFAULT_TIMEOUT, **configured(target), **given}["timeout"]
     require_torch()
     start = time.monotonic()
-    with Progress(args) as progress:
-        result = run_worker(request, timeout, progress, f"capturing {target.name}")
+    try:
+        with Progress(args) as progress:
+            result = run_worker(request, timeout, progress, f"capturing {target.name}")
+    except JobError as error:
+        if args.explain and "record" in error.data:
+            _explain(error.data["record"], args)
+        raise
+    if args.explain:
+        _explain(result["record"], args)
     if not args.quiet:
         print(summary(result, entry.output, time.monotonic() - start))
     return 0
+
+
+_STYLES = {
+    "head": "bold",
+    "number": "dim",
+    "shape": "cyan",
+    "mark": "bold red",
+    "message": "red",
+    "note": "dim italic",
+}
+
+
+def _explain(record: dict[str, Any], args: argparse.Namespace) -> None:
+    """Print what a capture learned about the source."""
+    from rich.text import Text
+
+    from torchlean_core.live.listing import listing
+
+    console = out(args)
+    for row in listing(Record.of_json(record)):
+        console.print(Text.assemble(*((piece.text, _STYLES.get(piece.role, "")) for piece in row)))
+    console.print()

@@ -23,7 +23,7 @@ NODE_FIELDS: dict[str, str] = {
 EXTRA_FIELDS: dict[str, str] = {
     "debug_target": "The operator that the node was captured from; a comment.",
     "source": "The line of the model file, and the module, that the node was captured from; a comment.",
-    "captured_from": "The model that the artifact was captured from: file, class, example shape, hash.",
+    "captured_from": "The model that the artifact was captured from: file, class, example shape, hash, meaning.",
     "approximations": "The operators that an approximation stands for, and the measured error.",
     "eps": "The epsilon of the normalization; 1e-5 where absent.",
     "trainable": "Whether initialization and training may change the constant.",

@@ -164,11 +164,10 @@ class View:
                 yield replace(call, span=span)
 
 
-def _modules(finding: CaptureFinding) -> tuple[str, ...]:
-    """The modules that a finding is about: one with its class, several by their paths."""
-    if len(finding.modules) > 1:
-        return finding.modules
-    return (finding.module,) if finding.module is not None else ()
+def _modules(finding: CaptureFinding) -> list[str]:
+    """The modules for which something was found: the first with its class, as `module` has it."""
+    first = [finding.module] if finding.module is not None else []
+    return first + [f"`{path}`" for path in finding.modules[len(first) :]]
 
 
 def line_span(lines: Sequence[str], line: int) -> Span:

@@ -186,7 +186,21 @@ def test_a_file_is_read_again_when_it_changed_and_an_open_text_counts(tmp_path: 
 
 
 def test_places_count_from_0_and_columns_in_characters() -> None:
-    source = 'from torch import nn\n\n@decorated(\n    "é"\n)\nclass Ünet(nn.Module):\n    """A net.\n\n    More.\n    """\n\n    def forward(self, x):\n        return x\n'
+    source = '''\
+from torch import nn
+
+@decorated(
+    "é"
+)
+class Ünet(nn.Module):
+    """A net.
+
+    More.
+    """
+
+    def forward(self, x):
+        return x
+'''
     (model,) = models(source)
     assert (model.first_line, model.last_line, model.forward_line) == (2, 12, 11)
     assert (model.name_span.line, model.name_span.start, model.name_span.end) == (5, 6, 10)

@@ -97,10 +97,12 @@ COMPANION_RULES = (
         "TL521",
         "artifact-stale",
         WARNING,
-        "The model file changed since the artifact was captured from it: its SHA-256 is not the one that "
-        "`captured_from` records. Other line ends are no change, and a file that is not there is not compared.",
+        "The model changed since the artifact was captured from it: its class, or what that uses (bases, helpers, "
+        "constants) in the same file or in a file that it imports. Comments, documentation, the way of writing, other "
+        "classes and line ends are no change, and a file that is not there is not compared. Of an artifact that "
+        "records no `meaning`, the SHA-256 of the model file decides.",
         "The artifact may describe another network than the source does, and so do its parameters and its module.",
-        "Capture again: the message has the command. Where only a comment changed, that gives the same graph.",
+        "Capture again: the message has the command.",
         Example(
             "$ torchlean capture model.py:Model -o model.ir.json --example-shape 1,4\n"
             "$ sed -i 's/nn.ReLU()/nn.Tanh()/' model.py\n"

@@ -56,9 +56,10 @@ MODEL_RULES = (
         "TL604",
         "no-example-shape",
         INFORMATION,
-        "No example shape is known for the model.",
-        "A capture needs one input shape.",
-        "Write `# torchlean: example-shape=1,4` over the class.",
+        "No example shape is known for the model, or a `# torchlean:` directive is wrong: an unknown key, a value that "
+        "is none, or a place where it belongs to no class or function.",
+        "A capture needs one input shape, and a directive that is not understood says nothing.",
+        "Write `# torchlean: example-shape=1,4` right above the class.",
         _model("    def forward(self, x):\n        return torch.relu(x)\n", shape=None),
     ),
     Rule(
