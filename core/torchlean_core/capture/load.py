@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import inspect
 import io
@@ -124,7 +125,7 @@ def load_model(target: Target, text: str | None = None) -> Loaded:
     constructor = namespace[target.name]
     construct = None
     if isinstance(constructor, torch.nn.Module):
-        model = constructor
+        model = _in_python(constructor, shown, line)
     else:
         _check_constructor(constructor, target)
         imported = Namespace(namespace)
@@ -134,7 +135,9 @@ def load_model(target: Target, text: str | None = None) -> Loaded:
             with user_code(user, shown, "TL602", line=line):
                 result = constructor()
                 if isinstance(result, torch.nn.Module):
-                    return result.eval()
+                    result.eval()
+            if isinstance(result, torch.nn.Module):
+                return _in_python(result, shown, line)
             raise CaptureError.at(
                 shown, "TL602", f"{target.name}() gives {describe(result)}, expected a torch.nn.Module", line
             )
@@ -168,14 +171,71 @@ def _imported(user: UserCode, shown: str, source: str) -> types.ModuleType:
     except SyntaxError as error:
         raise syntax_error(Path(shown), error) from error
     sys.argv = [shown]
-    sys.path.insert(0, str(file.parent))
-    name = file.stem if file.stem not in sys.modules else f"_torchlean_model_{file.stem}"
+    # Python takes compiled code for that of a file of the same size and second: too coarse where saving captures.
+    sys.dont_write_bytecode = True
+    package = _package(file)
+    if package is not None:
+        root, parent, name = package
+        # The rest behind everything else, where its modules hide none of Python's own.
+        sys.path[:] = [str(root), *sys.path, str(file.parent)]
+        with user_code(user, shown, "TL602"):
+            importlib.import_module(parent)
+        if name in sys.modules:
+            return sys.modules[
+                name
+            ]  # the package itself imports it: a second time would define all of it twice
+    else:
+        parent = ""
+        sys.path.insert(0, str(file.parent))
+        name = file.stem if file.stem not in sys.modules else f"_torchlean_model_{file.stem}"
     module = types.ModuleType(name)
     module.__file__ = str(file)
     module.__spec__ = importlib.util.spec_from_file_location(name, file)
+    module.__package__ = parent
     sys.modules[name] = module
     with user_code(user, shown, "TL602"):
         exec(code, vars(module))
+    return module
+
+
+def _package(file: Path) -> tuple[Path, str, str] | None:
+    """The package that a file is a module of, as `python -m package.module` would have it.
+
+    Returns:
+        The folder that the outermost package lies in, the name of the file's package, and of its module; None for
+        a file that lies in no package, or in one whose name is taken.
+    """
+    folder = file.parent
+    names: list[str] = []
+    while (folder / "__init__.py").is_file() and folder.name:
+        names.insert(0, folder.name)
+        folder = folder.parent
+    if not names or any("." in name for name in (*names, file.stem)):
+        return None
+    loaded = getattr(sys.modules.get(names[0]), "__file__", None)
+    if names[0] in sys.modules and loaded != str(folder / names[0] / "__init__.py"):
+        return None
+    parent = ".".join(names)
+    return folder, parent, parent if file.stem == "__init__" else f"{parent}.{file.stem}"
+
+
+def _in_python(module: torch.nn.Module, shown: str, line: int | None) -> torch.nn.Module:
+    """The module whose forward is Python code: what `torch.compile` wraps.
+
+    Raises:
+        CaptureError: It is TorchScript, or a part of it is.
+    """
+    original = getattr(module, "_orig_mod", None)
+    if isinstance(original, torch.nn.Module) and type(module).__name__ == "OptimizedModule":
+        module = original
+    for path, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            what = f"`{path}` is" if path else "the model is"
+            message = (
+                f"{what} TorchScript (torch.jit.script or torch.jit.trace), whose operators cannot be traced "
+                "exactly; capture the module that it was made from"
+            )
+            raise CaptureError.at(shown, "TL603", message, line)
     return module
 
 

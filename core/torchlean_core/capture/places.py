@@ -288,6 +288,13 @@ def user_error(
         text = f"sys.exit({error.code!r}) was called"
     else:
         text = f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+    if isinstance(error, ModuleNotFoundError):
+        text += (
+            f" (with the interpreter {sys.executable}; "
+            "an editor's setting `torchlean.python.interpreter` selects another)"
+        )
+    elif isinstance(error, ImportError) and "no known parent package" in text:
+        text += " (an `__init__.py` beside the file makes it a module of a package)"
     stack = user.of_exception(error)
     finding = CaptureFinding(code, text + _operands(error, stack, user) + hint, line)
     return CaptureError.of(shown, located(finding, stack, Path(user.file)))

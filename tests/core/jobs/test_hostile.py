@@ -1,0 +1,257 @@
+"""Models that are hostile or unusual, captured in workers: what a person gets, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.core.jobs.conftest import Run
+from tests.core.jobs.test_jobs import wait_until_gone
+from torchlean_core.jobs import JobError, JobTimeout, WarmWorker, run_job
+
+IMPORTS = "import os\nimport sys\n\nimport torch\nfrom torch import nn\n\n"
+CLASS = (
+    "class Net(nn.Module):\n"
+    "    def __init__(self):\n"
+    "        super().__init__()\n"
+    "        self.layer = nn.Linear(4, 2)\n"
+    "        {}\n"
+    "\n"
+    "    def forward(self, x):\n"
+    "        return self.layer(x)\n"
+)
+
+Capture = Callable[..., dict[str, Any]]
+
+
+def model(constructor: str = "pass") -> str:
+    """A model file whose constructor also does something else."""
+    return IMPORTS + CLASS.format(constructor)
+
+
+def capture(run: Run, folder: Path, source: str | bytes, **options: Any) -> dict[str, Any]:
+    """The result of capturing a file with this source, with what was printed as `printed`."""
+    file = folder / options.pop("file", "net.py")
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(source if isinstance(source, bytes) else source.encode())
+    request = {
+        "file": str(file),
+        "name": options.pop("name", "Net"),
+        "out": str(folder / "net.ir.json"),
+        "example_shape": [1, 4],
+    }
+    events: list[dict[str, Any]] = []
+    result = run("capture", request, cwd=folder, on_event=events.append, **options)
+    printed = "".join(event["text"] for event in events if event["event"] == "output")
+    return {**result, "printed": printed}
+
+
+@pytest.fixture
+def warmly(warm: WarmWorker, tmp_path: Path) -> Capture:
+    """Captures a source in a warm worker."""
+
+    def captured(source: str | bytes, **options: Any) -> dict[str, Any]:
+        return capture(lambda *args, **more: run_job(*args, warm=warm, **more), tmp_path, source, **options)
+
+    return captured
+
+
+# -- what ends in a message -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("constructor", "message"),
+    [
+        ("raise ValueError('no such luck')", r"net\.py:11: ValueError: no such luck"),
+        ("os._exit(4)", r"ended the worker process itself \(exit code 4"),
+        ("sys.exit(4)", r"net\.py:11: sys\.exit\(4\) was called"),
+        ("os.kill(os.getpid(), 11)", r"ended by SIGSEGV: a crash in native code"),
+    ],
+)
+def test_a_constructor_that_does_not_return_is_a_message(
+    run: Run, tmp_path: Path, constructor: str, message: str
+) -> None:
+    with pytest.raises(JobError, match=message) as caught:
+        capture(run, tmp_path, model(constructor))
+    assert "internal error" not in str(caught.value)
+    assert not (tmp_path / "net.ir.json").exists()
+
+
+@pytest.mark.parametrize("place", ["import", "constructor", "forward"])
+def test_a_loop_without_end_runs_into_the_time_limit(warmly: Capture, place: str) -> None:
+    loop = "while True: pass"
+    source = {
+        "import": f"{loop}\n" + model(),
+        "constructor": model(loop),
+        "forward": model().replace("return self", f"{loop}\n        return self"),
+    }[place]
+    with pytest.raises(JobTimeout, match="ran past its time limit of 1 s"):
+        warmly(source, timeout=1)
+
+
+def test_a_slow_import_runs_into_the_time_limit(warmly: Capture) -> None:
+    with pytest.raises(JobTimeout, match="ran past its time limit of 1 s"):
+        warmly("import time\ntime.sleep(30)\n" + model(), timeout=1)
+
+
+@pytest.mark.parametrize(
+    ("constructor", "message"),
+    [
+        ("self.kept = [bytearray(1 << 26) for _ in iter(int, 1)]", "MemoryError"),
+        ("self.kept = [torch.ones(1 << 24) for _ in iter(int, 1)]", "can't allocate memory"),
+    ],
+)
+def test_memory_without_end_runs_into_the_limit(warmly: Capture, constructor: str, message: str) -> None:
+    with pytest.raises(JobError, match=rf"net\.py:11: .*{message}"):
+        warmly(model(constructor), memory_limit=4 << 30)
+
+
+def test_a_missing_module_says_which_interpreter_looked_for_it(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(JobError) as caught:
+        capture(run, tmp_path, "import not_there_at_all\n" + model())
+    assert re.search(
+        r"net\.py:1: ModuleNotFoundError: No module named 'not_there_at_all' \(with the interpreter /\S+; "
+        r"an editor's setting `torchlean\.python\.interpreter` selects another\)$",
+        str(caught.value),
+    )
+
+
+@pytest.mark.parametrize("wrapped", ["torch.jit.script(Net())", "torch.jit.trace(Net(), torch.zeros(1, 4))"])
+def test_torchscript_is_refused_in_words(warmly: Capture, wrapped: str) -> None:
+    with pytest.raises(
+        JobError, match=r"net\.py:\d+: the model is TorchScript .* capture the module that it was made from"
+    ):
+        warmly(model() + f"\n\ndef make():\n    return {wrapped}\n", name="make")
+
+
+def test_a_part_that_is_torchscript_is_named(warmly: Capture) -> None:
+    with pytest.raises(JobError, match=r"net\.py:\d+: `layer` is TorchScript"):
+        warmly(model("self.layer = torch.jit.script(self.layer)"))
+
+
+# -- what is captured all the same ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(model("os.chdir('/')"), id="changes the directory"),
+        pytest.param("import sys\nsys.settrace(lambda *args: None)\n" + model(), id="has a tracer"),
+        pytest.param(model("sys.settrace(lambda *args: None)"), id="sets a tracer when constructed"),
+        pytest.param(f"exec({model()!r})\n", id="is made by exec"),
+        pytest.param(model("self.layer = torch.compile(self.layer)"), id="compiles a part"),
+        pytest.param(
+            model().replace("    def forward", "    @torch.compile\n    def forward"), id="compiles forward"
+        ),
+        pytest.param(model().replace("\n", "\r\n"), id="CRLF"),
+        pytest.param(model().replace("    ", "\t"), id="tabs"),
+        pytest.param("größe = '∀'\n" + model(), id="not ASCII"),
+        pytest.param(("# -*- coding: latin-1 -*-\ngröße = 'ü'\n" + model()).encode("latin-1"), id="latin-1"),
+        pytest.param(model() + "x = 1\n" * 5000, id="5,000 lines"),
+        pytest.param(model() + "\n\nclass Other(Net):\n    pass\n", id="several models"),
+        pytest.param(
+            IMPORTS
+            + "from dataclasses import dataclass\n\n\n@dataclass(eq=False)\nclass Net(nn.Module):\n"
+            + "    width: int = 2\n\n    def __post_init__(self):\n        super().__init__()\n"
+            + "        self.layer = nn.Linear(4, self.width)\n\n    def forward(self, x):\n"
+            + "        return self.layer(x)\n",
+            id="dataclass",
+        ),
+    ],
+)
+def test_unusual_files_are_captured(warmly: Capture, source: str | bytes) -> None:
+    assert warmly(source)["nodes"] == 2
+
+
+def test_a_compiled_model_is_captured_as_what_was_compiled(warmly: Capture) -> None:
+    source = model() + "\n\ndef make():\n    return torch.compile(Net())\n"
+    assert warmly(source, name="make")["nodes"] == 2
+
+
+def test_what_a_model_prints_and_writes_to_descriptors_is_output(run: Run, tmp_path: Path) -> None:
+    constructor = "print('printed'); os.write(1, b'one\\n'); os.write(2, b'two\\n'); os.system('echo three')"
+    printed = capture(run, tmp_path, model(constructor))["printed"].split()
+    assert set(printed) == {"printed", "one", "two", "three"}
+
+
+def test_processes_that_a_model_starts_end_with_its_capture(run: Run, tmp_path: Path) -> None:
+    constructor = (
+        "import subprocess, threading, time; "
+        "threading.Thread(target=time.sleep, args=(600,)).start(); "
+        "print(subprocess.Popen(['sleep', '600'], start_new_session=True).pid, flush=True)"
+    )
+    pids = [int(pid) for pid in capture(run, tmp_path, model(constructor))["printed"].split()]
+    assert pids
+    wait_until_gone(pids)
+
+
+def test_a_sibling_that_was_edited_between_two_captures_is_seen(run: Run, tmp_path: Path) -> None:
+    source = "import sibling\n" + model("self.layer = nn.Linear(4, sibling.WIDTH)")
+    for width in (2, 3):
+        (tmp_path / "sibling.py").write_text(f"WIDTH = {width}\n", encoding="utf-8")
+        os.utime(tmp_path / "sibling.py", (1e9, 1e9))  # in the same second, of the same size
+        result = capture(run, tmp_path, source)
+        assert result["parameters"] == 5 * width
+
+
+def test_nothing_of_a_model_reaches_the_next_one(warmly: Capture) -> None:
+    warmly("import builtins, torch\nbuiltins.left = 1\ntorch.left = 1\n" + model())
+    check = "import builtins, torch\nassert not hasattr(builtins, 'left') and not hasattr(torch, 'left')\n"
+    assert warmly(check + model())["nodes"] == 2
+
+
+# -- packages -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package with a module `layers`."""
+    folder = tmp_path / "pkg"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "layers.py").write_text("from torch import nn\n\nLAYER = nn.Linear\n", encoding="utf-8")
+    return folder
+
+
+RELATIVE = "from .layers import LAYER\n" + model("self.layer = LAYER(4, 2)")
+
+
+def test_a_module_of_a_package_may_import_relatively(run: Run, tmp_path: Path, package: Path) -> None:
+    assert capture(run, tmp_path, RELATIVE, file="pkg/net.py")["nodes"] == 2
+
+
+def test_the_outermost_package_counts(warmly: Capture, package: Path) -> None:
+    (package / "inner").mkdir()
+    (package / "inner" / "__init__.py").touch()
+    source = (
+        "from pkg.layers import LAYER\nfrom ..layers import LAYER as SAME\nassert LAYER is SAME\n" + model()
+    )
+    assert warmly(source, file="pkg/inner/net.py")["nodes"] == 2
+
+
+def test_a_module_that_its_package_imports_is_run_once(warmly: Capture, package: Path) -> None:
+    (package / "__init__.py").write_text("from pkg.net import Net\n", encoding="utf-8")
+    assert warmly("print('run')\n" + RELATIVE, file="pkg/net.py")["printed"].split() == ["run"]
+
+
+def test_a_module_of_a_package_may_import_its_siblings_as_a_script_does(
+    warmly: Capture, package: Path
+) -> None:
+    source = "from layers import LAYER\n" + model("self.layer = LAYER(4, 2)")
+    assert warmly(source, file="pkg/net.py")["nodes"] == 2
+
+
+def test_a_relative_import_outside_of_a_package_says_what_is_missing(warmly: Capture, tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=r"net\.py:1: ImportError: .* \(an `__init__\.py` beside the file"):
+        warmly(RELATIVE)
+
+
+def test_a_package_that_cannot_be_imported_is_a_message(warmly: Capture, package: Path) -> None:
+    (package / "__init__.py").write_text("raise RuntimeError('not today')\n", encoding="utf-8")
+    with pytest.raises(JobError, match="RuntimeError: not today"):
+        warmly(RELATIVE, file="pkg/net.py")
