@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequestCancelled
+from pygls.exceptions import JsonRpcInvalidParams, JsonRpcRequestCancelled
 
 from torchlean_core.artifact.companions import generated_module_path, params_path, stem
 from torchlean_core.capture.configured import capture_request, configured, example_shape
@@ -56,7 +56,6 @@ class Commands(Feature):
         self._running: dict[str, tuple[str, threading.Event]] = {}
         self._threads = ThreadPoolExecutor(_MAX_JOBS, "torchlean-job")
         self._progress = False
-        self._on_save: set[asyncio.Future[None]] = set()
 
     def register(self, client: Client) -> None:
         """What the client shows of long work; `Server.execute` runs the commands."""
@@ -83,12 +82,14 @@ class Commands(Feature):
                 argument = await ask_shape(self.server, argument)
             path = _path(argument)
             request = self._request(name, path, argument)
-            self._refuse_edited(request.get("out"))
+            if request.get("write", True):
+                self._refuse_edited(request.get("out"))
         except UserError as error:
             if name == "capture":
                 self.server.live.refused(argument)
             raise Refused(str(error)) from error
-        return await self._run(name, argument["uri"], path, request, params.work_done_token)
+        quiet = argument.get("quiet") is True
+        return await self._run(name, argument["uri"], path, request, params.work_done_token, quiet=quiet)
 
     async def _capture_and_emit(
         self, argument: dict[str, Any], token: types.ProgressToken | None
@@ -158,7 +159,8 @@ class Commands(Feature):
         """What the worker is asked to do."""
         if self.server.settings.python is None or not self.server.trusted:
             require_torch()
-        self._refuse_unsaved(argument["uri"], path)
+        if not isinstance(argument.get("source"), str):
+            self._refuse_unsaved(argument["uri"], path)
         if name == "capture":
             return self._capture_request(path, argument)
         request = {key: value for key, value in argument.items() if key not in ("uri", "out")}
@@ -200,31 +202,23 @@ class Commands(Feature):
         ):
             raise JsonRpcInvalidParams(f"`approximate` is a list such as ['gelu=tanh'], found {allowed!r}")
         given = {"approximate": parse_approximations(allowed)} if allowed is not None else None
-        return capture_request(target, path.parent / str(out), dims, given)
+        request = capture_request(target, path.parent / str(out), dims, given)
+        request["write"] = argument.get("write") is not False
+        if isinstance(argument.get("source"), str):
+            request["source"] = argument["source"]
+        return request
 
-    # -- on save ------------------------------------------------------------------------------------------
+    async def capture_without_asking(self, argument: dict[str, Any]) -> dict[str, Any]:
+        """Capture a model when nobody is there to answer a question.
 
-    def document_save(self, document: Snapshot) -> None:
-        """Capture the models of a file again, where the setting wants it and the workspace is trusted."""
-        path = file_path(document.uri)
-        if not self.server.settings.capture_on_save or not document.is_python or path is None:
-            return
-        if not self.server.trusted:
-            self.server.note("capture on save is refused: this workspace is not trusted")
-            return
-        self._stop(document.uri)  # what is captured of the version before is of no use any more
-        for model in find_models(document.text, path):
-            argument = {"uri": document.uri, "name": model.name}
-            work = asyncio.ensure_future(self._capture_saved(argument))
-            self._on_save.add(work)
-            work.add_done_callback(self._on_save.discard)
+        Args:
+            argument: As the command takes it.
 
-    async def _capture_saved(self, argument: dict[str, Any]) -> None:
-        params = types.ExecuteCommandParams("torchlean.capture", [argument])
-        try:
-            await self.execute(params)
-        except JsonRpcException as error:  # nobody asked in so many words: the log has the reason
-            self.server.note(f"{argument['name']} was not captured: {error.message}")
+        Returns:
+            The command's result, and `held_back`: what would have been lost, in words; empty where all was written.
+        """
+        result = await self.execute(types.ExecuteCommandParams("torchlean.capture", [argument]))
+        return {**result, "held_back": []}
 
     def _refuse_unsaved(self, uri: str, path: Path) -> None:
         document = self.server.documents.get(uri)
@@ -256,6 +250,8 @@ class Commands(Feature):
         path: Path,
         request: dict[str, Any],
         token: types.ProgressToken | None,
+        *,
+        quiet: bool = False,
     ) -> dict[str, Any]:
         from torchlean_core.jobs import JobCancelled, run_job
 
@@ -265,7 +261,7 @@ class Commands(Feature):
         self._running[key] = (uri, cancelled)
         warm = self.server.workers.warm()
         progress = await _Progress.begin(
-            self.server, token, self._progress, f"{_TITLES[name]} {path.name}", cancelled
+            self.server, token, self._progress and not quiet, f"{_TITLES[name]} {path.name}", cancelled
         )
 
         def on_event(event: dict[str, Any]) -> None:

@@ -54,6 +54,11 @@ class Classes:
         self.of(document)
         return self._views[document.uri].file
 
+    def parses(self, document: Snapshot) -> bool:
+        """Whether a document is Python."""
+        self.of(document)
+        return self._views[document.uri].parses
+
     def named(self, document: Snapshot, name: str) -> Model | None:
         """The model of a name."""
         return next((model for model in self.of(document) if model.name == name), None)

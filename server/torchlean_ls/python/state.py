@@ -36,16 +36,18 @@ def state_of(live: Live, document: Snapshot, model: Model) -> State:
     stored = on_disk.stored if on_disk is not None else None
     last = live.model(document, model.name)
     problems = problems_of(last.record) if last is not None else 0
+    result = last.record.result if last is not None else None
+    is_unwritten = result is not None and result.get("output") is None
     if problems:
         text = f"failing: {problems} finding{'' if problems == 1 else 's'}"
     elif live.failure(document, model.name) is not None:
         text = "not captured"
-    elif last is not None and last.record.result is not None and last.record.result.get("output") is None:
-        text = "shapes only"
     elif stored is None:
-        text = "no artifact"
+        text = "shapes only" if is_unwritten else "no artifact"
+    elif stored.stale is None:
+        text = "fresh"
     else:
-        text = "stale" if stored.stale is not None else "fresh"
+        text = "stale (shapes only)" if is_unwritten else "stale"
     return State(
         text,
         stored.path if stored is not None else None,
