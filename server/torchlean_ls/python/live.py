@@ -186,9 +186,14 @@ class Live(Feature):
                 found.append(Finding("TL604", severity, message, span=span, data={"model": model.name}))
         return found
 
-    def unopened(self) -> dict[str, list[Finding]]:
-        """Findings in files that are not open, by URI, each with the document that they are about."""
-        return {uri: found for uri in self._files_with_findings() if (found := self.findings_on_disk(uri)[1])}
+    def unopened(self) -> dict[str, tuple[Snapshot, list[Finding]]]:
+        """Findings in files that are not open, by URI, with the text on disk that they are about."""
+        found = {}
+        for uri in self._files_with_findings():
+            document, findings = self.findings_on_disk(uri)
+            if document is not None and findings:
+                found[uri] = document, findings
+        return found
 
     def findings_on_disk(self, uri: str) -> tuple[Snapshot | None, list[Finding]]:
         """The text of a file that is not open, and what captures found in it."""
@@ -320,11 +325,9 @@ class Live(Feature):
 
         [pushing] = [one for one in self.server.features if isinstance(one, Diagnostics)]
         now = set()
-        for uri in self._files_with_findings():
-            document, found = self.findings_on_disk(uri)
-            if document is not None and found:
-                now.add(uri)
-                pushing.push_file(document, found)
+        for uri, (document, found) in self.unopened().items():
+            now.add(uri)
+            pushing.push_file(document, found)
         for uri in self._told - now:
             if self.server.documents.get(uri) is None:
                 pushing.clear_file(uri)
