@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -44,7 +43,7 @@ def describe(views: Iterable[View], line: int, column: int) -> list[Described]:
 
 def expression_at(view: View, line: int, column: int) -> tuple[Expression, Span] | None:
     """The innermost expression at a place, and where it stands now."""
-    around = [(expression, span) for expression, span in view.expressions() if _contains(span, line, column)]
+    around = [pair for pair in view.expressions_at(line) if _contains(pair[1], line, column)]
     return min(around, key=lambda pair: _size(pair[1]), default=None)
 
 
@@ -103,13 +102,11 @@ def _value(seen: Seen, *, counted: bool = False) -> str:
 
 def _of_name(view: View, line: int, column: int) -> Described | None:
     """A local name: what its statement bound it to, or where it is read, the statement that bound it last."""
-    statement = next(
-        (one for one in view.lines() if one[1] - (one[0].end_line - one[0].line) <= line <= one[1]), None
-    )
+    statement = view.statement_at(line)
     if statement is None:
         return None
-    record_line, last = statement
-    first = last - (record_line.end_line - record_line.line)
+    record_line, first = statement
+    last = first + record_line.end_line - record_line.line
     name = _name_at(view.moved.new[first - 1 : last], line - first, column)
     if name is None:
         return None
@@ -145,7 +142,6 @@ class _Name(NamedTuple):
 
 def _name_at(lines: Sequence[str], row: int, place: int) -> _Name | None:
     """The local name at a place of a statement; None where something else stands there."""
-    text = textwrap.dedent("\n".join(lines)) if len(lines) == 1 else "\n".join(lines)
     indent = len(lines[0]) - len(lines[0].lstrip())
     text = "\n".join([lines[0][indent:], *lines[1:]])
     tree, above = _parsed(text)

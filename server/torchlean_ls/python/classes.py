@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from torchlean_core.capture.configured import named_in_settings
-from torchlean_core.capture.directives import directive_problems
-from torchlean_core.capture.errors import CaptureFinding
 from torchlean_core.capture.models import Model
 from torchlean_core.capture.pyfile import PythonFile
 from torchlean_core.capture.view import PythonView
@@ -28,7 +26,6 @@ class Classes:
         self.roots = roots
         self._known: dict[str, tuple[int, list[Model]]] = {}
         self._views: dict[str, PythonView] = {}
-        self._problems: dict[str, tuple[int, list[CaptureFinding]]] = {}
         self._sources = Sources()
 
     def of(self, document: Snapshot) -> list[Model]:
@@ -63,20 +60,10 @@ class Classes:
         """The model of a name."""
         return next((model for model in self.of(document) if model.name == name), None)
 
-    def directive_problems(self, document: Snapshot) -> list[CaptureFinding]:
-        """What is wrong with the directives of a document."""
-        if "torchlean:" not in document.text:
-            return []
-        known = self._problems.get(document.uri)
-        if known is None or known[0] != document.serial:
-            known = self._problems[document.uri] = document.serial, directive_problems(document.text)
-        return known[1]
-
     def forget(self, uri: str) -> None:
         """A document was closed."""
         self._known.pop(uri, None)
         self._views.pop(uri, None)
-        self._problems.pop(uri, None)
 
     def find_anew(self) -> None:
         """Other files changed: bases may be others, or settings name other functions."""

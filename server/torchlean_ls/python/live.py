@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlean_core.capture.configured import configured
+from torchlean_core.capture.directives import directive_problems
 from torchlean_core.capture.errors import CaptureFinding
 from torchlean_core.capture.record import File, Record
 from torchlean_core.capture.target import Shape, Target
@@ -32,6 +33,9 @@ _log = logging.getLogger(__name__)
 
 _ENDINGS = (".py", ".json", ".toml", ".safetensors")
 """Files whose change can mean another state of a model."""
+
+PAUSE_SECONDS = 0.3
+"""How long a text must rest before its directives are looked at again."""
 
 Key = tuple[str, str]
 """Real path of a model's file, and the model's name."""
@@ -76,6 +80,9 @@ class Live(Feature):
         self._on_disk: dict[Key, OnDisk] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._directives: dict[str, LiveModel] = {}  # what is wrong with directives, as findings of a text
+        self._reading: set[asyncio.Task[None]] = set()
+        self._due: dict[str, asyncio.TimerHandle] = {}
         self._views: dict[str, tuple[int, int, list[View]]] = {}
         self._epoch = 0
         self._told: set[str] = set()  # unopened files that findings were pushed of
@@ -94,6 +101,8 @@ class Live(Feature):
             return known[2]
         path = real_path(document.uri)
         models = self._about(path) if path is not None else []
+        if document.uri in self._directives:
+            models.append(self._directives[document.uri])
         found: list[View] = []
         if models and path is not None:
             lines, moved = split_lines(document.text), list[Moved]()
@@ -158,20 +167,7 @@ class Live(Feature):
             }
             severity = rule.severity if rule is not None else Severity.ERROR
             found.append(Finding(place.finding.code, severity, place.message, span=span, data=data))
-        return [*found, *self._unknown_shapes(document), *self._directive_problems(document)]
-
-    def _directive_problems(self, document: Snapshot) -> list[Finding]:
-        """What is wrong with the directives of a file."""
-        found = []
-        for problem in self.classes.directive_problems(document):
-            if (span := problem.span) is not None:
-                where = (
-                    offsets(document, span.line, span.column)[0],
-                    offsets(document, span.end_line, span.end_column)[0],
-                )
-                severity = RULES[problem.code].severity
-                found.append(Finding(problem.code, severity, problem.message, span=where))
-        return found
+        return found + self._unknown_shapes(document)
 
     def _unknown_shapes(self, document: Snapshot) -> list[Finding]:
         """TL604 for models that were to be captured, and whose example shape is not known."""
@@ -350,6 +346,42 @@ class Live(Feature):
         if document.is_python:
             self._look(document)
 
+    def document_change(self, document: Snapshot) -> None:
+        """Look at its directives when the text rests."""
+        if document.is_python and ("torchlean:" in document.text or document.uri in self._directives):
+            self._cancel(document.uri)
+            loop = asyncio.get_running_loop()
+            self._due[document.uri] = loop.call_later(PAUSE_SECONDS, self._rests, document.uri)
+
+    def _rests(self, uri: str) -> None:
+        self._due.pop(uri, None)
+        document = self.server.documents.get(uri)
+        if document is not None:
+            self._reading.add(task := asyncio.ensure_future(self._read_directives(document)))
+            task.add_done_callback(self._reading.discard)
+
+    async def _read_directives(self, document: Snapshot) -> None:
+        """Find what is wrong with the directives of a version; as findings of its text they move along with edits."""
+        problems = await self.server.in_thread(directive_problems, document.text)
+        path = file_path(document.uri)
+        if path is None or self.server.documents.get(document.uri) is None:
+            return
+        told = self._directives.pop(document.uri, None)
+        if problems:
+            record = Record("", (), (File(str(path), ""),), findings=tuple(problems))
+            self._directives[document.uri] = LiveModel(record, {str(path): document.text})
+        if problems or told is not None:
+            self._changed({os.path.realpath(path)})
+
+    def _cancel(self, uri: str) -> None:
+        if (waiting := self._due.pop(uri, None)) is not None:
+            waiting.cancel()
+
+    def shutdown(self) -> None:
+        """Look no more."""
+        for uri in list(self._due):
+            self._cancel(uri)
+
     def document_save(self, document: Snapshot) -> None:
         """Other models, or others on disk."""
         if document.is_python:
@@ -357,6 +389,8 @@ class Live(Feature):
 
     def document_close(self, uri: str) -> None:
         """Forget what can be made again; what was captured stays known."""
+        self._cancel(uri)
+        self._directives.pop(uri, None)
         self._views.pop(uri, None)
         self.cursors.pop(uri, None)
         self.classes.forget(uri)
@@ -394,6 +428,8 @@ class Live(Feature):
             self._again.discard(latest.uri)
             path = file_path(latest.uri)
             assert path is not None, "only saved files have artifacts"
+            if "torchlean:" in latest.text:
+                await self._read_directives(latest)
             names = [model.name for model in self.classes.of(latest)]
             try:
                 found = await self.server.in_thread(_read_disk, path, names, latest.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,11 +30,18 @@ def artifact_of(record: Record) -> Path | None:
 def nodes_of(path: Path, encoding: Encoding) -> dict[int, Node]:
     """The nodes of an artifact by id; none where it cannot be read."""
     try:
-        if path.stat().st_size > _MAX_ARTIFACT:
+        status = path.stat()
+        if status.st_size > _MAX_ARTIFACT:
             return {}
-        text = path.read_bytes().decode("utf-8", "replace")
+        return _nodes_of(path, encoding, status.st_mtime_ns, status.st_size)
     except OSError:
         return {}
+
+
+@lru_cache(4)
+def _nodes_of(path: Path, encoding: Encoding, changed: int, size: int) -> dict[int, Node]:
+    """The same for one state of the file."""
+    text = path.read_bytes().decode("utf-8", "replace")
     document = read_text(text)
     root = document.value
     nodes = root.get("nodes") if isinstance(root, dict) else None
