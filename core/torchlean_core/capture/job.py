@@ -21,7 +21,8 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
 
     Args:
         request: `file`, `name`, `out` (paths as text), `example_shape`; optional, what `Options` has, and `source`,
-            the text to run in place of what is in the file.
+            the text to run in place of what is in the file, and `write` (whether to write anything; default true.
+            Without, the model is traced, lowered and verified all the same).
         report: Takes `{"event": "stage", "name": …}`.
 
     Returns:
@@ -45,6 +46,7 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
             judge=_require_no_errors,
             source=text,
             observer=explainer,
+            write=request.get("write", True) is not False,
         )
     except UserError as error:
         record = explainer.record(getattr(error, "findings", ()))

@@ -29,6 +29,7 @@ def capture_file(
     judge: Callable[[Captured], None] = lambda captured: None,
     source: str | None = None,
     observer: Observer | None = None,
+    write: bool = True,
 ) -> dict[str, Any]:
     """Capture a model of a file and write it.
 
@@ -41,9 +42,11 @@ def capture_file(
         judge: Given the capture before it is written; it may raise.
         source: What to run in place of what is in the model's file.
         observer: Shown what comes up on the way.
+        write: Whether to write anything at all; without, what is learned is all that there is.
 
     Returns:
-        `output`, `params` (path or null), `nodes`, `operators` (of the source), `parameters` (scalars), `path`,
+        `output` (path; null where nothing was written), `params` (path or null),
+        `nodes`, `operators` (of the source), `parameters` (scalars), `path`,
         `reason`, `max_relative_error` (or null), `dtype` (or null), `notes`, `message` (one line).
 
     Raises:
@@ -55,6 +58,8 @@ def capture_file(
     loaded = load_model(target, source)
     captured = capture(loaded, shape, output, options, stage, observer)
     judge(captured)
+    if not write:
+        return _result(captured, None, None)
     stage("writing")
     params = write_captured(captured, output, f"{loaded.file.name}:{loaded.name}", params=options.params)
     return _result(captured, output, params)
@@ -90,7 +95,7 @@ def write_captured(captured: Captured, output: Path, source: str, *, params: boo
     return store
 
 
-def _result(captured: Captured, output: Path, params: Path | None) -> dict[str, Any]:
+def _result(captured: Captured, output: Path | None, params: Path | None) -> dict[str, Any]:
     nodes = len(captured.graph.nodes)
     parameters = sum(tensor.numel() for tensor in captured.tensors.values())
     checked = captured.verification
@@ -98,7 +103,7 @@ def _result(captured: Captured, output: Path, params: Path | None) -> dict[str, 
     if checked is not None:
         message += f", relative error {checked.max_relative_error:.1e}"
     return {
-        "output": str(output),
+        "output": None if output is None else str(output),
         "params": None if params is None else str(params),
         "nodes": nodes,
         "operators": captured.operators,
