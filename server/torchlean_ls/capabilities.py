@@ -15,24 +15,29 @@ COMMANDS = (
     "torchlean.emit",
     "torchlean.refresh",
     "torchlean.capture",
+    "torchlean.captureAndEmit",
     "torchlean.init",
     "torchlean.train",
     "torchlean.stop",
     "torchlean.showGraph",
+    "torchlean.openFile",
 )
 """The commands; each takes one object with a `uri`."""
 
 QUICK_FIX = "quickfix"
 FIX_ALL = "source.fixAll.torchlean"
 SOURCE = "source.torchlean"
-SOURCE_ACTIONS = ("emit", "refresh", "emitSequential", "init", "train", "capture", "graph")
+SOURCE_ACTIONS = ("emit", "refresh", "emitSequential", "init", "train", "capture", "captureAndEmit", "graph")
 """Last parts of the kinds of source actions."""
+
+CAPTURE = "refactor.torchlean"
+"""Kind of what is offered on the head of a model: a plain menu of actions has it, other than source actions."""
 
 TOKEN_TYPES = ("function", "variable", "property", "keyword", "namespace")
 TOKEN_MODIFIERS = ("declaration", "deprecated")
 """The legend of semantic tokens: kinds are functions, ids variables."""
 
-TRIGGERS = ('"', ":", "[", ",", "{")
+TRIGGERS = ('"', ":", "[", ",", "{", "=")
 """Characters after which completions are asked for."""
 
 _FILES = {"filters": [{"scheme": "file", "pattern": {"glob": "**/*"}}]}
@@ -54,7 +59,12 @@ def server_capabilities(client: Client) -> dict[str, Any]:
         "documentSymbolProvider": True,
         "workspaceSymbolProvider": True,
         "codeActionProvider": {
-            "codeActionKinds": [QUICK_FIX, *(f"{SOURCE}.{name}" for name in SOURCE_ACTIONS), FIX_ALL],
+            "codeActionKinds": [
+                QUICK_FIX,
+                CAPTURE,
+                *(f"{SOURCE}.{name}" for name in SOURCE_ACTIONS),
+                FIX_ALL,
+            ],
             "resolveProvider": client.resolves_actions,
         },
         "codeLensProvider": {"resolveProvider": True},

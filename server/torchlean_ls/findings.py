@@ -68,6 +68,11 @@ def diagnostics(document: Snapshot, findings: list[Finding]) -> list[dict[str, A
 def diagnostic(document: Snapshot, finding: Finding) -> types.Diagnostic:
     """One finding in the protocol's types, for answers that have those."""
     [found] = diagnostics(document, [finding])
+    return typed(found)
+
+
+def typed(found: dict[str, Any]) -> types.Diagnostic:
+    """A plain diagnostic in the protocol's types."""
     related = [
         types.DiagnosticRelatedInformation(
             types.Location(one["location"]["uri"], _range(one["location"]["range"])), one["message"]

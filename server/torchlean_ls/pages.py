@@ -61,6 +61,16 @@ _FEATURES: dict[str, tuple[str, str]] = {
     ),
     "executeCommandProvider": ("commands", "see below"),
 }
+_PYTHON: dict[str, str] = {
+    "hoverProvider": "shapes of names and calls, the nodes they became; how a model stands; directives",
+    "completionProvider": "`# torchlean:` directives",
+    "definitionProvider": "from a model to its artifact and generated module",
+    "referencesProvider": "the nodes that an expression became",
+    "codeActionProvider": "exact rewrites, allowed approximations, the example shape; capture, also with emission",
+    "codeLensProvider": "capture, state, artifact and generated module of each model",
+    "inlayHintProvider": "shapes at the ends of lines, from the last capture",
+    "diagnosticProvider": "TL601 to TL606 where they stand",
+}
 _BASICS = ("positionEncoding", "textDocumentSync", "workspace")
 
 _COMMANDS = {
@@ -69,9 +79,11 @@ _COMMANDS = {
     "torchlean.refresh": "Write the generated module again, where there is one (`force`).",
     "torchlean.capture": "Capture a model of a Python file (`name`, `exampleShape`, `out`, `approximate`, `force`; "
     "`write`: false for what is learned alone).",
+    "torchlean.captureAndEmit": "The same, and write the `nn.Module` of the artifact.",
     "torchlean.init": "Initialize parameters (`seed`, `scheme`, `device`, `force`, …).",
     "torchlean.train": "Train (`steps`, `data`, `device`, `force`, …).",
     "torchlean.stop": "Stop the work on a document; without `uri` all work.",
+    "torchlean.openFile": "Have the editor show a file.",
     "torchlean.showGraph": "Draw the graph (`format`: `svg`, `dot`, `mermaid` or `text`).",
 }
 
@@ -144,7 +156,8 @@ programs and pages of this computer: other origins are refused.
 
 The server serves JSON files that are artifacts: named `*.ir.json` or `*.torchlean.json`, of the language
 `torchlean-ir`, holding the marker `"format": "torchlean.ir.v1"` (or `nodes` and `input_id`), or named by a setting.
-Other JSON is left alone. Opening, hovering and typing never run anybody's code.
+Other JSON is left alone. Of Python files it serves models, beside Python's own server:
+[Python model files](python-files.md). Opening, hovering and typing never run anybody's code.
 
 What is answered follows what the client announces: diagnostics are pulled or pushed, never both; positions count UTF-8,
 UTF-16 or UTF-32; completions have snippets, code actions are literals with edits made later, and progress is shown
@@ -185,13 +198,19 @@ def page(capabilities: dict[str, Any], least: dict[str, Any]) -> str:
     Raises:
         KeyError: A capability or a command is not explained here.
     """
-    lines = [_TEXT, "## Features", "", "| feature | capability | on artifacts |", "|---|---|---|"]
+    lines = [
+        _TEXT,
+        "## Features",
+        "",
+        "| feature | capability | on artifacts | on Python files |",
+        "|---|---|---|---|",
+    ]
     for name in capabilities:
         if name in _BASICS:
             continue
         feature, what = _FEATURES[name]
         note = "" if name in least else " (only for clients that ask for it)"
-        lines.append(f"| {feature} | `{name}`{note} | {what} |")
+        lines.append(f"| {feature} | `{name}`{note} | {what} | {_PYTHON.get(name, '')} |")
     lines += [
         "",
         "## Commands",

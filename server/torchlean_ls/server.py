@@ -204,10 +204,12 @@ class Server(LanguageServer):
 
     async def execute(self, params: types.ExecuteCommandParams) -> Any:
         """Run a command; see `features.commands`."""
-        for feature in self.features:
-            if isinstance(feature, Commands):
-                return await feature.execute(params)
-        raise LookupError("no feature runs commands")
+        return await self.commands.execute(params)
+
+    @property
+    def commands(self) -> Commands:
+        """What runs commands."""
+        return next(feature for feature in self.features if isinstance(feature, Commands))
 
     def companion_findings(self, uri: str) -> list[Finding]:
         """What is wrong with the files beside a document, as last seen."""
@@ -382,6 +384,9 @@ class Server(LanguageServer):
         """Take a new version of a document in."""
         document = self.documents.change(params)
         if document is not None:
+            places = [change.range for change in params.content_changes if change.range is not None]
+            if places:
+                self.live.touched(document.uri, places[-1].start.line)
             self._each(lambda feature: feature.document_change(document))
 
     def _did_save(self, params: types.DidSaveTextDocumentParams) -> None:

@@ -141,7 +141,7 @@ async def test_capture_is_offered_over_the_class(editor):
     uri = await editor.open("m.py", text, "python")
     line = next(i for i, content in enumerate(text.split("\n")) if content.startswith("class"))
     where = types.Range(types.Position(line, 0), types.Position(line, 0))
-    [action] = await editor.fixes(uri, where)
+    action, _and_emit = await editor.fixes(uri, where)
     assert action.title == "Capture TinyMLP (1,4)"
     assert action.command.arguments == [{"uri": uri, "name": "TinyMLP", "exampleShape": "1,4"}]
 

@@ -105,7 +105,7 @@ def record_of(artifact: Stored, target: Target) -> Record | None:
     if not lines:
         return None
     files = list(dict.fromkeys(["", *(file for file, _ in lines)]))
-    folder = artifact.path.resolve().parent
+    folder = target.file.parent
     paths = [str(target.file), *(str(folder / file) for file in files[1:])]
     return Record(
         target.name,

@@ -118,21 +118,45 @@ class View:
         """What was learned."""
         return self.model.record
 
-    def lines(self) -> Iterator[tuple[Line, int]]:
-        """Statements that still stand as they ran, each with the line at whose end its hint is now."""
+    def lines(self, first: int = 1, last: int | None = None) -> Iterator[tuple[Line, int]]:
+        """Statements that still stand as they ran, each with the line at whose end its hint is now.
+
+        Args:
+            first: Statements whose hint would stand above this line are left out.
+            last: Those whose hint would stand below this line, too.
+        """
         for line in self.record.lines:
             if line.file == self.file:
+                end = self.moved.line(line.end_line)
+                if end is None or end < first or (last is not None and end > last):
+                    continue
                 block = self.moved.block(line.line, line.end_line)
                 if block is not None:
                     yield line, block[1]
 
-    def expressions(self) -> Iterator[tuple[Expression, Span]]:
-        """Expressions that still stand as they ran, with their places now."""
+    def expressions_at(self, line: int) -> Iterator[tuple[Expression, Span]]:
+        """Expressions on a line that still stand as they ran, with their places now."""
+        ran = self.moved.back(line)
+        if ran is None:
+            return
         for expression in self.record.expressions:
-            if expression.file == self.file:
-                span = self.moved.span(expression.span)
-                if span is not None:
-                    yield expression, span
+            span = expression.span
+            if expression.file == self.file and span.line <= ran <= span.end_line:
+                now = self.moved.span(span)
+                if now is not None:
+                    yield expression, now
+
+    def statement_at(self, line: int) -> tuple[Line, int] | None:
+        """The statement that a line belongs to, if it still stands as it ran, and its first line now."""
+        ran = self.moved.back(line)
+        if ran is None:
+            return None
+        for one in self.record.lines:
+            if one.file == self.file and one.line <= ran <= one.end_line:
+                block = self.moved.block(one.line, one.end_line)
+                if block is not None:
+                    return one, block[0]
+        return None
 
     def findings(self) -> Iterator[Place]:
         """What is the matter in this file, one for each place."""
@@ -178,12 +202,18 @@ def line_span(lines: Sequence[str], line: int) -> Span:
     return Span(line, start, line, start + max(len(content), 1))
 
 
-def hints(views: Iterable[View]) -> list[Hint]:
-    """The shapes at the ends of lines, in order; what several models say of a line is put together."""
+def hints(views: Iterable[View], first: int = 1, last: int | None = None) -> list[Hint]:
+    """The shapes at the ends of lines, in order; what several models say of a line is put together.
+
+    Args:
+        views: What is known.
+        first: First line that is wanted.
+        last: Last line; None for all.
+    """
     found: dict[int, list[Sequence[Bound]]] = {}
     functions: dict[int, dict[str, None]] = {}
     for view in views:
-        for line, at in view.lines():
+        for line, at in view.lines(first, last):
             if line.bound:
                 found.setdefault(at, []).append(line.bound)
                 functions.setdefault(at, {})[line.function] = None

@@ -9,11 +9,19 @@ from torchlean_core.check.nodes import Record
 
 
 class Origin(NamedTuple):
-    """A place in a model file: the file, the class where known, and the line (from 1) where known."""
+    """A place in a model file.
+
+    Attributes:
+        file: The file.
+        name: The class, where it is known.
+        line: The line (from 1), where it is known.
+        span: The expression: line, column, last line, end column; lines from 1, columns from 0 in characters.
+    """
 
     file: Path
     name: str | None
     line: int | None
+    span: tuple[int, int, int, int] | None = None
 
 
 def origin_of(root: Any, record: Record | None, artifact: Path) -> Origin | None:
@@ -35,4 +43,17 @@ def origin_of(root: Any, record: Record | None, artifact: Path) -> Origin | None
     line = source.get("line") if isinstance(source, dict) else None
     if type(line) is not int or line < 1:
         line = None
-    return Origin(artifact.parent / file, name if isinstance(name, str) else None, line)
+    path = artifact.parent / file
+    span = _span(source.get("span")) if isinstance(source, dict) else None
+    other = source.get("file") if isinstance(source, dict) else None
+    if span is not None and isinstance(other, str) and other and "\0" not in other:
+        path, line = path.parent / other, span[0]  # the expression stands in another file than the model
+    return Origin(path, name if isinstance(name, str) else None, line, span)
+
+
+def _span(value: Any) -> tuple[int, int, int, int] | None:
+    if not isinstance(value, list) or len(value) != 4 or not all(type(one) is int for one in value):
+        return None
+    line, column, end_line, end_column = value
+    good = 1 <= line <= end_line and column >= 0 and end_column >= 0
+    return (line, column, end_line, end_column) if good else None

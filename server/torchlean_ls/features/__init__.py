@@ -20,6 +20,7 @@ from torchlean_ls.features.semantic_tokens import SemanticTokens
 from torchlean_ls.features.symbols import Symbols
 from torchlean_ls.features.workspace_diagnostics import WorkspaceDiagnostics
 from torchlean_ls.python.live import Live
+from torchlean_ls.python.renew import Renew
 
 FEATURES: tuple[type[Feature], ...] = (
     Companions,
@@ -41,6 +42,7 @@ FEATURES: tuple[type[Feature], ...] = (
     CallHierarchy,
     CodeActions,
     Commands,
+    Renew,
 )
 """All features, in the order in which their document hooks run."""
 

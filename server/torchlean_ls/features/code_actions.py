@@ -9,7 +9,6 @@ from typing import Any
 from lsprotocol import types
 
 from torchlean_core.artifact.companions import generated_module, params_path, stem
-from torchlean_core.capture.models import find_models
 from torchlean_core.check import Finding
 from torchlean_core.check.fixes import Fix, fixes
 from torchlean_core.check.fixing import FixResult, fix_text
@@ -21,8 +20,9 @@ from torchlean_ls.edits import workspace_edit
 from torchlean_ls.features.base import Feature
 from torchlean_ls.features.companions import remedy_uri
 from torchlean_ls.findings import diagnostic
+from torchlean_ls.python.actions import PythonActions
 from torchlean_ls.refused import Refused
-from torchlean_ls.uris import file_name, file_path, plain_uri
+from torchlean_ls.uris import file_path, plain_uri
 
 MAX_FIXES = 50
 """Quick fixes of one answer; the log says how many findings were left out."""
@@ -49,7 +49,7 @@ class CodeActions(Feature):
         if document is None or not self.server.settings.enable:
             return None
         if document.is_python:
-            return [*self._remedies(document, params), *self._model_actions(document, params)]
+            return await self._python_actions(document, params)
         if not document.is_artifact:
             return None
         latest = await self.server.checked(document) if document.is_slow else document
@@ -63,6 +63,17 @@ class CodeActions(Feature):
         if self._literals and _fix_all_wanted(params.context):
             actions += await self._fix_all(latest, lazy=self._lazy and not only)
         return actions + self._artifact_actions(latest, only)
+
+    async def _python_actions(self, document: Snapshot, params: types.CodeActionParams) -> list[Action]:
+        self.server.live.touched(document.uri, params.range.start.line)
+        latest = await self.server.live.ready(document)
+        if latest is None:
+            return []
+        python = PythonActions(self.server, literals=self._literals, versioned=self._versioned)
+        actions: list[Action] = [*self._remedies(latest, params)]
+        if self._literals and _wanted(params.context.only, QUICK_FIX):
+            actions += python.fixes(latest, params.range)
+        return actions + python.of_models(latest, params)
 
     # -- edits --------------------------------------------------------------------------------------------
 
@@ -200,20 +211,6 @@ class CodeActions(Feature):
             return []
         argument = {"uri": plain_uri(model.file), **arguments}
         return self._command(only, "capture", f"Capture {model.name} again", "torchlean.capture", argument)
-
-    def _model_actions(self, document: Snapshot, params: types.CodeActionParams) -> list[Action]:
-        if not document.uri.startswith("file:"):
-            return []
-        found: list[Action] = []
-        for model in find_models(document.text, Path(file_name(document.uri))):
-            if model.first_line <= params.range.end.line and params.range.start.line <= model.last_line:
-                arguments: dict[str, Any] = {"uri": document.uri, "name": model.name}
-                title = f"Capture {model.name}"
-                if model.example_shape is not None:
-                    arguments["exampleShape"] = ",".join(map(str, model.example_shape))
-                    title += f" ({arguments['exampleShape']})"
-                found += self._command(params.context.only, "capture", title, "torchlean.capture", arguments)
-        return found
 
     def _command(
         self, only: Any, name: str, title: str, command: str, argument: dict[str, Any]

@@ -1,7 +1,8 @@
-"""Code lens over an artifact: how big it is and how it does, and what can be done with it."""
+"""Code lens over an artifact, and over models: how big it is and how it does, and what can be done with it."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 from lsprotocol import types
@@ -15,6 +16,7 @@ from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.findings import counted, in_words
+from torchlean_ls.python.lenses import python_lenses
 from torchlean_ls.uris import file_path
 
 _WITH_PARAMETERS = frozenset(kind.name for kind in TENSOR_KINDS.values() if kind.params)
@@ -27,6 +29,7 @@ class CodeLens(Feature):
         """Titles are made when the client shows the lens."""
         self._refreshable = client.refreshes("codeLens")
         self.server.on_artifact(types.TEXT_DOCUMENT_CODE_LENS, self._lenses)
+        self.server.on_python(types.TEXT_DOCUMENT_CODE_LENS, self._python_lenses)
         self.server.on(types.CODE_LENS_RESOLVE, self._resolve)
 
     def settings_change(self) -> None:
@@ -56,6 +59,12 @@ class CodeLens(Feature):
         if document.report.records:
             names.append("showGraph")
         return [types.CodeLens(where, data={"uri": document.uri, "lens": name}) for name in names]
+
+    def _python_lenses(
+        self, document: Snapshot, params: types.CodeLensParams
+    ) -> Generator[Any, Any, list[types.CodeLens]]:
+        latest = yield self.server.live.ready, (document,), None
+        return python_lenses(self.server.live, latest) if latest is not None else []
 
     def _resolve(self, lens: types.CodeLens) -> types.CodeLens:
         """Give a lens its title and command."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequestCancelled
+from pygls.exceptions import JsonRpcInvalidParams, JsonRpcRequestCancelled
 
 from torchlean_core.artifact.companions import (
     generated_module,
@@ -35,6 +35,7 @@ from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.findings import counted, in_words
 from torchlean_ls.progress import Progress
+from torchlean_ls.python.commands import ask_shape, open_file
 from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_name, file_path, file_uri
 
@@ -64,7 +65,6 @@ class Commands(Feature):
         self._running: dict[str, tuple[str, threading.Event]] = {}
         self._threads = ThreadPoolExecutor(_MAX_JOBS, "torchlean-job")
         self._progress = False
-        self._on_save: set[asyncio.Future[None]] = set()
 
     def register(self, client: Client) -> None:
         """What the client shows of long work; `Server.execute` runs the commands."""
@@ -83,10 +83,17 @@ class Commands(Feature):
                 return await self._check(argument)
             if name == "showGraph":
                 return await self._show_graph(argument)
+            if name == "openFile":
+                return await open_file(self.server, argument)
+            if name == "captureAndEmit":
+                return await self._capture_and_emit(argument, params.work_done_token)
+            if argument.pop("ask", False):
+                argument = await ask_shape(self.server, argument)
             path = _path(argument)
             await self._in_job_thread(require_interpreter, self._python)
             request = self._request(name, path, argument)
-            self._refuse_edited(request.get("out"))
+            if request.get("write", True):
+                self._refuse_edited(request.get("out"))
             found = await self._in_job_thread(losses, name, request)
         except UserError as error:
             if name == "capture":
@@ -96,7 +103,10 @@ class Commands(Feature):
             request |= await confirm(self.server, confirmation(found))
         elif name == "init":
             request["force"] = True  # what is there now, an initialization can write again
-        return await self._run_or_ask(name, argument["uri"], path, request, params.work_done_token)
+        quiet = argument.get("quiet") is True
+        return await self._run_or_ask(
+            name, argument["uri"], path, request, params.work_done_token, quiet=quiet
+        )
 
     async def _run_or_ask(
         self,
@@ -105,10 +115,12 @@ class Commands(Feature):
         path: Path,
         request: dict[str, Any],
         token: types.ProgressToken | None,
+        *,
+        quiet: bool,
     ) -> dict[str, Any]:
         """Run a job; where it finds only then what would be lost, ask, and run it once more."""
         try:
-            return await self._run(name, uri, path, request, token)
+            return await self._run(name, uri, path, request, token, quiet=quiet)
         except Refused as error:
             question = error.data.get("confirm") if isinstance(error.data, dict) else None
             if question is None:
@@ -122,6 +134,14 @@ class Commands(Feature):
 
     async def _in_job_thread(self, work: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+    async def _capture_and_emit(
+        self, argument: dict[str, Any], token: types.ProgressToken | None
+    ) -> dict[str, Any]:
+        captured = await self.execute(types.ExecuteCommandParams("torchlean.capture", [argument], token))
+        emit = types.ExecuteCommandParams("torchlean.emit", [{"uri": captured["uri"]}])
+        emitted: dict[str, Any] = await self.execute(emit)
+        return emitted
 
     # -- at once ------------------------------------------------------------------------------------------
 
@@ -178,7 +198,8 @@ class Commands(Feature):
 
     def _request(self, name: str, path: Path, argument: dict[str, Any]) -> dict[str, Any]:
         """What the worker is asked to do."""
-        self._refuse_unsaved(argument["uri"], path)
+        if not isinstance(argument.get("source"), str):
+            self._refuse_unsaved(argument["uri"], path)
         if name == "capture":
             return self._capture_request(path, argument)
         left_out = ("uri", "out", "force") if name == "train" else ("uri", "out")
@@ -226,40 +247,13 @@ class Commands(Feature):
             raise JsonRpcInvalidParams(f"`approximate` is a list such as ['gelu=tanh'], found {allowed!r}")
         given = {"approximate": parse_approximations(allowed)} if allowed is not None else None
         request = capture_request(target, path.parent / str(out), dims, given)
+        if isinstance(argument.get("source"), str):
+            request["source"] = argument["source"]
         return {
             **request,
             "force": argument.get("force") is True,
             "write": argument.get("write") is not False,
         }
-
-    # -- on save ------------------------------------------------------------------------------------------
-
-    def document_save(self, document: Snapshot) -> None:
-        """Capture the models of a file again, where the setting wants it and the workspace is trusted."""
-        path = file_path(document.uri)
-        if not self.server.settings.capture_on_save or not document.is_python or path is None:
-            return
-        if not self.server.trusted:
-            self.server.note("capture on save is refused: this workspace is not trusted")
-            return
-        self._stop(document.uri)  # what is captured of the version before is of no use any more
-        for model in find_models(document.text, path):
-            argument = {"uri": document.uri, "name": model.name}
-            work = asyncio.ensure_future(self._capture_saved(argument))
-            self._on_save.add(work)
-            work.add_done_callback(self._on_save.discard)
-
-    async def _capture_saved(self, argument: dict[str, Any]) -> None:
-        try:
-            result = await self.capture_without_asking(argument)
-        except JsonRpcException as error:  # nobody asked in so many words: the log has the reason
-            self.server.note(f"{argument['name']} was not captured: {error.message}")
-            return
-        if result["held_back"]:
-            kept = "; ".join(result["held_back"])
-            self.server.note(
-                f"{argument['name']} was captured, but nothing was written. That would replace {kept}"
-            )
 
     async def capture_without_asking(self, argument: dict[str, Any]) -> dict[str, Any]:
         """Capture a model when nobody is there to answer a question.
@@ -313,6 +307,8 @@ class Commands(Feature):
         path: Path,
         request: dict[str, Any],
         token: types.ProgressToken | None,
+        *,
+        quiet: bool = False,
     ) -> dict[str, Any]:
         from torchlean_core.jobs import JobCancelled, run_job
 
@@ -322,7 +318,7 @@ class Commands(Feature):
         self._running[key] = (uri, cancelled)
         warm = self.server.workers.warm()
         progress = await Progress.begin(
-            self.server, token, self._progress, f"{_TITLES[name]} {path.name}", cancelled
+            self.server, token, self._progress and not quiet, f"{_TITLES[name]} {path.name}", cancelled
         )
 
         def on_event(event: dict[str, Any]) -> None:
@@ -356,7 +352,7 @@ class Commands(Feature):
             raise JsonRpcRequestCancelled(f"{_TITLES[name]} {path.name} was stopped") from error
         except UserError as error:
             progress.end("failed")
-            if name == "capture":
+            if name == "capture" and "confirm" not in error.data:
                 self.server.live.captured(uri, request, error=error)
             raise _refused(error) from error
         except OSError as error:
@@ -370,6 +366,7 @@ class Commands(Feature):
         progress.end(str(result.get("message", "done")))
         if name == "capture":
             self.server.live.captured(uri, request, result=result)
+            result.pop("record", None)  # what the editor shows of it, it asks for
         if isinstance(result.get("output"), str):
             output = Path(result["output"])
             result["uri"] = file_uri(output)

@@ -14,6 +14,7 @@ from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.features.hover import plain
 from torchlean_ls.protocol import Plain
+from torchlean_ls.python.directives import directives
 
 _ITEM_KINDS = {
     Sort.FIELD: types.CompletionItemKind.Field,
@@ -35,7 +36,25 @@ class Completion(Feature):
             "textDocument.completion.completionItem.resolveSupport.properties", "documentation"
         )
         self.server.on_artifact(types.TEXT_DOCUMENT_COMPLETION, self._complete)
+        self.server.on_python(types.TEXT_DOCUMENT_COMPLETION, self._complete_directive)
         self.server.on(types.COMPLETION_ITEM_RESOLVE, self._resolve)
+
+    def _complete_directive(self, document: Snapshot, params: types.CompletionParams) -> Plain | None:
+        """Keys and values of a `# torchlean:` comment."""
+        found = directives(self.server.live, document, params.position)
+        items = [
+            {
+                "label": one.text.strip(),
+                "kind": _ITEM_KINDS[Sort.FIELD if one.goes_on else Sort.VALUE].value,
+                "sortText": f"{number:05d}",
+                "filterText": one.text,
+                "textEdit": {"range": where, "newText": one.text},
+                "detail": one.detail,
+                "documentation": self._documentation(one.doc),
+            }
+            for number, (one, where) in enumerate(found)
+        ]
+        return Plain({"isIncomplete": False, "items": items}) if items else None
 
     def _complete(self, document: Snapshot, params: types.CompletionParams) -> Plain:
         cursor = cursor_at(document.report.document, document.offset(params.position))

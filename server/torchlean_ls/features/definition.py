@@ -1,17 +1,21 @@
-"""Go to definition: from an id to its node, from a node to the line of the model that it came from."""
+"""Go to definition: from an id to its node, from a node to the expression that it came from, and from a model on."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 from lsprotocol import types
 
 from torchlean_core.check.places import place
 from torchlean_core.navigate import Links, Spot
 from torchlean_core.navigate.origin import Origin, origin_of
+from torchlean_core.text import LineIndex
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.python.links import class_locations
 from torchlean_ls.uris import file_path, plain_uri
 
 _ORIGIN_FIELDS = ("kind", "debug_target", "source")
@@ -24,6 +28,13 @@ class Definition(Feature):
     def register(self, client: Client) -> None:
         """Every client gets plain locations."""
         self.server.on_artifact(types.TEXT_DOCUMENT_DEFINITION, self._definition)
+        self.server.on_python(types.TEXT_DOCUMENT_DEFINITION, self._of_class)
+
+    def _of_class(
+        self, document: Snapshot, params: types.DefinitionParams
+    ) -> Generator[Any, Any, list[types.Location] | None]:
+        latest = yield self.server.live.ready, (document,), None
+        return class_locations(self.server.live, latest, params.position) if latest is not None else None
 
     def _definition(self, document: Snapshot, params: types.DefinitionParams) -> list[types.Location] | None:
         spot = document.spot(params.position)
@@ -76,10 +87,30 @@ def _origin(document: Snapshot, links: Links, spot: Spot) -> types.Location | No
         origin = origin_of(root, links.report.records[spot.index], path) if wanted else None
     if origin is None or not _is_file(origin.file):
         return None
+    if origin.span is not None and (where := _span_range(document, origin.file, origin.span)) is not None:
+        return types.Location(plain_uri(origin.file), where)
     line = origin.line - 1 if origin.line is not None else _class_line(origin)
     return types.Location(
         plain_uri(origin.file), types.Range(types.Position(line, 0), types.Position(line, 0))
     )
+
+
+def _span_range(document: Snapshot, file: Path, span: tuple[int, int, int, int]) -> types.Range | None:
+    """The expression, in the protocol's columns; None where the file is shorter by now."""
+    try:
+        text = file.read_bytes().decode("utf-8", "replace").removeprefix("\ufeff")
+    except OSError:
+        return None
+    lines = LineIndex(text)
+    line, column, end_line, end_column = span
+    if end_line > len(lines):
+        return None
+
+    def position(number: int, place: int) -> types.Position:
+        start, end = lines.line_span(number - 1)
+        return types.Position(*lines.position(min(start + place, end), document.encoding))
+
+    return types.Range(position(line, column), position(end_line, end_column))
 
 
 def _is_file(path: Path) -> bool:

@@ -1,8 +1,10 @@
-"""Hover: what a node computes, its operands and shapes, its parameters, who uses it; what a field means."""
+"""Hover: what a node computes, its operands, parameters and users; what a field means; shapes in models."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
+from typing import Any
 
 from lsprotocol import types
 
@@ -10,6 +12,7 @@ from torchlean_core.navigate.explain import explain
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.python.hovers import python_hover
 
 _MARKS = re.compile(r"\*\*|`")
 _LINK = re.compile(r"\[([^]]*)\]\(([^)]*)\)")
@@ -22,6 +25,25 @@ class Hover(Feature):
         """Markdown where the client shows it, else plain text."""
         self._markdown = client.markdown("textDocument.hover.contentFormat")
         self.server.on_artifact(types.TEXT_DOCUMENT_HOVER, self._hover)
+        self.server.on_python(types.TEXT_DOCUMENT_HOVER, self._python_hover)
+
+    def _python_hover(
+        self, document: Snapshot, params: types.HoverParams
+    ) -> Generator[Any, Any, types.Hover | None]:
+        self.server.live.touched(document.uri, params.position.line)
+        latest = yield self.server.live.ready, (document,), None
+        told = (
+            (yield from python_hover(self.server.live, latest, params.position))
+            if latest is not None
+            else None
+        )
+        if told is None or latest is None:
+            return None
+        return types.Hover(self._content(told[0]), latest.range(*told[1]))
+
+    def _content(self, text: str) -> types.MarkupContent:
+        kind = types.MarkupKind.Markdown if self._markdown else types.MarkupKind.PlainText
+        return types.MarkupContent(kind, text if self._markdown else plain(text))
 
     def _hover(self, document: Snapshot, params: types.HoverParams) -> types.Hover | None:
         spot = document.spot(params.position)
@@ -31,9 +53,7 @@ class Hover(Feature):
         span = spot.span
         if spot.index is not None and not spot.on_key:
             span = document.report.document.node_span(spot.index) or span
-        kind = types.MarkupKind.Markdown if self._markdown else types.MarkupKind.PlainText
-        content = types.MarkupContent(kind, text if self._markdown else plain(text))
-        return types.Hover(content, document.range(*span))
+        return types.Hover(self._content(text), document.range(*span))
 
 
 def plain(text: str) -> str:

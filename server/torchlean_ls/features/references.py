@@ -1,6 +1,9 @@
-"""Find references and document highlight: every place that names a node."""
+"""Find references and document highlight: every place that names a node; the nodes of an expression."""
 
 from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
 
 from lsprotocol import types
 
@@ -9,6 +12,7 @@ from torchlean_core.navigate import Use
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.python.links import node_locations
 
 MAX_REFERENCES = 2_000
 """Places that are sent; the log says how many were left out."""
@@ -20,7 +24,16 @@ class References(Feature):
     def register(self, client: Client) -> None:
         """Every client gets plain locations."""
         self.server.on_artifact(types.TEXT_DOCUMENT_REFERENCES, self._references)
+        self.server.on_python(types.TEXT_DOCUMENT_REFERENCES, self._of_expression)
         self.server.on_artifact(types.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT, self._highlights)
+
+    def _of_expression(
+        self, document: Snapshot, params: types.ReferenceParams
+    ) -> Generator[Any, Any, list[types.Location] | None]:
+        latest = yield self.server.live.ready, (document,), None
+        if latest is None:
+            return None
+        return (yield from node_locations(self.server.live, latest, params.position))
 
     def _references(self, document: Snapshot, params: types.ReferenceParams) -> list[types.Location] | None:
         node_id = self._node_id(document, params.position)

@@ -18,6 +18,7 @@ from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.findings import diagnostics
 from torchlean_ls.protocol import Plain
+from torchlean_ls.python.diagnostics import python_diagnostics
 from torchlean_ls.uris import file_path
 
 if TYPE_CHECKING:
@@ -84,8 +85,10 @@ class WorkspaceDiagnostics(Feature):
                 await asyncio.sleep(0)
                 open_paths = self.server.unopened.open_paths()
                 began = time.monotonic()
+        models = self._models_with_findings()
+        reports += models.values()
         open_uris = {document.uri for document in self.server.documents}
-        for uri in (self._told | set(known)) - set(files) - open_uris:
+        for uri in (self._told | set(known)) - set(files) - set(models) - open_uris:
             self._told.discard(uri)
             self._models.pop(uri, None)
             reports.append(_full(uri, []))
@@ -93,6 +96,16 @@ class WorkspaceDiagnostics(Feature):
             self._send(params.partial_result_token, reports)
             reports = []
         return Plain({"items": reports})
+
+    def _models_with_findings(self) -> dict[str, _Report]:
+        """What captures found in Python files that are not open."""
+        found = {}
+        for uri, (document, findings) in self.server.live.unopened().items():
+            wanted = self.server.folders.wanted(uri, findings)
+            if items := python_diagnostics(self.server, document, wanted):
+                self._told.add(uri)
+                found[uri] = _full(uri, items)
+        return found
 
     def _send(self, token: types.ProgressToken | None, reports: list[_Report]) -> list[_Report]:
         """Send a part of the answer, where the client takes parts; returns what is still to be sent."""

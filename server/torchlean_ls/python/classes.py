@@ -1,28 +1,60 @@
-"""The models of a Python document, and where their definitions stand."""
+"""The models of the open Python documents, and where their definitions stand."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from pathlib import Path
 
-from torchlean_core.capture.models import Model, find_models
+from torchlean_core.capture.configured import named_in_settings
+from torchlean_core.capture.models import Model
+from torchlean_core.capture.pyfile import PythonFile
+from torchlean_core.capture.view import PythonView
+from torchlean_core.capture.workspace import Sources
+from torchlean_core.errors import UserError
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.uris import file_name, file_path
 
 
 class Classes:
-    """The models of open documents, found once for each version."""
+    """The models of open documents, found once for each version; while one does not parse, where they were before.
 
-    def __init__(self) -> None:
+    Attributes:
+        roots: Folders of the workspace, in which modules are looked for.
+    """
+
+    def __init__(self, roots: Callable[[], list[Path]]) -> None:
+        self.roots = roots
         self._known: dict[str, tuple[int, list[Model]]] = {}
+        self._views: dict[str, PythonView] = {}
+        self._sources = Sources()
 
     def of(self, document: Snapshot) -> list[Model]:
         """The models of a document, in its order."""
         known = self._known.get(document.uri)
         if known is None or known[0] != document.serial:
-            path = file_path(document.uri) or Path(file_name(document.uri))
-            known = self._known[document.uri] = document.serial, find_models(document.text, path)
+            known = self._known[document.uri] = document.serial, self._find(document)
         return known[1]
+
+    def _find(self, document: Snapshot) -> list[Model]:
+        path = file_path(document.uri) or Path(file_name(document.uri))
+        view = self._views.get(document.uri)
+        if view is None:
+            view = self._views[document.uri] = PythonView(path, self._sources, self.roots())
+        try:
+            named = named_in_settings(path)
+        except UserError:
+            named = frozenset()  # the settings file is wrong, which is said where settings are read
+        return view.update(document.text, named)
+
+    def file(self, document: Snapshot) -> PythonFile | None:
+        """The last version of a document that parses."""
+        self.of(document)
+        return self._views[document.uri].file
+
+    def parses(self, document: Snapshot) -> bool:
+        """Whether a document is Python."""
+        self.of(document)
+        return self._views[document.uri].parses
 
     def named(self, document: Snapshot, name: str) -> Model | None:
         """The model of a name."""
@@ -31,12 +63,15 @@ class Classes:
     def forget(self, uri: str) -> None:
         """A document was closed."""
         self._known.pop(uri, None)
+        self._views.pop(uri, None)
+
+    def find_anew(self) -> None:
+        """Other files changed: bases may be others, or settings name other functions."""
+        self._known.clear()
 
 
 def name_span(document: Snapshot, model: Model) -> tuple[int, int]:
-    """Offsets of a model's name behind its `class` or `def`; its first line where that is not found."""
-    start = document.lines.line_span(min(model.first_line, len(document.lines) - 1))[0]
-    match = re.compile(rf"^[ \t]*(?:class|def)[ \t]+({re.escape(model.name)})\b", re.M).search(
-        document.text, start
-    )
-    return match.span(1) if match is not None else (start, start)
+    """Offsets of a model's name in its definition."""
+    span = model.name_span
+    start, end = document.lines.line_span(min(span.line, len(document.lines) - 1))
+    return min(start + span.start, end), min(start + span.end, end)

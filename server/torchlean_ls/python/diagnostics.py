@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lsprotocol import types
+
 from torchlean_core.capture.errors import Call
 from torchlean_core.check import Finding
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.findings import plain_diagnostic
+from torchlean_ls.findings import plain_diagnostic, typed
 from torchlean_ls.uris import plain_uri
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ def python_diagnostics(
             ]
         found.append(one)
     return found
+
+
+def typed_diagnostic(server: Server, document: Snapshot, finding: Finding) -> types.Diagnostic:
+    """One finding in the protocol's types, for answers that have those."""
+    [one] = python_diagnostics(server, document, [finding])
+    return typed(one)
 
 
 def _location(server: Server, call: Call) -> dict[str, Any]:

@@ -14,15 +14,14 @@ from torchlean_ls.python.live import Live
 def python_hints(live: Live, document: Snapshot, where: types.Range) -> list[dict[str, Any]]:
     """The hints of the lines in a range, as plain JSON."""
     found = []
-    for hint in hints(live.views(document)):
-        if where.start.line < hint.line <= where.end.line + 1:
-            end = document.lines.line_span(hint.line - 1)[1]
-            found.append(
-                {
-                    "position": document.plain_range(end, end)["end"],
-                    "label": hint.label,
-                    "tooltip": hint.tooltip,
-                    "paddingLeft": True,
-                }
-            )
+    for hint in hints(live.views(document), where.start.line + 1, where.end.line + 1):
+        end = document.lines.line_span(hint.line - 1)[1]
+        found.append(
+            {
+                "position": document.plain_range(end, end)["end"],
+                "label": hint.label,
+                "tooltip": hint.tooltip,
+                "paddingLeft": True,
+            }
+        )
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlean_core.capture.configured import configured
+from torchlean_core.capture.directives import directive_problems
 from torchlean_core.capture.errors import CaptureFinding
 from torchlean_core.capture.record import File, Record
 from torchlean_core.capture.target import Shape, Target
@@ -18,6 +19,7 @@ from torchlean_core.errors import UserError
 from torchlean_core.live import LiveModel, Moved, View, findings, split_lines
 from torchlean_core.live.stored import Stored, artifact_path, record_of, stored
 from torchlean_core.live.texts import text_that_ran
+from torchlean_core.text import Encoding
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
@@ -31,6 +33,9 @@ _log = logging.getLogger(__name__)
 
 _ENDINGS = (".py", ".json", ".toml", ".safetensors")
 """Files whose change can mean another state of a model."""
+
+PAUSE_SECONDS = 0.3
+"""How long a text must rest before its directives are looked at again."""
 
 Key = tuple[str, str]
 """Real path of a model's file, and the model's name."""
@@ -62,17 +67,22 @@ class Live(Feature):
 
     Attributes:
         classes: The models of the open documents.
+        cursors: The line (from 0) of each document where the cursor was seen last.
     """
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
-        self.classes = Classes()
+        self.classes = Classes(lambda: list(server.folders.roots.values()))
+        self.cursors: dict[str, int] = {}
         self._captured: dict[Key, LiveModel] = {}
         self._failures: dict[Key, str] = {}
         self._unshaped: set[Key] = set()  # models that a capture was asked for without a known shape
         self._on_disk: dict[Key, OnDisk] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._directives: dict[str, LiveModel] = {}  # what is wrong with directives, as findings of a text
+        self._reading: set[asyncio.Task[None]] = set()
+        self._due: dict[str, asyncio.TimerHandle] = {}
         self._views: dict[str, tuple[int, int, list[View]]] = {}
         self._epoch = 0
         self._told: set[str] = set()  # unopened files that findings were pushed of
@@ -91,6 +101,8 @@ class Live(Feature):
             return known[2]
         path = real_path(document.uri)
         models = self._about(path) if path is not None else []
+        if document.uri in self._directives:
+            models.append(self._directives[document.uri])
         found: list[View] = []
         if models and path is not None:
             lines, moved = split_lines(document.text), list[Moved]()
@@ -99,9 +111,25 @@ class Live(Feature):
         self._views[document.uri] = document.serial, self._epoch, found
         return found
 
+    @property
+    def encoding(self) -> Encoding:
+        """Units of columns in positions."""
+        return self.server.documents.encoding
+
     def model(self, document: Snapshot, name: str) -> LiveModel | None:
         """What the last capture of a model told, if there was one in this session."""
         return self._captured.get(_key(document.uri, name))
+
+    def file_of(self, document: Snapshot, name: str) -> Path | None:
+        """The file of a model from whose capture something is told in a document."""
+        for view in self.views(document):
+            if view.record.name == name and view.record.files:
+                return Path(view.record.files[0].path)
+        return None
+
+    def touched(self, uri: str, line: int) -> None:
+        """The cursor was seen on a line (from 0) of a document."""
+        self.cursors[uri] = line
 
     def lines_of(self, path: str) -> list[str] | None:
         """The lines of a file (by real path) that the last capture of a model saw; None where none saw it."""
@@ -130,7 +158,13 @@ class Live(Feature):
                     continue
                 span = name_span(document, model)
             rule = RULES.get(place.finding.code)
-            data = {"calls": place.finding.calls, "operator": place.finding.operator, "model": place.model}
+            data = {
+                "calls": place.finding.calls,
+                "operator": place.finding.operator,
+                "module": place.finding.module,
+                "allow": place.finding.allow,
+                "model": place.model,
+            }
             severity = rule.severity if rule is not None else Severity.ERROR
             found.append(Finding(place.finding.code, severity, place.message, span=span, data=data))
         return found + self._unknown_shapes(document)
@@ -138,7 +172,9 @@ class Live(Feature):
     def _unknown_shapes(self, document: Snapshot) -> list[Finding]:
         """TL604 for models that were to be captured, and whose example shape is not known."""
         path = real_path(document.uri)
-        found = []
+        found: list[Finding] = []
+        if not any(key[0] == path for key in self._unshaped):
+            return found
         for model in self.classes.of(document):
             if (path, model.name) in self._unshaped and self.shape(document, model.name) is None:
                 message = f"no example shape is known for {model.name}; a comment over it gives one"
@@ -146,9 +182,14 @@ class Live(Feature):
                 found.append(Finding("TL604", severity, message, span=span, data={"model": model.name}))
         return found
 
-    def unopened(self) -> dict[str, list[Finding]]:
-        """Findings in files that are not open, by URI, each with the document that they are about."""
-        return {uri: found for uri in self._files_with_findings() if (found := self.findings_on_disk(uri)[1])}
+    def unopened(self) -> dict[str, tuple[Snapshot, list[Finding]]]:
+        """Findings in files that are not open, by URI, with the text on disk that they are about."""
+        found = {}
+        for uri in self._files_with_findings():
+            document, findings = self.findings_on_disk(uri)
+            if document is not None and findings:
+                found[uri] = document, findings
+        return found
 
     def findings_on_disk(self, uri: str) -> tuple[Snapshot | None, list[Finding]]:
         """The text of a file that is not open, and what captures found in it."""
@@ -280,11 +321,9 @@ class Live(Feature):
 
         [pushing] = [one for one in self.server.features if isinstance(one, Diagnostics)]
         now = set()
-        for uri in self._files_with_findings():
-            document, found = self.findings_on_disk(uri)
-            if document is not None and found:
-                now.add(uri)
-                pushing.push_file(document, found)
+        for uri, (document, found) in self.unopened().items():
+            now.add(uri)
+            pushing.push_file(document, found)
         for uri in self._told - now:
             if self.server.documents.get(uri) is None:
                 pushing.clear_file(uri)
@@ -307,6 +346,42 @@ class Live(Feature):
         if document.is_python:
             self._look(document)
 
+    def document_change(self, document: Snapshot) -> None:
+        """Look at its directives when the text rests."""
+        if document.is_python and ("torchlean:" in document.text or document.uri in self._directives):
+            self._cancel(document.uri)
+            loop = asyncio.get_running_loop()
+            self._due[document.uri] = loop.call_later(PAUSE_SECONDS, self._rests, document.uri)
+
+    def _rests(self, uri: str) -> None:
+        self._due.pop(uri, None)
+        document = self.server.documents.get(uri)
+        if document is not None:
+            self._reading.add(task := asyncio.ensure_future(self._read_directives(document)))
+            task.add_done_callback(self._reading.discard)
+
+    async def _read_directives(self, document: Snapshot) -> None:
+        """Find what is wrong with the directives of a version; as findings of its text they move along with edits."""
+        problems = await self.server.in_thread(directive_problems, document.text)
+        path = file_path(document.uri)
+        if path is None or self.server.documents.get(document.uri) is None:
+            return
+        told = self._directives.pop(document.uri, None)
+        if problems:
+            record = Record("", (), (File(str(path), ""),), findings=tuple(problems))
+            self._directives[document.uri] = LiveModel(record, {str(path): document.text})
+        if problems or told is not None:
+            self._changed({os.path.realpath(path)})
+
+    def _cancel(self, uri: str) -> None:
+        if (waiting := self._due.pop(uri, None)) is not None:
+            waiting.cancel()
+
+    def shutdown(self) -> None:
+        """Look no more."""
+        for uri in list(self._due):
+            self._cancel(uri)
+
     def document_save(self, document: Snapshot) -> None:
         """Other models, or others on disk."""
         if document.is_python:
@@ -314,7 +389,10 @@ class Live(Feature):
 
     def document_close(self, uri: str) -> None:
         """Forget what can be made again; what was captured stays known."""
+        self._cancel(uri)
+        self._directives.pop(uri, None)
         self._views.pop(uri, None)
+        self.cursors.pop(uri, None)
         self.classes.forget(uri)
         self._push_unopened()
 
@@ -328,6 +406,7 @@ class Live(Feature):
         self._look_everywhere()
 
     def _look_everywhere(self) -> None:
+        self.classes.find_anew()
         for document in self.server.documents:
             if document.is_python:
                 self._look(document)
@@ -349,6 +428,8 @@ class Live(Feature):
             self._again.discard(latest.uri)
             path = file_path(latest.uri)
             assert path is not None, "only saved files have artifacts"
+            if "torchlean:" in latest.text:
+                await self._read_directives(latest)
             names = [model.name for model in self.classes.of(latest)]
             try:
                 found = await self.server.in_thread(_read_disk, path, names, latest.text)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 from lsprotocol import types
 
 from tests.server.conftest import Editor
-
-Failing = pytest.raises(Exception)
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,58 @@ class Net(nn.Module):
         return F.gelu(h)
 """
 )
+
+
+def stored(source: str) -> str:
+    """An artifact of `NET` with the places of its nodes."""
+    sha = hashlib.sha256(source.encode()).hexdigest()
+    line = NET.line("self.hidden(x)")
+    return json.dumps(
+        {
+            "format": "torchlean.ir.v1",
+            "captured_from": {"file": "net.py", "class": "Net", "sha256": sha, "example_shape": [1, 4]},
+            "input_id": 0,
+            "output_id": 2,
+            "nodes": [
+                {"id": 0, "kind": "input", "parents": [], "shape": [1, 4]},
+                {
+                    "id": 1,
+                    "kind": "linear",
+                    "parents": [0],
+                    "shape": [1, 8],
+                    "source": {"line": line, "module": "hidden", "span": [line, 23, line, 37]},
+                },
+                {
+                    "id": 2,
+                    "kind": "relu",
+                    "parents": [1],
+                    "shape": [1, 8],
+                    "source": {"line": line, "span": [line, 12, line, 38]},
+                },
+            ],
+        }
+    )
+
+
+async def open_net(editor: Editor, *, artifact: bool = True) -> str:
+    """Open `NET`, with its artifact beside it."""
+    uri = write(editor, "net.py", NET.text)
+    if artifact:
+        (editor.folder / "net.ir.json").write_text(stored(NET.text))
+    await editor.open("net.py", NET.text, "python")
+    return uri
+
+
+async def lenses(editor: Editor, uri: str) -> list[dict[str, Any]]:
+    """The commands of the lenses."""
+    found = await editor.request("textDocument/codeLens", {"textDocument": {"uri": uri}})
+    return [lens["command"] for lens in found]
+
+
+async def hover(editor: Editor, uri: str, place: types.Position) -> str | None:
+    """The text of the hover at a place."""
+    found = await editor.ask("textDocument/hover", uri, place)
+    return None if found is None else found["contents"]["value"]
 
 
 def write(editor: Editor, name: str, text: str) -> str:

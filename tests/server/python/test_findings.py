@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from lsprotocol import types
 
+from tests.server.conftest import PROFILES
 from tests.server.python.models import GELU, capture, replace_text, write
 
 pytestmark = pytest.mark.asyncio
@@ -79,9 +80,37 @@ async def test_a_model_without_an_example_shape_is_told_so_once_it_was_to_be_cap
     assert found.code == "TL604" and found.severity is types.DiagnosticSeverity.Information
 
 
+@pytest.mark.parametrize("client", PROFILES[1:], indirect=True)
 async def test_settings_files_choose_what_is_shown(editor):
     (editor.folder / "torchlean.toml").write_text('ignore = ["TL601"]\n')
     uri = write(editor, "net.py", GELU.text)
     await editor.open("net.py", GELU.text, "python")
     await failed(editor, uri)
     assert await editor.diagnostics(uri) == []
+
+
+HELPER = "import torch.nn.functional as F\n\n\ndef act(x):\n    return F.gelu(x)\n"
+
+
+async def test_a_finding_in_another_file_is_shown_there_with_the_way_from_forward(editor):
+    text = GELU.text.replace("import torch.nn.functional as F", "import layers").replace(
+        "F.gelu", "layers.act"
+    )
+    helper = write(editor, "layers.py", HELPER)
+    uri = write(editor, "net.py", text)
+    await editor.open("net.py", text, "python")
+    await failed(editor, uri)
+    if editor.pulls:
+        assert await editor.diagnostics(uri) == []
+        params = types.WorkspaceDiagnosticParams([])
+        report = await editor.client.workspace_diagnostic_async(params)
+        [items] = [one.items for one in report.items if one.uri == helper]
+    else:
+        while helper not in editor.published:
+            await editor.client.wait_for_notification(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+        items = editor.published[helper].diagnostics
+    [found] = items
+    assert found.code == "TL601" and found.range.start == types.Position(4, 11)
+    [call] = found.related_information
+    assert call.location.uri == uri and call.message == "called by Net.forward"
+    assert call.location.range.start == types.Position(GELU.line("F.gelu(h)") - 1, 15)

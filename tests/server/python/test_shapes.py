@@ -2,46 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 import pytest
 from lsprotocol import types
 
-from tests.server.python.models import NET, capture, hints, replace_text, write
+from tests.server.conftest import PROFILES
+from tests.server.python.models import NET, capture, hints, replace_text, stored, write
 
-pytestmark = pytest.mark.asyncio
-
-
-def stored(source: str) -> str:
-    """An artifact of `NET` with the places of its nodes."""
-    sha = hashlib.sha256(source.encode()).hexdigest()
-    line = NET.line("self.hidden(x)")
-    return json.dumps(
-        {
-            "format": "torchlean.ir.v1",
-            "captured_from": {"file": "net.py", "class": "Net", "sha256": sha, "example_shape": [1, 4]},
-            "input_id": 0,
-            "output_id": 2,
-            "nodes": [
-                {"id": 0, "kind": "input", "parents": [], "shape": [1, 4]},
-                {
-                    "id": 1,
-                    "kind": "linear",
-                    "parents": [0],
-                    "shape": [1, 8],
-                    "source": {"line": line, "module": "hidden", "span": [line, 23, line, 37]},
-                },
-                {
-                    "id": 2,
-                    "kind": "relu",
-                    "parents": [1],
-                    "shape": [1, 8],
-                    "source": {"line": line, "span": [line, 12, line, 38]},
-                },
-            ],
-        }
-    )
+pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("client", PROFILES[1:], indirect=True)]
 
 
 async def test_an_artifact_whose_source_is_the_file_gives_its_shapes(editor):

@@ -1,0 +1,192 @@
+"""Code actions on Python files: what helps against findings, and what can be done with a model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+
+from torchlean_core.capture.guess import guess_shape
+from torchlean_core.capture.models import Model
+from torchlean_core.check import Finding
+from torchlean_core.config import SettingsFinder
+from torchlean_core.errors import UserError
+from torchlean_core.live.fixes import Insertion, allow_in_settings, tanh_gelu
+from torchlean_ls.capabilities import CAPTURE, QUICK_FIX, SOURCE
+from torchlean_ls.documents import Snapshot
+from torchlean_ls.python.diagnostics import typed_diagnostic
+from torchlean_ls.python.lenses import capture_argument
+from torchlean_ls.python.live import offsets
+from torchlean_ls.uris import file_path, file_uri
+
+if TYPE_CHECKING:
+    from torchlean_ls.server import Server
+
+_NEW = "torchlean.toml"
+
+
+class PythonActions:
+    """Makes the code actions of Python documents.
+
+    Attributes:
+        literals: Whether actions can be more than commands.
+        versioned: Whether edits can name the version that they are for.
+    """
+
+    def __init__(self, server: Server, *, literals: bool, versioned: bool) -> None:
+        self.server = server
+        self.literals = literals
+        self.versioned = versioned
+        self._creates = server.client.lists("workspace.workspaceEdit.resourceOperations", "create")
+
+    # -- against findings -----------------------------------------------------------------------------------
+
+    def fixes(self, document: Snapshot, where: types.Range) -> list[types.CodeAction]:
+        """What helps against the findings in a range."""
+        start, end = document.offset(where.start), document.offset(where.end)
+        found = []
+        for finding in self.server.folders.wanted(document.uri, self.server.live.findings(document)):
+            if finding.span is not None and finding.span[0] <= end and start <= finding.span[1]:
+                found += list(self._fixes(document, finding))
+        return found
+
+    def _fixes(self, document: Snapshot, finding: Finding) -> Iterator[types.CodeAction]:
+        diagnostic = typed_diagnostic(self.server, document, finding)
+        if finding.code == "TL601" and finding.data.get("operator") == "aten.gelu.default":
+            yield from self._tanh(document, finding, diagnostic)
+        allow = finding.data.get("allow")
+        if isinstance(allow, str):
+            yield from self._allow(document, str(finding.data["model"]), allow, diagnostic)
+        if finding.code == "TL604":
+            model = self.server.live.classes.named(document, str(finding.data.get("model")))
+            if model is not None and not any(one.key == "example-shape" for one in model.directives):
+                yield self._write_shape(document, model, QUICK_FIX, diagnostic)
+
+    def _tanh(
+        self, document: Snapshot, finding: Finding, diagnostic: types.Diagnostic
+    ) -> Iterator[types.CodeAction]:
+        assert finding.span is not None, "findings about Python files have spans"
+        first, last = (document.lines.position(offset).line + 1 for offset in finding.span)
+        module = finding.data.get("module")
+        names = (
+            [part for part in str(module).split(" ")[0].split(".") if not part.isdigit()] if module else []
+        )
+        rewrite = tanh_gelu(document.text, first, last, names[-1] if names else None)
+        if rewrite is None:
+            return
+        edits = []
+        for line, start, end, text in rewrite.edits:
+            begin, until = offsets(document, line, start)[0], offsets(document, line, end)[0]
+            edits.append(types.TextEdit(document.range(begin, until), text))
+        edit = self._edit(document.uri, document.version, edits)
+        yield types.CodeAction(rewrite.title, kind=QUICK_FIX, diagnostics=[diagnostic], edit=edit)
+
+    def _allow(
+        self, document: Snapshot, name: str, form: str, diagnostic: types.Diagnostic
+    ) -> Iterator[types.CodeAction]:
+        """Allow an approximation in the settings file that applies, or in a new one."""
+        path = file_path(document.uri)
+        if path is None:
+            return
+        model_file = self.server.live.file_of(document, name) or path
+        try:
+            settings = SettingsFinder().of_file(model_file).path
+        except UserError:
+            return  # the settings file is wrong, which is said where settings are read
+        is_new = settings is None
+        if settings is None:
+            roots = [root for root in self.server.folders.roots.values() if model_file.is_relative_to(root)]
+            settings = min(roots, default=model_file.parent) / _NEW
+        opened = next((one for one in self.server.documents if file_path(one.uri) == settings), None)
+        try:
+            text = "" if is_new else opened.text if opened else settings.read_bytes().decode("utf-8")
+        except (OSError, ValueError):
+            return
+        target = f"{Path(os.path.relpath(model_file, settings.parent)).as_posix()}:{name}"
+        change = allow_in_settings(text, target, form, project=settings.name == "pyproject.toml")
+        if change is None or (is_new and not self._creates):
+            return
+        edit = self._settings_edit(settings, opened, text, change, is_new=is_new)
+        title = f"Allow {form} for {name} (in {settings.name})"
+        yield types.CodeAction(title, kind=QUICK_FIX, diagnostics=[diagnostic], edit=edit)
+
+    def _settings_edit(
+        self, path: Path, opened: Snapshot | None, text: str, change: Insertion, *, is_new: bool
+    ) -> types.WorkspaceEdit:
+        uri = opened.uri if opened is not None else file_uri(path)
+        at = opened or Snapshot(uri, "toml", 0, text, self.server.documents.encoding)
+        edits = [types.TextEdit(at.range(change.start, change.end), change.text)]
+        if not is_new:
+            return self._edit(uri, opened.version if opened is not None else None, edits)
+        identifier = types.OptionalVersionedTextDocumentIdentifier(uri)
+        made = types.CreateFile(uri=uri, options=types.CreateFileOptions(ignore_if_exists=True))
+        return types.WorkspaceEdit(document_changes=[made, types.TextDocumentEdit(identifier, list(edits))])
+
+    def _edit(self, uri: str, version: int | None, edits: list[types.TextEdit]) -> types.WorkspaceEdit:
+        if not self.versioned:
+            return types.WorkspaceEdit(changes={uri: edits})
+        identifier = types.OptionalVersionedTextDocumentIdentifier(uri, version)
+        return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, list(edits))])
+
+    # -- with a model ---------------------------------------------------------------------------------------
+
+    def of_models(self, document: Snapshot, params: types.CodeActionParams) -> list[Any]:
+        """What can be done with the models in a range: everywhere in a class as source actions, on its head plainly."""
+        if file_path(document.uri) is None:
+            return []
+        only, where = params.context.only, params.range
+        found: list[Any] = []
+        for model in self.server.live.classes.of(document):
+            if model.needs or model.abstract:
+                continue
+            if not (model.first_line <= where.end.line and where.start.line <= model.last_line):
+                continue
+            on_head = where.start.line <= model.name_span.line and model.first_line <= where.end.line
+            argument = capture_argument(self.server.live, document, model)
+            shown = f" ({argument['exampleShape']})" if "exampleShape" in argument else "…"
+            if self.server.trusted:
+                for name, title in (
+                    ("capture", f"Capture {model.name}{shown}"),
+                    ("captureAndEmit", f"Capture {model.name}{shown} and emit"),
+                ):
+                    command = types.Command(title, f"torchlean.{name}", arguments=[argument])
+                    found += self._plain(command, only, name, on_head=on_head)
+            shapeless = "exampleShape" not in argument
+            if shapeless and on_head and self.literals and _wanted(only, f"{CAPTURE}.exampleShape"):
+                found.append(self._write_shape(document, model, f"{CAPTURE}.exampleShape"))
+        return found
+
+    def _plain(self, command: types.Command, only: Any, name: str, *, on_head: bool) -> list[Any]:
+        """A command as an action: of a kind that a plain menu shows on the head of a class, else a source action."""
+        kind = f"{CAPTURE}.{name}" if on_head and _wanted(only, f"{CAPTURE}.{name}") else f"{SOURCE}.{name}"
+        if not _wanted(only, kind):
+            return []
+        return [types.CodeAction(command.title, kind=kind, command=command) if self.literals else command]
+
+    def _write_shape(
+        self, document: Snapshot, model: Model, kind: str, diagnostic: types.Diagnostic | None = None
+    ) -> types.CodeAction:
+        """Write the example shape over a model: as its first layer lets one guess, else one to be corrected."""
+        file = self.server.live.classes.file(document)
+        guess = guess_shape(file, model.name) if file is not None else None
+        shape = ",".join(map(str, guess.shape)) if guess is not None else "1,4"
+        start, end = document.lines.line_span(min(model.first_line, len(document.lines) - 1))
+        line = document.text[start:end]
+        indent = line[: len(line) - len(line.lstrip())]
+        ends = "\r\n" if document.text[end : end + 2] == "\r\n" else "\n"
+        text = f"{indent}# torchlean: example-shape={shape}{ends}"
+        why = f" ({guess.why})" if guess is not None else ", to be corrected"
+        edits = [types.TextEdit(document.range(start, start), text)]
+        edit = self._edit(document.uri, document.version, edits)
+        title = f"Write the example shape {shape}{why}"
+        return types.CodeAction(
+            title, kind=kind, diagnostics=[diagnostic] if diagnostic is not None else None, edit=edit
+        )
+
+
+def _wanted(only: Any, kind: str) -> bool:
+    """Whether a client that asks for some kinds only wants this one; a kind covers those below it."""
+    return not only or any(kind == wanted or kind.startswith(f"{wanted}.") for wanted in only)

@@ -1,0 +1,65 @@
+"""Commands that ask the editor: to show a file, or which example shape a model takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams, JsonRpcRequestCancelled
+
+from torchlean_core.capture.guess import guess_shape
+from torchlean_core.errors import UserError
+from torchlean_ls.uris import file_path
+
+if TYPE_CHECKING:
+    from torchlean_ls.server import Server
+
+
+async def open_file(server: Server, argument: dict[str, Any]) -> dict[str, Any]:
+    """Have the editor show a file; for lenses, since the protocol has no command for that.
+
+    Raises:
+        UserError: There is no such file, or the editor cannot be asked, or does not show it.
+    """
+    uri = argument.get("uri")
+    path = file_path(uri) if isinstance(uri, str) else None
+    if path is None:
+        raise JsonRpcInvalidParams(f"`uri` must be the file: URI of a file, found {uri!r}")
+    if not path.is_file():
+        raise UserError(f"{path} is not there any more")
+    if not server.client.has("window.showDocument"):
+        raise UserError(f"this editor cannot be asked to show a file; it is {path}")
+    params = types.ShowDocumentParams(str(uri), take_focus=True)
+    shown = await server.window_show_document_async(params)
+    if not shown.success:
+        raise UserError(f"the editor did not show {path}")
+    return {"uri": uri}
+
+
+async def ask_shape(server: Server, argument: dict[str, Any]) -> dict[str, Any]:
+    """A capture's argument with an example shape, where none is known and the model's first layer suggests one.
+
+    Raises:
+        JsonRpcRequestCancelled: The user took none.
+    """
+    asked = {key: value for key, value in argument.items() if key != "ask"}
+    document = server.documents.get(str(argument.get("uri")))
+    name = argument.get("name")
+    if document is None or not isinstance(name, str) or argument.get("exampleShape") is not None:
+        return asked
+    if server.live.shape(document, name) is not None:
+        return asked
+    file = server.live.classes.file(document)
+    guess = guess_shape(file, name) if file is not None else None
+    if guess is None:
+        return asked  # refused then, and said on the class
+    shape = ",".join(map(str, guess.shape))
+    message = (
+        f"Capture {name} with the example shape ({shape}), after {guess.why}? "
+        "For another one, write `# torchlean: example-shape=…` over it."
+    )
+    actions = [types.MessageActionItem(f"Capture ({shape})")]
+    params = types.ShowMessageRequestParams(types.MessageType.Info, message, actions)
+    if await server.window_show_message_request_async(params) is None:
+        raise JsonRpcRequestCancelled(f"{name} was not captured")
+    return {**asked, "exampleShape": shape}
