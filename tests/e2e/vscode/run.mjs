@@ -68,6 +68,25 @@ sys.meta_path.insert(0, Absent())
   return program;
 }
 
+const LIVE_MODEL = `import torch
+from torch import nn
+
+
+# torchlean: example-shape=1,4
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 8)
+        self.act = nn.GELU()
+        self.out = nn.Linear(8, 2)
+
+    def forward(self, x):
+        h = self.fc(x)
+        h = self.act(h)
+        y = self.out(h)
+        return torch.softmax(y, 1)
+`;
+
 /** A new folder with the given files in it. */
 function folderOf(name, files) {
   const folder = path.join(scratch, name);
@@ -128,6 +147,69 @@ const scenarios = {
       await workbench.screenshot('captured');
       const { nodes } = JSON.parse(fs.readFileSync(path.join(folder, artifact()), 'utf8'));
       assert.deepEqual(nodes.map((node) => node.kind), ['input', 'linear', 'relu']);
+    });
+  },
+
+  async 'a Python model shows its shapes, what has no exact form, and how it stands, renewed on save'() {
+    const folder = folderOf('python', { 'model.py': LIVE_MODEL });
+    const file = (name) => path.join(folder, name);
+    const settings = { 'torchlean.server.path': [options.server], 'torchlean.captureOnSave': true };
+    await withWorkbench('python', { folder, settings }, async (workbench) => {
+      await workbench.openFile('model.py');
+      await workbench.waitForStatus('running');
+      await workbench.state('no artifact').waitFor();
+      await workbench.lens('Capture (1,4)').click();
+
+      // Shapes at the ends of the lines, and the GELU underlined: the capture was refused, and tells what it saw.
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
+      await workbench.state('failing: 1 finding').waitFor();
+      await workbench.until(async () => /h = self\.fc\(x\).*\[1, 8\]/.test(await workbench.text()), 'a shape at a line end');
+      await workbench.closeNotifications();
+      await workbench.screenshot('shapes');
+      assert.ok(!fs.existsSync(file('net.ir.json')), 'an artifact of a refused model was written');
+
+      // Ctrl+. under the expression; saving captures again.
+      const before = LIVE_MODEL.slice(0, LIVE_MODEL.indexOf('self.act(h)')).split('\n');
+      await workbench.placeCursor(before.length, before.at(-1).length + 7);
+      await workbench.openQuickFixes();
+      await workbench.screenshot('fixes');
+      await workbench.chooseAction(/approximate="tanh"/i);
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error', { state: 'detached' });
+      await workbench.page.keyboard.press('Control+s');
+      await workbench.until(() => fs.existsSync(file('net.ir.json')), 'saving captured the model');
+      await workbench.state('fresh').waitFor();
+
+      // A plain Ctrl+. on the class offers the capture.
+      const head = LIVE_MODEL.slice(0, LIVE_MODEL.indexOf('class Net')).split('\n').length;
+      await workbench.placeCursor(head, 8);
+      await workbench.openQuickFixes();
+      await workbench.screenshot('class-actions');
+      await workbench.chooseAction(/^Capture Net \(1,4\) and emit/);
+      await workbench.until(() => fs.existsSync(file('net.py')), 'the module was written');
+      await workbench.lens('Open net.py').waitFor();
+
+      await workbench.page.locator('.view-line', { hasText: 'self.fc(x)' }).locator('span', { hasText: /^fc$|self\.fc/ }).first().hover();
+      await workbench.page.locator('.monaco-hover', { hasText: '[1, 8]' }).waitFor();
+      await workbench.screenshot('hover');
+      await workbench.page.keyboard.press('Escape');
+
+      // From the lens to the artifact, and from its node back to the expression.
+      await workbench.lens('Open net.ir.json').click();
+      await workbench.page.waitForSelector('.tab.active[data-resource-name="net.ir.json"]');
+      const artifact = fs.readFileSync(file('net.ir.json'), 'utf8');
+      const line = artifact.slice(0, artifact.indexOf('"linear"')).split('\n');
+      await workbench.placeCursor(line.length, line.at(-1).length + 3);
+      await workbench.page.keyboard.press('F12');
+      await workbench.page.waitForSelector('.tab.active[data-resource-name="model.py"]');
+      await workbench.screenshot('back');
+
+      // A change of meaning from outside makes the class stale; a comment does not.
+      fs.writeFileSync(file('model.py'), fs.readFileSync(file('model.py'), 'utf8').replace('class Net', '# a comment\nclass Net'));
+      await workbench.until(async () => /# a comment/.test(await workbench.text()), 'the editor took the change');
+      await workbench.state('fresh').waitFor();
+      fs.writeFileSync(file('model.py'), fs.readFileSync(file('model.py'), 'utf8').replace('nn.Linear(8, 2)', 'nn.Linear(8, 3)'));
+      await workbench.state('stale').waitFor();
+      await workbench.screenshot('stale');
     });
   },
 

@@ -222,6 +222,16 @@ export class Workbench {
     throw new Error(`no action ${title} among: ${(await rows.allInnerTexts()).map(normal).join(' | ')}`);
   }
 
+  /** What the editor shows, inlay hints and all. */
+  async text() {
+    return normal(await this.page.locator('.editor-instance .view-lines').first().innerText());
+  }
+
+  async closeNotifications() {
+    await this.runCommand('Notifications: Clear All Notifications');
+    await this.page.waitForSelector('.notification-toast', { state: 'detached' });
+  }
+
   async waitForNotification(pattern) {
     await this.until(() => this.isNotified(pattern), `a notification ${pattern}`);
   }
@@ -238,6 +248,11 @@ export class Workbench {
     await button.click();
     await dialog.waitFor({ state: 'detached' });
     return question;
+  }
+
+  /** A code lens that says something, and may do nothing. */
+  state(text) {
+    return this.page.locator('.codelens-decoration', { hasText: text }).first();
   }
 
   /** The code lens with this title. */
