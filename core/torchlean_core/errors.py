@@ -12,7 +12,8 @@ class UserError(Exception):
 
     Attributes:
         exit_code: 1 where a file's content is at fault, 2 for usage or a file that cannot be read.
-        data: What a program may want to know beside the message; JSON-able.
+        data: What a program may want to know beside the message; JSON-able. Under `plain`: the message without what
+            one would type in a terminal, for editors.
     """
 
     exit_code = 1

@@ -7,6 +7,7 @@ from typing import Any
 from lsprotocol import types
 
 from torchlean_core.check import RULES, Finding, Severity
+from torchlean_core.check.findings import PLAIN
 from torchlean_core.check.places import place
 from torchlean_core.text import no_collector
 from torchlean_ls.documents import Snapshot
@@ -104,7 +105,7 @@ def plain_diagnostic(finding: Finding, where: dict[str, Any]) -> dict[str, Any]:
         "severity": _SEVERITY[finding.severity],
         "code": code,
         "source": "torchlean",
-        "message": finding.message,
+        "message": finding.data.get(PLAIN, finding.message),
     }
     if code in _PAGES:
         found["codeDescription"] = _PAGES[code]

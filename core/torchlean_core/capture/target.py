@@ -62,10 +62,10 @@ def parse_shape(text: str) -> Shape:
 
 def shape_unknown(target: Target) -> UsageError:
     """The error where nothing gives the example shape."""
-    return UsageError(
-        f"no example shape known for {target.name}: give --example-shape 1,4, or write "
-        f"`# torchlean: example-shape=1,4` in the line above `class {target.name}`"
-    )
+    write = f"write `# torchlean: example-shape=1,4` in the line above `class {target.name}`"
+    error = UsageError(f"no example shape known for {target.name}: give --example-shape 1,4, or {write}")
+    error.data = {"plain": f"no example shape known for {target.name}: {write}"}
+    return error
 
 
 def read_source(file: Path) -> str:

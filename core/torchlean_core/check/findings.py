@@ -10,6 +10,9 @@ from typing import Any
 from torchlean_core.kinds.spec import Path
 from torchlean_core.text.quick_json import Struct, empty_dict
 
+PLAIN = "plain"
+"""Key of `Finding.data`, and of an error's: the message without what one would type in a terminal, for editors."""
+
 
 class Severity(enum.Enum):
     """How bad a finding is; the values are what JSON output prints."""

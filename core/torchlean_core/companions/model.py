@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from torchlean_core.capture.meaning import meaning_of
 from torchlean_core.capture.options import known_approximations
 from torchlean_core.capture.workspace import Sources
-from torchlean_core.check.findings import Finding
+from torchlean_core.check.findings import PLAIN, Finding
 from torchlean_core.check.nodes import cut
 from torchlean_core.check.rules import RULES
 
@@ -157,11 +157,11 @@ def model_findings(artifact: Path, root: Any, sources: Sources | None = None) ->
     what, field = cut(model.shown), "sha256"
     if state is State.USES_CHANGED:
         what, field = f"what {what} uses of {cut(_listed(model.uses))}", "meaning"
-    message = f"{what} changed since {name} was captured from it; capture again"
+    plain = message = f"{what} changed since {name} was captured from it; capture again"
     if model.name is not None:
         message += f": `{_command(model, artifact)}`"
     arguments = capture_arguments(model, artifact)
-    data = {"model": str(model.file), "arguments": arguments}
+    data = {"model": str(model.file), "arguments": arguments, PLAIN: plain}
     return [Finding("TL521", RULES["TL521"].severity, message, path=("captured_from", field), data=data)]
 
 

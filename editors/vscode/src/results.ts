@@ -49,6 +49,12 @@ export async function runCommand(client: BaseLanguageClient, command: string, ar
         ? runCommand(client, command, [{ ...(args[0] as object), ...question.argument }])
         : undefined;
     }
+    const input = inputOf(error);
+    if (input !== undefined) {
+      const value = await askShape(input);
+      const { ask: _, ...asked } = args[0] as Record<string, unknown>;
+      return value && runCommand(client, command, [{ ...asked, [input.argument]: value }]);
+    }
     // Not waited for: a message may stay for as long as the user likes.
     void showError(client, error);
     return undefined;
@@ -122,9 +128,41 @@ interface Interpreter {
   readonly install: readonly string[] | null;
 }
 
-function dataOf(error: unknown): { readonly confirm?: Question; readonly interpreter?: Interpreter } {
+/** What a command needs to know and cannot find out: `data.input` of the server's error. */
+interface Input {
+  readonly question: string;
+  /** What to propose. */
+  readonly value?: string;
+  /** The name under which the command's argument gets the answer. */
+  readonly argument: string;
+}
+
+function dataOf(error: unknown): {
+  readonly confirm?: Question;
+  readonly interpreter?: Interpreter;
+  readonly input?: Input;
+} {
   const data: unknown = error instanceof ResponseError ? error.data : undefined;
   return typeof data === 'object' && data !== null ? data : {};
+}
+
+function inputOf(error: unknown): Input | undefined {
+  const { input } = dataOf(error);
+  return typeof input?.question === 'string' && typeof input.argument === 'string' ? input : undefined;
+}
+
+/** Asks for an example shape. Undefined when the user left the question unanswered. */
+export async function askShape({ question, value }: { question: string; value?: string }): Promise<string | undefined> {
+  const shape = await vscode.window.showInputBox({
+    title: 'Capture Model',
+    prompt: question,
+    placeHolder: '1,4',
+    ...(value === undefined ? {} : { value }),
+    ignoreFocusOut: true,
+    validateInput: (text) =>
+      /^\d+(\s*,\s*\d+)*$/.test(text.trim()) ? undefined : 'Numbers with commas between them, such as 1,3,32,32',
+  });
+  return shape?.replaceAll(/\s/g, '');
 }
 
 function questionOf(error: unknown): Question | undefined {

@@ -19,10 +19,12 @@ from torchlean_core.artifact.companions import (
     params_path,
 )
 from torchlean_core.capture.configured import capture_request, configured, example_shape
+from torchlean_core.capture.errors import CaptureFinding
 from torchlean_core.capture.models import find_models
 from torchlean_core.capture.options import parse_approximations
 from torchlean_core.capture.target import Target, parse_shape, read_source
 from torchlean_core.check import Finding, Report, check_bytes
+from torchlean_core.check.findings import PLAIN
 from torchlean_core.datasource import is_function
 from torchlean_core.errors import UserError
 from torchlean_core.interpreter import require_interpreter
@@ -429,8 +431,22 @@ def _refused(error: UserError) -> Refused:
     """A user's error as an answer, with what a client can do about it."""
     data: Mapping[str, Any] = getattr(error, "data", None) or {}
     answerable = {key: data[key] for key in ("confirm", "interpreter") if key in data}
-    message = answerable["confirm"]["question"] if "confirm" in answerable else str(error)
+    message = answerable["confirm"]["question"] if "confirm" in answerable else _in_editor(error)
     return Refused(message, data=answerable or None)
+
+
+def _in_editor(error: UserError) -> str:
+    """A message without paths of the machine and what one would type in a terminal; places are in the files."""
+    found = [CaptureFinding.of_json(one) for one in error.data.get("findings") or ()]
+    if not found:
+        return str(error.data.get(PLAIN) or error)
+    first = found[0]
+    place = f"line {first.line}: " if first.line is not None and first.file is None else ""
+    if first.file is not None and first.span is not None:
+        place = f"{Path(first.file).name}, line {first.span.line}: "
+    operator = f"{first.operator}: " if first.operator is not None else ""
+    more = f" (and {len(found) - 1} more, in the list of problems)" if len(found) > 1 else ""
+    return f"{place}{operator}{first.message}{more}"
 
 
 def _disk_text(path: Path) -> str:

@@ -9,6 +9,7 @@ from pygls.exceptions import JsonRpcInvalidParams, JsonRpcRequestCancelled
 
 from torchlean_core.capture.guess import guess_shape
 from torchlean_core.errors import UserError
+from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_path
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ async def ask_shape(server: Server, argument: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         JsonRpcRequestCancelled: The user took none.
+        Refused: The client asks by itself; `data.input` has the question and what to propose.
     """
     asked = {key: value for key, value in argument.items() if key != "ask"}
     document = server.documents.get(str(argument.get("uri")))
@@ -51,6 +53,18 @@ async def ask_shape(server: Server, argument: dict[str, Any]) -> dict[str, Any]:
         return asked
     file = server.live.classes.file(document)
     guess = guess_shape(file, name) if file is not None else None
+    if server.confirms:
+        raise Refused(
+            f"which example shape does {name} take?",
+            data={
+                "input": {
+                    "question": f"The shape of an example input of {name}"
+                    + (f" ({guess.why})" if guess is not None else ", such as 1,3,32,32"),
+                    "value": ",".join(map(str, guess.shape)) if guess is not None else "",
+                    "argument": "exampleShape",
+                }
+            },
+        )
     if guess is None:
         return asked  # refused then, and said on the class
     shape = ",".join(map(str, guess.shape))
