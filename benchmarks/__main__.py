@@ -12,6 +12,7 @@ from benchmarks import (
     features,
     initialization,
     keystroke,
+    live,
     phases,
     startup,
     training,
@@ -31,6 +32,7 @@ measures: dict[str, Callable[[bool], list[Table]]] = {
     "emission": lambda quick: emission.run((20_000_000,) if quick else (20_000_000, 100_000_000)),
     "initialization": lambda quick: initialization.run(initialization.SHAPES[: 1 if quick else None]),
     "training": lambda quick: training.run(40, 5) if quick else training.run(),
+    "live": lambda quick: live.run(5 if quick else 15),
     "warm": lambda quick: warm.run(3 if quick else 9),
     "keystroke": lambda quick: keystroke.run(sizes[:2] if quick else sizes),
 }

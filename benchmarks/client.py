@@ -20,6 +20,7 @@ class Client:
         assert self.process.stdin is not None and self.process.stdout is not None
         self._input, self._output = self.process.stdin, self.process.stdout
         self._number = 0
+        self._waiting: list[dict[str, Any]] = []
         self.pull = pull
 
     def _write(self, message: dict[str, Any]) -> None:
@@ -49,8 +50,18 @@ class Client:
             if "method" in message:
                 if "id" in message:
                     self._write({"id": message["id"], "result": None})
+                self._waiting.append(message)
             elif message.get("id") == self._number:
                 return message.get("result")
+
+    def next_message(self) -> dict[str, Any]:
+        """What the server said next of its own accord; its requests are answered with null."""
+        if self._waiting:
+            return self._waiting.pop(0)
+        message = self._read()
+        if "id" in message and "method" in message:
+            self._write({"id": message["id"], "result": None})
+        return message
 
     def initialize(self) -> None:
         """Open the session."""

@@ -196,7 +196,7 @@ def _export(module: torch.nn.Module, example: torch.Tensor, shown: str, stacks: 
 
 
 def _lowered_whole(exported: torch.export.ExportedProgram) -> bool:
-    """Whether every operator on the way from the input has a lowering, and none changes a tensor in place.
+    """Whether every operator on the way from the input has a lowering, or can't be taken apart, and none is in place.
 
     Then nothing has to be taken apart, which takes several times as long as the export itself. What does not depend
     on the input is computed whatever the operator.
@@ -215,8 +215,8 @@ def _lowered_whole(exported: torch.export.ExportedProgram) -> bool:
         target = node.target
         if not isinstance(target, torch._ops.OpOverload) or target._schema.is_mutable:
             return False
-        if touched and target not in LOWERINGS:
-            return False
+        if touched and target not in LOWERINGS and target in _decompositions():
+            return False  # else it is refused as it is
     return True
 
 

@@ -213,6 +213,17 @@ const scenarios = {
     });
   },
 
+  async 'a model without an example shape is captured from its lens, with a guess of the shape'() {
+    const folder = folderOf('asked', { 'model.py': LIVE_MODEL.replace(/# torchlean.*\n/, '').replace('nn.GELU()', 'nn.ReLU()') });
+    await withWorkbench('asked', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
+      await workbench.openFile('model.py');
+      await workbench.lens('Capture…').click();
+      assert.equal(await workbench.answer(/example input of Net/), '1,4');
+      await workbench.until(() => fs.existsSync(path.join(folder, 'net.ir.json')), 'an artifact was written');
+      await workbench.until(async () => /h = self\.fc\(x\).*\[1, 8\]/.test(await workbench.text()), 'a shape at a line end');
+    });
+  },
+
   async 'training shows its progress, ends with parameters, and stops when asked'() {
     const folder = folderOf('train', { 'model.ir.json': FIXABLE.replace(WRONG_SHAPE, RIGHT_SHAPE) });
     await withWorkbench('train', { folder, settings: { 'torchlean.server.path': [options.server], 'torchlean.device': 'cpu' } }, async (workbench) => {
