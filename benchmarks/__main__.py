@@ -14,6 +14,7 @@ from benchmarks import (
     keystroke,
     live,
     phases,
+    recording,
     startup,
     training,
     warm,
@@ -33,6 +34,7 @@ measures: dict[str, Callable[[bool], list[Table]]] = {
     "initialization": lambda quick: initialization.run(initialization.SHAPES[: 1 if quick else None]),
     "training": lambda quick: training.run(40, 5) if quick else training.run(),
     "live": lambda quick: live.run(5 if quick else 15),
+    "recording": lambda quick: recording.run(3 if quick else 9),
     "warm": lambda quick: warm.run(3 if quick else 9),
     "keystroke": lambda quick: keystroke.run(sizes[:2] if quick else sizes),
 }

@@ -20,7 +20,7 @@ _PAUSE = 0.3
 
 _ROOT = Path(__file__).parents[1]
 _TINY = (_ROOT / "examples" / "tiny_mlp.py", "TinyMLP", (1, 4))
-_MODELS = {
+MODELS = {
     "TinyMLP": _TINY,
     "ResNet-18, 32 x 32": (
         _ROOT / "tests" / "core" / "capture" / "zoo" / "residual.py",
@@ -41,7 +41,7 @@ torch.export.export(getattr(module, sys.argv[2])().eval(), (torch.zeros(1, 4),))
 def run(runs: int) -> list[Table]:
     """Measure in turn."""
     with tempfile.TemporaryDirectory() as folder:
-        return [_cold(Path(folder, "cold.ir.json"), runs), *_warm(Path(folder, "warm.ir.json"), runs)]
+        return [_cold(Path(folder, "cold.ir.json"), runs), *_warm(Path(folder), runs)]
 
 
 def _cold(out: Path, runs: int) -> Table:
@@ -63,7 +63,7 @@ def _cold(out: Path, runs: int) -> Table:
     return table
 
 
-def _warm(out: Path, runs: int) -> list[Table]:
+def _warm(folder: Path, runs: int) -> list[Table]:
     import torch
 
     from torchlean_core.capture.job import run as capture
@@ -76,8 +76,9 @@ def _warm(out: Path, runs: int) -> list[Table]:
     head = ["model", "export ms", "capture in process ms", "warm capture ms", "overhead ms", "warm / export"]
     table = Table("Capturing, warm", head, note)
     warm = WarmWorker()
-    for label, (file, name, shape) in _MODELS.items():
-        request = {"file": str(file), "name": name, "out": str(out), "example_shape": list(shape)}
+    for label, (file, name, shape) in MODELS.items():
+        out = str(folder / f"{name}.ir.json")
+        request = {"file": str(file), "name": name, "out": out, "example_shape": list(shape)}
         module, example = _loaded(file, name), torch.zeros(shape)
         actions: list[Callable[[], object]] = [
             lambda module=module, example=example: torch.export.export(module, (example,)),  # type: ignore[misc]
