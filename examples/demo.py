@@ -117,7 +117,21 @@ def main() -> None:
     )
     torchlean("check", "tiny_mlp.ir.json", "--ignore", "TL404")
 
-    heading(3, "Break a copy: node 2, a relu, now claims another shape than its operand has")
+    heading(3, "Live: what a capture learns of the source, as an editor shows it while you write the model")
+    torchlean(
+        "capture", "../examples/gelu_block.py:GeluBlock", "-o", "gelu_block.ir.json", "--explain", expect=1
+    )
+    print("It was refused for one expression; with `--approximate gelu=tanh` it is captured, and says so:")
+    torchlean(
+        "capture",
+        "../examples/gelu_block.py:GeluBlock",
+        "-o",
+        "gelu_block.ir.json",
+        "--approximate",
+        "gelu=tanh",
+    )
+
+    heading(4, "Break a copy: node 2, a relu, now claims another shape than its operand has")
     broken = OUT / "broken.ir.json"
     whole = (OUT / "tiny_mlp.ir.json").read_text()
     broken.write_text(
@@ -128,25 +142,25 @@ def main() -> None:
     )
     torchlean("check", "broken.ir.json", "--ignore", "TL404", expect=1)
 
-    heading(4, "The same in a real language-server session, as your editor sees it")
+    heading(5, "The same in a real language-server session, as your editor sees it")
     asyncio.run(session(broken))
 
-    heading(5, "Emit the nn.Module that the artifact describes")
+    heading(6, "Emit the nn.Module that the artifact describes")
     torchlean("emit", "tiny_mlp.ir.json", "--class-name", "TinyMLP")
     print(lines_around((OUT / "tiny_mlp.py").read_text(), "def forward", 0, 9))
 
     heading(
-        6, "Initialize its parameters anew: the same seed gives the same bits, and the module is now stale"
+        7, "Initialize its parameters anew: the same seed gives the same bits, and the module is now stale"
     )
     torchlean("init", "tiny_mlp.ir.json", "--seed", "7", "--force")
     torchlean("emit", "tiny_mlp.ir.json", "--check", expect=1)
 
-    heading(7, "Train it for a few steps (on synthetic data, as none is given)")
+    heading(8, "Train it for a few steps (on synthetic data, as none is given)")
     torchlean(
         "train", "tiny_mlp.ir.json", "--steps", "200", "--log-every", "50", "--lr", "0.05", "--device", "cpu"
     )
 
-    heading(8, "Evaluate the trained network with the reference interpreter")
+    heading(9, "Evaluate the trained network with the reference interpreter")
     torchlean("run", "tiny_mlp.ir.json", "--input", "random", "--params", "tiny_mlp.trained.safetensors")
 
     print(

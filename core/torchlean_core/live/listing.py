@@ -152,5 +152,7 @@ def _message(place: Place) -> str:
 
 def _shown(path: str) -> str:
     """A path as one would write it in the working directory."""
-    relative = os.path.relpath(path)
-    return path if relative.startswith("..") else relative
+    try:
+        return min(os.path.relpath(path), path, key=len)
+    except ValueError:  # another drive
+        return path
