@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from torchlean_core.capture.errors import Call, CaptureError, CaptureFinding, Span
-from torchlean_core.capture.target import read_source
+from torchlean_core.capture.target import read_source, span_of_syntax_error
 from torchlean_core.errors import UserError
 
 _NUMBER = re.compile(r"<torchlean stack (?P<number>\d+)>")
@@ -171,7 +171,8 @@ class UserCode:
         if isinstance(error, SyntaxError) and error.filename is not None and error.lineno is not None:
             file = self._file(error.filename)
             if file is not None:
-                found.append(Place(file, "<module>", self._whole_line(file, error.lineno)))
+                span = span_of_syntax_error(error) or self._whole_line(file, error.lineno)
+                found.append(Place(file, "<module>", span))
         return tuple(found)
 
 

@@ -9,7 +9,7 @@ import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
-from torchlean_core.capture.errors import CaptureError
+from torchlean_core.capture.errors import CaptureError, CaptureFinding, Span
 from torchlean_core.errors import UsageError
 
 Shape = tuple[int, ...]
@@ -105,7 +105,23 @@ def decode_source(file: Path, content: bytes) -> str:
 
 def syntax_error(file: Path, error: SyntaxError) -> CaptureError:
     """The message for a file that is not Python."""
-    return CaptureError.at(str(file), "TL602", f"{type(error).__name__}: {error.msg}", error.lineno)
+    return CaptureError.of(
+        str(file),
+        CaptureFinding(
+            "TL602", f"{type(error).__name__}: {error.msg}", error.lineno, span=span_of_syntax_error(error)
+        ),
+    )
+
+
+def span_of_syntax_error(error: SyntaxError) -> Span | None:
+    """Where Python says that its syntax is wrong; None where it does not."""
+    line, column = error.lineno, error.offset
+    if line is None or not column:
+        return None
+    end_line, end = error.end_lineno or line, error.end_offset or 0
+    if (end_line, end) <= (line, column):
+        end_line, end = line, column + 1
+    return Span(line, column - 1, end_line, end - 1)
 
 
 def parsed(source: str, file: Path) -> ast.Module:

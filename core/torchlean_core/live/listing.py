@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,6 @@ def listing(record: Record, texts: Iterable[str] = ()) -> Iterator[list[Piece]]:
         if (source := text_that_ran(Path(file.path), file.sha256, texts)) is not None
     }
     model = LiveModel(record, sources)
-    shown = False
     for file in record.files:
         path = os.path.realpath(file.path)
         lines = model.texts.get(path)
@@ -65,20 +65,20 @@ def listing(record: Record, texts: Iterable[str] = ()) -> Iterator[list[Piece]]:
             continue
         view = model.view(path, lines)
         if view is not None:
-            for row in _file(view, _shown(file.path), lines):
-                shown = True
-                yield row
+            yield from _file(view, _shown(file.path), lines)
     unplaced = [one for one in record.findings if one.line is None and one.span is None]
     for finding in unplaced:
         yield [Piece(f"{finding.code}: {finding.message}", "message")]
-    yield from _closing(record, shown)
+    yield from _closing(record)
 
 
-def _closing(record: Record, shown: bool) -> Iterator[list[Piece]]:
+def _closing(record: Record) -> Iterator[list[Piece]]:
     if record.traced_by_other:
         text = "the code installed a tracer of its own, so what its lines bind was not recorded"
         yield [Piece(text, "note")]
-    elif shown and not record.complete:
+    elif record.complete and not record.lines:
+        yield [Piece("none of the code that ran below forward is in a file of its own", "note")]
+    elif record.lines and not record.complete:
         yield [Piece("forward did not come to its end: what follows has no shapes", "note")]
 
 
@@ -97,11 +97,11 @@ def _file(view: View, shown: str, lines: Sequence[str]) -> Iterator[list[Piece]]
     for block in _blocks(ran, marks):
         yield [Piece(f"{'':{width}}   {block.title}" if block.title else f"{'':{width}}   ⋮", "note")]
         sources = [lines[number - 1].expandtabs(4) for number in range(block.first, block.last + 1)]
-        margin = min(max([_MARGIN, *(len(source) + 2 for source in sources)]), _MAX_MARGIN)
+        margin = min(max([_MARGIN, *(_width(source) + 2 for source in sources)]), _MAX_MARGIN)
         for number, source in enumerate(sources, block.first):
             row = [Piece(f"{number:{width}} │ ", "number"), Piece(source, "source")]
             if number in labels:
-                gap = " " * max(margin - len(source), 2)
+                gap = " " * max(margin - _width(source), 2)
                 row += [Piece(gap, "source"), Piece(labels[number], "shape")]
             yield row
             for place in marks.get(number, ()):
@@ -136,13 +136,19 @@ def _mark(place: Place, lines: Sequence[str], width: int) -> Iterator[list[Piece
     assert span is not None
     text = lines[span.end_line - 1]
     start = span.column if span.end_line == span.line else len(text) - len(text.lstrip())
-    before = len(text[:start].expandtabs(4))
-    length = max(len(text[: span.end_column].expandtabs(4)) - before, 1)
+    before = _width(text[:start])
+    length = max(_width(text[: span.end_column]) - before, 1)
     lead = f"{'':{width}} │ {'':{before}}"
     yield [Piece(lead, "number"), Piece("^" * length, "mark")]
     indent = f"{'':{width}} │ {'':{min(before, _WRAP // 2)}}"
     for part in textwrap.wrap(f"{place.finding.code} {_message(place)}", max(_WRAP - before, 40)):
         yield [Piece(indent, "number"), Piece(part, "message")]
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes in a terminal."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text.expandtabs(4)) + wide - sum(unicodedata.combining(char) > 0 for char in text)
 
 
 def _message(place: Place) -> str:
