@@ -79,7 +79,7 @@ def test_a_constructor_that_does_not_return_is_a_message(
 
 @pytest.mark.parametrize("place", ENDLESS)
 def test_a_loop_without_end_runs_into_the_time_limit(warmly: Capture, place: str) -> None:
-    with pytest.raises(JobTimeout, match="ran past its time limit of 1 s"):
+    with pytest.raises(JobTimeout, match=r"ran past its time limit of 1 s .*; it was at line \d+ of net\.py"):
         warmly(ENDLESS[place], timeout=1)
 
 
@@ -88,11 +88,11 @@ def test_a_slow_import_runs_into_the_time_limit(warmly: Capture) -> None:
         warmly(SLOW_IMPORT, timeout=1)
 
 
-@pytest.mark.parametrize(
-    ("what", "message"), [("objects", "MemoryError"), ("tensors", "can't allocate memory")]
-)
-def test_memory_without_end_runs_into_the_limit(warmly: Capture, what: str, message: str) -> None:
-    with pytest.raises(JobError, match=rf"net\.py:11: .*{message}"):
+@pytest.mark.parametrize("what", ALLOCATES)
+def test_memory_without_end_runs_into_the_limit(warmly: Capture, what: str) -> None:
+    with pytest.raises(
+        JobError, match=r"net\.py:11: the capture needs more than its memory limit of 4,096 MiB"
+    ):
         warmly(ALLOCATES[what], memory_limit=4 << 30)
 
 
