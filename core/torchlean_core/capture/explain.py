@@ -17,7 +17,7 @@ from torchlean_core.capture.errors import CaptureFinding, Span
 from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.pipeline import Observer
 from torchlean_core.capture.places import Stack, module_of_node
-from torchlean_core.capture.record import Expression, File, Record, Seen
+from torchlean_core.capture.record import Bound, Expression, File, Line, Record, Seen
 from torchlean_core.capture.recorder import Recorder
 from torchlean_core.capture.target import Shape, Target
 from torchlean_core.capture.trace import Traced
@@ -95,11 +95,14 @@ class Explainer(Observer):
             )
             for (file, span), one in expressions.items()
         ]
+        lines = recorder.lines(numbers) if recorder is not None else []
+        if recorder is not None and recorder.replaced:
+            lines = sorted([*lines, *_lines_of(listed, lines)], key=lambda line: (line.file, line.line))
         return Record(
             self._target.name,
             tuple(self._shape),
             tuple(self._file(path) for path in numbers),
-            tuple(recorder.lines(numbers)) if recorder is not None else (),
+            tuple(lines),
             tuple(sorted(listed, key=_order)),
             tuple(findings),
             complete=recorder is not None and recorder.complete,
@@ -162,6 +165,33 @@ class Explainer(Observer):
                 module = module_of_node(node)
                 entry = found[stack[-1].file, stack[-1].span]
                 _add(entry.values, value, module[0] if module else "")
+
+
+def _lines_of(expressions: Sequence[Expression], known: Sequence[Line]) -> list[Line]:
+    """Lines that were not recorded, with what the outermost and last expression that ends on each gave."""
+    have = {(line.file, line.end_line) for line in known}
+    found: dict[tuple[int, int], Expression] = {}
+    for one in sorted(expressions, key=lambda one: (-one.span.line, -one.span.column, one.span.end_column)):
+        key = one.file, one.span.end_line
+        before = found.get(key)
+        if (
+            key in have
+            or not one.values
+            or (before is not None and before.span.end_column > one.span.end_column)
+        ):
+            continue
+        found[key] = one
+    return [
+        Line(
+            file,
+            one.span.line,
+            end,
+            one.function,
+            (Bound("", one.values),),
+            sum(seen.count for seen in one.values),
+        )
+        for (file, end), one in found.items()
+    ]
 
 
 def _add(values: list[Seen], value: torch.Tensor, module: str) -> None:

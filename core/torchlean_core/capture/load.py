@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import inspect
 import io
+import os
 import random
 import sys
 import types
@@ -173,6 +174,8 @@ def _imported(user: UserCode, shown: str, source: str) -> types.ModuleType:
     sys.argv = [shown]
     # Python takes compiled code for that of a file of the same size and second: too coarse where saving captures.
     sys.dont_write_bytecode = True
+    # What torch.compile makes is neither faster for one call nor to be seen into: functions stay as they are written.
+    os.environ["TORCHDYNAMO_DISABLE"] = "1"
     package = _package(file)
     if package is not None:
         root, parent, name = package

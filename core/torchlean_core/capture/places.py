@@ -296,9 +296,42 @@ def user_error(
         )
     elif isinstance(error, ImportError) and "no known parent package" in text:
         text += " (an `__init__.py` beside the file makes it a module of a package)"
+    elif type(error).__name__ == "BdbQuit":
+        text = "it stopped in a debugger, and a capture has no terminal; take the breakpoint out"
+    elif (lack := _lack_of_memory(error)) is not None:
+        text = lack
     stack = user.of_exception(error)
     finding = CaptureFinding(code, text + _operands(error, stack, user) + hint, line)
     return CaptureError.of(shown, located(finding, stack, Path(user.file)))
+
+
+_ALLOCATION = re.compile(r"can't allocate memory: you tried to allocate (?P<size>\d+) bytes")
+_MIB = 1 << 20
+
+
+def _lack_of_memory(error: BaseException) -> str | None:
+    """What to say where memory ran out; None where something else is the matter."""
+    asked = _ALLOCATION.search(text_of(error)) if isinstance(error, RuntimeError) else None
+    if asked is None and type(error) is not MemoryError:
+        return None
+    size = f" (for a tensor of {int(asked['size']) / _MIB:,.0f} MiB)" if asked is not None else ""
+    limit = _memory_limit()
+    if limit is None:
+        return f"memory ran out{size}"
+    return (
+        f"the capture needs more than its memory limit of {limit / _MIB:,.0f} MiB{size}; "
+        "an editor's setting `torchlean.memoryLimit` changes it"
+    )
+
+
+def _memory_limit() -> int | None:
+    """The limit of this process's address space in bytes, where it has one."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def _operands(error: BaseException, stack: Stack, user: UserCode) -> str:

@@ -41,7 +41,7 @@ class Statements:
             tree = ast.parse(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return cls({}, {})
-        lines = source.splitlines()
+        lines = source.split("\n")  # as Python counts them: form feeds and the like end none
         by_line: dict[int, Statement] = {}
         headers: dict[int, Statement] = {}
         for node in ast.walk(tree):

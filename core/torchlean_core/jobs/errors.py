@@ -29,5 +29,15 @@ class JobTimeout(JobError):
     """The job ran past its time limit and was ended."""
 
 
+class JobDied(JobError):
+    """The worker ended without an answer: the code being run ended it, or the system did.
+
+    Attributes:
+        stage: What the job said last that it was doing; empty where it said nothing.
+    """
+
+    stage = ""
+
+
 class JobCancelled(JobError):
     """The job was cancelled and ended."""

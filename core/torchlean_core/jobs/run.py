@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from torchlean_core.jobs.errors import JobCancelled, JobError, JobTimeout
+from torchlean_core.jobs.errors import JobCancelled, JobDied, JobError, JobTimeout
 from torchlean_core.jobs.names import JOBS
 from torchlean_core.jobs.process import Closed, Message, Output, WorkerProcess
 from torchlean_core.jobs.warm import NotStarted, WarmWorker
@@ -57,7 +58,7 @@ def run_job(
         JobCancelled: `cancelled` said so.
     """
     content = {"entry": JOBS[name], "request": dict(request), "memory_limit": memory_limit}
-    follow = _Follower(name, on_event, cancelled, timeout)
+    follow = _Follower(name, request, on_event, cancelled, timeout)
     if warm is not None:
         worker = warm.worker(content, cwd) if warm.may_run(name, request) else None
         if worker is not None:
@@ -77,15 +78,18 @@ class _Follower:
     def __init__(
         self,
         name: str,
+        request: Mapping[str, Any],
         on_event: Callable[[dict[str, Any]], None] | None,
         cancelled: Callable[[], bool] | threading.Event | None,
         timeout: float | None,
     ) -> None:
         self._name = name
+        self._file = request.get("file")
         self._on_event = on_event
         self._is_cancelled = cancelled.is_set if isinstance(cancelled, threading.Event) else cancelled
         self._timeout = timeout
         self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._stage = ""
 
     def to_the_end(self, worker: WorkerProcess) -> dict[str, Any]:
         """The result of the job; the worker is gone afterwards.
@@ -93,36 +97,59 @@ class _Follower:
         Raises:
             NotStarted: The worker never came to the job.
         """
-        name, on_event = self._name, self._on_event
         try:
-            while True:
-                if self._is_cancelled is not None and self._is_cancelled():
-                    raise JobCancelled(f"{name} was cancelled", output=worker.tail())
-                if self._deadline is not None and time.monotonic() > self._deadline:
-                    raise JobTimeout(
-                        f"{name} ran past its time limit of {self._timeout:g} s and was ended",
-                        output=worker.tail(),
-                    )
-                item = _next(worker)
-                if isinstance(item, Output) and on_event is not None:
-                    on_event({"event": "output", "text": item.text})
-                elif isinstance(item, Message):
-                    content = item.content
-                    if "result" in content:
-                        _forward_rest(worker, on_event)
-                        result: dict[str, Any] = content["result"]
-                        return result
-                    if "error" in content:
-                        _forward_rest(worker, on_event)
-                        raise _failure(content["error"], worker.tail())
-                    if on_event is not None:
-                        on_event(content)
-                elif isinstance(item, Closed) and worker.ended():
-                    code = worker.wait()
-                    _forward_rest(worker, on_event)
-                    raise _death(name, code, worker.tail())
+            result = self._result(worker)
         finally:
             worker.stop()
+        if result is None:
+            raise JobTimeout(
+                f"{self._name} ran past its time limit of {self._timeout:g} s and was ended{self._where(worker)}",
+                output=worker.tail(),
+            )
+        return result
+
+    def _result(self, worker: WorkerProcess) -> dict[str, Any] | None:
+        """The result of the job; None where the time is over."""
+        name, on_event = self._name, self._on_event
+        while True:
+            if self._is_cancelled is not None and self._is_cancelled():
+                raise JobCancelled(f"{name} was cancelled", output=worker.tail())
+            if self._deadline is not None and time.monotonic() > self._deadline:
+                return None
+            item = _next(worker)
+            if isinstance(item, Output) and on_event is not None:
+                on_event({"event": "output", "text": item.text})
+            elif isinstance(item, Message):
+                content = item.content
+                if "result" in content:
+                    _forward_rest(worker, on_event)
+                    result: dict[str, Any] = content["result"]
+                    return result
+                if "error" in content:
+                    _forward_rest(worker, on_event)
+                    raise _failure(content["error"], worker.tail())
+                if content.get("event") == "stage":
+                    self._stage = str(content.get("name", ""))
+                if on_event is not None:
+                    on_event(content)
+            elif isinstance(item, Closed) and worker.ended():
+                code = worker.wait()
+                _forward_rest(worker, on_event)
+                died = _death(name, code, worker.tail())
+                died.stage = self._stage
+                raise died
+
+    def _where(self, worker: WorkerProcess) -> str:
+        """Where in the file of the request the job was when it was ended, as it said itself; it may have been mute."""
+        while self._file is not None and not worker.inbox.empty():
+            item = worker.inbox.get_nowait()
+            if isinstance(item, Message) and item.content.get("event") == "stopped":
+                for file, line, function in reversed(item.content["stack"]):
+                    if os.path.realpath(file) == os.path.realpath(self._file):
+                        function = function.replace(".<locals>", "").partition(".<")[0]
+                        within = "" if function.startswith("<") else f", in {function}"
+                        return f"; it was at line {line} of {Path(file).name}{within}"
+        return ""
 
 
 def _next(worker: WorkerProcess) -> Message | Output | Closed | None:
@@ -148,7 +175,7 @@ def _failure(error: Mapping[str, Any], output: str) -> JobError:
     )
 
 
-def _death(name: str, code: int, output: str) -> JobError:
+def _death(name: str, code: int, output: str) -> JobDied:
     """The error for a worker that ended without a word."""
     if code < 0:
         try:
@@ -173,4 +200,4 @@ def _death(name: str, code: int, output: str) -> JobError:
     lines = output.strip().splitlines()[-_SHOWN_LINES:]
     if lines:
         message += "\nlast output:\n" + "\n".join(f"  {line}" for line in lines)
-    return JobError(message, output=output)
+    return JobDied(message, output=output)

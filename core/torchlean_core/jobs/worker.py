@@ -34,6 +34,8 @@ from typing import Any, NoReturn
 CHANNEL_CLOSED = 97
 """Exit code of a worker that cannot send any more."""
 
+_MAX_STACK = 200
+
 
 class Stopped(BaseException):
     """The parent asks the job to end; unwinds it, so that temporary files go."""
@@ -69,7 +71,9 @@ def serve(line: bytes, events: int) -> NoReturn:
     channel = _Channel(events)
     try:
         message: dict[str, Any] = {"result": _do(request, channel)}
-    except Stopped:
+    except Stopped as stopped:
+        with contextlib.suppress(OSError):  # nobody listens any more
+            channel.send({"event": "stopped", "stack": _stack(stopped)})
         os._exit(1)
     except BaseException as error:
         message = {"error": _describe(error)}
@@ -143,6 +147,13 @@ class _Channel:
 def _identity(descriptor: int) -> tuple[int, int]:
     status = os.fstat(descriptor)
     return status.st_dev, status.st_ino
+
+
+def _stack(error: BaseException) -> list[tuple[str, int, str]]:
+    """File, line and function of the frames that an exception went through, the innermost last; a bounded number."""
+    frames = traceback.walk_tb(error.__traceback__)
+    found = [(frame.f_code.co_filename, line, frame.f_code.co_qualname) for frame, line in frames]
+    return found[-_MAX_STACK:]
 
 
 def _describe(error: BaseException) -> dict[str, Any]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 import threading
+import tokenize
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +22,10 @@ from torchlean_core.artifact.companions import (
     params_path,
 )
 from torchlean_core.capture.configured import capture_request, configured, example_shape
-from torchlean_core.capture.errors import CaptureFinding
 from torchlean_core.capture.models import find_models
 from torchlean_core.capture.options import parse_approximations
 from torchlean_core.capture.target import Target, parse_shape, read_source
 from torchlean_core.check import Finding, Report, check_bytes
-from torchlean_core.check.findings import PLAIN
 from torchlean_core.datasource import is_function
 from torchlean_core.errors import UserError
 from torchlean_core.interpreter import require_interpreter
@@ -40,6 +41,7 @@ from torchlean_ls.progress import Progress
 from torchlean_ls.python.commands import ask_shape, open_file
 from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_name, file_path, file_uri
+from torchlean_ls.wording import in_editor
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
@@ -283,7 +285,7 @@ class Commands(Feature):
         document = self.server.documents.get(uri)
         if not path.is_file():
             raise UserError(f"{path.name} is not a file on disk; save it first")
-        if document is not None and document.text != _disk_text(path):
+        if document is not None and not _is_saved(document, path):
             raise UserError(f"{path.name} has unsaved changes; save it first")
 
     def _refuse_edited(self, out: str | None) -> None:
@@ -295,7 +297,7 @@ class Commands(Feature):
             path = file_path(document.uri)
             if path is None or path.resolve() != output or not path.is_file():
                 continue
-            if document.text != _disk_text(path):
+            if not _is_saved(document, path):
                 raise UserError(
                     f"{path.name} has unsaved changes, and would be written; save or undo them first"
                 )
@@ -378,8 +380,8 @@ class Commands(Feature):
     def _on_event(self, progress: Progress, event: dict[str, Any]) -> None:
         """Show one event of a worker: progress, a stage, or what the model printed."""
         if event.get("event") == "output":
-            message = types.LogMessageParams(types.MessageType.Log, str(event.get("text", "")).rstrip())
-            self.server.window_log_message(message)
+            if text := str(event.get("text", "")).rstrip():
+                self.server.window_log_message(types.LogMessageParams(types.MessageType.Log, text))
         elif event.get("event") == "stage":
             progress.report(str(event.get("name", "")), None)
         elif event.get("kind") in ("progress", "pulse"):
@@ -431,23 +433,16 @@ def _refused(error: UserError) -> Refused:
     """A user's error as an answer, with what a client can do about it."""
     data: Mapping[str, Any] = getattr(error, "data", None) or {}
     answerable = {key: data[key] for key in ("confirm", "interpreter") if key in data}
-    message = answerable["confirm"]["question"] if "confirm" in answerable else _in_editor(error)
+    message = answerable["confirm"]["question"] if "confirm" in answerable else in_editor(error)
     return Refused(message, data=answerable or None)
 
 
-def _in_editor(error: UserError) -> str:
-    """A message without paths of the machine and what one would type in a terminal; places are in the files."""
-    found = [CaptureFinding.of_json(one) for one in error.data.get("findings") or ()]
-    if not found:
-        return str(error.data.get(PLAIN) or error)
-    first = found[0]
-    place = f"line {first.line}: " if first.line is not None and first.file is None else ""
-    if first.file is not None and first.span is not None:
-        place = f"{Path(first.file).name}, line {first.span.line}: "
-    operator = f"{first.operator}: " if first.operator is not None else ""
-    more = f" (and {len(found) - 1} more, in the list of problems)" if len(found) > 1 else ""
-    return f"{place}{operator}{first.message}{more}"
-
-
-def _disk_text(path: Path) -> str:
-    return path.read_bytes().decode("utf-8", "replace")
+def _is_saved(document: Snapshot, path: Path) -> bool:
+    """Whether a document's text is that of its file; editors keep byte order marks to themselves."""
+    content = path.read_bytes()
+    encoding = "utf-8"
+    if document.is_python:
+        with contextlib.suppress(SyntaxError):  # it declares one that there is not, which its capture says
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    text = content.decode(encoding, "replace")
+    return document.text.removeprefix("\ufeff") == text.removeprefix("\ufeff")

@@ -22,6 +22,11 @@ from torchlean_ls.uris import plain_uri
 Answer = tuple[str, tuple[int, int]] | None
 """Markdown, and the offsets that it is about."""
 
+_TRACED_BY_OTHER = (
+    "The code installed a tracer of its own (`sys.settrace`), so what its lines bind to names was not recorded: "
+    "shapes are those of operators."
+)
+
 
 def python_hover(live: Live, document: Snapshot, position: types.Position) -> Generator[Any, Any, Answer]:
     """What is shown at a position; reading artifacts is left to a thread."""
@@ -71,6 +76,8 @@ def class_text(live: Live, document: Snapshot, model: Model) -> str:
     failure = live.failure(document, model.name)
     if failure is not None:
         lines += ["", failure]
+    if last is not None and last.record.traced_by_other:
+        lines += ["", _TRACED_BY_OTHER]
     numbers = _numbers(result)
     if numbers:
         lines += ["", ", ".join(numbers)]

@@ -25,6 +25,7 @@ from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.python.classes import Classes, name_span
 from torchlean_ls.uris import file_path, plain_uri
+from torchlean_ls.wording import in_editor
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
@@ -254,7 +255,7 @@ class Live(Feature):
         if record is not None:
             self._captured[key] = LiveModel(record, self._texts(record, request))
         elif error is not None:
-            self._failures[key] = str(error)  # what was learned before still holds
+            self._failures[key] = in_editor(error)  # what was learned before still holds
         self._changed({*(before.files if before is not None else ()), *self._files_of(key), key[0]})
 
     def refused(self, argument: Mapping[str, Any]) -> None:
@@ -472,7 +473,7 @@ def _record(
     request: Mapping[str, Any], result: Mapping[str, Any] | None, error: UserError | None
 ) -> Record | None:
     """What a capture told; None where it told nothing of the model, such as where there is no torch."""
-    from torchlean_core.jobs import JobTimeout
+    from torchlean_core.jobs import JobDied, JobTimeout
 
     data: Mapping[str, Any] = result if result is not None else getattr(error, "data", {})
     if isinstance(data.get("record"), Mapping):
@@ -480,7 +481,9 @@ def _record(
     told = data.get("findings") or data.get("notes") or ()
     found = tuple(CaptureFinding.of_json(one) for one in told if isinstance(one, Mapping))
     if isinstance(error, JobTimeout):
-        found = (CaptureFinding("TL605", str(error)),)
+        found = (CaptureFinding("TL605", in_editor(error)),)
+    elif isinstance(error, JobDied):
+        found = (CaptureFinding("TL602" if error.stage in ("", "importing") else "TL603", in_editor(error)),)
     if result is None and not found:
         return None
     file = str(request["file"])

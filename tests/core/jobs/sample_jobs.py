@@ -93,8 +93,8 @@ def clean_up(request: dict[str, Any], report: Report) -> NoReturn:
     """Removes its temporary file when it is asked to end."""
     path = Path(request["path"])
     path.write_text("half", encoding="utf-8")
-    report({"event": "started", "pids": [os.getpid()]})
     try:
+        report({"event": "started", "pids": [os.getpid()]})
         while True:
             time.sleep(600)
     finally:

@@ -12,26 +12,21 @@ import pytest
 
 from tests.core.jobs.conftest import Run
 from tests.core.jobs.test_jobs import wait_until_gone
+from tests.hostile import (
+    ALLOCATES,
+    ENDLESS,
+    LAYERS,
+    MISSING_IMPORT,
+    PRINTS,
+    RELATIVE,
+    SLOW_IMPORT,
+    STARTS_PROCESSES,
+    UNUSUAL,
+    model,
+)
 from torchlean_core.jobs import JobError, JobTimeout, WarmWorker, run_job
 
-IMPORTS = "import os\nimport sys\n\nimport torch\nfrom torch import nn\n\n"
-CLASS = (
-    "class Net(nn.Module):\n"
-    "    def __init__(self):\n"
-    "        super().__init__()\n"
-    "        self.layer = nn.Linear(4, 2)\n"
-    "        {}\n"
-    "\n"
-    "    def forward(self, x):\n"
-    "        return self.layer(x)\n"
-)
-
 Capture = Callable[..., dict[str, Any]]
-
-
-def model(constructor: str = "pass") -> str:
-    """A model file whose constructor also does something else."""
-    return IMPORTS + CLASS.format(constructor)
 
 
 def capture(run: Run, folder: Path, source: str | bytes, **options: Any) -> dict[str, Any]:
@@ -82,38 +77,28 @@ def test_a_constructor_that_does_not_return_is_a_message(
     assert not (tmp_path / "net.ir.json").exists()
 
 
-@pytest.mark.parametrize("place", ["import", "constructor", "forward"])
+@pytest.mark.parametrize("place", ENDLESS)
 def test_a_loop_without_end_runs_into_the_time_limit(warmly: Capture, place: str) -> None:
-    loop = "while True: pass"
-    source = {
-        "import": f"{loop}\n" + model(),
-        "constructor": model(loop),
-        "forward": model().replace("return self", f"{loop}\n        return self"),
-    }[place]
-    with pytest.raises(JobTimeout, match="ran past its time limit of 1 s"):
-        warmly(source, timeout=1)
+    with pytest.raises(JobTimeout, match=r"ran past its time limit of 1 s .*; it was at line \d+ of net\.py"):
+        warmly(ENDLESS[place], timeout=1)
 
 
 def test_a_slow_import_runs_into_the_time_limit(warmly: Capture) -> None:
     with pytest.raises(JobTimeout, match="ran past its time limit of 1 s"):
-        warmly("import time\ntime.sleep(30)\n" + model(), timeout=1)
+        warmly(SLOW_IMPORT, timeout=1)
 
 
-@pytest.mark.parametrize(
-    ("constructor", "message"),
-    [
-        ("self.kept = [bytearray(1 << 26) for _ in iter(int, 1)]", "MemoryError"),
-        ("self.kept = [torch.ones(1 << 24) for _ in iter(int, 1)]", "can't allocate memory"),
-    ],
-)
-def test_memory_without_end_runs_into_the_limit(warmly: Capture, constructor: str, message: str) -> None:
-    with pytest.raises(JobError, match=rf"net\.py:11: .*{message}"):
-        warmly(model(constructor), memory_limit=4 << 30)
+@pytest.mark.parametrize("what", ALLOCATES)
+def test_memory_without_end_runs_into_the_limit(warmly: Capture, what: str) -> None:
+    with pytest.raises(
+        JobError, match=r"net\.py:11: the capture needs more than its memory limit of 4,096 MiB"
+    ):
+        warmly(ALLOCATES[what], memory_limit=4 << 30)
 
 
 def test_a_missing_module_says_which_interpreter_looked_for_it(run: Run, tmp_path: Path) -> None:
     with pytest.raises(JobError) as caught:
-        capture(run, tmp_path, "import not_there_at_all\n" + model())
+        capture(run, tmp_path, MISSING_IMPORT)
     assert re.search(
         r"net\.py:1: ModuleNotFoundError: No module named 'not_there_at_all' \(with the interpreter /\S+; "
         r"an editor's setting `torchlean\.python\.interpreter` selects another\)$",
@@ -137,35 +122,9 @@ def test_a_part_that_is_torchscript_is_named(warmly: Capture) -> None:
 # -- what is captured all the same ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        pytest.param(model("os.chdir('/')"), id="changes the directory"),
-        pytest.param("import sys\nsys.settrace(lambda *args: None)\n" + model(), id="has a tracer"),
-        pytest.param(model("sys.settrace(lambda *args: None)"), id="sets a tracer when constructed"),
-        pytest.param(f"exec({model()!r})\n", id="is made by exec"),
-        pytest.param(model("self.layer = torch.compile(self.layer)"), id="compiles a part"),
-        pytest.param(
-            model().replace("    def forward", "    @torch.compile\n    def forward"), id="compiles forward"
-        ),
-        pytest.param(model().replace("\n", "\r\n"), id="CRLF"),
-        pytest.param(model().replace("    ", "\t"), id="tabs"),
-        pytest.param("größe = '∀'\n" + model(), id="not ASCII"),
-        pytest.param(("# -*- coding: latin-1 -*-\ngröße = 'ü'\n" + model()).encode("latin-1"), id="latin-1"),
-        pytest.param(model() + "x = 1\n" * 5000, id="5,000 lines"),
-        pytest.param(model() + "\n\nclass Other(Net):\n    pass\n", id="several models"),
-        pytest.param(
-            IMPORTS
-            + "from dataclasses import dataclass\n\n\n@dataclass(eq=False)\nclass Net(nn.Module):\n"
-            + "    width: int = 2\n\n    def __post_init__(self):\n        super().__init__()\n"
-            + "        self.layer = nn.Linear(4, self.width)\n\n    def forward(self, x):\n"
-            + "        return self.layer(x)\n",
-            id="dataclass",
-        ),
-    ],
-)
-def test_unusual_files_are_captured(warmly: Capture, source: str | bytes) -> None:
-    assert warmly(source)["nodes"] == 2
+@pytest.mark.parametrize("what", UNUSUAL)
+def test_unusual_files_are_captured(warmly: Capture, what: str) -> None:
+    assert warmly(UNUSUAL[what])["nodes"] == 2
 
 
 def test_a_compiled_model_is_captured_as_what_was_compiled(warmly: Capture) -> None:
@@ -174,18 +133,12 @@ def test_a_compiled_model_is_captured_as_what_was_compiled(warmly: Capture) -> N
 
 
 def test_what_a_model_prints_and_writes_to_descriptors_is_output(run: Run, tmp_path: Path) -> None:
-    constructor = "print('printed'); os.write(1, b'one\\n'); os.write(2, b'two\\n'); os.system('echo three')"
-    printed = capture(run, tmp_path, model(constructor))["printed"].split()
+    printed = capture(run, tmp_path, PRINTS)["printed"].split()
     assert set(printed) == {"printed", "one", "two", "three"}
 
 
 def test_processes_that_a_model_starts_end_with_its_capture(run: Run, tmp_path: Path) -> None:
-    constructor = (
-        "import subprocess, threading, time; "
-        "threading.Thread(target=time.sleep, args=(600,)).start(); "
-        "print(subprocess.Popen(['sleep', '600'], start_new_session=True).pid, flush=True)"
-    )
-    pids = [int(pid) for pid in capture(run, tmp_path, model(constructor))["printed"].split()]
+    pids = [int(pid) for pid in capture(run, tmp_path, STARTS_PROCESSES)["printed"].split()]
     assert pids
     wait_until_gone(pids)
 
@@ -214,11 +167,8 @@ def package(tmp_path: Path) -> Path:
     folder = tmp_path / "pkg"
     folder.mkdir()
     (folder / "__init__.py").touch()
-    (folder / "layers.py").write_text("from torch import nn\n\nLAYER = nn.Linear\n", encoding="utf-8")
+    (folder / "layers.py").write_text(LAYERS, encoding="utf-8")
     return folder
-
-
-RELATIVE = "from .layers import LAYER\n" + model("self.layer = LAYER(4, 2)")
 
 
 def test_a_module_of_a_package_may_import_relatively(run: Run, tmp_path: Path, package: Path) -> None:
