@@ -16,6 +16,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from torchlean_core import __version__
+from torchlean_core.capture.workspace import Sources
 from torchlean_core.check import Finding
 from torchlean_core.text import Encoding
 from torchlean_ls.client import Client
@@ -25,6 +26,7 @@ from torchlean_ls.features import FEATURES, Commands, Companions, Feature
 from torchlean_ls.folders import Folders
 from torchlean_ls.protocol import Protocol
 from torchlean_ls.python.live import Live
+from torchlean_ls.python.open_texts import OpenTexts
 from torchlean_ls.refused import Refused
 from torchlean_ls.settings import Settings, complaints
 from torchlean_ls.unopened import Unopened
@@ -63,6 +65,8 @@ class Server(LanguageServer):
         )
         self.client = Client({})
         self.documents = Documents()
+        self.open_texts = OpenTexts(self.documents)
+        self.sources = Sources(self.open_texts.read)
         self.folders = Folders()
         self.unopened = Unopened(self)
         self.settings = Settings()
@@ -397,6 +401,7 @@ class Server(LanguageServer):
     def did_close(self, params: types.DidCloseTextDocumentParams) -> None:
         """Let a document go."""
         self.documents.close(params.text_document.uri)
+        self.open_texts.forget(params.text_document.uri)
         self._each(lambda feature: feature.document_close(params.text_document.uri))
 
     # -- the workspace ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -72,7 +73,7 @@ class Live(Feature):
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
-        self.classes = Classes(lambda: list(server.folders.roots.values()))
+        self.classes = Classes(lambda: list(server.folders.roots.values()), server.sources)
         self.cursors: dict[str, int] = {}
         self._captured: dict[Key, LiveModel] = {}
         self._failures: dict[Key, str] = {}
@@ -343,6 +344,7 @@ class Live(Feature):
 
     def document_open(self, document: Snapshot) -> None:
         """Look at the artifacts of its models."""
+        real_path.cache_clear()
         if document.is_python:
             self._look(document)
 
@@ -362,7 +364,8 @@ class Live(Feature):
 
     async def _read_directives(self, document: Snapshot) -> None:
         """Find what is wrong with the directives of a version; as findings of its text they move along with edits."""
-        problems = await self.server.in_thread(directive_problems, document.text)
+        tree = self.classes.tree(document)
+        problems = await self.server.in_thread(directive_problems, document.text, tree)
         path = file_path(document.uri)
         if path is None or self.server.documents.get(document.uri) is None:
             return
@@ -407,6 +410,7 @@ class Live(Feature):
 
     def _look_everywhere(self) -> None:
         self.classes.find_anew()
+        real_path.cache_clear()
         for document in self.server.documents:
             if document.is_python:
                 self._look(document)
@@ -494,8 +498,9 @@ def _key(uri: str, name: str) -> Key:
     return real_path(uri) or uri, name
 
 
+@lru_cache(1024)
 def real_path(uri: str) -> str | None:
-    """The real path of a document's file; None where it has none."""
+    """The real path of a document's file; None where it has none. Links are followed anew when files change."""
     path = file_path(uri)
     return os.path.realpath(path) if path is not None else None
 
