@@ -382,12 +382,14 @@ class Server(LanguageServer):
     def did_open(self, params: types.DidOpenTextDocumentParams) -> None:
         """Take a document in."""
         document = self.documents.open(params.text_document)
+        self.open_texts.forget(document.uri)
         self._each(lambda feature: feature.document_open(document))
 
     def did_change(self, params: ChangeParams) -> None:
         """Take a new version of a document in."""
         document = self.documents.change(params)
         if document is not None:
+            self.open_texts.edited(document)
             places = [change.range for change in params.content_changes if change.range is not None]
             if places:
                 self.live.touched(document.uri, places[-1].start.line)
@@ -396,6 +398,7 @@ class Server(LanguageServer):
     def _did_save(self, params: types.DidSaveTextDocumentParams) -> None:
         document = self.documents.get(params.text_document.uri)
         if document is not None:
+            self.open_texts.saved(document)
             self._each(lambda feature: feature.document_save(document))
 
     def did_close(self, params: types.DidCloseTextDocumentParams) -> None:
@@ -428,6 +431,7 @@ class Server(LanguageServer):
     def _files_changed(self, changes: dict[str, bool]) -> None:
         """Files changed on disk: URI to whether the file is gone."""
         self.unopened.forget()
+        self.open_texts.files_changed(changes)
         if self.folders.holds_settings(changes):
             self.folders.forget_settings()
             self._each(lambda feature: feature.settings_change())
