@@ -99,3 +99,26 @@ async def test_a_comment_makes_nothing_stale(editor):
     events = [types.FileEvent(one, types.FileChangeType.Changed) for one in (uri, artifact)]
     editor.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams(events))
     assert (await lenses(editor, uri))[1]["title"] == "fresh"
+
+
+async def test_an_artifact_that_is_not_open_is_stale_when_a_file_that_its_model_imports_changes(editor):
+    _, sizes, artifact = await open_using(editor)
+    for uri in (sizes, artifact):
+        identifier = types.TextDocumentIdentifier(uri)
+        editor.client.text_document_did_close(types.DidCloseTextDocumentParams(identifier))
+
+    async def told(previous: list[dict[str, str]]) -> list[tuple[str | None, list[str]]]:
+        answer = await editor.request("workspace/diagnostic", {"previousResultIds": previous})
+        return [
+            (one.get("resultId"), [item["code"] for item in one.get("items", ()) if item["code"] == "TL521"])
+            for one in answer["items"]
+            if one["uri"] == artifact
+        ]
+
+    [(result, codes)] = await told([])
+    assert codes == [] and result is not None
+    write(editor, "sizes.py", "WIDTH = 12\n")
+    event = types.FileEvent(sizes, types.FileChangeType.Changed)
+    editor.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams([event]))
+    [(_, codes)] = await told([{"uri": artifact, "value": result}])
+    assert codes == ["TL521"]
