@@ -16,6 +16,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from torchlean_core import __version__
+from torchlean_core.capture.workspace import Sources
 from torchlean_core.check import Finding
 from torchlean_core.text import Encoding
 from torchlean_ls.client import Client
@@ -25,6 +26,7 @@ from torchlean_ls.features import FEATURES, Commands, Companions, Feature
 from torchlean_ls.folders import Folders
 from torchlean_ls.protocol import Protocol
 from torchlean_ls.python.live import Live
+from torchlean_ls.python.open_texts import OpenTexts
 from torchlean_ls.refused import Refused
 from torchlean_ls.settings import Settings, complaints
 from torchlean_ls.unopened import Unopened
@@ -63,6 +65,8 @@ class Server(LanguageServer):
         )
         self.client = Client({})
         self.documents = Documents()
+        self.open_texts = OpenTexts(self.documents)
+        self.sources = Sources(self.open_texts.read)
         self.folders = Folders()
         self.unopened = Unopened(self)
         self.settings = Settings()
@@ -378,12 +382,14 @@ class Server(LanguageServer):
     def did_open(self, params: types.DidOpenTextDocumentParams) -> None:
         """Take a document in."""
         document = self.documents.open(params.text_document)
+        self.open_texts.forget(document.uri)
         self._each(lambda feature: feature.document_open(document))
 
     def did_change(self, params: ChangeParams) -> None:
         """Take a new version of a document in."""
         document = self.documents.change(params)
         if document is not None:
+            self.open_texts.edited(document)
             places = [change.range for change in params.content_changes if change.range is not None]
             if places:
                 self.live.touched(document.uri, places[-1].start.line)
@@ -392,11 +398,13 @@ class Server(LanguageServer):
     def _did_save(self, params: types.DidSaveTextDocumentParams) -> None:
         document = self.documents.get(params.text_document.uri)
         if document is not None:
+            self.open_texts.saved(document)
             self._each(lambda feature: feature.document_save(document))
 
     def did_close(self, params: types.DidCloseTextDocumentParams) -> None:
         """Let a document go."""
         self.documents.close(params.text_document.uri)
+        self.open_texts.forget(params.text_document.uri)
         self._each(lambda feature: feature.document_close(params.text_document.uri))
 
     # -- the workspace ------------------------------------------------------------------------------------
@@ -423,6 +431,7 @@ class Server(LanguageServer):
     def _files_changed(self, changes: dict[str, bool]) -> None:
         """Files changed on disk: URI to whether the file is gone."""
         self.unopened.forget()
+        self.open_texts.files_changed(changes)
         if self.folders.holds_settings(changes):
             self.folders.forget_settings()
             self._each(lambda feature: feature.settings_change())

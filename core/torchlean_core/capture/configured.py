@@ -15,16 +15,20 @@ from torchlean_core.capture.target import Shape, Target, read_source, shape_unkn
 from torchlean_core.config import SettingsFinder
 
 
-def configured(target: Target) -> dict[str, Any]:
+def configured(target: Target, finder: SettingsFinder | None = None) -> dict[str, Any]:
     """What the nearest settings file says about a target, by names as in the program (`example_shape`).
 
     The file has it under `[capture."model.py:Name"]`, relative to itself; `output` becomes a path.
 
+    Args:
+        target: The model.
+        finder: Finds settings files, for who asks of many models.
+
     Raises:
         UsageError: The settings file cannot be read, or something in it is wrong.
     """
-    settings = SettingsFinder().of_file(target.file.resolve())
-    if settings.path is None:
+    settings = (finder or SettingsFinder()).of_file(target.file.resolve())
+    if settings.path is None or not settings.capture:
         return {}
     file = Path(os.path.relpath(target.file.resolve(), settings.path.parent.resolve())).as_posix()
     entry = settings.capture.get(f"{file}:{target.name}", {})

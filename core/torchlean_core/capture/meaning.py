@@ -23,6 +23,7 @@ from torchlean_core.capture.workspace import Read, Sources, Workspace
 
 _VERSION = "torchlean meaning 1"
 _MAX_PIECES = 20_000
+_PART = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,25 @@ class Meaning:
     Attributes:
         sha256: Hash of the syntax trees that it uses, in lower-case hex.
         files: The files in which those are, absolute: the model's own first, the others in order.
+        parts: A hash of what is used of each file.
     """
 
     sha256: str
     files: tuple[Path, ...]
+    parts: tuple[str, ...] = ()
 
     def recorded(self, folder: Path) -> dict[str, object]:
-        """What an artifact in a folder records: the field `meaning` of its `captured_from`."""
-        return {"sha256": self.sha256, "files": [_relative(path, folder) for path in self.files]}
+        """What an artifact in a folder records: the field `meaning` of its `captured_from`.
+
+        The hashes of parts are for messages, and of one file they would say nothing.
+        """
+        files = self.names(folder)
+        parts = {"parts": list(self.parts)} if len(files) > 1 else {}
+        return {"sha256": self.sha256, "files": files, **parts}
+
+    def names(self, folder: Path) -> list[str]:
+        """The files, from a folder."""
+        return [_relative(path, folder) for path in self.files]
 
 
 def meaning_of(
@@ -173,11 +185,12 @@ class _Search:
         shown = {file: "" if file is self._own else _relative(file.path, folder) for file in self._used}
         files = sorted(self._used, key=lambda file: shown[file])
         digest = hashlib.sha256(f"{_VERSION}\n{self._name}\n".encode())
+        parts = []
         for file in files:
-            digest.update(f"file {shown[file]!a}\n".encode())
-            for text in self._texts(file):
-                digest.update(text.encode() + b"\n")
-        return Meaning(digest.hexdigest(), tuple(file.path for file in files))
+            content = b"".join(text.encode() + b"\n" for text in self._texts(file))
+            digest.update(f"file {shown[file]!a}\n".encode() + content)
+            parts.append(hashlib.sha256(content).hexdigest()[:_PART])
+        return Meaning(digest.hexdigest(), tuple(file.path for file in files), tuple(parts))
 
     def _texts(self, file: PythonFile) -> list[str]:
         """The texts of what is used of a file: sorted where the order says nothing, else as they stand."""

@@ -51,7 +51,7 @@ class Statements:
             elif isinstance(node, ast.stmt) and not isinstance(node, ast.ClassDef):
                 body = getattr(node, "body", None) or getattr(node, "cases", None)
                 end = _header_end(node, body, lines) if body else node.end_lineno or node.lineno
-                statement = Statement(node.lineno, end, tuple(dict.fromkeys(_bound(node))))
+                statement = Statement(node.lineno, end, tuple(dict.fromkeys(bound_names(node))))
                 for line in range(node.lineno, end + 1):
                     before = by_line.get(line)
                     # Several statements on one line: what they bind is told together.
@@ -80,7 +80,7 @@ def _header_end(node: ast.stmt, body: Sequence[ast.AST], lines: list[str]) -> in
     return line
 
 
-def _bound(node: ast.stmt) -> Iterable[str]:
+def bound_names(node: ast.stmt) -> Iterable[str]:
     """Names that a statement stores to: its own targets, and `:=` in it; not those of statements in its body."""
     pending: list[ast.AST] = [
         child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt | ast.match_case)

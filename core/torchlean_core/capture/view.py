@@ -29,22 +29,22 @@ class PythonView:
         models: The models of the present text, as far as they are known.
     """
 
-    def __init__(self, path: Path, sources: Sources | None = None, roots: Sequence[Path] = ()) -> None:
+    def __init__(self, path: Path, sources: Sources | None = None) -> None:
         self._path = path.absolute()
         self._sources = sources
-        self._roots = roots
         self._text: str | None = None
         self._good: list[Model] = []
         self.file: PythonFile | None = None
         self.parses = False
         self.models: list[Model] = []
 
-    def update(self, text: str, named: Collection[str] = ()) -> list[Model]:
+    def update(self, text: str, named: Collection[str] = (), roots: Sequence[Path] = ()) -> list[Model]:
         """Take a text, and give its models.
 
         Args:
             text: The document's text as it is now.
             named: Names that the settings have a table for.
+            roots: Folders of the workspace, in which modules are looked for.
         """
         if text != self._text:
             self._text = text
@@ -56,7 +56,7 @@ class PythonView:
             self.models = []
         elif self.parses:
             # Asked for again even of the same text: other files may have changed.
-            self._good = self.models = models_of(self.file, named, self._sources, self._roots)
+            self._good = self.models = models_of(self.file, named, self._sources, roots)
         else:
             moved = Moved(self.file.lines, lines_of(text.removeprefix("\ufeff")))
             found = (moved.model(model) for model in self._good)

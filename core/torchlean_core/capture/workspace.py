@@ -47,13 +47,23 @@ class Sources:
         self._known: dict[Path, _Entry] = {}
         self._lock = threading.Lock()
 
+    def opened(self, path: Path) -> str | None:
+        """The text of a file that counts instead of what is on disk; None where there is none."""
+        return self._read(path) if self._read is not None else None
+
     def file(self, path: Path) -> PythonFile | None:
-        """A file, parsed; None where there is none, or it is too large, cannot be decoded or is not Python."""
-        text = self._read(path) if self._read is not None else None
+        """A file, parsed; None where there is none, or it is too large, cannot be decoded or is not Python.
+
+        Of an open file that is not Python at the moment, the last text that was.
+        """
+        text = self.opened(path)
         known = self._known.get(path)
         if text is not None:
             if known is None or known.content != text:
-                known = self._keep(path, _Entry(None, 0, text, _parsed(path, text)))
+                file = _parsed(path, text)
+                if file is None and known is not None:
+                    file = known.file
+                known = self._keep(path, _Entry(None, 0, text, file))
             return known.file
         try:
             status = path.stat()

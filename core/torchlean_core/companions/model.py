@@ -6,13 +6,14 @@ import enum
 import hashlib
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from torchlean_core.capture.meaning import meaning_of
 from torchlean_core.capture.options import known_approximations
-from torchlean_core.capture.workspace import Sources
+from torchlean_core.capture.workspace import Sources, decoded
 from torchlean_core.check.findings import PLAIN, Finding
 from torchlean_core.check.nodes import cut
 from torchlean_core.check.rules import RULES
@@ -35,6 +36,8 @@ class Model(NamedTuple):
         approximate: Substitutions that were allowed, as the option `--approximate` has them.
         meaning: Hash of what the model means (`capture.meaning`), where that is recorded.
         uses: The other files that the model uses, as the artifact has them: for messages, never to be opened.
+        parts: A hash of what the model uses of each file, its own included, where that is recorded.
+        folder: The artifact's folder.
     """
 
     file: Path
@@ -45,6 +48,8 @@ class Model(NamedTuple):
     approximate: tuple[str, ...]
     meaning: str | None = None
     uses: tuple[str, ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()
+    folder: Path = Path()
 
 
 def model_of(root: Any, artifact: Path) -> Model | None:
@@ -67,8 +72,9 @@ def model_of(root: Any, artifact: Path) -> Model | None:
         return None  # a host: opening an artifact must not make the computer log in to one
     meaning = captured.get("meaning")
     recorded = meaning if isinstance(meaning, dict) else {}
+    folder = artifact.resolve().parent
     return Model(
-        artifact.resolve().parent / shown,
+        folder / shown,
         shown,
         name if isinstance(name, str) and name.isidentifier() else None,
         _shape(shape),
@@ -76,6 +82,8 @@ def model_of(root: Any, artifact: Path) -> Model | None:
         tuple(_approximate(root.get("approximations"))),
         _sha256(recorded.get("sha256")),
         tuple(_others(recorded.get("files"), shown)),
+        _parts(recorded.get("files"), recorded.get("parts")),
+        folder,
     )
 
 
@@ -85,6 +93,13 @@ def _sha256(value: Any) -> str | None:
 
 def _others(files: Any, shown: str) -> list[str]:
     return [one for one in files if isinstance(one, str) and one != shown] if isinstance(files, list) else []
+
+
+def _parts(files: Any, parts: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(files, list) or not isinstance(parts, list) or len(files) != len(parts):
+        return ()
+    known = all(isinstance(one, str) for one in [*files, *parts])
+    return tuple(zip(files, parts, strict=True)) if known else ()
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:
@@ -115,7 +130,27 @@ class State(enum.Enum):
         return self in (State.STALE, State.USES_CHANGED)
 
 
+class Judged(NamedTuple):
+    """How an artifact relates to its model, and what makes it so.
+
+    Attributes:
+        state: How.
+        changed: The files, as the artifact has them, of which the model uses something else now; empty where it is not
+            known which.
+        unsaved: Those of them whose text in an editor is not saved.
+    """
+
+    state: State
+    changed: tuple[str, ...] = ()
+    unsaved: frozenset[str] = frozenset()
+
+
 def model_state(model: Model, sources: Sources | None = None) -> State:
+    """Whether a model still is what an artifact was captured from; see `judge_model`."""
+    return judge_model(model, sources).state
+
+
+def judge_model(model: Model, sources: Sources | None = None) -> Judged:
     """Whether a model still is what an artifact was captured from.
 
     The hash of its file says so where it is the same; where not, what the model means decides (a comment means
@@ -125,20 +160,66 @@ def model_state(model: Model, sources: Sources | None = None) -> State:
         model: What the artifact records.
         sources: Reads files; those that a server keeps also know the texts of open ones.
     """
+    sources = _SOURCES if sources is None else sources
     if model.sha256 is None:
-        return State.UNKNOWN
-    content = _content(model.file)
+        return Judged(State.UNKNOWN)
+    on_disk = _content(model.file)
+    content = _unsaved(model.file, on_disk, sources) or on_disk
     if content is None:
-        return State.UNKNOWN
+        return Judged(State.UNKNOWN)
     same = model.sha256 in _hashes(content)
     if model.meaning is None or model.name is None or (same and not model.uses):
-        return State.FRESH if same else State.STALE
-    meaning = meaning_of(model.file, model.name, sources=_SOURCES if sources is None else sources)
+        if same:
+            return Judged(State.FRESH)
+        return _judged(State.STALE, model, (model.shown,), sources)
+    meaning = meaning_of(model.file, model.name, sources=sources)
     if meaning is not None and meaning.sha256 == model.meaning:
-        return State.FRESH
-    if same:
-        return State.USES_CHANGED if meaning is not None else State.UNKNOWN
-    return State.STALE
+        return Judged(State.FRESH)
+    if meaning is None:
+        return Judged(State.UNKNOWN) if same else _judged(State.STALE, model, (model.shown,), sources)
+    names = meaning.names(model.folder)
+    now = dict(zip(names, meaning.parts, strict=True))
+    before = dict(model.parts)
+    if before:
+        changed = tuple(name for name in {**before, **now} if before.get(name) != now.get(name))
+    elif model.uses and not (same and len(model.uses) == 1):
+        changed = ()  # one or several of them: the hash of all does not tell
+    else:
+        changed = model.uses if same else (model.shown,)
+    own = model.shown in changed or not (same or changed)
+    state = State.STALE if own else State.USES_CHANGED
+    return _judged(state, model, changed, sources, dict(zip(names, meaning.files, strict=True)))
+
+
+def _judged(
+    state: State,
+    model: Model,
+    changed: tuple[str, ...],
+    sources: Sources,
+    files: Mapping[str, Path] = MappingProxyType({}),
+) -> Judged:
+    """With those of the files that were found (never of what the artifact alone names) that are not saved."""
+    paths = {**files, model.shown: model.file}
+    unsaved = {
+        name
+        for name in changed
+        if name in paths and _unsaved(paths[name], _content(paths[name]), sources) is not None
+    }
+    return Judged(state, changed, frozenset(unsaved))
+
+
+def _unsaved(file: Path, on_disk: bytes | None, sources: Sources) -> bytes | None:
+    """The bytes that a file's text in an editor would have; None where it is that of the file, or not open."""
+    try:
+        text = sources.opened(file.resolve())
+    except (OSError, ValueError, RuntimeError):  # no name for a file, or links in a circle
+        return None
+    if text is None:
+        return None
+    plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if on_disk is not None and decoded(on_disk) == plain:
+        return None
+    return text.encode("utf-8", "surrogatepass")
 
 
 def model_findings(artifact: Path, root: Any, sources: Sources | None = None) -> list[Finding]:
@@ -150,23 +231,40 @@ def model_findings(artifact: Path, root: Any, sources: Sources | None = None) ->
         sources: Reads Python files.
     """
     model = model_of(root, artifact)
-    state = State.UNKNOWN if model is None else model_state(model, sources)
-    if model is None or not state.is_stale:
+    judged = Judged(State.UNKNOWN) if model is None else judge_model(model, sources)
+    if model is None or not judged.state.is_stale:
         return []
     name = "this artifact" if model.name is None else cut(model.name)
-    what, field = cut(model.shown), "sha256"
-    if state is State.USES_CHANGED:
-        what, field = f"what {what} uses of {cut(_listed(model.uses))}", "meaning"
-    plain = message = f"{what} changed since {name} was captured from it; capture again"
+    field = "meaning" if judged.state is State.USES_CHANGED else "sha256"
+    why = f"{_what_changed(model, judged)} changed since {name} was captured from it"
+    plain = message = f"{why}; capture again"
     if model.name is not None:
         message += f": `{_command(model, artifact)}`"
     arguments = capture_arguments(model, artifact)
-    data = {"model": str(model.file), "arguments": arguments, PLAIN: plain}
+    data = {"model": str(model.file), "arguments": arguments, "why": why, PLAIN: plain}
     return [Finding("TL521", RULES["TL521"].severity, message, path=("captured_from", field), data=data)]
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+def _what_changed(model: Model, judged: Judged) -> str:
+    """The files that changed, in words."""
+
+    def shown(name: str) -> str:
+        return cut(name) + (" (not saved)" if name in judged.unsaved else "")
+
+    others = [shown(name) for name in judged.changed if name != model.shown]
+    own = shown(model.shown)
+    if judged.state is State.USES_CHANGED:
+        among = _listed(others, "and") if others else _listed([shown(name) for name in model.uses], "or")
+        return f"what {cut(model.shown)} uses of {among}"
+    if others:
+        return f"{own} and what it uses of {_listed(others, 'and')}"
+    if not judged.changed and model.uses:
+        return f"{own} or what it uses of {_listed([shown(name) for name in model.uses], 'or')}"
+    return own
+
+
+def _listed(names: Sequence[str], last: str) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
 class Known(NamedTuple):

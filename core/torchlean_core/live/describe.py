@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torchlean_core.capture.errors import Span
 from torchlean_core.capture.pyfile import column, parse
 from torchlean_core.capture.record import Bound, Expression, Line, Seen
+from torchlean_core.live.flow import reaching
 from torchlean_core.live.labels import merged, modules_text, shape_text
 from torchlean_core.live.view import View
 
@@ -111,10 +112,10 @@ def _of_name(view: View, line: int, column: int) -> Described | None:
     if name is None:
         return None
     span = Span(line, name.start, line, name.end)
-    for source in _binding(view, record_line, name.stored):
-        bound = tuple(one for one in source.bound if _is_of(one.name, name.text))
-        if bound:
-            return Described(span, name.text, merged([bound]), (), (), view)
+    for sources in _binding(view, record_line, first, name):
+        bound = [[one for one in source.bound if _is_of(one.name, name.text)] for source in sources]
+        if any(bound):
+            return Described(span, name.text, merged(bound), (), (), view)
     return None
 
 
@@ -122,15 +123,29 @@ def _is_of(bound: str, name: str) -> bool:
     return bound == name or bound.startswith((f"{name}[", f"{name}."))
 
 
-def _binding(view: View, here: Line, stored: bool) -> Iterator[Line]:
-    """The statements of the same function that may have bound a name, the likeliest first."""
+def _binding(view: View, here: Line, now: int, name: _Name) -> Iterator[list[Line]]:
+    """Statements of the same function that may have bound a name: those together that may all have, likeliest first.
+
+    Args:
+        view: What is known of the file.
+        here: The statement that has the name.
+        now: Its first line in the text of now.
+        name: The name; what a statement stores is its own.
+    """
     same = [one for one in view.record.lines if one.file == here.file and one.function == here.function]
-    if stored:
-        yield from (one for one in same if one.line == here.line)
+    if name.stored:
+        yield [one for one in same if one.line == here.line]
         return
-    before = [one for one in same if one.line < here.line]
-    yield from sorted(before, key=lambda one: one.line, reverse=True)
-    yield from (one for one in same if one.line >= here.line)  # a loop: it was bound the time before
+    found = reaching("\n".join(view.moved.new), now, name.text)
+    if found is not None:
+        back = {view.moved.back(line) for line in found}
+        if None in back:
+            return  # a line that was edited since may have bound it
+    else:  # does not parse at the moment
+        back = set(reaching("\n".join(view.moved.old), here.line, name.text) or ())
+    yield [one for one in same if any(line and one.line <= line <= one.end_line for line in back)]
+    if not back:  # bound in the statement itself, as by `:=`
+        yield [one for one in same if one.line == here.line]
 
 
 class _Name(NamedTuple):

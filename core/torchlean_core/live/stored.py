@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from torchlean_core.capture.configured import configured
 from torchlean_core.capture.errors import Span
 from torchlean_core.capture.record import Bound, Expression, File, Line, Record, Seen
 from torchlean_core.capture.target import Target
+from torchlean_core.capture.workspace import Sources
 from torchlean_core.companions import model_findings, model_of
 from torchlean_core.companions.module import is_generated
+from torchlean_core.config import SettingsFinder
 
 _MAX_ARTIFACT = 1 << 26
 _UNSEEN = frozenset({"input", "const"})
@@ -34,13 +37,19 @@ def snake(name: str) -> str:
     return result
 
 
-def artifact_path(target: Target) -> Path:
+def artifact_path(target: Target, finder: SettingsFinder | None = None) -> Path:
     """Where the editor captures a model to: as the settings say, else beside it under its name.
+
+    Args:
+        target: The model.
+        finder: Finds settings files, for who asks of many models.
 
     Raises:
         UsageError: The settings file cannot be read, or something in it is wrong.
     """
-    return Path(target.file.parent / (configured(target).get("output") or f"{snake(target.name)}.ir.json"))
+    return Path(
+        target.file.parent / (configured(target, finder).get("output") or f"{snake(target.name)}.ir.json")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +71,19 @@ class Stored:
     has_params: bool
 
 
-def stored(path: Path, target: Target) -> Stored | None:
-    """The artifact at a path; None where there is none that was captured from the target."""
+def stored(path: Path, target: Target, sources: Sources | None = None) -> Stored | None:
+    """The artifact at a path; None where there is none that was captured from the target.
+
+    Args:
+        path: Where it would be.
+        target: The model.
+        sources: Reads Python files; a server's also know the texts of open ones.
+    """
     try:
-        if not path.is_file() or path.stat().st_size > _MAX_ARTIFACT:
+        if not path.is_file():
             return None
-        root = json.loads(path.read_bytes())
+        status = path.stat()
+        root = _root(path, (status.st_mtime_ns, status.st_size, status.st_ino))
     except (OSError, ValueError, RecursionError):
         return None  # what is wrong with it is said of the file itself
     model = model_of(root, path)
@@ -75,9 +91,11 @@ def stored(path: Path, target: Target) -> Stored | None:
         return None
     if os.path.realpath(model.file) != os.path.realpath(target.file):
         return None
-    found = model_findings(path, root)
+    found = model_findings(path, root, sources)
     module = next((one for one in generated_module_paths(path) if _generated(one)), None)
-    return Stored(path, root, found[0].message if found else None, module, params_path(path).is_file())
+    return Stored(
+        path, root, str(found[0].data["why"]) if found else None, module, params_path(path).is_file()
+    )
 
 
 def _generated(path: Path) -> bool:
@@ -85,6 +103,12 @@ def _generated(path: Path) -> bool:
         return path.is_file() and is_generated(path.read_bytes().decode("utf-8", "replace"))
     except OSError:
         return False
+
+
+@lru_cache(16)
+def _root(path: Path, state: tuple[int, int, int]) -> Any:
+    """The JSON value of one state of a file: asked for again at each rest of somebody's typing."""
+    return json.loads(path.read_bytes()) if state[1] <= _MAX_ARTIFACT else None
 
 
 def record_of(artifact: Stored, target: Target) -> Record | None:

@@ -16,6 +16,7 @@ from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.findings import counted, in_words
+from torchlean_ls.protocol import Plain
 from torchlean_ls.python.lenses import python_lenses
 from torchlean_ls.uris import file_path
 
@@ -60,11 +61,9 @@ class CodeLens(Feature):
             names.append("showGraph")
         return [types.CodeLens(where, data={"uri": document.uri, "lens": name}) for name in names]
 
-    def _python_lenses(
-        self, document: Snapshot, params: types.CodeLensParams
-    ) -> Generator[Any, Any, list[types.CodeLens]]:
+    def _python_lenses(self, document: Snapshot, params: types.CodeLensParams) -> Generator[Any, Any, Plain]:
         latest = yield self.server.live.ready, (document,), None
-        return python_lenses(self.server.live, latest) if latest is not None else []
+        return Plain(python_lenses(self.server.live, latest) if latest is not None else [])
 
     def _resolve(self, lens: types.CodeLens) -> types.CodeLens:
         """Give a lens its title and command."""

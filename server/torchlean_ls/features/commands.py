@@ -44,6 +44,7 @@ from torchlean_ls.uris import file_name, file_path, file_uri
 from torchlean_ls.wording import in_editor
 
 if TYPE_CHECKING:
+    from torchlean_core.capture.workspace import Sources
     from torchlean_ls.server import Server
 
 _TITLES = {
@@ -167,7 +168,7 @@ class Commands(Feature):
             return file_name(uri), document.report, self.server.findings_of(document)
         path = _path(argument)
         try:
-            report, found = await self.server.in_thread(_of_file, path)
+            report, found = await self.server.in_thread(_of_file, path, self.server.sources)
         except OSError as error:
             raise UserError(f"{path}: {error.strerror or error}") from error
         return path.name, report, self.server.folders.wanted(uri, found)
@@ -404,12 +405,12 @@ class Commands(Feature):
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _of_file(path: Path) -> tuple[Report, list[Finding]]:
+def _of_file(path: Path, sources: Sources) -> tuple[Report, list[Finding]]:
     """The report of a file, and all findings about it and what belongs to it."""
     from torchlean_core.companions import artifact_findings
 
     report = check_bytes(path.read_bytes())
-    return report, [*report.findings, *artifact_findings(path, report)]
+    return report, [*report.findings, *artifact_findings(path, report, sources=sources)]
 
 
 def _argument(params: types.ExecuteCommandParams) -> dict[str, Any]:

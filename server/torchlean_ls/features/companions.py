@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchlean_core.artifact.companions import has_files_beside, names_model
 from torchlean_core.check import Finding
@@ -18,6 +18,7 @@ from torchlean_ls.features.base import Feature
 from torchlean_ls.uris import file_path, plain_uri
 
 if TYPE_CHECKING:
+    from torchlean_core.capture.workspace import Sources
     from torchlean_ls.server import Server
 
 _log = logging.getLogger(__name__)
@@ -27,6 +28,9 @@ PAUSE_SECONDS = 0.3
 
 _ENDINGS = (".json", ".safetensors", ".py")
 
+STALE = "TL521"
+"""The rule that a model changed since its artifact was captured."""
+
 
 class Companions(Feature):
     """Keeps what the companions of the open documents mean for them (TL5xx)."""
@@ -34,8 +38,11 @@ class Companions(Feature):
     def __init__(self, server: Server) -> None:
         super().__init__(server)
         self._found: dict[str, list[Finding]] = {}
+        self._stale: dict[str, list[Finding]] = {}  # that models changed: judged anew while those are edited
+        self._captured: dict[str, Any] = {}  # what each artifact says of its model
         self._due: dict[str, asyncio.TimerHandle] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
+        self._judging: set[asyncio.Task[None]] = set()
         self._again: set[str] = set()  # documents whose files changed while they were looked at
 
     def register(self, client: Client) -> None:
@@ -43,7 +50,7 @@ class Companions(Feature):
 
     def of(self, uri: str) -> list[Finding]:
         """What is wrong with the companions of a document, as last seen."""
-        return self._found.get(uri, [])
+        return [*self._found.get(uri, []), *self._stale.get(uri, [])]
 
     # -- when to look -------------------------------------------------------------------------------------
 
@@ -58,7 +65,13 @@ class Companions(Feature):
             if file_path(document.uri) is None:
                 return
             loop = asyncio.get_running_loop()
-            self._due[document.uri] = loop.call_later(PAUSE_SECONDS, self._look, document.uri)
+            self._due[document.uri] = loop.call_later(PAUSE_SECONDS, self._rests, document.uri)
+
+    def _rests(self, uri: str) -> None:
+        self._look(uri)
+        document = self.server.documents.get(uri)
+        if document is not None and document.is_python:
+            self._judge_models()
 
     def document_save(self, document: Snapshot) -> None:
         """A save may make another file stale."""
@@ -67,7 +80,10 @@ class Companions(Feature):
     def document_close(self, uri: str) -> None:
         """Forget it."""
         self._cancel(uri)
-        self._found.pop(uri, None)
+        for kept in (self._found, self._stale, self._captured):
+            kept.pop(uri, None)
+        if uri.endswith(".py"):
+            self._judge_models()  # what was not saved counts no more
 
     def files_change(self, changes: Mapping[str, bool]) -> None:
         """Look again where a file of theirs may have changed."""
@@ -112,17 +128,42 @@ class Companions(Feature):
             assert path is not None, "only saved files have companions"
             work = _of_module if latest.is_python else _of_artifact
             try:
-                found = await self.server.in_thread(work, path, latest.text)
+                found, captured = await self.server.in_thread(work, path, latest.text, self.server.sources)
             except Exception:  # a file that changes while it is read; the next change is looked at again
                 _log.exception("the files that belong to %s cannot be judged", path)
                 return
             now = self.server.documents.get(document.uri)
             if now is None:
                 return
-            if found != self.of(latest.uri):
-                self._found[latest.uri] = found
+            if captured is not None:
+                self._captured[latest.uri] = captured
+            else:
+                self._captured.pop(latest.uri, None)
+            stale = [one for one in found if one.code == STALE]
+            found = [one for one in found if one.code != STALE]
+            if [*found, *stale] != self.of(latest.uri):
+                self._found[latest.uri], self._stale[latest.uri] = found, stale
                 self.server.findings_changed(latest.uri)
             latest = now if now is not latest or document.uri in self._again else None
+
+    def _judge_models(self) -> None:
+        """Python files have other texts: say of open artifacts alone whether their models changed."""
+        if self._captured and not self.server.was_shut_down:
+            self._judging.add(task := asyncio.ensure_future(self._judge_now()))
+            task.add_done_callback(self._judging.discard)
+
+    async def _judge_now(self) -> None:
+        for uri, captured in list(self._captured.items()):
+            path = file_path(uri)
+            assert path is not None, "only saved files have models"
+            try:
+                stale = await self.server.in_thread(_of_model, path, captured, self.server.sources)
+            except Exception:  # a file that changes while it is read; the next change is looked at again
+                _log.exception("the model of %s cannot be judged", path)
+                continue
+            if self._captured.get(uri) is captured and stale != self._stale.get(uri, []):
+                self._stale[uri] = stale
+                self.server.findings_changed(uri)
 
 
 def _has_companions(document: Snapshot) -> bool:
@@ -137,20 +178,31 @@ def _has_companions(document: Snapshot) -> bool:
     return document.is_artifact and (has_files_beside(path) or names_model(document.text))
 
 
-def _of_artifact(path: Path, text: str) -> list[Finding]:
-    from torchlean_core.companions import artifact_findings, model_findings
+def _of_artifact(path: Path, text: str, sources: Sources) -> tuple[list[Finding], Any]:
+    """What is wrong with what belongs to an artifact, and what it says of its model."""
+    from torchlean_core.companions import artifact_findings
 
     # The text is read on its own: what the document keeps belongs to the thread of the requests.
     document = read_text(text)
+    root = document.value
+    captured = None
+    if isinstance(root, dict) and "captured_from" in root:
+        captured = {key: root.get(key) for key in ("captured_from", "approximations")}
     if not has_files_beside(path):
-        return model_findings(path, document.value)
-    return artifact_findings(path, check_document(document))
+        return _of_model(path, root, sources), captured
+    return artifact_findings(path, check_document(document), sources=sources), captured
 
 
-def _of_module(path: Path, text: str) -> list[Finding]:
+def _of_model(path: Path, root: Any, sources: Sources) -> list[Finding]:
+    from torchlean_core.companions import model_findings
+
+    return model_findings(path, root, sources)
+
+
+def _of_module(path: Path, text: str, sources: Sources) -> tuple[list[Finding], Any]:
     from torchlean_core.companions import module_findings
 
-    return module_findings(path, text)
+    return module_findings(path, text), None
 
 
 def remedy_uri(finding: Finding, uri: str) -> str:

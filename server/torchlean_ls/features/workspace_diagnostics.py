@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lsprotocol import types
 
@@ -30,6 +30,14 @@ SLICE_SECONDS = 0.05
 """How long files are checked before others may use the thread, and what was found is sent."""
 
 
+class _Known(NamedTuple):
+    """An artifact that was read: its version, the file of its model, and whether that uses others."""
+
+    version: str
+    model: Path | None
+    uses: bool
+
+
 class WorkspaceDiagnostics(Feature):
     """Answers `workspace/diagnostic`; open documents are left to `textDocument/diagnostic`."""
 
@@ -37,9 +45,8 @@ class WorkspaceDiagnostics(Feature):
         super().__init__(server)
         self._epoch = 0
         self._told: set[str] = set()  # files that findings were sent of
-        self._models: dict[
-            str, tuple[str, Path | None]
-        ] = {}  # version of each artifact, and what it came from
+        self._models: dict[str, _Known] = {}
+        self._python = 0  # how often Python files changed
 
     def register(self, client: Client) -> None:
         """Only who pulls asks for it."""
@@ -54,6 +61,8 @@ class WorkspaceDiagnostics(Feature):
 
     def files_change(self, changes: Mapping[str, bool]) -> None:
         """Ask the client to ask again."""
+        if any(uri.endswith(".py") for uri in changes):
+            self._python += 1
         if self._pulled and self._refreshable:
             self.server.workspace_diagnostic_refresh(None)
 
@@ -62,8 +71,10 @@ class WorkspaceDiagnostics(Feature):
         path = file_path(document.uri)
         if path is None or not document.is_python or not (self._pulled and self._refreshable):
             return
+        self._python += 1
         saved = os.path.realpath(path)
-        if any(model and os.path.realpath(model) == saved for _, model in list(self._models.values())):
+        known = [one for one in list(self._models.values()) if one.model is not None]
+        if any(one.uses or os.path.realpath(str(one.model)) == saved for one in known):
             self.server.workspace_diagnostic_refresh(None)
 
     async def _diagnose(self, params: types.WorkspaceDiagnosticParams) -> Plain:
@@ -127,7 +138,8 @@ class WorkspaceDiagnostics(Feature):
             return _full(uri, []) if known else None
         report = check_bytes(content)
         names = names_model(report.document.text)
-        self._models[uri] = version, _model_file(report, path) if names else None
+        model, uses = _model_file(report, path) if names else (None, False)
+        self._models[uri] = _Known(version, model, uses)
         result = self._result(uri, path, version)  # before its files are read: they may change meanwhile
         document = Snapshot(
             uri, "json", 0, report.document.text, self.server.documents.encoding, report.document.lines
@@ -148,21 +160,24 @@ class WorkspaceDiagnostics(Feature):
         None where it is not known which files these are: where this version was not read yet.
         """
         seen = self._models.get(uri)
-        if seen is None or seen[0] != version:
+        if seen is None or seen.version != version:
             return None
-        beside = [*companion_paths(path), *([seen[1]] if seen[1] is not None else [])]
-        return ".".join([version, str(self._epoch), *map(_state_if_there, beside)])
+        beside = [*companion_paths(path), *([seen.model] if seen.model is not None else [])]
+        # What it uses is found by reading Python, so any change there may be one of that.
+        epochs = [str(self._epoch), *([str(self._python)] if seen.uses else [])]
+        return ".".join([version, *epochs, *map(_state_if_there, beside)])
 
 
 def _full(uri: str, items: list[dict[str, Any]]) -> _Report:
     return {"kind": "full", "uri": uri, "version": None, "items": items}
 
 
-def _model_file(report: Report, artifact: Path) -> Path | None:
+def _model_file(report: Report, artifact: Path) -> tuple[Path | None, bool]:
+    """The file of an artifact's model, and whether that uses others."""
     from torchlean_core.companions import model_of
 
     model = model_of(report.document.value, artifact)
-    return model.file if model is not None else None
+    return (model.file, bool(model.uses)) if model is not None else (None, False)
 
 
 def _state(path: Path) -> str:

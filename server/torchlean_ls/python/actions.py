@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from torchlean_core.capture.guess import guess_shape
 from torchlean_core.capture.models import Model
 from torchlean_core.check import Finding
 from torchlean_core.config import SettingsFinder
@@ -170,8 +169,7 @@ class PythonActions:
         self, document: Snapshot, model: Model, kind: str, diagnostic: types.Diagnostic | None = None
     ) -> types.CodeAction:
         """Write the example shape over a model: as its first layer lets one guess, else one to be corrected."""
-        file = self.server.live.classes.file(document)
-        guess = guess_shape(file, model.name) if file is not None else None
+        guess = self.server.live.classes.guess(document, model.name)
         shape = ",".join(map(str, guess.shape)) if guess is not None else "1,4"
         start, end = document.lines.line_span(min(model.first_line, len(document.lines) - 1))
         line = document.text[start:end]

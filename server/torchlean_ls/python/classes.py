@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from pathlib import Path
 
 from torchlean_core.capture.configured import named_in_settings
+from torchlean_core.capture.guess import Guess, guess_shape
 from torchlean_core.capture.models import Model
 from torchlean_core.capture.pyfile import PythonFile
 from torchlean_core.capture.view import PythonView
-from torchlean_core.capture.workspace import Sources
+from torchlean_core.capture.workspace import Sources, Workspace
 from torchlean_core.errors import UserError
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.uris import file_name, file_path
@@ -20,45 +22,62 @@ class Classes:
 
     Attributes:
         roots: Folders of the workspace, in which modules are looked for.
+        sources: Reads Python files, of open ones their texts.
     """
 
-    def __init__(self, roots: Callable[[], list[Path]]) -> None:
+    def __init__(self, roots: Callable[[], list[Path]], sources: Sources) -> None:
         self.roots = roots
-        self._known: dict[str, tuple[int, list[Model]]] = {}
+        self.sources = sources
+        self._known: dict[str, tuple[int, dict[str, Model]]] = {}
         self._views: dict[str, PythonView] = {}
-        self._sources = Sources()
 
     def of(self, document: Snapshot) -> list[Model]:
         """The models of a document, in its order."""
+        return list(self._by_name(document).values())
+
+    def named(self, document: Snapshot, name: str) -> Model | None:
+        """The model of a name."""
+        return self._by_name(document).get(name)
+
+    def _by_name(self, document: Snapshot) -> dict[str, Model]:
         known = self._known.get(document.uri)
         if known is None or known[0] != document.serial:
-            known = self._known[document.uri] = document.serial, self._find(document)
+            found = {model.name: model for model in self._find(document)}
+            known = self._known[document.uri] = document.serial, found
         return known[1]
 
     def _find(self, document: Snapshot) -> list[Model]:
         path = file_path(document.uri) or Path(file_name(document.uri))
         view = self._views.get(document.uri)
         if view is None:
-            view = self._views[document.uri] = PythonView(path, self._sources, self.roots())
+            view = self._views[document.uri] = PythonView(path, self.sources)
         try:
             named = named_in_settings(path)
         except UserError:
             named = frozenset()  # the settings file is wrong, which is said where settings are read
-        return view.update(document.text, named)
+        return view.update(document.text, named, self.roots())
 
     def file(self, document: Snapshot) -> PythonFile | None:
         """The last version of a document that parses."""
         self.of(document)
         return self._views[document.uri].file
 
+    def guess(self, document: Snapshot, name: str) -> Guess | None:
+        """A likely example shape of a model of a document, in its last version that parses."""
+        file = self.file(document)
+        if file is None:
+            return None
+        return guess_shape(file, name, Workspace(file.path, self.sources, self.roots()))
+
+    def tree(self, document: Snapshot) -> ast.Module | None:
+        """The syntax tree of a document; None where it does not parse."""
+        file = self.file(document)
+        return file.tree if file is not None and file.text == document.text else None
+
     def parses(self, document: Snapshot) -> bool:
         """Whether a document is Python."""
         self.of(document)
         return self._views[document.uri].parses
-
-    def named(self, document: Snapshot, name: str) -> Model | None:
-        """The model of a name."""
-        return next((model for model in self.of(document) if model.name == name), None)
 
     def forget(self, uri: str) -> None:
         """A document was closed."""

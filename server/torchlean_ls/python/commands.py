@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams, JsonRpcRequestCancelled
 
-from torchlean_core.capture.guess import guess_shape
 from torchlean_core.errors import UserError
 from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_path
@@ -51,8 +50,7 @@ async def ask_shape(server: Server, argument: dict[str, Any]) -> dict[str, Any]:
         return asked
     if server.live.shape(document, name) is not None:
         return asked
-    file = server.live.classes.file(document)
-    guess = guess_shape(file, name) if file is not None else None
+    guess = server.live.classes.guess(document, name)
     if server.confirms:
         raise Refused(
             f"which example shape does {name} take?",

@@ -7,7 +7,6 @@ from typing import Any
 from lsprotocol import types
 
 from torchlean_core.capture.directives import Completion, directive_completions
-from torchlean_core.capture.guess import guess_shape
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.python.live import Live
 
@@ -30,14 +29,13 @@ def directives(
 def _shapes(live: Live, document: Snapshot, line: int) -> list[tuple[tuple[int, ...], str]]:
     """Shapes for the model below a line (from 0): what it was captured with, and what its first layer suggests."""
     model = next((one for one in live.classes.of(document) if one.name_span.line > line), None)
-    file = live.classes.file(document)
-    if model is None or file is None:
+    if model is None:
         return []
     found = {}
     last = live.model(document, model.name)
     if last is not None and last.record.example_shape:
         found[last.record.example_shape] = "captured with it"
-    guess = guess_shape(file, model.name)
+    guess = live.classes.guess(document, model.name)
     if guess is not None:
         found.setdefault(guess.shape, guess.why)
     return list(found.items())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.capture.models import Model
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.python.classes import name_span
@@ -16,35 +14,35 @@ from torchlean_ls.uris import file_path, plain_uri
 OPEN = "torchlean.openFile"
 
 
-def python_lenses(live: Live, document: Snapshot) -> list[types.CodeLens]:
-    """The lenses of a document; models that cannot be constructed without arguments have none."""
+def python_lenses(live: Live, document: Snapshot) -> list[dict[str, Any]]:
+    """The lenses of a document as plain JSON; models that cannot be constructed without arguments have none."""
     if file_path(document.uri) is None:
         return []
     found = []
     for model in live.classes.of(document):
         if model.needs or model.abstract:
             continue
-        where = document.range(*name_span(document, model))
-        found += [types.CodeLens(where, command) for command in _commands(live, document, model)]
+        where = document.plain_range(*name_span(document, model))
+        found += [{"range": where, "command": command} for command in _commands(live, document, model)]
     return found
 
 
-def _commands(live: Live, document: Snapshot, model: Model) -> list[types.Command]:
+def _commands(live: Live, document: Snapshot, model: Model) -> list[dict[str, Any]]:
     state = state_of(live, document, model)
     commands = []
     if live.server.trusted:
         argument = capture_argument(live, document, model)
         verb = "Capture again" if state.captured else "Capture"
         shown = f" ({argument['exampleShape']})" if "exampleShape" in argument else "…"
-        commands.append(types.Command(f"{verb}{shown}", "torchlean.capture", arguments=[argument]))
+        commands.append(_command(f"{verb}{shown}", "torchlean.capture", argument))
     if state.artifact is None:
-        commands.append(types.Command(state.text, ""))
+        commands.append(_command(state.text, ""))
         return commands
     artifact = plain_uri(state.artifact)
     commands.append(_open(state.text, artifact))
     commands.append(_open(f"Open {state.artifact.name}", artifact))
     if state.module is None:
-        commands.append(types.Command("Emit", "torchlean.emit", arguments=[{"uri": artifact}]))
+        commands.append(_command("Emit", "torchlean.emit", {"uri": artifact}))
     else:
         commands.append(_open(f"Open {state.module.name}", plain_uri(state.module)))
     return commands
@@ -59,5 +57,9 @@ def capture_argument(live: Live, document: Snapshot, model: Model) -> dict[str, 
     return {**argument, "exampleShape": ",".join(map(str, shape))}
 
 
-def _open(title: str, uri: str) -> types.Command:
-    return types.Command(title, OPEN, arguments=[{"uri": uri}])
+def _open(title: str, uri: str) -> dict[str, Any]:
+    return _command(title, OPEN, {"uri": uri})
+
+
+def _command(title: str, command: str, *arguments: Any) -> dict[str, Any]:
+    return {"title": title, "command": command, **({"arguments": arguments} if arguments else {})}

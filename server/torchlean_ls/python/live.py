@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +15,9 @@ from torchlean_core.capture.directives import directive_problems
 from torchlean_core.capture.errors import CaptureFinding
 from torchlean_core.capture.record import File, Record
 from torchlean_core.capture.target import Shape, Target
+from torchlean_core.capture.workspace import Sources
 from torchlean_core.check import RULES, Finding, Severity
+from torchlean_core.config import SettingsFinder
 from torchlean_core.errors import UserError
 from torchlean_core.live import LiveModel, Moved, View, findings, split_lines
 from torchlean_core.live.stored import Stored, artifact_path, record_of, stored
@@ -50,12 +53,14 @@ class OnDisk(NamedTuple):
         shape: Example shape that a settings file gives.
         stored: The artifact.
         model: What the artifact tells of the file's text; None where that is another one.
+        record: What the artifact tells of the text that it was captured from.
     """
 
     path: Path
     shape: Shape | None
     stored: Stored | None
     model: LiveModel | None
+    record: Record | None
 
     @property
     def state(self) -> tuple[Any, ...]:
@@ -73,7 +78,7 @@ class Live(Feature):
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
-        self.classes = Classes(lambda: list(server.folders.roots.values()))
+        self.classes = Classes(lambda: list(server.folders.roots.values()), server.sources)
         self.cursors: dict[str, int] = {}
         self._captured: dict[Key, LiveModel] = {}
         self._failures: dict[Key, str] = {}
@@ -82,7 +87,6 @@ class Live(Feature):
         self._looking: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._directives: dict[str, LiveModel] = {}  # what is wrong with directives, as findings of a text
-        self._reading: set[asyncio.Task[None]] = set()
         self._due: dict[str, asyncio.TimerHandle] = {}
         self._views: dict[str, tuple[int, int, list[View]]] = {}
         self._epoch = 0
@@ -344,12 +348,13 @@ class Live(Feature):
 
     def document_open(self, document: Snapshot) -> None:
         """Look at the artifacts of its models."""
+        real_path.cache_clear()
         if document.is_python:
             self._look(document)
 
     def document_change(self, document: Snapshot) -> None:
-        """Look at its directives when the text rests."""
-        if document.is_python and ("torchlean:" in document.text or document.uri in self._directives):
+        """Look at its directives, and at the models that it changes, when the text rests."""
+        if document.is_python:
             self._cancel(document.uri)
             loop = asyncio.get_running_loop()
             self._due[document.uri] = loop.call_later(PAUSE_SECONDS, self._rests, document.uri)
@@ -358,12 +363,12 @@ class Live(Feature):
         self._due.pop(uri, None)
         document = self.server.documents.get(uri)
         if document is not None:
-            self._reading.add(task := asyncio.ensure_future(self._read_directives(document)))
-            task.add_done_callback(self._reading.discard)
+            self._look_at_all()
 
     async def _read_directives(self, document: Snapshot) -> None:
         """Find what is wrong with the directives of a version; as findings of its text they move along with edits."""
-        problems = await self.server.in_thread(directive_problems, document.text)
+        tree = self.classes.tree(document)
+        problems = await self.server.in_thread(directive_problems, document.text, tree)
         path = file_path(document.uri)
         if path is None or self.server.documents.get(document.uri) is None:
             return
@@ -395,6 +400,7 @@ class Live(Feature):
         self._views.pop(uri, None)
         self.cursors.pop(uri, None)
         self.classes.forget(uri)
+        self._look_at_all()  # what was not saved counts no more
         self._push_unopened()
 
     def files_change(self, changes: Mapping[str, bool]) -> None:
@@ -407,11 +413,16 @@ class Live(Feature):
         self._look_everywhere()
 
     def _look_everywhere(self) -> None:
+        real_path.cache_clear()
+        self._look_at_all()
+        self._push_unopened()
+
+    def _look_at_all(self) -> None:
+        """Look at all open documents: what one of them says may be a base of a model in another."""
         self.classes.find_anew()
         for document in self.server.documents:
             if document.is_python:
                 self._look(document)
-        self._push_unopened()
 
     def _look(self, document: Snapshot) -> None:
         if self.server.was_shut_down or file_path(document.uri) is None:
@@ -429,16 +440,18 @@ class Live(Feature):
             self._again.discard(latest.uri)
             path = file_path(latest.uri)
             assert path is not None, "only saved files have artifacts"
-            if "torchlean:" in latest.text:
+            if "torchlean:" in latest.text or latest.uri in self._directives:
                 await self._read_directives(latest)
             names = [model.name for model in self.classes.of(latest)]
+            real = os.path.realpath(path)
+            old = {key: entry for key, entry in self._on_disk.items() if key[0] == real}
+            before = {key[1]: entry for key, entry in old.items()}
+            asked = path, names, latest.text, self.server.sources, before
             try:
-                found = await self.server.in_thread(_read_disk, path, names, latest.text)
+                found = await self.server.in_thread(_read_disk, *asked)
             except Exception:  # a file that changes while it is read; the next change is looked at again
                 _log.exception("the artifacts of %s cannot be read", path)
                 return
-            real = os.path.realpath(path)
-            old = {key: entry for key, entry in self._on_disk.items() if key[0] == real}
             new = {(real, name): entry for name, entry in found.items()}
             if {key: entry.state for key, entry in old.items()} != {
                 key: entry.state for key, entry in new.items()
@@ -450,22 +463,30 @@ class Live(Feature):
             latest = self.server.documents.get(document.uri) if document.uri in self._again else None
 
 
-def _read_disk(path: Path, names: list[str], text: str) -> dict[str, OnDisk]:
-    """What is on disk of the models of a file."""
+def _read_disk(
+    path: Path, names: list[str], text: str, sources: Sources, before: Mapping[str, OnDisk]
+) -> dict[str, OnDisk]:
+    """What is on disk of the models of a file; `before` is what was there when it was read last."""
     found = {}
+    finder = SettingsFinder()
     for name in names:
         target = Target(path, name)
         try:
-            where, given = artifact_path(target), configured(target).get("example_shape")
+            where = artifact_path(target, finder)
+            given = configured(target, finder).get("example_shape")
         except UserError:
             continue  # the settings file is wrong, which is said where settings are read
-        artifact = stored(where, target)
-        record = record_of(artifact, target) if artifact is not None else None
+        artifact = stored(where, target, sources)
+        last = before.get(name)
+        if artifact is None or last is None or last.stored is None or last.stored.root is not artifact.root:
+            record = record_of(artifact, target) if artifact is not None else None
+        else:
+            record = last.record
         model = None
         if record is not None:
             ran = text_that_ran(path, record.files[0].sha256, [text])
             model = LiveModel(record, {str(path): ran}) if ran is not None else None
-        found[name] = OnDisk(where, tuple(given) if given is not None else None, artifact, model)
+        found[name] = OnDisk(where, tuple(given) if given is not None else None, artifact, model, record)
     return found
 
 
@@ -497,8 +518,9 @@ def _key(uri: str, name: str) -> Key:
     return real_path(uri) or uri, name
 
 
+@lru_cache(1024)
 def real_path(uri: str) -> str | None:
-    """The real path of a document's file; None where it has none."""
+    """The real path of a document's file; None where it has none. Links are followed anew when files change."""
     path = file_path(uri)
     return os.path.realpath(path) if path is not None else None
 

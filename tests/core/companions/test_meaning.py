@@ -66,7 +66,8 @@ def codes(artifact: Path, sources: Sources | None = None) -> list[str]:
 
 def test_capture_records_the_meaning_and_the_files_from_the_artifacts_folder(captured: Path) -> None:
     meaning = json.loads(captured.read_text())["captured_from"]["meaning"]
-    assert set(meaning) == {"sha256", "files"} and len(meaning["sha256"]) == 64
+    assert set(meaning) == {"sha256", "files", "parts"} and len(meaning["sha256"]) == 64
+    assert len(meaning["parts"]) == 2
     assert meaning["files"] == ["../nets/model.py", "../nets/sizes.py"]
     assert codes(captured) == []
 
@@ -101,9 +102,49 @@ def test_a_change_in_a_file_that_the_model_imports_is_said_at_the_meaning(
     assert [remedy.command for remedy in remedies(found)] == ["capture"]
 
 
-def test_the_text_of_an_open_file_counts(folder: Path, captured: Path) -> None:
-    texts = {folder / "nets" / "sizes.py": "WIDTH = 5\n"}
-    assert codes(captured, Sources(texts.get)) == ["TL521"]
+def message(artifact: Path, sources: Sources | None = None) -> str:
+    """What TL521 says, up to what to do."""
+    (found,) = model_findings(artifact, json.loads(artifact.read_text()), sources)
+    return found.message.partition(";")[0]
+
+
+def test_the_text_of_an_open_file_counts_whether_it_is_saved_or_not(folder: Path, captured: Path) -> None:
+    model, sizes = folder / "nets" / "model.py", folder / "nets" / "sizes.py"
+    texts = {sizes: "WIDTH = 5\n"}
+    sources = Sources(texts.get)
+    since = "changed since Net was captured from it"
+    assert message(captured, sources) == f"what ../nets/model.py uses of ../nets/sizes.py (not saved) {since}"
+    texts[model] = SOURCE.replace("WIDTH, 2", "WIDTH, 3")
+    assert message(captured, sources) == (
+        f"../nets/model.py (not saved) and what it uses of ../nets/sizes.py (not saved) {since}"
+    )
+    sizes.write_text("WIDTH = 5\n")
+    del texts[model]
+    assert message(captured, sources) == f"what ../nets/model.py uses of ../nets/sizes.py {since}"
+    texts[sizes] = SIZES
+    assert codes(captured, sources) == []
+
+
+def test_an_open_file_that_is_not_python_at_the_moment_is_what_it_was(folder: Path, captured: Path) -> None:
+    texts = {folder / "nets" / "sizes.py": SIZES}
+    sources = Sources(texts.get)
+    assert codes(captured, sources) == []
+    texts[folder / "nets" / "sizes.py"] = "WIDTH = (\n"
+    assert codes(captured, sources) == []
+
+
+def test_the_files_that_changed_are_named_where_that_is_recorded(folder: Path, captured: Path) -> None:
+    model, sizes = folder / "nets" / "model.py", folder / "nets" / "sizes.py"
+    model.write_text(f"# A comment\n{SOURCE}")
+    sizes.write_text("WIDTH = 5\n")
+    assert message(captured).startswith("what ../nets/model.py uses of ../nets/sizes.py changed since")
+    root = json.loads(captured.read_text())
+    del root["captured_from"]["meaning"]["parts"]
+    captured.write_text(json.dumps(root))
+    assert message(captured).startswith("../nets/model.py or what it uses of ../nets/sizes.py changed since")
+    sizes.write_text(SIZES)
+    model.write_text(SOURCE.replace("WIDTH, 2", "WIDTH, 3"))
+    assert message(captured).startswith("../nets/model.py or what it uses of ../nets/sizes.py changed since")
 
 
 def test_the_state_of_a_model_is_that_of_each_of_its_artifacts(folder: Path, captured: Path) -> None:

@@ -64,8 +64,61 @@ def test_nothing_is_told_of_what_was_not_recorded(text):
     "statement", ["for y in x:", "if x is None:", "elif x is None:", "else:", "with f(x) as y:", "y += x"]
 )
 def test_headers_of_statements_are_read(statement):
-    source = SOURCE.replace("h = self.hidden(x)", statement)
-    lines = (line(10, bound("x", (1, 4))), line(11))
+    indent = " " * 8
+    above = f"if a:\n{indent}    pass\n{indent}" if statement.startswith("el") else ""
+    below = f"\n{indent}    pass" if statement.endswith(":") else ""
+    source = SOURCE.replace("h = self.hidden(x)", above + statement + below)
+    number = 11 + above.count("\n")
+    lines = (line(10, bound("x", (1, 4))), line(number))
     column = 8 + statement.find("x")
-    found = describe([view(source, source, lines=lines, expressions=())], 11, column)
+    found = describe([view(source, source, lines=lines, expressions=())], number, column)
     assert [one.title for one in found] == (["x"] if "x" in statement else [])
+
+
+def read(source: str, lines: tuple, number: int, column: int, now: str | None = None) -> str | None:
+    """What is told of a place of a model's text."""
+    found = describe([view(now or source, source, lines=lines, expressions=())], number, column)
+    return markdown(found, lambda one, node: f"node {node}") if found else None
+
+
+def test_a_name_on_the_right_of_its_own_assignment_is_what_it_was_before_and_on_the_left_what_it_is_behind():
+    source = SOURCE.replace("h = self.hidden(x)", "x = self.hidden(x)")
+    lines = (line(10, bound("x", (1, 4))), line(11, bound("x", (1, 8))))
+    assert read(source, lines, 11, 8) == "`x`: `[1, 8]` float32"
+    assert read(source, lines, 11, 24) == "`x`: `[1, 4]` float32"
+
+
+def test_a_name_in_a_branch_is_what_that_branch_bound():
+    body = "if a:\n            x = f(x)\n        else:\n            y = g(x)"
+    source = SOURCE.replace("h = self.hidden(x)", body)
+    lines = (line(10, bound("x", (1, 4))), line(12, bound("x", (1, 8))), line(14, bound("y", (1, 2))))
+    assert read(source, lines, 14, 18) == "`x`: `[1, 4]` float32"
+
+
+def test_a_name_in_a_loop_is_what_it_was_before_and_what_the_loop_made_of_it():
+    body = "for a in self.b:\n            y = f(x)\n            x = g(y)"
+    source = SOURCE.replace("h = self.hidden(x)", body)
+    lines = (
+        line(10, bound("x", (1, 4))),
+        line(11),
+        line(12, bound("y", (1, 6))),
+        line(13, bound("x", (1, 8))),
+    )
+    assert read(source, lines, 12, 18) == "`x`\n\n- `[1, 4]` float32 ×1\n- `[1, 8]` float32 ×1"
+    assert read(source, lines, 13, 18) == "`y`: `[1, 6]` float32"
+
+
+def test_a_name_that_an_edited_line_may_have_bound_is_not_known():
+    source = SOURCE.replace("gelu(h)", "gelu(h) + 1")
+    now = source.replace("self.hidden(x)", "self.other(x)")
+    lines = (line(10, bound("x", (1, 4))), line(11, bound("h", (1, 8))), line(12, bound("return", (1, 8))))
+    column = SOURCE.split("\n")[11].index("gelu(h)") + 5
+    assert read(source, lines, 12, column) == "`h`: `[1, 8]` float32"
+    assert read(source, lines, 12, column, now) is None
+
+
+def test_while_the_text_does_not_parse_the_text_that_ran_tells():
+    now = SOURCE + "\n    def (\n"
+    column = SOURCE.split("\n")[11].index("gelu(h)") + 5
+    lines = (line(10, bound("x", (1, 4))), line(11, bound("h", (1, 8))), line(12, bound("return", (1, 8))))
+    assert read(SOURCE, lines, 12, column, now) == "`h`: `[1, 8]` float32"
