@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import io
-import threading
 import tokenize
-import uuid
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcInvalidParams, JsonRpcRequestCancelled
+from pygls.exceptions import JsonRpcInvalidParams
 
 from torchlean_core.artifact.companions import (
     generated_module,
     generated_module_path,
-    params_path,
 )
 from torchlean_core.capture.configured import capture_request, configured, example_shape
 from torchlean_core.capture.models import find_models
@@ -37,27 +31,15 @@ from torchlean_ls.confirm import confirm, losses
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.findings import counted, in_words
-from torchlean_ls.progress import Progress
 from torchlean_ls.python.commands import ask_shape, open_file
 from torchlean_ls.refused import Refused
-from torchlean_ls.uris import file_name, file_path, file_uri
-from torchlean_ls.wording import in_editor
+from torchlean_ls.running import JOB_NAMES, Jobs, refused
+from torchlean_ls.uris import file_name, file_path
 
 if TYPE_CHECKING:
     from torchlean_core.capture.workspace import Sources
     from torchlean_ls.server import Server
 
-_TITLES = {
-    "emit": "Emitting",
-    "refresh": "Refreshing",
-    "capture": "Capturing",
-    "init": "Initializing",
-    "train": "Training",
-}
-_JOBS = {"refresh": "emit"}
-"""Commands whose job has another name."""
-
-_MAX_JOBS = 4
 MAX_FINDINGS = 1_000
 """Findings that `torchlean.check` lists; it counts all."""
 
@@ -67,13 +49,11 @@ class Commands(Feature):
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
-        self._running: dict[str, tuple[str, threading.Event]] = {}
-        self._threads = ThreadPoolExecutor(_MAX_JOBS, "torchlean-job")
-        self._progress = False
+        self.jobs = Jobs(server)
 
     def register(self, client: Client) -> None:
         """What the client shows of long work; `Server.execute` runs the commands."""
-        self._progress = client.progress
+        self.jobs.shows_progress = client.progress
 
     async def execute(self, params: types.ExecuteCommandParams) -> Any:
         """Run a command to its end."""
@@ -83,7 +63,7 @@ class Commands(Feature):
         name = params.command.removeprefix("torchlean.")
         try:
             if name == "stop":
-                return self._stop(argument.get("uri"))
+                return self.jobs.stop(argument.get("uri"))
             if name == "check":
                 return await self._check(argument)
             if name == "showGraph":
@@ -95,15 +75,15 @@ class Commands(Feature):
             if argument.pop("ask", False):
                 argument = await ask_shape(self.server, argument)
             path = _path(argument)
-            await self._in_job_thread(require_interpreter, self._python)
+            await self.jobs.in_thread(require_interpreter, self.jobs.python)
             request = self._request(name, path, argument)
             if request.get("write", True):
                 self._refuse_edited(request.get("out"))
-            found = await self._in_job_thread(losses, name, request)
+            found = await self.jobs.in_thread(losses, name, request)
         except UserError as error:
             if name == "capture":
                 self.server.live.refused(argument)
-            raise _refused(error) from error
+            raise refused(error) from error
         if found and not argument.get("force"):
             request |= await confirm(self.server, confirmation(found))
         elif name == "init":
@@ -125,20 +105,12 @@ class Commands(Feature):
     ) -> dict[str, Any]:
         """Run a job; where it finds only then what would be lost, ask, and run it once more."""
         try:
-            return await self._run(name, uri, path, request, token, quiet=quiet)
+            return await self.jobs.run(name, uri, path, request, token, quiet=quiet)
         except Refused as error:
             question = error.data.get("confirm") if isinstance(error.data, dict) else None
             if question is None:
                 raise
-        return await self._run(name, uri, path, {**request, **await confirm(self.server, question)}, None)
-
-    @property
-    def _python(self) -> str | None:
-        """The interpreter of workers; in a workspace that is not trusted its settings choose none."""
-        return self.server.settings.python if self.server.trusted else None
-
-    async def _in_job_thread(self, work: Callable[..., Any], *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+        return await self.jobs.run(name, uri, path, {**request, **await confirm(self.server, question)}, None)
 
     async def _capture_and_emit(
         self, argument: dict[str, Any], token: types.ProgressToken | None
@@ -210,7 +182,7 @@ class Commands(Feature):
         left_out = ("uri", "out", "force") if name == "train" else ("uri", "out")
         request = {key: value for key, value in argument.items() if key not in left_out}
         request["artifact"] = str(path)
-        if _JOBS.get(name, name) == "emit":
+        if JOB_NAMES.get(name, name) == "emit":
             from torchlean_core.emit.formatter import find_ruff
 
             request["ruff"] = find_ruff()
@@ -273,9 +245,9 @@ class Commands(Feature):
         """
         try:
             request = self._request("capture", _path(argument), argument)
-            found = await self._in_job_thread(losses, "capture", request)
+            found = await self.jobs.in_thread(losses, "capture", request)
         except UserError as error:
-            raise _refused(error) from error
+            raise refused(error) from error
         words = confirmation(found)["what"]
         params = types.ExecuteCommandParams(
             "torchlean.capture", [{**argument, "write": False} if found else argument]
@@ -303,106 +275,9 @@ class Commands(Feature):
                     f"{path.name} has unsaved changes, and would be written; save or undo them first"
                 )
 
-    # -- running ------------------------------------------------------------------------------------------
-
-    async def _run(
-        self,
-        name: str,
-        uri: str,
-        path: Path,
-        request: dict[str, Any],
-        token: types.ProgressToken | None,
-        *,
-        quiet: bool = False,
-    ) -> dict[str, Any]:
-        from torchlean_core.jobs import JobCancelled, run_job
-
-        loop = asyncio.get_running_loop()
-        cancelled = threading.Event()
-        key = uuid.uuid4().hex
-        self._running[key] = (uri, cancelled)
-        warm = self.server.workers.warm()
-        progress = await Progress.begin(
-            self.server, token, self._progress and not quiet, f"{_TITLES[name]} {path.name}", cancelled
-        )
-
-        def on_event(event: dict[str, Any]) -> None:
-            loop.call_soon_threadsafe(self._on_event, progress, event)
-
-        def work() -> dict[str, Any]:
-            settings = self.server.settings
-            return run_job(
-                _JOBS.get(name, name),
-                request,
-                on_event=on_event,
-                cancelled=cancelled,
-                timeout=settings.time_limit if name == "capture" else None,
-                memory_limit=settings.memory_limit if name == "capture" else None,
-                cwd=path.parent,
-                python=self._python,
-                warm=warm,
-            )
-
-        running = loop.run_in_executor(self._threads, work)
-        try:
-            result = await asyncio.shield(running)
-        except asyncio.CancelledError:
-            cancelled.set()
-            await asyncio.wait([running])  # the end of the progress says that nothing goes on any more
-            running.exception()  # that it was stopped: the request has its answer already
-            progress.end("cancelled")
-            raise
-        except JobCancelled as error:
-            progress.end("stopped")
-            raise JsonRpcRequestCancelled(f"{_TITLES[name]} {path.name} was stopped") from error
-        except UserError as error:
-            progress.end("failed")
-            if name == "capture" and "confirm" not in error.data:
-                self.server.live.captured(uri, request, error=error)
-            raise _refused(error) from error
-        except OSError as error:
-            progress.end("failed")
-            raise Refused(f"no worker process can be started: {error}") from error
-        except BaseException:
-            progress.end("failed")
-            raise
-        finally:
-            self._running.pop(key, None)
-        progress.end(str(result.get("message", "done")))
-        if name == "capture":
-            self.server.live.captured(uri, request, result=result)
-            result.pop("record", None)  # what the editor shows of it, it asks for
-        if isinstance(result.get("output"), str):
-            output = Path(result["output"])
-            result["uri"] = file_uri(output)
-            self.server.files_written(output, params_path(output) if name == "capture" else output)
-        return result
-
-    def _on_event(self, progress: Progress, event: dict[str, Any]) -> None:
-        """Show one event of a worker: progress, a stage, or what the model printed."""
-        if event.get("event") == "output":
-            if text := str(event.get("text", "")).rstrip():
-                self.server.window_log_message(types.LogMessageParams(types.MessageType.Log, text))
-        elif event.get("event") == "stage":
-            progress.report(str(event.get("name", "")), None)
-        elif event.get("kind") in ("progress", "pulse"):
-            percentage = event.get("percentage")
-            progress.report(str(event.get("message", "")), None if percentage is None else int(percentage))
-        elif event.get("kind") == "warning":
-            text = str(event.get("message", ""))
-            self.server.window_log_message(types.LogMessageParams(types.MessageType.Warning, text))
-
-    def _stop(self, uri: Any) -> dict[str, Any]:
-        """Stop the work on one document, or all of it."""
-        stopped = [event for where, event in self._running.values() if uri is None or where == uri]
-        for event in stopped:
-            event.set()
-        return {"stopped": len(stopped)}
-
     def shutdown(self) -> None:
         """Stop everything that still runs."""
-        self._stop(None)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.jobs.shutdown()
 
 
 def _of_file(path: Path, sources: Sources) -> tuple[Report, list[Finding]]:
@@ -428,14 +303,6 @@ def _path(argument: dict[str, Any]) -> Path:
     if path is None:
         raise JsonRpcInvalidParams(f"`uri` must be the file: URI of a saved file, found {uri!r}")
     return path
-
-
-def _refused(error: UserError) -> Refused:
-    """A user's error as an answer, with what a client can do about it."""
-    data: Mapping[str, Any] = getattr(error, "data", None) or {}
-    answerable = {key: data[key] for key in ("confirm", "interpreter") if key in data}
-    message = answerable["confirm"]["question"] if "confirm" in answerable else in_editor(error)
-    return Refused(message, data=answerable or None)
 
 
 def _is_saved(document: Snapshot, path: Path) -> bool:

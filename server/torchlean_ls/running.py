@@ -1,0 +1,181 @@
+"""Jobs that run for commands: each in a worker process, watched by a thread, with progress and a way to stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcRequestCancelled
+
+from torchlean_core.artifact.companions import params_path
+from torchlean_core.errors import UserError
+from torchlean_ls.progress import Progress
+from torchlean_ls.refused import Refused
+from torchlean_ls.uris import file_uri
+from torchlean_ls.wording import in_editor
+
+if TYPE_CHECKING:
+    from torchlean_ls.server import Server
+
+_TITLES = {
+    "emit": "Emitting",
+    "refresh": "Refreshing",
+    "capture": "Capturing",
+    "init": "Initializing",
+    "train": "Training",
+}
+JOB_NAMES = {"refresh": "emit"}
+"""Commands whose job has another name."""
+
+
+_MAX_JOBS = 4
+
+
+class Jobs:
+    """The jobs of one server.
+
+    Attributes:
+        shows_progress: Whether the client shows progress that the server begins.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.shows_progress = False
+        self._running: dict[str, tuple[str, threading.Event]] = {}
+        self._threads = ThreadPoolExecutor(_MAX_JOBS, "torchlean-job")
+
+    @property
+    def python(self) -> str | None:
+        """The interpreter of workers; in a workspace that is not trusted its settings choose none."""
+        return self._server.settings.python if self._server.trusted else None
+
+    async def in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Do work beside the jobs, in a thread of theirs."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+    async def run(
+        self,
+        name: str,
+        uri: str,
+        path: Path,
+        request: dict[str, Any],
+        token: types.ProgressToken | None,
+        *,
+        quiet: bool = False,
+    ) -> dict[str, Any]:
+        """Do a job for a command, and wait for it.
+
+        Args:
+            name: The command without its prefix.
+            uri: The document that it is about: `torchlean.stop` stops it by that.
+            path: Its file, in whose folder the worker runs.
+            request: What the job is asked.
+            token: Where the client wants progress.
+            quiet: Whether to begin no progress of the server's own.
+
+        Raises:
+            Refused: The job failed.
+            JsonRpcRequestCancelled: It was stopped.
+        """
+        from torchlean_core.jobs import JobCancelled, run_job
+
+        loop = asyncio.get_running_loop()
+        cancelled = threading.Event()
+        key = uuid.uuid4().hex
+        self._running[key] = (uri, cancelled)
+        warm = self._server.workers.warm()
+        progress = await Progress.begin(
+            self._server, token, self.shows_progress and not quiet, f"{_TITLES[name]} {path.name}", cancelled
+        )
+
+        def on_event(event: dict[str, Any]) -> None:
+            loop.call_soon_threadsafe(self._on_event, progress, event)
+
+        def work() -> dict[str, Any]:
+            settings = self._server.settings
+            return run_job(
+                JOB_NAMES.get(name, name),
+                request,
+                on_event=on_event,
+                cancelled=cancelled,
+                timeout=settings.time_limit if name == "capture" else None,
+                memory_limit=settings.memory_limit if name == "capture" else None,
+                cwd=path.parent,
+                python=self.python,
+                warm=warm,
+            )
+
+        running = loop.run_in_executor(self._threads, work)
+        try:
+            result = await asyncio.shield(running)
+        except asyncio.CancelledError:
+            cancelled.set()
+            await asyncio.wait([running])  # the end of the progress says that nothing goes on any more
+            running.exception()  # that it was stopped: the request has its answer already
+            progress.end("cancelled")
+            raise
+        except JobCancelled as error:
+            progress.end("stopped")
+            raise JsonRpcRequestCancelled(f"{_TITLES[name]} {path.name} was stopped") from error
+        except UserError as error:
+            progress.end("failed")
+            if name == "capture" and "confirm" not in error.data:
+                self._server.live.captured(uri, request, error=error)
+            raise refused(error) from error
+        except OSError as error:
+            progress.end("failed")
+            raise Refused(f"no worker process can be started: {error}") from error
+        except BaseException:
+            progress.end("failed")
+            raise
+        finally:
+            self._running.pop(key, None)
+        progress.end(str(result.get("message", "done")))
+        if name == "capture":
+            self._server.live.captured(uri, request, result=result)
+            result.pop("record", None)  # what the editor shows of it, it asks for
+        if isinstance(result.get("output"), str):
+            output = Path(result["output"])
+            result["uri"] = file_uri(output)
+            self._server.files_written(output, params_path(output) if name == "capture" else output)
+        return result
+
+    def _on_event(self, progress: Progress, event: dict[str, Any]) -> None:
+        """Show one event of a worker: progress, a stage, or what the model printed."""
+        if event.get("event") == "output":
+            if text := str(event.get("text", "")).rstrip():
+                self._server.window_log_message(types.LogMessageParams(types.MessageType.Log, text))
+        elif event.get("event") == "stage":
+            progress.report(str(event.get("name", "")), None)
+        elif event.get("kind") in ("progress", "pulse"):
+            percentage = event.get("percentage")
+            progress.report(str(event.get("message", "")), None if percentage is None else int(percentage))
+        elif event.get("kind") == "warning":
+            text = str(event.get("message", ""))
+            self._server.window_log_message(types.LogMessageParams(types.MessageType.Warning, text))
+
+    def stop(self, uri: Any) -> dict[str, Any]:
+        """Stop the work on one document, or all of it."""
+        stopped = [event for where, event in self._running.values() if uri is None or where == uri]
+        for event in stopped:
+            event.set()
+        return {"stopped": len(stopped)}
+
+    def shutdown(self) -> None:
+        """Stop everything that still runs."""
+        self.stop(None)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def refused(error: UserError) -> Refused:
+    """A user's error as an answer, with what a client can do about it."""
+    data: Mapping[str, Any] = getattr(error, "data", None) or {}
+    answerable = {key: data[key] for key in ("confirm", "interpreter") if key in data}
+    message = answerable["confirm"]["question"] if "confirm" in answerable else in_editor(error)
+    return Refused(message, data=answerable or None)
