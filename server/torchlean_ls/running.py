@@ -127,7 +127,7 @@ class Jobs:
             progress.end("failed")
             if name == "capture" and "confirm" not in error.data:
                 self._server.live.captured(uri, request, error=error)
-            raise refused(error) from error
+            raise refused(error, path) from error
         except OSError as error:
             progress.end("failed")
             raise Refused(f"no worker process can be started: {error}") from error
@@ -173,9 +173,9 @@ class Jobs:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def refused(error: UserError) -> Refused:
-    """A user's error as an answer, with what a client can do about it."""
+def refused(error: UserError, path: Path | None = None) -> Refused:
+    """A user's error as an answer, with what a client can do about it; places are in a file."""
     data: Mapping[str, Any] = getattr(error, "data", None) or {}
     answerable = {key: data[key] for key in ("confirm", "interpreter") if key in data}
-    message = answerable["confirm"]["question"] if "confirm" in answerable else in_editor(error)
+    message = answerable["confirm"]["question"] if "confirm" in answerable else in_editor(error, path)
     return Refused(message, data=answerable or None)

@@ -9,8 +9,13 @@ from torchlean_core.check.findings import PLAIN
 from torchlean_core.errors import UserError
 
 
-def in_editor(error: UserError) -> str:
-    """The message of an error for a person in an editor, where places are in the files."""
+def in_editor(error: UserError, file: Path | None = None) -> str:
+    """The message of an error for a person in an editor, where places are in the files.
+
+    Args:
+        error: The error.
+        file: The file that the command was about, where places can be in it.
+    """
     from torchlean_core.jobs import JobTimeout
 
     if isinstance(error, JobTimeout):
@@ -19,9 +24,9 @@ def in_editor(error: UserError) -> str:
     if not found:
         return str(error.data.get(PLAIN) or error)
     first = found[0]
-    place = f"line {first.line}: " if first.line is not None and first.file is None else ""
-    if first.file is not None and first.span is not None:
-        place = f"{Path(first.file).name}, line {first.span.line}: "
+    where = file if first.file is None else Path(first.file)
+    line = first.line if first.file is None or first.span is None else first.span.line
+    place = "" if where is None else f"{where.name}: " if line is None else f"{where.name}:{line}: "
     operator = f"{first.operator}: " if first.operator is not None else ""
     more = f" (and {len(found) - 1} more, in the list of problems)" if len(found) > 1 else ""
     return f"{place}{operator}{first.message}{more}"

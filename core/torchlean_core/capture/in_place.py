@@ -96,10 +96,13 @@ def _gives_alias(target: torch._ops.OpOverload) -> bool:
     """
     if any(result.alias_info is not None for result in target._schema.returns):
         return True
-    composite = torch._C._dispatch_has_kernel_for_dispatch_key(
-        str(target._schema).partition("(")[0], "CompositeImplicitAutograd"
-    )
-    return bool(composite) and target._schema.name not in _NEW
+    return is_composite(target) and target._schema.name not in _NEW
+
+
+def is_composite(target: torch._ops.OpOverload) -> bool:
+    """Whether torch itself computes an operator by others, so that it can be taken apart."""
+    name = str(target._schema).partition("(")[0]
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd"))
 
 
 _NEW = frozenset(

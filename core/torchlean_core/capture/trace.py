@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves
 
 from torchlean_core.capture.attention_operator import KeepingAttention
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
-from torchlean_core.capture.in_place import rename_in_place, without_identities
+from torchlean_core.capture.in_place import is_composite, rename_in_place, without_identities
 from torchlean_core.capture.places import Stacks, first_line, located, text_of
 from torchlean_core.capture.registry import LOWERINGS
 from torchlean_core.capture.values import Known
@@ -215,8 +215,8 @@ def _lowered_whole(exported: torch.export.ExportedProgram) -> bool:
         target = node.target
         if not isinstance(target, torch._ops.OpOverload) or target._schema.is_mutable:
             return False
-        if touched and target not in LOWERINGS and target in _decompositions():
-            return False  # else it is refused as it is
+        if touched and target not in LOWERINGS and (is_composite(target) or target in _decompositions()):
+            return False  # others are refused as they are
     return True
 
 

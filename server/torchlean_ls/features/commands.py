@@ -83,7 +83,7 @@ class Commands(Feature):
         except UserError as error:
             if name == "capture":
                 self.server.live.refused(argument)
-            raise refused(error) from error
+            raise refused(error, file_path(str(argument.get("uri")))) from error
         if found and not argument.get("force"):
             request |= await confirm(self.server, confirmation(found))
         elif name == "init":
@@ -247,7 +247,7 @@ class Commands(Feature):
             request = self._request("capture", _path(argument), argument)
             found = await self.jobs.in_thread(losses, "capture", request)
         except UserError as error:
-            raise refused(error) from error
+            raise refused(error, file_path(str(argument.get("uri")))) from error
         words = confirmation(found)["what"]
         params = types.ExecuteCommandParams(
             "torchlean.capture", [{**argument, "write": False} if found else argument]

@@ -210,7 +210,7 @@ async def test_a_constructor_that_fails_is_marked_where_it_does(editor, construc
     seen = await captured(editor, text, **{**QUICK, "timeLimit": 20})
     assert seen.diagnostics == [("TL602", marked, message)]
     line = Source(text).line(marked)
-    assert seen.error == f"line {line}: {message}"
+    assert seen.error == f"net.py:{line}: {message}"
     assert seen.state == "failing: 1 finding"
     assert not (editor.folder / "net.ir.json").exists()
 
@@ -253,7 +253,7 @@ async def test_a_missing_module_names_the_interpreter_and_the_setting_for_anothe
         "an editor's setting `torchlean.python.interpreter` selects another)"
     )
     assert seen.diagnostics == [("TL602", "import not_there_at_all", message)]
-    assert seen.error == f"line 1: {message}"
+    assert seen.error == f"net.py:1: {message}"
 
 
 async def test_a_long_import_is_ended_by_cancelling_its_progress(editor):
