@@ -47,8 +47,11 @@ class Client:
 
     @property
     def pulls(self) -> bool:
-        """Whether it asks for diagnostics; otherwise they are pushed, never both."""
-        return self.has("textDocument.diagnostic")
+        """Whether it asks for diagnostics; otherwise they are pushed, never both.
+
+        One that cannot be asked to ask anew (Neovim 0.11) would never hear of what other files and captures change.
+        """
+        return self.has("textDocument.diagnostic") and self.refreshes("diagnostics")
 
     @property
     def snippets(self) -> bool:

@@ -159,9 +159,10 @@ The server serves JSON files that are artifacts: named `*.ir.json` or `*.torchle
 Other JSON is left alone. Of Python files it serves models, beside Python's own server:
 [Python model files](python-files.md). Opening, hovering and typing never run anybody's code.
 
-What is answered follows what the client announces: diagnostics are pulled or pushed, never both; positions count UTF-8,
-UTF-16 or UTF-32; completions have snippets, code actions are literals with edits made later, and progress is shown
-where the client can do that. Answers that could be huge are cut, and say or log how many entries were left out.
+What is answered follows what the client announces: diagnostics are pulled by clients that can be asked to pull anew,
+and pushed to the others (Neovim 0.11), never both; positions count UTF-8, UTF-16 or UTF-32; completions have snippets,
+code actions are literals with edits made later, and progress is shown where the client can do that. Answers that could
+be huge are cut, and say or log how many entries were left out.
 """
 
 
@@ -174,6 +175,7 @@ def full_client() -> Client:
         "textDocument.codeAction.codeActionLiteralSupport",
         "textDocument.codeAction.dataSupport",
         "textDocument.semanticTokens.requests.full.delta",
+        "workspace.diagnostics.refreshSupport",
         "workspace.fileOperations.didRename",
         "workspace.fileOperations.didDelete",
     )

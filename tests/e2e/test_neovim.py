@@ -43,6 +43,21 @@ class Net(nn.Module):
     def forward(self, x):
         return self.fc(x)
 """
+GELU = """\
+import torch.nn.functional as F
+from torch import nn
+
+
+# torchlean: example-shape=1,4
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(4, 8)
+
+    def forward(self, x):
+        h = self.hidden(x)
+        return F.gelu(h)
+"""
 
 
 def find_neovim() -> str | None:
@@ -72,7 +87,13 @@ class Neovim:
         self.folder = folder
 
     def run(
-        self, step: str, text: str, *, name: str = "model.ir.json", cmd: list[str] | None = None
+        self,
+        step: str,
+        text: str,
+        *,
+        name: str = "model.ir.json",
+        cmd: list[str] | None = None,
+        settings: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Opens the file ``name`` with ``text`` in it, does ``step`` of probe.lua, returns what was seen."""
         home = self.folder / "home"
@@ -86,6 +107,8 @@ class Neovim:
             "cmd": cmd or [self.server, "server", "--stdio"],
             "file": str(file),
             "module": str(project / "model.py"),
+            "artifact": str(project / "net.ir.json"),
+            "settings": settings,
             "report": str(report),
         }
         homes = {
@@ -155,6 +178,28 @@ def test_capture_writes_the_artifact(neovim: Neovim) -> None:
     (artifact,) = (neovim.folder / "project").glob("*.ir.json")
     assert [node["kind"] for node in json.loads(artifact.read_text())["nodes"]] == ["input", "linear"]
     assert "2 nodes" in seen["notifications"][0]["message"]
+
+
+def test_a_model_from_its_finding_to_its_artifact_and_back(neovim: Neovim) -> None:
+    pytest.importorskip("torch")
+    seen = neovim.run("journey", GELU, name="model.py", settings={"captureOnSave": True})
+    assert seen["lenses"] == ["Capture (1,4)", "no artifact"]
+    lines = GELU.splitlines()
+    line = lines.index("        return F.gelu(h)")
+    [found] = seen["diagnostics"]
+    assert (found["code"], found["line"], found["character"]) == ("TL601", line, lines[line].index("F.gelu"))
+    assert found["end_character"] == len(lines[line])
+    assert "line 13: aten.gelu" in seen["notifications"][0]["message"]
+    assert seen["hints"] == [
+        {"line": line - 2, "character": len(lines[line - 2]), "label": "[1, 4]"},
+        {"line": line - 1, "character": len(lines[line - 1]), "label": "[1, 8]"},
+        {"line": line, "character": len(lines[line]), "label": "[1, 8]"},
+    ]
+    assert 'return F.gelu(h, approximate="tanh")' in seen["fixed"]
+    assert [hint["label"] for hint in seen["hints_after"]] == ["[1, 4]", "[1, 8]", "[1, 8]"]
+    assert seen["hover"].startswith("`h`: `[1, 8]` float32")
+    assert seen["definition"] == 'F.gelu(h, approximate="tanh")'
+    assert [entry["message"] for entry in seen["notifications"][1:]] == []
 
 
 def test_a_wrong_number_of_steps_is_refused(neovim: Neovim) -> None:

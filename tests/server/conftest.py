@@ -32,6 +32,10 @@ async def client(request, lsp_client: LanguageClient, tmp_path: Path):
     text = params.capabilities.text_document
     assert text is not None
     text.diagnostic = types.DiagnosticClientCapabilities() if request.param.startswith("neovim") else None
+    assert params.capabilities.workspace is not None
+    params.capabilities.workspace.diagnostics = types.DiagnosticWorkspaceClientCapabilities(
+        refresh_support=True
+    )
     answer_requests(lsp_client)
     await lsp_client.initialize_session(params)
     yield

@@ -17,6 +17,7 @@ TEXT = artifact(
     {"id": 2, "kind": "relu", "parents": [1], "shape": [3]},
 )
 
+PULLS = {"textDocument": {"diagnostic": {}}, "workspace": {"diagnostics": {"refreshSupport": True}}}
 LITERALS = {
     "textDocument": {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}}}}
 }
@@ -104,7 +105,7 @@ def test_companions_of_artifacts_that_are_not_open_are_judged_too(raw, tmp_path)
     (tmp_path / "m.ir.json").write_text(TEXT)
     (tmp_path / "m.params.safetensors").write_bytes(b"rubbish")
     folders = [{"uri": tmp_path.as_uri(), "name": "work"}]
-    raw.initialize(capabilities={"textDocument": {"diagnostic": {}}}, workspaceFolders=folders)
+    raw.initialize(capabilities=PULLS, workspaceFolders=folders)
     [report] = raw.ask("workspace/diagnostic", {"previousResultIds": []}, 2)["items"]
     assert [one["code"] for one in report["items"]] == ["TL502"]
     known = [{"uri": report["uri"], "value": report["resultId"]}]
@@ -201,8 +202,7 @@ def test_unopened_artifacts_are_judged_again_when_their_model_changes(raw, tmp_p
     model.write_text(SOURCE)
     path.write_text(captured_text("net.py"))
     folders = [{"uri": tmp_path.as_uri(), "name": "work"}]
-    refresh = {"workspace": {"diagnostics": {"refreshSupport": True}}}
-    raw.initialize(capabilities={"textDocument": {"diagnostic": {}}, **refresh}, workspaceFolders=folders)
+    raw.initialize(capabilities=PULLS, workspaceFolders=folders)
     [fresh] = raw.ask("workspace/diagnostic", {"previousResultIds": []}, 2)["items"]
     assert fresh["items"] == []
     model.write_text("changed\n")
@@ -277,3 +277,13 @@ def test_parameters_that_are_there_are_initialized_again_on_request(raw, tmp_pat
         assert action["title"] == title
         run(raw, number + 1, action["command"]["command"], **action["command"]["arguments"][0])
     assert (tmp_path / "m.params.safetensors").is_file()
+
+
+def test_who_cannot_be_asked_to_pull_anew_is_pushed_to(raw, tmp_path):
+    path = tmp_path / "m.ir.json"
+    path.write_text(TEXT)
+    (tmp_path / "m.params.safetensors").write_bytes(b"rubbish")
+    answer = raw.initialize(capabilities={"textDocument": {"diagnostic": {}}})
+    assert "diagnosticProvider" not in answer["result"]["capabilities"]
+    raw.open(path.as_uri(), TEXT)
+    codes_until(raw, path.as_uri(), {"TL502"})

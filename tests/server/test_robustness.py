@@ -68,7 +68,8 @@ def test_a_request_with_malformed_params_is_answered_with_what_is_wrong(raw):
 
 
 def test_a_change_or_a_pull_with_malformed_params_costs_nothing_else(raw):
-    raw.initialize(capabilities={"textDocument": {"diagnostic": {}}})
+    refresh = {"diagnostics": {"refreshSupport": True}}
+    raw.initialize(capabilities={"textDocument": {"diagnostic": {}}, "workspace": refresh})
     raw.send("textDocument/diagnostic", {"textDocument": {}}, 2)
     error = raw.answer(2)["error"]
     assert error["code"] == -32602 and "`uri`" in error["message"]

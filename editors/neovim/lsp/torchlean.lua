@@ -6,6 +6,10 @@
 ---
 --- `init_options.trusted` says whether the server may run code of the project, which capture does when asked to. Set
 --- it to false for code that you do not trust.
+---
+--- Shapes beside the lines of models are inlay hints, and capture and state of a model are code lenses: Neovim shows
+--- either when asked to, see |torchlean-models|. `settings.torchlean.captureOnSave` captures a file's models when it is
+--- saved.
 
 ---@type vim.lsp.Config
 return {
@@ -18,6 +22,7 @@ return {
       device = 'auto',
     },
   },
+  commands = require('torchlean').commands,
   handlers = {
     ['workspace/executeCommand'] = function(...)
       return require('torchlean').on_result(...)

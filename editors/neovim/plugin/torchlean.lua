@@ -65,12 +65,10 @@ command('TorchLeanInit', function(args)
 end, { bang = true, desc = 'Write new parameters for this artifact (!: over existing ones)' })
 
 command('TorchLeanTrain', function(args)
-  local steps = tonumber(args.args)
-  if not steps or steps < 1 or steps % 1 ~= 0 then
-    vim.notify('TorchLean: the number of steps is a whole number above 0', vim.log.levels.ERROR)
-    return
+  local steps = require('torchlean').steps(args.args)
+  if steps then
+    require('torchlean').execute('torchlean.train', { steps = steps })
   end
-  require('torchlean').execute('torchlean.train', { steps = steps })
 end, { nargs = 1, desc = 'Train this artifact for a number of steps' })
 
 command('TorchLeanStop', function()

@@ -27,7 +27,6 @@ class Diagnostics(Feature):
     def __init__(self, server: Server) -> None:
         super().__init__(server)
         self.pulled = False
-        self._refreshable = False
         self._due: dict[str, asyncio.Handle] = {}
         self._checking: dict[str, asyncio.Task[None]] = {}
         self._saved: dict[str, int] = {}  # serial of the version of each document that was saved last
@@ -37,7 +36,6 @@ class Diagnostics(Feature):
     def register(self, client: Client) -> None:
         """Pull where the client can; else push."""
         self.pulled = client.pulls
-        self._refreshable = client.refreshes("diagnostics")
         if self.pulled:
             self.server.on(types.TEXT_DOCUMENT_DIAGNOSTIC, self._pull)
             self.server.on_directly(types.TEXT_DOCUMENT_DIAGNOSTIC, PullParams, self._pull_at_once)
@@ -120,14 +118,14 @@ class Diagnostics(Feature):
         self._epoch += 1
         if not self.pulled:
             self._push(uri)
-        elif self._refreshable:
+        else:
             self.server.workspace_diagnostic_refresh(None)
 
     def _show_again(self) -> None:
         if not self.pulled:
             for document in self.server.documents:
                 self._push(document.uri)
-        elif self._refreshable:
+        else:
             self.server.workspace_diagnostic_refresh(None)
 
     def document_close(self, uri: str) -> None:

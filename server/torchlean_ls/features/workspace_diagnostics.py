@@ -50,7 +50,6 @@ class WorkspaceDiagnostics(Feature):
 
     def register(self, client: Client) -> None:
         """Only who pulls asks for it."""
-        self._refreshable = client.refreshes("diagnostics")
         self._pulled = client.pulls
         if client.pulls:
             self.server.on(types.WORKSPACE_DIAGNOSTIC, self._diagnose)
@@ -63,13 +62,13 @@ class WorkspaceDiagnostics(Feature):
         """Ask the client to ask again."""
         if any(uri.endswith(".py") for uri in changes):
             self._python += 1
-        if self._pulled and self._refreshable:
+        if self._pulled:
             self.server.workspace_diagnostic_refresh(None)
 
     def document_save(self, document: Snapshot) -> None:
         """A model was saved: not every client watches files, and artifacts that came from it are judged again."""
         path = file_path(document.uri)
-        if path is None or not document.is_python or not (self._pulled and self._refreshable):
+        if path is None or not document.is_python or not self._pulled:
             return
         self._python += 1
         saved = os.path.realpath(path)

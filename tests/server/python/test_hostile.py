@@ -39,6 +39,10 @@ async def client(lsp_client: LanguageClient, tmp_path_factory: pytest.TempPathFa
     )
     assert params.capabilities.text_document is not None
     params.capabilities.text_document.diagnostic = types.DiagnosticClientCapabilities()
+    assert params.capabilities.workspace is not None
+    params.capabilities.workspace.diagnostics = types.DiagnosticWorkspaceClientCapabilities(
+        refresh_support=True
+    )
     answer_requests(lsp_client)
     result = await lsp_client.initialize_session(params)
     assert result.capabilities.position_encoding in (None, types.PositionEncodingKind.Utf16)

@@ -58,19 +58,100 @@ function M.execute(command, arguments, handler)
   )
 end
 
+--- Shows a graph in a window beside the current one.
+---@param err? { code: integer, message: string }
+---@param result? { content: string }
+local function on_graph(err, result)
+  if err or not result then
+    M.on_result(err)
+    return
+  end
+  local buffer = vim.api.nvim_create_buf(false, true)
+  vim.api.nvim_buf_set_lines(buffer, 0, -1, true, vim.split(vim.trim(result.content), '\n'))
+  vim.bo[buffer].modifiable = false
+  vim.bo[buffer].bufhidden = 'wipe'
+  vim.api.nvim_open_win(buffer, true, { split = 'right' })
+end
+
 --- Shows the graph of the current buffer's artifact in a window beside it.
 function M.show_graph()
-  M.execute('torchlean.showGraph', { format = 'text' }, function(err, result)
-    if err then
-      M.on_result(err)
-      return
+  M.execute('torchlean.showGraph', { format = 'text' }, on_graph)
+end
+
+--- Runs a command of a code lens or a code action, and shows what it answers.
+---@param command lsp.Command
+---@param context { client_id: integer, bufnr: integer }
+function M.run(command, context)
+  local client = vim.lsp.get_client_by_id(context.client_id)
+  if not client then
+    return
+  end
+  local arguments = vim.deepcopy(command.arguments or {})
+  local shows_graph = command.command == 'torchlean.showGraph'
+  if shows_graph and arguments[1] then
+    arguments[1].format = 'text'
+  end
+  local function send()
+    if vim.bo[context.bufnr].buftype == '' then
+      vim.api.nvim_buf_call(context.bufnr, function()
+        vim.cmd('silent update')
+      end)
     end
-    local buffer = vim.api.nvim_create_buf(false, true)
-    vim.api.nvim_buf_set_lines(buffer, 0, -1, true, vim.split(vim.trim(result.content), '\n'))
-    vim.bo[buffer].modifiable = false
-    vim.bo[buffer].bufhidden = 'wipe'
-    vim.api.nvim_open_win(buffer, true, { split = 'right' })
+    local params = { command = command.command, arguments = arguments }
+    client:request('workspace/executeCommand', params, function(err, result)
+      if shows_graph then
+        on_graph(err, result)
+      else
+        M.on_result(err, result)
+      end
+      -- Neovim 0.11 cannot be asked to; where nobody wants lenses there are none.
+      if vim.api.nvim_buf_is_loaded(context.bufnr) and #vim.lsp.codelens.get(context.bufnr) > 0 then
+        vim.lsp.codelens.refresh({ bufnr = context.bufnr })
+      end
+    end, context.bufnr)
+  end
+  if command.command ~= 'torchlean.train' or (arguments[1] and arguments[1].steps) then
+    send()
+    return
+  end
+  vim.ui.input({ prompt = 'Steps to train: ' }, function(text)
+    local steps = M.steps(text)
+    if steps then
+      arguments[1].steps = steps
+      send()
+    end
   end)
+end
+
+--- The number of steps that a text names; says so where it names none.
+---@param text? string
+---@return integer?
+function M.steps(text)
+  local steps = tonumber(text)
+  if steps and steps >= 1 and steps % 1 == 0 then
+    return steps
+  end
+  if text then
+    notify('the number of steps is a whole number above 0', vim.log.levels.ERROR)
+  end
+end
+
+--- The commands of code lenses and code actions, for the client: its own way shows errors only, with their numbers.
+M.commands = {}
+for _, name in ipairs({
+  'capture',
+  'captureAndEmit',
+  'check',
+  'emit',
+  'init',
+  'openFile',
+  'refresh',
+  'showGraph',
+  'train',
+}) do
+  M.commands['torchlean.' .. name] = function(command, context)
+    M.run(command, context)
+  end
 end
 
 return M
