@@ -226,10 +226,13 @@ class Live(Feature):
                 models[key] = model
         return [model for model in models.values() if path in model.texts]
 
-    @staticmethod
-    def _is_outdated(captured: LiveModel, on_disk: LiveModel) -> bool:
+    def _is_outdated(self, captured: LiveModel, on_disk: LiveModel) -> bool:
         """Whether the file's text is that of the artifact and no more that which was captured here."""
-        return captured.texts.get(captured.main) != on_disk.texts.get(on_disk.main)
+        text = on_disk.texts.get(on_disk.main)
+        if captured.texts.get(captured.main) == text:
+            return False
+        opened = next((one for one in self.server.documents if real_path(one.uri) == captured.main), None)
+        return opened is None or split_lines(opened.text) == text
 
     # -- news ---------------------------------------------------------------------------------------------
 
