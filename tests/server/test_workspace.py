@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,28 @@ def test_capture_on_save_is_refused_where_the_workspace_is_not_trusted(raw, tmp_
     raw.open(uri, (tmp_path / "m.py").read_text(), "python")
     saved(raw, uri)
     assert "not trusted" in raw.notified("window/logMessage")["message"]
+    assert [path.name for path in tmp_path.iterdir()] == ["m.py"]
+
+
+def test_capture_on_type_does_nothing_where_the_workspace_is_not_trusted(raw, tmp_path):
+    shutil.copy(EXAMPLES / "tiny_mlp.py", tmp_path / "m.py")
+    progress = {"window": {"workDoneProgress": True}}
+    begin(raw, tmp_path, capabilities=progress, trusted=False, settings={"captureOnType": True})
+    uri = (tmp_path / "m.py").as_uri()
+    text = (tmp_path / "m.py").read_text()
+    raw.open(uri, text, "python")
+    raw.change(uri, 2, {"text": text + "# more\n"})
+    started = []
+    end = time.monotonic() + 2  # a text rests after 0.6 s; what does not happen is seen in time only
+    number = 100
+    while time.monotonic() < end:
+        number += 1
+        raw.send("textDocument/codeLens", {"textDocument": {"uri": uri}}, number)
+        while (message := raw.read()).get("id") != number or "method" in message:
+            started.append(message.get("method"))
+        titles = [lens["command"]["title"] for lens in message["result"]]
+        assert titles == ["no artifact"]
+    assert not {"window/workDoneProgress/create", "$/progress"} & set(started)
     assert [path.name for path in tmp_path.iterdir()] == ["m.py"]
 
 

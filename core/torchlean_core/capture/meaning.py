@@ -34,20 +34,23 @@ class Meaning:
         sha256: Hash of the syntax trees that it uses, in lower-case hex.
         files: The files in which those are, absolute: the model's own first, the others in order.
         parts: A hash of what is used of each file.
+        texts: A hash of the text of each file, with plain line ends (`text_hash`).
     """
 
     sha256: str
     files: tuple[Path, ...]
     parts: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     def recorded(self, folder: Path) -> dict[str, object]:
         """What an artifact in a folder records: the field `meaning` of its `captured_from`.
 
-        The hashes of parts are for messages, and of one file they would say nothing.
+        Hashes of parts are for messages, those of texts tell whether places in them still hold; of one file alone
+        they would say nothing new.
         """
         files = self.names(folder)
-        parts = {"parts": list(self.parts)} if len(files) > 1 else {}
-        return {"sha256": self.sha256, "files": files, **parts}
+        more = {"parts": list(self.parts), "texts": list(self.texts)} if len(files) > 1 else {}
+        return {"sha256": self.sha256, "files": files, **more}
 
     def names(self, folder: Path) -> list[str]:
         """The files, from a folder."""
@@ -82,6 +85,12 @@ def meaning_of(
     except RecursionError:
         return None
     return None if workspace.exhausted else meaning
+
+
+def text_hash(text: str) -> str:
+    """A short hash of a file's text, whatever its line ends."""
+    plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:_PART]
 
 
 def files_of(file: Path, name: str, *, sources: Sources | None = None) -> tuple[Path, ...]:
@@ -190,7 +199,12 @@ class _Search:
             content = b"".join(text.encode() + b"\n" for text in self._texts(file))
             digest.update(f"file {shown[file]!a}\n".encode() + content)
             parts.append(hashlib.sha256(content).hexdigest()[:_PART])
-        return Meaning(digest.hexdigest(), tuple(file.path for file in files), tuple(parts))
+        return Meaning(
+            digest.hexdigest(),
+            tuple(file.path for file in files),
+            tuple(parts),
+            tuple(text_hash(file.text) for file in files),
+        )
 
     def _texts(self, file: PythonFile) -> list[str]:
         """The texts of what is used of a file: sorted where the order says nothing, else as they stand."""

@@ -37,6 +37,7 @@ class Model(NamedTuple):
         meaning: Hash of what the model means (`capture.meaning`), where that is recorded.
         uses: The other files that the model uses, as the artifact has them: for messages, never to be opened.
         parts: A hash of what the model uses of each file, its own included, where that is recorded.
+        texts: A short hash of the text of each file, where that is recorded.
         folder: The artifact's folder.
     """
 
@@ -49,6 +50,7 @@ class Model(NamedTuple):
     meaning: str | None = None
     uses: tuple[str, ...] = ()
     parts: tuple[tuple[str, str], ...] = ()
+    texts: tuple[tuple[str, str], ...] = ()
     folder: Path = Path()
 
 
@@ -83,6 +85,7 @@ def model_of(root: Any, artifact: Path) -> Model | None:
         _sha256(recorded.get("sha256")),
         tuple(_others(recorded.get("files"), shown)),
         _parts(recorded.get("files"), recorded.get("parts")),
+        _parts(recorded.get("files"), recorded.get("texts")),
         folder,
     )
 

@@ -13,12 +13,14 @@ from typing import Any
 from torchlean_core.artifact.companions import generated_module_paths, params_path
 from torchlean_core.capture.configured import configured
 from torchlean_core.capture.errors import Span
+from torchlean_core.capture.meaning import meaning_of, text_hash
 from torchlean_core.capture.record import Bound, Expression, File, Line, Record, Seen
 from torchlean_core.capture.target import Target
 from torchlean_core.capture.workspace import Sources
 from torchlean_core.companions import model_findings, model_of
 from torchlean_core.companions.module import is_generated
 from torchlean_core.config import SettingsFinder
+from torchlean_core.live.texts import text_that_ran
 
 _MAX_ARTIFACT = 1 << 26
 _UNSEEN = frozenset({"input", "const"})
@@ -152,6 +154,38 @@ def record_of(artifact: Stored, target: Target) -> Record | None:
         ),
         result={"nodes": len(artifact.root["nodes"]), "output": str(artifact.path)},
     )
+
+
+def other_texts(artifact: Stored, record: Record, sources: Sources) -> dict[str, str]:
+    """The texts of the other files in a record that still are those that ran, by the paths in the record.
+
+    Only files that the model uses now, as reading it tells, are looked at: what an artifact names may be anything.
+
+    Args:
+        artifact: The artifact.
+        record: What `record_of` gave of it.
+        sources: Reads Python files; a server's also know the texts of open ones.
+    """
+    model = model_of(artifact.root, artifact.path)
+    if model is None or model.name is None or not model.texts or len(record.files) < 2:
+        return {}
+    meaning = meaning_of(model.file, model.name, sources=sources)
+    if meaning is None:
+        return {}
+    hashes = dict(model.texts)
+    used = dict(zip(map(str, meaning.files), meaning.names(model.folder), strict=True))
+    folder = model.file.resolve().parent
+    found = {}
+    for file in record.files[1:]:
+        path = os.path.normpath(folder / os.path.relpath(file.path, Path(record.files[0].path).parent))
+        wanted = hashes.get(used.get(path, ""))
+        if wanted is None:
+            continue
+        for text in (sources.opened(Path(path)), text_that_ran(Path(path), None)):
+            if text is not None and text_hash(text) == wanted:
+                found[file.path] = text
+                break
+    return found
 
 
 def _nodes(root: Mapping[str, Any]) -> Iterator[tuple[int, str, Span, tuple[int, ...], Mapping[str, Any]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from torchlean_core.check.nodes import Record
@@ -43,31 +43,40 @@ def kind_entry(name: str | None) -> Kind | TupleKind | None:
     return TENSOR_KINDS.get(name) or TUPLE_KINDS.get(name)
 
 
-def explain(links: Links, spot: Spot) -> str | None:
-    """What stands at a spot, as Markdown; None where there is nothing to say."""
+Expression = Callable[[Record], str | None]
+"""Gives the expression that a node came from, as Markdown; None where it is not known."""
+
+
+def explain(links: Links, spot: Spot, expression: Expression = lambda record: None) -> str | None:
+    """What stands at a spot, as Markdown; None where there is nothing to say.
+
+    Args:
+        links: Who uses whom.
+        spot: The place.
+        expression: Tells where in the model a node came from; else its module and line are told.
+    """
     if spot.index is None:
-        return _explain_root(links, spot)
+        return _explain_root(links, spot, expression)
     record = links.report.records[spot.index]
     if record is None:
         return None
     if spot.on_key and len(spot.path) == 1:
         field = field_markdown(str(spot.path[0]), record.kind)
-        return "\n\n---\n\n".join(part for part in (field, node_markdown(links, record)) if part)
+        return "\n\n---\n\n".join(part for part in (field, node_markdown(links, record, expression)) if part)
     named = links.named(spot)
     if named is not None and spot.path[0] == "parents":
         parent = links.record(named)
-        return node_markdown(links, parent) if parent is not None else None
-    return node_markdown(links, record)
+        return node_markdown(links, parent, expression) if parent is not None else None
+    return node_markdown(links, record, expression)
 
 
-def _explain_root(links: Links, spot: Spot) -> str | None:
+def _explain_root(links: Links, spot: Spot, expression: Expression) -> str | None:
     named = links.named(spot)
     if named is not None:
         record = links.record(named)
         if record is not None:
-            return (
-                f"**`{spot.path[0]}`** · {ROOT_FIELDS[str(spot.path[0])]}\n\n{node_markdown(links, record)}"
-            )
+            field = f"**`{spot.path[0]}`** · {ROOT_FIELDS[str(spot.path[0])]}"
+            return f"{field}\n\n{node_markdown(links, record, expression)}"
     if spot.field is not None and (
         spot.on_key or spot.field in ("format", "captured_from", "approximations")
     ):
@@ -136,7 +145,7 @@ def kind_link(name: str) -> str:
     return f"[About `{name}`]({KINDS_PAGE}#{name})"
 
 
-def node_markdown(links: Links, record: Record) -> str:
+def node_markdown(links: Links, record: Record, expression: Expression = lambda record: None) -> str:
     """What there is to know of a node."""
     name = "?" if record.kind is None else record.kind
     lines = [f"**node {show(record.ref)}** · `{code(name)}` · `{value_text(record)}`", ""]
@@ -151,7 +160,7 @@ def node_markdown(links: Links, record: Record) -> str:
     lines += _shapes(links, record)
     lines += _parameters(links, record)
     lines += _users(links, record)
-    lines += _comments(record)
+    lines += _comments(record, expression)
     lines += _findings(links, record)
     return "\n".join(lines).rstrip()
 
@@ -244,7 +253,7 @@ def _users(links: Links, record: Record) -> list[str]:
     return [f"- used by {', '.join(shown)}{more}"] if shown else ["- used by no node"]
 
 
-def _comments(record: Record) -> list[str]:
+def _comments(record: Record, expression: Expression) -> list[str]:
     lines = []
     target = record.raw.get("debug_target")
     if isinstance(target, str) and target:
@@ -253,7 +262,8 @@ def _comments(record: Record) -> list[str]:
     if isinstance(source, Mapping):
         module, line = source.get("module"), source.get("line")
         where = [f"`{code(module)}`"] if isinstance(module, str) and module else []
-        where += [f"line {line}"] if type(line) is int else []
+        known = expression(record)
+        where += [known] if known else [f"line {line}"] if type(line) is int else []
         if where:
             lines.append(f"- in the model: {', '.join(where)}")
     return lines

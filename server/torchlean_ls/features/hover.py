@@ -8,11 +8,14 @@ from typing import Any
 
 from lsprotocol import types
 
+from torchlean_core.check.nodes import Record
 from torchlean_core.navigate.explain import explain
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.python.expressions import expression_of
 from torchlean_ls.python.hovers import python_hover
+from torchlean_ls.uris import file_path
 
 _MARKS = re.compile(r"\*\*|`")
 _LINK = re.compile(r"\[([^]]*)\]\(([^)]*)\)")
@@ -47,7 +50,14 @@ class Hover(Feature):
 
     def _hover(self, document: Snapshot, params: types.HoverParams) -> types.Hover | None:
         spot = document.spot(params.position)
-        text = explain(document.links, spot) if spot is not None else None
+        path = file_path(document.uri)
+
+        def expression(record: Record) -> str | None:
+            if path is None:
+                return None
+            return expression_of(document.report.document.value, record, path, self.server.sources)
+
+        text = explain(document.links, spot, expression) if spot is not None else None
         if spot is None or text is None:
             return None
         span = spot.span

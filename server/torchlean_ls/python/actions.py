@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from torchlean_core.capture.errors import Span
 from torchlean_core.capture.models import Model
 from torchlean_core.check import Finding
 from torchlean_core.config import SettingsFinder
 from torchlean_core.errors import UserError
-from torchlean_core.live.fixes import Insertion, allow_in_settings, tanh_gelu
+from torchlean_core.live.fixes import Insertion, Rewrite, allow_in_settings, tanh_gelu
+from torchlean_core.live.rewrites import rewrites
 from torchlean_ls.capabilities import CAPTURE, QUICK_FIX, SOURCE
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.python.diagnostics import typed_diagnostic
@@ -54,8 +56,10 @@ class PythonActions:
 
     def _fixes(self, document: Snapshot, finding: Finding) -> Iterator[types.CodeAction]:
         diagnostic = typed_diagnostic(self.server, document, finding)
-        if finding.code == "TL601" and finding.data.get("operator") == "aten.gelu.default":
-            yield from self._tanh(document, finding, diagnostic)
+        if finding.code == "TL601":
+            for rewrite in self._rewrites(document, finding):
+                edit = self._edit(document.uri, document.version, _edits(document, rewrite))
+                yield types.CodeAction(rewrite.title, kind=QUICK_FIX, diagnostics=[diagnostic], edit=edit)
         allow = finding.data.get("allow")
         if isinstance(allow, str):
             yield from self._allow(document, str(finding.data["model"]), allow, diagnostic)
@@ -64,24 +68,21 @@ class PythonActions:
             if model is not None and not any(one.key == "example-shape" for one in model.directives):
                 yield self._write_shape(document, model, QUICK_FIX, diagnostic)
 
-    def _tanh(
-        self, document: Snapshot, finding: Finding, diagnostic: types.Diagnostic
-    ) -> Iterator[types.CodeAction]:
+    def _rewrites(self, document: Snapshot, finding: Finding) -> list[Rewrite]:
+        """What can stand in the place of an expression without an exact form."""
         assert finding.span is not None, "findings about Python files have spans"
-        first, last = (document.lines.position(offset).line + 1 for offset in finding.span)
+        operator = str(finding.data.get("operator"))
+        (first, column), (last, end) = (_place(document, offset) for offset in finding.span)
+        if operator != "aten.gelu.default":
+            return rewrites(document.text, operator, Span(first, column, last, end))
         module = finding.data.get("module")
         names = (
             [part for part in str(module).split(" ")[0].split(".") if not part.isdigit()] if module else []
         )
-        rewrite = tanh_gelu(document.text, first, last, names[-1] if names else None)
-        if rewrite is None:
-            return
-        edits = []
-        for line, start, end, text in rewrite.edits:
-            begin, until = offsets(document, line, start)[0], offsets(document, line, end)[0]
-            edits.append(types.TextEdit(document.range(begin, until), text))
-        edit = self._edit(document.uri, document.version, edits)
-        yield types.CodeAction(rewrite.title, kind=QUICK_FIX, diagnostics=[diagnostic], edit=edit)
+        found = tanh_gelu(document.text, first, last, names[-1] if names else None)
+        if found is not None:
+            return [found]
+        return rewrites(document.text, operator, Span(first, column, last, end))
 
     def _allow(
         self, document: Snapshot, name: str, form: str, diagnostic: types.Diagnostic
@@ -183,6 +184,20 @@ class PythonActions:
         return types.CodeAction(
             title, kind=kind, diagnostics=[diagnostic] if diagnostic is not None else None, edit=edit
         )
+
+
+def _place(document: Snapshot, offset: int) -> tuple[int, int]:
+    """Line from 1 and column in characters of an offset."""
+    line = document.lines.position(offset).line
+    return line + 1, offset - document.lines.line_span(line)[0]
+
+
+def _edits(document: Snapshot, rewrite: Rewrite) -> list[types.TextEdit]:
+    edits = []
+    for line, start, end, text in rewrite.edits:
+        begin, until = offsets(document, line, start)[0], offsets(document, line, end)[0]
+        edits.append(types.TextEdit(document.range(begin, until), text))
+    return edits
 
 
 def _wanted(only: Any, kind: str) -> bool:

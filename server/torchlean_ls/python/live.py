@@ -20,7 +20,7 @@ from torchlean_core.check import RULES, Finding, Severity
 from torchlean_core.config import SettingsFinder
 from torchlean_core.errors import UserError
 from torchlean_core.live import LiveModel, Moved, View, findings, split_lines
-from torchlean_core.live.stored import Stored, artifact_path, record_of, stored
+from torchlean_core.live.stored import Stored, artifact_path, other_texts, record_of, stored
 from torchlean_core.live.texts import text_that_ran
 from torchlean_core.text import Encoding
 from torchlean_ls.client import Client
@@ -227,10 +227,13 @@ class Live(Feature):
                 models[key] = model
         return [model for model in models.values() if path in model.texts]
 
-    @staticmethod
-    def _is_outdated(captured: LiveModel, on_disk: LiveModel) -> bool:
+    def _is_outdated(self, captured: LiveModel, on_disk: LiveModel) -> bool:
         """Whether the file's text is that of the artifact and no more that which was captured here."""
-        return captured.texts.get(captured.main) != on_disk.texts.get(on_disk.main)
+        text = on_disk.texts.get(on_disk.main)
+        if captured.texts.get(captured.main) == text:
+            return False
+        opened = next((one for one in self.server.documents if real_path(one.uri) == captured.main), None)
+        return opened is None or split_lines(opened.text) == text
 
     # -- news ---------------------------------------------------------------------------------------------
 
@@ -459,7 +462,8 @@ class Live(Feature):
                 for key in old:
                     del self._on_disk[key]
                 self._on_disk |= new
-                self._changed({real})
+                models = [entry.model for entry in [*old.values(), *new.values()] if entry.model is not None]
+                self._changed({real, *(file for model in models for file in model.files)})
             latest = self.server.documents.get(document.uri) if document.uri in self._again else None
 
 
@@ -483,9 +487,11 @@ def _read_disk(
         else:
             record = last.record
         model = None
-        if record is not None:
+        if artifact is not None and record is not None:
             ran = text_that_ran(path, record.files[0].sha256, [text])
-            model = LiveModel(record, {str(path): ran}) if ran is not None else None
+            texts = {str(path): ran} if ran is not None else {}
+            texts |= other_texts(artifact, record, sources)
+            model = LiveModel(record, texts) if texts else None
         found[name] = OnDisk(where, tuple(given) if given is not None else None, artifact, model, record)
     return found
 

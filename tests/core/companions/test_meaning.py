@@ -66,7 +66,7 @@ def codes(artifact: Path, sources: Sources | None = None) -> list[str]:
 
 def test_capture_records_the_meaning_and_the_files_from_the_artifacts_folder(captured: Path) -> None:
     meaning = json.loads(captured.read_text())["captured_from"]["meaning"]
-    assert set(meaning) == {"sha256", "files", "parts"} and len(meaning["sha256"]) == 64
+    assert set(meaning) == {"sha256", "files", "parts", "texts"} and len(meaning["sha256"]) == 64
     assert len(meaning["parts"]) == 2
     assert meaning["files"] == ["../nets/model.py", "../nets/sizes.py"]
     assert codes(captured) == []

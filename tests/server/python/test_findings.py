@@ -89,6 +89,44 @@ async def test_settings_files_choose_what_is_shown(editor):
     assert await editor.diagnostics(uri) == []
 
 
+@pytest.mark.parametrize("client", PROFILES[1:], indirect=True)
+async def test_an_approximation_that_was_allowed_is_a_note_with_its_error(editor):
+    (editor.folder / "torchlean.toml").write_text('[capture."net.py:Net"]\napproximate = ["gelu=tanh"]\n')
+    uri = write(editor, "net.py", GELU.text)
+    await editor.open("net.py", GELU.text, "python")
+    await capture(editor, uri, "Net")
+    [found] = await editor.diagnostics(uri)
+    assert found.code == "TL405" and found.severity is types.DiagnosticSeverity.Information
+    assert found.range.start.line == GELU.line("F.gelu(h)") - 1
+    assert "the tanh form stands in for the exact gelu" in found.message
+
+
+@pytest.mark.parametrize("client", PROFILES[1:], indirect=True)
+async def test_a_convolution_that_became_a_matrix_is_a_note(editor):
+    text = GELU.text.replace("1,4", "3,6,6").replace(
+        "nn.Linear(4, 8)", "nn.Conv2d(3, 3, 3, padding=1, groups=3)"
+    )
+    text = text.replace("F.gelu(h)", "F.relu(h)")
+    uri = write(editor, "net.py", text)
+    await editor.open("net.py", text, "python")
+    await capture(editor, uri, "Net")
+    found = await editor.diagnostics(uri)
+    assert [(one.code, one.severity) for one in found] == [("TL606", types.DiagnosticSeverity.Information)]
+    assert found[0].range.start.line == GELU.line("self.hidden(x)") - 1
+
+
+@pytest.mark.parametrize("client", PROFILES[1:], indirect=True)
+async def test_a_model_that_does_not_construct_is_marked_where_that_fails(editor):
+    text = GELU.text.replace("nn.Linear(4, 8)", "nn.Linear(4, width)")
+    uri = write(editor, "net.py", text)
+    await editor.open("net.py", text, "python")
+    await failed(editor, uri)
+    [found] = await editor.diagnostics(uri)
+    assert found.code == "TL602" and found.severity is types.DiagnosticSeverity.Error
+    assert found.range.start.line == text[: text.index("width")].count("\n")
+    assert "width" in found.message
+
+
 HELPER = "import torch.nn.functional as F\n\n\ndef act(x):\n    return F.gelu(x)\n"
 
 

@@ -8,7 +8,7 @@ import pytest
 from lsprotocol import types
 
 from tests.server.conftest import PROFILES
-from tests.server.python.models import NET, hints, lenses, replace_text, write
+from tests.server.python.models import NET, hints, lenses, replace_text, stored, write
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("client", PROFILES[1:], indirect=True)]
 
@@ -78,3 +78,18 @@ async def test_a_text_that_rests_is_captured_and_nothing_is_written(editor):
     assert (await hints(editor, uri))[line] == "[1, 9]"
     assert [path.name for path in editor.folder.iterdir()] == ["net.py"]
     assert "shapes only" in [one["title"] for one in await lenses(editor, uri)]
+
+
+async def test_a_stale_artifact_beside_a_text_that_was_only_looked_at_says_both(editor):
+    configure(editor, captureOnType=True)
+    uri = write(editor, "net.py", NET.text)
+    (editor.folder / "net.ir.json").write_text(stored(NET.text))
+    before = (editor.folder / "net.ir.json").read_bytes()
+    await editor.open("net.py", NET.text, "python")
+    place = NET.place("4, 8")
+    editor.change(uri, replace_text(place, types.Position(place.line, place.character + 4), "4, 9"))
+    async with asyncio.timeout(60):
+        while (await lenses(editor, uri))[1]["title"] != "stale (shapes only)":
+            pass  # each question is a round trip
+    assert (await hints(editor, uri))[NET.line("self.hidden(x)")] == "[1, 9]"
+    assert (editor.folder / "net.ir.json").read_bytes() == before

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from lsprotocol import types
 
 from tests.server.conftest import PROFILES
-from tests.server.python.models import NET, capture, hints, replace_text, stored, write
+from tests.server.python.models import NET, Source, capture, hints, replace_text, stored, write
+from torchlean_core.capture.meaning import meaning_of
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("client", PROFILES[1:], indirect=True)]
 
@@ -64,3 +67,29 @@ async def test_a_capture_by_command_gives_shapes(editor):
     await capture(editor, uri, "Net")
     found = await hints(editor, uri)
     assert found[NET.line("self.hidden(x)")] == "[1, 8]"
+
+
+async def test_an_artifact_gives_the_shapes_of_other_files_that_are_as_they_were(editor):
+    block = NET.text.replace("class Net", "class Block").replace("# torchlean: example-shape=1,4\n", "")
+    text = "from block import Block\n\n\nclass Net(Block):\n    pass\n"
+    other, uri = write(editor, "block.py", block), write(editor, "net.py", text)
+    meaning = meaning_of(editor.folder / "net.py", "Net")
+    assert meaning is not None
+    root = json.loads(stored(text))
+    root["captured_from"]["meaning"] = meaning.recorded(editor.folder)
+    line = Source(block).line("self.hidden(x)")
+    for node in root["nodes"][1:]:
+        node["source"] |= {"file": "block.py", "line": line, "span": [line, 12, line, 38]}
+    (editor.folder / "net.ir.json").write_text(json.dumps(root))
+    await editor.open("block.py", "# first\n" + block, "python")
+    await editor.open("net.py", text, "python")
+    assert await hints(editor, uri) == {}
+    assert await hints(editor, other) == {line + 1: "[1, 8]"}
+    write(editor, "block.py", block + "# later\n")
+    editor.change(other, replace_text(types.Position(0, 0), types.Position(0, 0), "# more\n"))
+    identifier = types.TextDocumentIdentifier(other)
+    editor.client.text_document_did_save(types.DidSaveTextDocumentParams(identifier))
+    event = types.FileEvent(uri, types.FileChangeType.Changed)
+    editor.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams([event]))
+    await hints(editor, uri)
+    assert await hints(editor, other) == {}

@@ -6,7 +6,7 @@ import pytest
 from lsprotocol import types
 
 from tests.server.conftest import PROFILES
-from tests.server.python.models import NET, lenses, open_net, write
+from tests.server.python.models import NET, hover, lenses, open_net, replace_text, write
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("client", PROFILES[1:], indirect=True)]
 
@@ -53,3 +53,19 @@ async def test_a_text_that_does_not_parse_keeps_the_problems_of_its_directives(e
     await editor.open("net.py", text + "(", "python")
     await lenses(editor, uri)
     assert [one.code for one in await editor.diagnostics(uri)] == ["TL604"]
+
+
+async def test_the_hover_of_a_node_has_the_expression_that_it_came_from_while_the_text_is_that(editor):
+    uri = await open_net(editor)
+    text = (editor.folder / "net.ir.json").read_text()
+    artifact = await editor.open("net.ir.json", text)
+    place = types.Position(0, text.index('"relu"') + 2)
+    line = NET.line("self.hidden(x)")
+    assert f"[net.py:{line}]({uri}#L{line}) `torch.relu(self.hidden(x))`" in await hover(
+        editor, artifact, place
+    )
+    write(editor, "net.py", NET.text + "# later\n")
+    assert f"[net.py:{line}]" in await hover(editor, artifact, place)  # the editor still has the text
+    editor.change(uri, replace_text(types.Position(0, 0), types.Position(0, 0), "# first\n"))
+    told = await hover(editor, artifact, place)
+    assert "[net.py" not in told and f"line {line}" in told

@@ -1,0 +1,45 @@
+"""Quick fixes that write an expression in another form, which then captures."""
+
+from __future__ import annotations
+
+import pytest
+from lsprotocol import types
+
+from tests.server.conftest import PROFILES
+from tests.server.python.models import capture, replace_text, write
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("client", PROFILES[1:], indirect=True)]
+
+TEXT = """\
+import torch
+from torch import nn
+
+
+# torchlean: example-shape=1,4
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(4, 8)
+
+    def forward(self, x):
+        é = self.hidden(x)
+        return torch.where(é > 0, é, 0.1 * é)
+"""
+
+
+async def test_a_rewrite_is_offered_at_the_finding_and_what_it_makes_is_captured(editor):
+    uri = write(editor, "net.py", TEXT)
+    await editor.open("net.py", TEXT, "python")
+    with pytest.raises(Exception, match="cannot be captured"):
+        await capture(editor, uri, "Net")
+    [finding] = [one for one in await editor.diagnostics(uri) if one.code == "TL601"]
+    [fix] = await editor.fixes(uri, finding.range, "quickfix")
+    assert fix.title == "Write `torch.nn.functional.leaky_relu(é, 0.1)` (the same)"
+    [edit] = fix.edit.changes[uri]
+    editor.change(uri, replace_text(edit.range.start, edit.range.end, edit.new_text))
+    after = TEXT.replace("torch.where(é > 0, é, 0.1 * é)", "torch.nn.functional.leaky_relu(é, 0.1)")
+    write(editor, "net.py", after)
+    identifier = types.TextDocumentIdentifier(uri)
+    editor.client.text_document_did_save(types.DidSaveTextDocumentParams(identifier))
+    await capture(editor, uri, "Net")
+    assert await editor.diagnostics(uri) == []
