@@ -22,7 +22,7 @@ from torchlean_core.capture.target import Target, parse_shape, read_source
 from torchlean_core.check import Finding, Report, check_bytes
 from torchlean_core.datasource import is_function
 from torchlean_core.errors import UserError
-from torchlean_core.interpreter import require_interpreter
+from torchlean_core.jobs.preflight import require_interpreter
 from torchlean_core.live.stored import snake
 from torchlean_core.safekeeping.loss import confirmation
 from torchlean_ls.capabilities import COMMANDS

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from tests.core.jobs.bare import bare_interpreter
-from torchlean_core import interpreter
-from torchlean_core.interpreter import UnfitInterpreter, require_interpreter
+from torchlean_core.jobs import preflight
+from torchlean_core.jobs.preflight import UnfitInterpreter, require_interpreter
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the interpreters are shell scripts")
 
@@ -60,7 +60,7 @@ def test_what_is_none_is_told_in_words(tmp_path, make, words):
 
 
 def test_one_that_never_answers_is_ended_with_its_children(tmp_path, monkeypatch):
-    monkeypatch.setattr(interpreter, "_TIMEOUT", 0.3)
+    monkeypatch.setattr(preflight, "_TIMEOUT", 0.3)
     program = script(tmp_path, f"sleep 1000 &\necho $! > {tmp_path / 'pid'}\nwait")
     with pytest.raises(UnfitInterpreter, match="did not answer"):
         require_interpreter(program)
