@@ -189,7 +189,7 @@ def test_a_model_from_its_finding_to_its_artifact_and_back(neovim: Neovim) -> No
     [found] = seen["diagnostics"]
     assert (found["code"], found["line"], found["character"]) == ("TL601", line, lines[line].index("F.gelu"))
     assert found["end_character"] == len(lines[line])
-    assert "line 13: aten.gelu" in seen["notifications"][0]["message"]
+    assert "model.py:13: aten.gelu" in seen["notifications"][0]["message"]
     assert seen["hints"] == [
         {"line": line - 2, "character": len(lines[line - 2]), "label": "[1, 4]"},
         {"line": line - 1, "character": len(lines[line - 1]), "label": "[1, 8]"},

@@ -406,7 +406,7 @@ async def test_a_finding_in_a_sibling_moves_with_its_edits(editor):
         "return self.layer(x)", "return sibling.act(self.layer(x))"
     )
     seen = await captured(editor, text)
-    assert seen.error is not None and "sibling.py, line 5" in seen.error
+    assert seen.error is not None and "sibling.py:5: aten.gelu" in seen.error
     editor.change(sibling, types.TextDocumentContentChangeWholeDocument("# first\n" + helper))
     [found] = await editor.diagnostics(sibling)
     assert (found.code, found.range.start.line) == ("TL601", 5)
