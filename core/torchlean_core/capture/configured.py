@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -13,6 +14,7 @@ from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.options import Options
 from torchlean_core.capture.target import Shape, Target, read_source, shape_unknown
 from torchlean_core.config import SettingsFinder
+from torchlean_core.errors import UsageError
 
 
 def configured(target: Target, finder: SettingsFinder | None = None) -> dict[str, Any]:
@@ -59,10 +61,13 @@ def example_shape(target: Target) -> Shape:
         UsageError: There is none, or a file cannot be read.
         CaptureError: The model file is not Python.
     """
-    shape = shape_in_source(read_source(target.file), target)
+    source = read_source(target.file)
+    shape = shape_in_source(source, target)
     if shape is None:
         shape = configured(target).get("example_shape")
     if shape is None:
+        if not re.search(rf"\b{re.escape(target.name)}\b", source):
+            raise UsageError(f"{target.file.name} has no `{target.name}`")
         raise shape_unknown(target)
     return tuple(shape)
 

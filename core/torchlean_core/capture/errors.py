@@ -46,7 +46,8 @@ class CaptureFinding:
         module: Path and class of the submodule it belongs to (`net.1 (GELU)`), where there is one.
         file: Absolute path of the file in which `line` and `span` are; None for the model file.
         span: The expression, where it is known.
-        calls: How the model's `forward` got there: outermost call first, the finding's own place left out.
+        calls: How the model's `forward` got there, by one way after the other where there are several: outermost call
+            first, the finding's own place left out.
         modules: Paths of all submodules for which it was found at this place.
         allow: A substitution that a user may allow in its place (`gelu=tanh`).
     """

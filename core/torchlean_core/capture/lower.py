@@ -242,7 +242,8 @@ def _by_place(findings: Sequence[CaptureFinding]) -> list[CaptureFinding]:
         key = (one.code, one.message, one.operator, one.line, one.file, one.span or one.module)
         first = found.setdefault(key, one)
         modules = dict.fromkeys((*first.modules, *one.modules))
-        found[key] = replace(first, modules=tuple(modules))
+        calls = dict.fromkeys((*first.calls, *one.calls))
+        found[key] = replace(first, modules=tuple(modules), calls=tuple(calls))
     return list(found.values())
 
 

@@ -96,8 +96,8 @@ def verify(instances: Instances, artifact: Finished, *, measure: bool = False) -
         instances.loaded.shown,
         "TL603",
         f"the artifact differs from the model by a relative error of {worst:.3g} (limit "
-        f"{LIMITS[dtype]:g} in {name}); nothing was written. This is a bug in torchlean-ls, or the "
-        "model's result depends on more than its input",
+        f"{LIMITS[dtype]:g} in {name}); nothing was written. The model does something that its trace does "
+        "not show, such as a change through `.data` or by NumPy; where it does not, a report with the model helps",
         instances.loaded.line,
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.artifact.companions import generated_module_paths, params_path
+from torchlean_core.artifact.hashing import SEAL, seal_of
 from torchlean_core.capture.configured import configured
 from torchlean_core.capture.errors import Span
 from torchlean_core.capture.meaning import meaning_of, text_hash
@@ -64,6 +65,7 @@ class Stored:
         stale: Why it is not up to date, in words; None where it is.
         module: The module that was generated from it, where there is one.
         has_params: Whether there are parameters beside it.
+        edited: What a person did to it since it was captured, in words; None where it is as it was written.
     """
 
     path: Path
@@ -71,6 +73,7 @@ class Stored:
     stale: str | None
     module: Path | None
     has_params: bool
+    edited: str | None = None
 
 
 def stored(path: Path, target: Target, sources: Sources | None = None) -> Stored | None:
@@ -85,19 +88,24 @@ def stored(path: Path, target: Target, sources: Sources | None = None) -> Stored
         if not path.is_file():
             return None
         status = path.stat()
-        root = _root(path, (status.st_mtime_ns, status.st_size, status.st_ino))
+    except OSError:
+        return None
+    module = next((one for one in generated_module_paths(path) if _generated(one)), None)
+    try:
+        root, seal = _root(path, (status.st_mtime_ns, status.st_size, status.st_ino))
     except (OSError, ValueError, RecursionError):
-        return None  # what is wrong with it is said of the file itself
+        # What is wrong with it is said of the file itself.
+        return Stored(path, {}, None, module, params_path(path).is_file(), "cannot be read")
     model = model_of(root, path)
     if model is None or model.name != target.name:
         return None
     if os.path.realpath(model.file) != os.path.realpath(target.file):
         return None
     found = model_findings(path, root, sources)
-    module = next((one for one in generated_module_paths(path) if _generated(one)), None)
-    return Stored(
-        path, root, str(found[0].data["why"]) if found else None, module, params_path(path).is_file()
-    )
+    recorded = root["captured_from"].get(SEAL)
+    edited = "edited by hand" if recorded is not None and recorded != seal else None
+    stale = str(found[0].data["why"]) if found else None
+    return Stored(path, root, stale, module, params_path(path).is_file(), edited)
 
 
 def _generated(path: Path) -> bool:
@@ -108,9 +116,10 @@ def _generated(path: Path) -> bool:
 
 
 @lru_cache(16)
-def _root(path: Path, state: tuple[int, int, int]) -> Any:
-    """The JSON value of one state of a file: asked for again at each rest of somebody's typing."""
-    return json.loads(path.read_bytes()) if state[1] <= _MAX_ARTIFACT else None
+def _root(path: Path, state: tuple[int, int, int]) -> tuple[Any, str | None]:
+    """The JSON value of one state of a file, and its hash: asked for again at each rest of somebody's typing."""
+    root = json.loads(path.read_bytes()) if state[1] <= _MAX_ARTIFACT else None
+    return root, seal_of(root) if isinstance(root, dict) else None
 
 
 def record_of(artifact: Stored, target: Target) -> Record | None:
@@ -119,7 +128,7 @@ def record_of(artifact: Stored, target: Target) -> Record | None:
     A line has the shape of its last node, for each module that it ran for.
     """
     model = model_of(artifact.root, artifact.path)
-    if model is None or model.sha256 is None:
+    if model is None or model.sha256 is None or artifact.edited is not None:
         return None
     expressions: dict[tuple[str, Span], list[tuple[int, Seen, str]]] = {}
     lines: dict[tuple[str, int], dict[str, Seen]] = {}

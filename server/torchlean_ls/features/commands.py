@@ -18,6 +18,7 @@ from torchlean_core.artifact.companions import (
 from torchlean_core.capture.configured import capture_request, configured, example_shape
 from torchlean_core.capture.models import find_models
 from torchlean_core.capture.options import parse_approximations
+from torchlean_core.capture.output import check_output
 from torchlean_core.capture.target import Target, parse_shape, read_source
 from torchlean_core.check import Finding, Report, check_bytes
 from torchlean_core.datasource import is_function
@@ -223,6 +224,10 @@ class Commands(Feature):
         ):
             raise JsonRpcInvalidParams(f"`approximate` is a list such as ['gelu=tanh'], found {allowed!r}")
         given = {"approximate": parse_approximations(allowed)} if allowed is not None else None
+        for key in ("write", "force"):
+            if not isinstance(argument.get(key, True), bool):
+                raise JsonRpcInvalidParams(f"`{key}` is true or false, found {argument[key]!r}")
+        check_output(path.parent / str(out), target)
         request = capture_request(target, path.parent / str(out), dims, given)
         if isinstance(argument.get("source"), str):
             request["source"] = argument["source"]

@@ -44,6 +44,8 @@ def state_of(live: Live, document: Snapshot, model: Model) -> State:
         text = "not captured"
     elif stored is None:
         text = "shapes only" if is_unwritten else "no artifact"
+    elif stored.edited is not None:
+        text = f"{stored.edited}, stale" if stored.stale is not None else stored.edited
     elif stored.stale is None:
         text = "fresh"
     else:

@@ -18,6 +18,7 @@ from tests.server.python.models import (
     stored,
     write,
 )
+from torchlean_core.artifact.hashing import seal_of
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("client", PROFILES[:1], indirect=True)]
 
@@ -71,6 +72,37 @@ async def test_a_model_with_an_artifact_tells_its_state_and_opens_it(editor):
     artifact = (editor.folder / "net.ir.json").as_uri()
     assert [one["command"] for one in commands[2:]] == ["torchlean.openFile", "torchlean.emit"]
     assert all(one["arguments"] == [{"uri": artifact}] for one in commands[2:])
+
+
+@pytest.mark.parametrize(
+    ("text", "state"), [("{broken", "cannot be read"), ("edited", "edited by hand")], ids=["broken", "edited"]
+)
+async def test_an_artifact_that_a_person_changed_is_told_and_can_be_opened(editor, text, state):
+    root = json.loads(stored(NET.text))
+    root["captured_from"]["artifact_sha256"] = seal_of(root)
+    root["nodes"][1]["kind"] = "relu"
+    write(editor, "net.ir.json", json.dumps(root) if text == "edited" else text)
+    uri = await open_net(editor, artifact=False)
+    titles = [one["title"] for one in await lenses(editor, uri)]
+    assert titles == ["Capture again (1,4)", state, "Open net.ir.json", "Emit"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ({"write": "no"}, "`write` is true or false, found 'no'"),
+        ({"force": 1}, "`force` is true or false, found 1"),
+        ({"name": "Nope", "exampleShape": None}, "net.py has no `Nope`"),
+        ({"out": "net.py"}, "is the model file itself"),
+        ({"out": "nowhere/net.ir.json"}, "its folder does not exist"),
+    ],
+)
+async def test_a_capture_with_a_wrong_argument_is_refused_in_words(editor, argument, said):
+    uri = await open_net(editor, artifact=False)
+    asked = {"uri": uri, "name": "Net", "exampleShape": "1,4", **argument}
+    with pytest.raises(Exception) as caught:  # pygls raises what the answer's error becomes
+        await editor.run("torchlean.capture", {k: value for k, value in asked.items() if value is not None})
+    assert said in str(caught.value)
 
 
 async def test_a_model_that_changed_is_stale(editor):
