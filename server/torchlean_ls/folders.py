@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -126,6 +127,15 @@ class Folders:
             for finding in findings
             if (select is None or finding.code.startswith(select)) and not finding.code.startswith(ignored)
         ]
+
+    def program(self, text: str) -> str:
+        """A program that a setting names: `~` and `${workspaceFolder}` filled in, relative paths from that folder."""
+        root = next(iter(self.roots.values()), None)
+        name = os.path.expanduser(text.strip())  # noqa: PTH111 -- it may be no path
+        if root is None:
+            return name
+        name = name.replace("${workspaceFolder}", str(root))
+        return os.path.join(root, name) if os.path.dirname(name) else name  # noqa: PTH118, PTH120
 
     def holds_settings(self, uris: Iterable[str]) -> bool:
         """Whether one of the files is a settings file."""

@@ -50,11 +50,6 @@ class Jobs:
         self._running: dict[str, tuple[str, threading.Event]] = {}
         self._threads = ThreadPoolExecutor(_MAX_JOBS, "torchlean-job")
 
-    @property
-    def python(self) -> str | None:
-        """The interpreter of workers; in a workspace that is not trusted its settings choose none."""
-        return self._server.settings.python if self._server.trusted else None
-
     async def in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
         """Do work beside the jobs, in a thread of theirs."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
@@ -107,7 +102,7 @@ class Jobs:
                 timeout=settings.time_limit if name == "capture" else None,
                 memory_limit=settings.memory_limit if name == "capture" else None,
                 cwd=path.parent,
-                python=self.python,
+                python=self._server.interpreter,
                 warm=warm,
             )
 

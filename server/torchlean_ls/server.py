@@ -215,6 +215,12 @@ class Server(LanguageServer):
         """What runs commands."""
         return next(feature for feature in self.features if isinstance(feature, Commands))
 
+    @property
+    def interpreter(self) -> str | None:
+        """The Python of workers, None for the server's own; settings of an untrusted workspace choose none."""
+        python = self.settings.python if self.trusted else None
+        return None if python is None or not python.strip() else self.folders.program(python)
+
     def companion_findings(self, uri: str) -> list[Finding]:
         """What is wrong with the files beside a document, as last seen."""
         return [

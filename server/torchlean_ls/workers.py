@@ -47,7 +47,7 @@ class Workers(Feature):
         if self._current is None:
             from torchlean_core.jobs import WarmWorker
 
-            self._current = WarmWorker(settings.python)
+            self._current = WarmWorker(self.server.interpreter)
         self._current.start()
 
     def settings_change(self) -> None:
@@ -55,7 +55,7 @@ class Workers(Feature):
         settings, current = self.server.settings, self._current
         if current is None:
             return
-        if not (settings.warm_worker and settings.enable) or settings.python != current.python:
+        if not (settings.warm_worker and settings.enable) or self.server.interpreter != current.python:
             self.shutdown()
             for document in self.server.documents:
                 self.start_if_wanted(document)

@@ -154,3 +154,10 @@ async def test_capture_takes_the_approximations_that_are_allowed(editor):
         assert said in await failure(editor, "torchlean.capture", {**argument, "approximate": wrong})
     answer = await editor.run("torchlean.capture", {**argument, "approximate": ["gelu=tanh"]})
     assert [note["code"] for note in answer["notes"]] == ["TL405"]
+
+
+@pytest.mark.parametrize("command", ["check", "emit", "init", "train", "showGraph"])
+async def test_a_python_file_is_no_artifact(editor, command):
+    (editor.folder / "model.py").write_text("import torch\n")
+    message = await failure(editor, f"torchlean.{command}", {"uri": (editor.folder / "model.py").as_uri()})
+    assert "model.py is a Python file, and no artifact" in message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,6 +83,26 @@ def test_another_interpreter_replaces_it(seen: list[str]) -> None:
     assert seen == ["start None", "close None", "start /usr/bin/python3"]
     change(server, device="cpu")
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("setting", "program"),
+    [
+        ("", None),
+        ("  ", None),
+        ("python3.12", "python3.12"),
+        (" /usr/bin/python3 ", "/usr/bin/python3"),
+        (".venv/bin/python", "/work/.venv/bin/python"),
+        ("${workspaceFolder}/.venv/bin/python", "/work/.venv/bin/python"),
+    ],
+)
+def test_an_interpreter_is_found_from_the_folder(setting: str, program: str | None) -> None:
+    server = Server()
+    server.folders.roots["file:///work"] = Path("/work")
+    change(server, python=setting)
+    assert server.interpreter == program
+    server.trusted = False
+    assert server.interpreter is None
 
 
 def test_switching_it_off_ends_it(seen: list[str]) -> None:

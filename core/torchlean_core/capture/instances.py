@@ -139,7 +139,9 @@ def run_example(
     with watched(module):
         result = instances.call(module, example)
     if not isinstance(result, torch.Tensor):
-        what = f"{len(result)} values" if isinstance(result, tuple | list) else describe(result)
+        what = describe(result)
+        if isinstance(result, tuple | list):
+            what = f"a {type(result).__name__}" if len(result) == 1 else f"{len(result)} values"
         raise CaptureError.at(
             shown, "TL603", f"forward returns {what}; an artifact has one output tensor", line
         )

@@ -196,6 +196,7 @@ class Stacks:
     def __init__(self, code: UserCode) -> None:
         self.code = code
         self._numbers: dict[tuple[int, ...], int] = {}
+        self._last: Stack = ()
         self._found: list[Stack] = []
 
     @contextmanager
@@ -237,11 +238,17 @@ class Stacks:
         if number is None:
             number = self._numbers[tuple(key)] = len(self._found)
             self._found.append(self.code.stack(found[::-1]))
+        self._last = self._found[number]
         return number
 
     def _text(self, number: int) -> str:
         lines = [f'File "{one.file}", line {one.span.line}, in {one.function}' for one in self._found[number]]
         return "\n".join([*lines, f"<torchlean stack {number}>"])
+
+    @property
+    def last(self) -> Stack:
+        """Where the last operator was traced; empty where there was none."""
+        return self._last
 
     def of_node(self, node: torch.fx.Node) -> Stack:
         """The user's frames that made a node, innermost last; empty where none is known."""

@@ -339,7 +339,8 @@ def _reason(error: BaseException) -> str:
 
 def _failure(failures: list[tuple[str, Exception]], file: Path, shown: str, stacks: Stacks) -> CaptureError:
     """The error of all paths that were tried."""
-    stack = next((found for _, error in failures if (found := stacks.code.of_exception(error))), ())
+    # An error inside of torch went through none of the user's frames: then it is where tracing came to last.
+    stack = next((found for _, error in failures if (found := stacks.code.of_exception(error))), stacks.last)
     reasons = {path: _reason(error) for path, error in failures}
     text = "the model cannot be traced: " + "; ".join(f"{path}: {why}" for path, why in reasons.items())
     return CaptureError.of(shown, located(CaptureFinding("TL603", text), stack, file))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -178,7 +179,12 @@ class View:
         if finding.span is not None:
             return self.moved.span(finding.span)
         line = self.moved.line(finding.line) if finding.line is not None else None
-        return line_span(self.moved.new, line) if line is not None else None
+        if line is None:
+            return None
+        head = re.match(rf"\s*(?:class|def)\s+({re.escape(self.record.name)})\b", self.moved.new[line - 1])
+        if head is not None:  # about the model as a whole
+            return Span(line, head.start(1), line, head.end(1))
+        return line_span(self.moved.new, line)
 
     def _calls(self, finding: CaptureFinding) -> Iterator[Call]:
         for call in finding.calls:

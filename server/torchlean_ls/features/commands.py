@@ -76,7 +76,7 @@ class Commands(Feature):
             if argument.pop("ask", False):
                 argument = await ask_shape(self.server, argument)
             path = _path(argument)
-            await self.jobs.in_thread(require_interpreter, self.jobs.python)
+            await self.jobs.in_thread(require_interpreter, self.server.interpreter)
             request = self._request(name, path, argument)
             if request.get("write", True):
                 self._refuse_edited(request.get("out"))
@@ -135,6 +135,7 @@ class Commands(Feature):
         if not isinstance(uri, str):
             raise JsonRpcInvalidParams(f"`uri` must be the URI of an artifact, found {uri!r}")
         document: Snapshot | None = self.server.documents.get(uri)
+        _require_artifact(uri)
         if document is not None:
             document = await self.server.checked(document) if document.is_slow else document
         if document is not None:
@@ -180,6 +181,7 @@ class Commands(Feature):
             self._refuse_unsaved(argument["uri"], path)
         if name == "capture":
             return self._capture_request(path, argument)
+        _require_artifact(argument["uri"])
         left_out = ("uri", "out", "force") if name == "train" else ("uri", "out")
         request = {key: value for key, value in argument.items() if key not in left_out}
         request["artifact"] = str(path)
@@ -283,6 +285,16 @@ class Commands(Feature):
     def shutdown(self) -> None:
         """Stop everything that still runs."""
         self.jobs.shutdown()
+
+
+def _require_artifact(uri: str) -> None:
+    """Refuse a Python file where an artifact is wanted.
+
+    Raises:
+        UserError: It is one.
+    """
+    if file_name(uri).endswith(".py"):
+        raise UserError(f"{file_name(uri)} is a Python file, and no artifact")
 
 
 def _of_file(path: Path, sources: Sources) -> tuple[Report, list[Finding]]:

@@ -343,3 +343,25 @@ def test_a_text_that_is_not_saved_is_captured_in_place_of_the_file(tmp_path: Pat
     assert finding.span is not None
     assert text.split("\n")[finding.span.line - 1][finding.span.column :] == "torch.erf(x)"
     assert torch.is_grad_enabled()
+
+
+def test_an_error_inside_of_torch_stands_where_the_trace_came_to(explain: Explain) -> None:
+    record = explain(
+        """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.l = nn.Linear(4, 4)
+
+            def forward(self, x):
+                y = torch.relu(x)
+                try:
+                    h = self.l(y[:, :3])
+                except RuntimeError:
+                    h = self.l(y)
+                return h
+        """
+    )
+    for finding in record.findings:
+        assert finding.code == "TL603" and finding.span is not None
+    assert record.complete
