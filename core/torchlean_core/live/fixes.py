@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
-
-from torchlean_core.capture.pyfile import column, parse
 
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -24,67 +21,6 @@ class Rewrite(NamedTuple):
 
     title: str
     edits: tuple[tuple[int, int, int, str], ...]
-
-
-def tanh_gelu(text: str, first: int, last: int, attribute: str | None) -> Rewrite | None:
-    """GELU by its tanh form, which is exact in the artifact but another function than the model's.
-
-    Args:
-        text: The file.
-        first: First line (from 1) of what was found.
-        last: Its last line.
-        attribute: Name of the submodule that applies it (`act` of `self.act`), where it is one.
-
-    Returns:
-        The edits; None where no call is found that can be changed.
-    """
-    tree = parse(text)
-    if tree is None:
-        return None
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    calls = list(_gelu_calls(tree))
-    here = [call for call in calls if first <= call.lineno and (call.end_lineno or call.lineno) <= last]
-    made = [
-        call for call in calls if isinstance(call.func, ast.Attribute | ast.Name) and _last(call) == "GELU"
-    ]
-    named = [call for call in made if attribute is not None and call in _assigned(tree, attribute)]
-    chosen = here or named or made
-    if not chosen:
-        return None
-    edits = []
-    for call in chosen:
-        if call.args:
-            line, end, comma = call.args[0].end_lineno or 0, call.args[0].end_col_offset or 0, ", "
-        else:  # before the bracket
-            line, end, comma = call.end_lineno or 0, (call.end_col_offset or 1) - 1, ""
-        place = column(lines[line - 1], end)
-        edits.append((line, place, place, f'{comma}approximate="tanh"'))
-    shown = "`F.gelu`" if _last(chosen[0]) == "gelu" else "`nn.GELU`"
-    return Rewrite(f'Give {shown} `approximate="tanh"` (changes numbers)', tuple(edits))
-
-
-def _gelu_calls(tree: ast.Module) -> Iterator[ast.Call]:
-    """Calls of `GELU` and `gelu` that ask for the exact form by saying nothing."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _last(node) in ("GELU", "gelu"):
-            plain = len(node.args) == (1 if _last(node) == "gelu" else 0)
-            if plain and not node.keywords and not any(isinstance(one, ast.Starred) for one in node.args):
-                yield node
-
-
-def _last(call: ast.Call) -> str | None:
-    return getattr(call.func, "attr", None) or getattr(call.func, "id", None)
-
-
-def _assigned(tree: ast.Module, attribute: str) -> set[ast.AST]:
-    """Everything in what is assigned to `self.attribute`."""
-    return {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign)
-        and any(isinstance(target, ast.Attribute) and target.attr == attribute for target in node.targets)
-        for inner in ast.walk(node.value)
-    }
 
 
 class Insertion(NamedTuple):

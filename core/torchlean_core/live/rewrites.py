@@ -32,7 +32,7 @@ def rewrites(text: str, operator: str, span: Span) -> list[Rewrite]:
         return []
     source = _Source(text, tree)
     if operator == "aten.gelu.default":
-        return source.told_exact(span) or source.transformers()
+        return source.transformers()
     wanted = (
         [source.gelu]
         if operator == "aten.erf.default"
@@ -100,21 +100,6 @@ class _Source:
                         text = f'{self._functional}.gelu({ast.unparse(x)}, approximate="tanh")'
                         return f"Write `{text}` (changes numbers)", text
         return None
-
-    def told_exact(self, span: Span) -> list[Rewrite]:
-        """`approximate="none"` in a call of GELU on the lines of a place."""
-        edits = [
-            self.replaced(keyword.value, '"tanh"')
-            for node in ast.walk(self._tree)
-            if isinstance(node, ast.Call) and _last(node.func) in ("gelu", "GELU")
-            for keyword in node.keywords
-            if keyword.arg == "approximate"
-            and isinstance(keyword.value, ast.Constant)
-            and keyword.value.value == "none"
-            and (_last(node.func) == "GELU" or span.line <= node.lineno <= span.end_line)
-        ]
-        title = 'Say `approximate="tanh"` instead of `"none"` (changes numbers)'
-        return [Rewrite(title, tuple(edits))] if edits else []
 
     def transformers(self) -> list[Rewrite]:
         """`activation="gelu"` of transformer layers.

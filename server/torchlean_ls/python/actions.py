@@ -14,7 +14,8 @@ from torchlean_core.capture.models import Model
 from torchlean_core.check import Finding
 from torchlean_core.config import SettingsFinder
 from torchlean_core.errors import UserError
-from torchlean_core.live.fixes import Insertion, Rewrite, allow_in_settings, tanh_gelu
+from torchlean_core.live.fixes import Insertion, Rewrite, allow_in_settings
+from torchlean_core.live.gelu import tanh_gelu
 from torchlean_core.live.rewrites import rewrites
 from torchlean_ls.capabilities import CAPTURE, QUICK_FIX, SOURCE
 from torchlean_ls.documents import Snapshot
@@ -73,16 +74,12 @@ class PythonActions:
         assert finding.span is not None, "findings about Python files have spans"
         operator = str(finding.data.get("operator"))
         (first, column), (last, end) = (_place(document, offset) for offset in finding.span)
-        if operator != "aten.gelu.default":
-            return rewrites(document.text, operator, Span(first, column, last, end))
-        module = finding.data.get("module")
-        names = (
-            [part for part in str(module).split(" ")[0].split(".") if not part.isdigit()] if module else []
-        )
-        found = tanh_gelu(document.text, first, last, names[-1] if names else None)
-        if found is not None:
-            return [found]
-        return rewrites(document.text, operator, Span(first, column, last, end))
+        span = Span(first, column, last, end)
+        if operator == "aten.gelu.default":
+            found = tanh_gelu(document.text, span, finding.data.get("modules") or ())
+            if found is not None:
+                return [found]
+        return rewrites(document.text, operator, span)
 
     def _allow(
         self, document: Snapshot, name: str, form: str, diagnostic: types.Diagnostic

@@ -166,7 +166,7 @@ class Live(Feature):
             data = {
                 "calls": place.finding.calls,
                 "operator": place.finding.operator,
-                "module": place.finding.module,
+                "modules": list(place.finding.modules),
                 "allow": place.finding.allow,
                 "model": place.model,
             }
