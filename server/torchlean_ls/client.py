@@ -47,11 +47,8 @@ class Client:
 
     @property
     def pulls(self) -> bool:
-        """Whether it asks for diagnostics; otherwise they are pushed, never both.
-
-        One that cannot be asked to ask anew (Neovim 0.11) would never hear of what other files and captures change.
-        """
-        return self.has("textDocument.diagnostic") and self.refreshes("diagnostics")
+        """Whether it asks for diagnostics; otherwise they are pushed."""
+        return self.has("textDocument.diagnostic")
 
     @property
     def snippets(self) -> bool:

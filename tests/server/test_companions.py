@@ -279,11 +279,14 @@ def test_parameters_that_are_there_are_initialized_again_on_request(raw, tmp_pat
     assert (tmp_path / "m.params.safetensors").is_file()
 
 
-def test_who_cannot_be_asked_to_pull_anew_is_pushed_to(raw, tmp_path):
+def test_who_cannot_be_asked_to_pull_anew_is_told_what_changes_until_it_pulls(raw, tmp_path):
     path = tmp_path / "m.ir.json"
     path.write_text(TEXT)
     (tmp_path / "m.params.safetensors").write_bytes(b"rubbish")
     answer = raw.initialize(capabilities={"textDocument": {"diagnostic": {}}})
-    assert "diagnosticProvider" not in answer["result"]["capabilities"]
+    assert "diagnosticProvider" in answer["result"]["capabilities"]
     raw.open(path.as_uri(), TEXT)
     codes_until(raw, path.as_uri(), {"TL502"})
+    raw.send("textDocument/diagnostic", {"textDocument": {"uri": path.as_uri()}}, 7)
+    codes_until(raw, path.as_uri(), set())  # what was told is in the answer, and would be shown twice
+    assert "TL502" in {item["code"] for item in raw.answer(7)["result"]["items"]}

@@ -32,10 +32,19 @@ class Diagnostics(Feature):
         self._saved: dict[str, int] = {}  # serial of the version of each document that was saved last
         self._epoch = 0  # how often settings, or the files beside a document, changed
         self._said: set[str] = set()  # Python files that something was pushed of
+        self._refreshable = False
+        # Of a client that pulls and cannot be asked to: what it was answered last, and documents it was told more of.
+        self._answered: dict[str, list[dict[str, Any]]] = {}
+        self._told: set[str] = set()
 
     def register(self, client: Client) -> None:
-        """Pull where the client can; else push."""
+        """Pull where the client can; else push.
+
+        A client that pulls and cannot be asked to pull anew (Neovim 0.11) would not hear of what other files and
+        captures change: that alone is pushed to it, until it pulls the next time.
+        """
         self.pulled = client.pulls
+        self._refreshable = client.refreshes("diagnostics")
         if self.pulled:
             self.server.on(types.TEXT_DOCUMENT_DIAGNOSTIC, self._pull)
             self.server.on_directly(types.TEXT_DOCUMENT_DIAGNOSTIC, PullParams, self._pull_at_once)
@@ -55,7 +64,17 @@ class Diagnostics(Feature):
         return Plain(self._answer(document, params.previous_result_id))
 
     def _answer(self, document: Snapshot | None, previous: str | None) -> dict[str, Any]:
-        """The report of a document whose check is at hand, or need not be."""
+        """The report of a document whose check is at hand, or need not be; what was told besides is in it, too."""
+        answer = self._answer_of(document, previous)
+        if document is not None and not self._refreshable:
+            if "items" in answer:
+                self._answered[document.uri] = answer["items"]
+            if document.uri in self._told:
+                self._told.discard(document.uri)
+                self._publish({"uri": document.uri, "diagnostics": []})
+        return answer
+
+    def _answer_of(self, document: Snapshot | None, previous: str | None) -> dict[str, Any]:
         if document is not None and previous is not None and not self._is_shown(document):
             return {"kind": "unchanged", "resultId": previous}
         if document is None or not (document.is_artifact or document.is_python):
@@ -118,19 +137,39 @@ class Diagnostics(Feature):
         self._epoch += 1
         if not self.pulled:
             self._push(uri)
-        else:
+        elif self._refreshable:
             self.server.workspace_diagnostic_refresh(None)
+        else:
+            self._tell(uri)
 
     def _show_again(self) -> None:
         if not self.pulled:
             for document in self.server.documents:
                 self._push(document.uri)
-        else:
+        elif self._refreshable:
             self.server.workspace_diagnostic_refresh(None)
+        else:
+            for document in self.server.documents:
+                self._tell(document.uri)
+
+    def _tell(self, uri: str) -> None:
+        """Push what a client that pulls does not know yet, and what it was told before is no more."""
+        document = self.server.documents.get(uri)
+        if document is None or document.is_slow or not (document.is_artifact or document.is_python):
+            return
+        known = self._answered.get(uri, [])
+        new = [item for item in self._items(document) if item not in known]
+        if new or uri in self._told:
+            self._publish({"uri": uri, "diagnostics": new, "version": document.version})
+            (self._told.add if new else self._told.discard)(uri)
 
     def document_close(self, uri: str) -> None:
         """Clear what was pushed."""
         self._saved.pop(uri, None)
+        self._answered.pop(uri, None)
+        if uri in self._told:
+            self._told.discard(uri)
+            self._publish({"uri": uri, "diagnostics": []})
         self._clear(uri)
 
     def files_change(self, changes: Mapping[str, bool]) -> None:

@@ -50,7 +50,7 @@ class WorkspaceDiagnostics(Feature):
 
     def register(self, client: Client) -> None:
         """Only who pulls asks for it."""
-        self._pulled = client.pulls
+        self._pulled = client.pulls and client.refreshes("diagnostics")
         if client.pulls:
             self.server.on(types.WORKSPACE_DIAGNOSTIC, self._diagnose)
 
