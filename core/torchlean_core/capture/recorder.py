@@ -117,7 +117,9 @@ class Recorder:
                 return None
             frame.f_trace_lines = False
             return self._result_for(caller)
-        if code.co_name.startswith("<") and code.co_name != "<lambda>":
+        if code.co_name == "<lambda>":
+            return self._lambda(frame, file)
+        if code.co_name.startswith("<"):
             return None  # the body of a comprehension
         known = self._running.get(frame)
         if known is None:
@@ -136,6 +138,22 @@ class Recorder:
                 known.failing = True
             elif event == "return":
                 self._left(frame, known, argument)
+                if after is not None:
+                    after(frame, event, argument)
+            return follow
+
+        return follow
+
+    def _lambda(self, frame: FrameType, file: str) -> Callable[..., Any]:
+        """A lambda has no lines of its own: calls in it are seen, and what it gives to its caller."""
+        caller = frame.f_back
+        frame.f_trace_lines = False
+        self._running[frame] = _Frame(file, self._module_of(frame))
+        after = self._result_for(caller) if caller is not None and caller in self._running else None
+
+        def follow(frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
+            if event == "return":
+                self._running.pop(frame, None)
                 if after is not None:
                     after(frame, event, argument)
             return follow

@@ -255,9 +255,13 @@ class Commands(Feature):
             found = await self.jobs.in_thread(losses, "capture", request)
         except UserError as error:
             raise refused(error, file_path(str(argument.get("uri")))) from error
-        words = confirmation(found)["what"]
+        words = list(confirmation(found)["what"])
+        try:
+            self._refuse_edited(request.get("out"))
+        except UserError as error:
+            words.append(str(error))
         params = types.ExecuteCommandParams(
-            "torchlean.capture", [{**argument, "write": False} if found else argument]
+            "torchlean.capture", [{**argument, "write": False} if words else argument]
         )
         return {**await self.execute(params), "held_back": words}
 

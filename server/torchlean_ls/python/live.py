@@ -407,9 +407,17 @@ class Live(Feature):
         self._push_unopened()
 
     def files_change(self, changes: Mapping[str, bool]) -> None:
-        """An artifact, a module, a settings file or the model's own file may be another one."""
+        """An artifact, a module, settings or the model's own file may be another one; what is gone is forgotten."""
+        for uri in (uri for uri, gone in changes.items() if gone and self.server.documents.get(uri) is None):
+            self._forget(real_path(uri))
         if any(uri.endswith(_ENDINGS) for uri in changes):
             self._look_everywhere()
+
+    def _forget(self, path: str | None) -> None:
+        """Drop what captures told of the models of a file that is gone."""
+        for key in [key for key in self._captured if key[0] == path]:
+            gone = self._captured.pop(key)
+            self._changed({*gone.files, key[0]})
 
     def settings_change(self) -> None:
         """The settings files say where artifacts are."""

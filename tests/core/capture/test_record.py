@@ -365,3 +365,19 @@ def test_an_error_inside_of_torch_stands_where_the_trace_came_to(explain: Explai
     for finding in record.findings:
         assert finding.code == "TL603" and finding.span is not None
     assert record.complete
+
+
+def test_a_lambda_gives_its_line_nothing_but_its_result(explain: Explain) -> None:
+    record = explain(
+        """
+        class Net(nn.Module):
+            def forward(self, x):
+                q = (lambda t: torch.relu(t).sum(1))(x)
+                return q
+        """
+    )
+    line = line_with(record, "q = (lambda")
+    assert shapes(line) == {"q": [((1,), 1)]} and line.function == "Net.forward"
+    found = {text_of(record, one): one for one in record.expressions}
+    assert found["(lambda t: torch.relu(t).sum(1))(x)"].values[0].shape == (1,)
+    assert found["torch.relu(t)"].nodes

@@ -6,7 +6,7 @@ import pytest
 from lsprotocol import types
 
 from tests.server.conftest import PROFILES
-from tests.server.python.models import GELU, capture, replace_text, write
+from tests.server.python.models import GELU, capture, lenses, replace_text, write
 
 pytestmark = pytest.mark.asyncio
 
@@ -152,3 +152,19 @@ async def test_a_finding_in_another_file_is_shown_there_with_the_way_from_forwar
     [call] = found.related_information
     assert call.location.uri == uri and call.message == "called by Net.forward"
     assert call.location.range.start == types.Position(GELU.line("F.gelu(h)") - 1, 15)
+
+
+async def test_findings_go_with_the_file_of_their_model(editor):
+    text = GELU.text.replace("import torch.nn.functional as F", "import layers").replace(
+        "F.gelu", "layers.act"
+    )
+    helper = write(editor, "layers.py", HELPER)
+    uri = write(editor, "net.py", text)
+    await editor.open("layers.py", HELPER, "python")
+    await failed(editor, uri)
+    assert [one.code for one in await editor.diagnostics(helper)] == ["TL601"]
+    (editor.folder / "net.py").unlink()
+    event = types.FileEvent(uri, types.FileChangeType.Deleted)
+    editor.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams([event]))
+    await lenses(editor, helper)  # answered after that
+    assert await editor.diagnostics(helper) == []

@@ -93,3 +93,19 @@ async def test_a_stale_artifact_beside_a_text_that_was_only_looked_at_says_both(
             pass  # each question is a round trip
     assert (await hints(editor, uri))[NET.line("self.hidden(x)")] == "[1, 9]"
     assert (editor.folder / "net.ir.json").read_bytes() == before
+
+
+async def test_an_artifact_with_unsaved_changes_is_not_written_and_shapes_are_renewed(editor):
+    uri = write(editor, "net.py", NET.text)
+    artifact = write(editor, "net.ir.json", stored(NET.text))
+    await editor.open("net.py", NET.text, "python")
+    await editor.open("net.ir.json", stored(NET.text) + "\n", "json")
+    text = NET.text.replace("nn.Linear(4, 8)", "nn.Linear(4, 9)")
+    editor.change(uri, types.TextDocumentContentChangeWholeDocument(text))
+    write(editor, "net.py", text)
+    configure(editor, captureOnSave=True)
+    save(editor, uri)
+    assert await captures(editor, 1) == ["Capturing net.py"]
+    assert (await hints(editor, uri))[NET.line("self.hidden(x)")] == "[1, 9]"
+    assert "stale (shapes only)" in [one["title"] for one in await lenses(editor, uri)]
+    assert (editor.folder / "net.ir.json").read_text() == stored(NET.text) and artifact
