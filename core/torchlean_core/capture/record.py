@@ -126,6 +126,11 @@ class Record:
     traced_by_other: bool = False
     result: Mapping[str, Any] | None = field(default=None)
 
+    @property
+    def ran(self) -> bool:
+        """Whether it came as far as the model's forward: not where the file or the constructor is wrong."""
+        return self.complete or bool(self.lines or self.expressions)
+
     def as_json(self) -> dict[str, Any]:
         """Plain JSON."""
         return asdict(self)

@@ -76,6 +76,12 @@ class LiveModel:
         """Real paths of the files that something is known of."""
         return list(self.texts)
 
+    def without_findings(self) -> LiveModel:
+        """The shapes alone: what a later capture, which came to no line, found is to be told with them."""
+        shapes = LiveModel(replace(self.record, findings=()), {})
+        shapes.texts = self.texts
+        return shapes
+
     def view(self, path: str, lines: Sequence[str], known: list[Moved] | None = None) -> View | None:
         """What is known of a file, in its text of now; None where nothing is.
 

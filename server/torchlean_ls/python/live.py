@@ -81,6 +81,7 @@ class Live(Feature):
         self.classes = Classes(lambda: list(server.folders.roots.values()), server.sources)
         self.cursors: dict[str, int] = {}
         self._captured: dict[Key, LiveModel] = {}
+        self._shapes: dict[Key, LiveModel] = {}  # of an earlier capture, where the last one came to no line
         self._failures: dict[Key, str] = {}
         self._unshaped: set[Key] = set()  # models that a capture was asked for without a known shape
         self._on_disk: dict[Key, OnDisk] = {}
@@ -221,11 +222,17 @@ class Live(Feature):
     def _about(self, path: str) -> list[LiveModel]:
         """The models that something is known of a file from; one captured now and one on disk never both."""
         models = {key: entry.model for key, entry in self._on_disk.items() if entry.model is not None}
+        without_shapes = []
         for key, model in self._captured.items():
             on_disk = models.get(key)
-            if on_disk is None or not self._is_outdated(model, on_disk):
+            if on_disk is not None and self._is_outdated(model, on_disk):
+                continue
+            if model.record.ran:
                 models[key] = model
-        return [model for model in models.values() if path in model.texts]
+            else:  # what ran before still tells the shapes of the lines that stand as they were
+                without_shapes.append(model)
+                models |= {key: self._shapes[key]} if key in self._shapes else {}
+        return [model for model in (*models.values(), *without_shapes) if path in model.texts]
 
     def _is_outdated(self, captured: LiveModel, on_disk: LiveModel) -> bool:
         """Whether the file's text is that of the artifact and no more that which was captured here."""
@@ -258,12 +265,17 @@ class Live(Feature):
         self._failures.pop(key, None)
         self._unshaped.discard(key)
         record = _record(request, result, error)
-        before = self._captured.get(key)
+        before = [model for model in (self._captured.get(key), self._shapes.get(key)) if model is not None]
         if record is not None:
+            if record.ran:
+                self._shapes.pop(key, None)
+            elif (last := self._captured.get(key)) is not None and last.record.ran:
+                self._shapes[key] = last.without_findings()
             self._captured[key] = LiveModel(record, self._texts(record, request))
         elif error is not None:
             self._failures[key] = in_editor(error)  # what was learned before still holds
-        self._changed({*(before.files if before is not None else ()), *self._files_of(key), key[0]})
+        files = {file for model in before for file in model.files}
+        self._changed({*files, *self._files_of(key), key[0]})
 
     def refused(self, argument: Mapping[str, Any]) -> None:
         """A capture was asked for and not begun: keep it where that was for want of an example shape."""

@@ -6,9 +6,20 @@ import json
 
 import pytest
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
 from tests.server.conftest import PROFILES
-from tests.server.python.models import NET, Source, capture, hints, replace_text, stored, write
+from tests.server.python.models import (
+    NET,
+    Source,
+    capture,
+    hints,
+    hover,
+    lenses,
+    replace_text,
+    stored,
+    write,
+)
 from torchlean_core.capture.meaning import meaning_of
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("client", PROFILES[1:], indirect=True)]
@@ -67,6 +78,32 @@ async def test_a_capture_by_command_gives_shapes(editor):
     await capture(editor, uri, "Net")
     found = await hints(editor, uri)
     assert found[NET.line("self.hidden(x)")] == "[1, 8]"
+
+
+@pytest.mark.parametrize(
+    ("now", "instead"),
+    [("return x", "return torch.relu(x"), ("import torch\n", "import torch, nothing_of_that_name\n")],
+)
+async def test_a_capture_that_comes_to_no_line_leaves_the_shapes_that_are_known(editor, now, instead):
+    uri = write(editor, "net.py", NET.text)
+    await editor.open("net.py", NET.text, "python")
+    await capture(editor, uri, "Net")
+    text = "# first\n" + NET.text.replace(now, instead)
+    write(editor, "net.py", text)
+    editor.change(uri, types.TextDocumentContentChangeWholeDocument(text))
+    for _ in range(2):
+        with pytest.raises(JsonRpcException):
+            await capture(editor, uri, "Net", exampleShape="1,4")
+        assert (await hints(editor, uri))[NET.line("self.hidden(x)") + 1] == "[1, 8]"
+        shown = await hover(editor, uri, Source(text).place("x = torch"))
+        assert shown is not None and "[1, 8]" in shown
+        while not (found := await editor.diagnostics(uri)):
+            await editor.client.wait_for_notification(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+        assert [one.code for one in found] == ["TL602"]
+        assert "failing: 1 finding" in [one["title"] for one in await lenses(editor, uri)]
+    text = text.replace("self.hidden(x)", "self.hidden(1 * x)")
+    editor.change(uri, types.TextDocumentContentChangeWholeDocument(text))
+    assert Source(text).line("self.hidden(1") not in await hints(editor, uri)
 
 
 async def test_an_artifact_gives_the_shapes_of_other_files_that_are_as_they_were(editor):
