@@ -71,7 +71,12 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
             text=text,
             observer=explainer,
         )
-    except UserError as error:
+    except BaseException as error:
+        if getattr(error, "ends_job", False):
+            error.tell = lambda: {"record": explainer.record().as_json()}  # type: ignore[attr-defined]
+            raise
+        if not isinstance(error, UserError):
+            raise
         record = explainer.record(getattr(error, "findings", ()))
         error.data = {**error.data, "record": record.as_json()}
         raise

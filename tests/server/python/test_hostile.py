@@ -162,6 +162,15 @@ async def test_a_loop_without_end_is_told_on_the_class_with_the_line_that_it_was
     assert seen.state == "failing: 1 finding"
 
 
+async def test_a_capture_that_runs_out_of_time_tells_the_lines_that_ran(editor):
+    text = directed(hostile.model()).replace(
+        "return self.layer(x)", "h = self.layer(x)\n        while True: pass"
+    )
+    seen = await captured(editor, text, timeLimit=3)
+    assert [code for code, _, _ in seen.diagnostics] == ["TL605"]
+    assert seen.hints[Source(text).line("h = self.layer(x)")] == "[1, 2]"
+
+
 async def test_the_server_answers_while_a_model_loops(editor):
     configure(editor, **QUICK)
     artifact = await editor.open("other.ir.json", GOOD)
