@@ -135,7 +135,8 @@ def parsed(source: str, file: Path) -> ast.Module:
     except SyntaxError as error:
         raise syntax_error(file, error) from error
     except ValueError as error:  # a null byte
-        raise CaptureError.at(str(file), "TL602", f"not Python: {error}") from error
+        line = source.partition("\0")[0].count("\n") + 1
+        raise CaptureError.at(str(file), "TL602", f"not Python: {error}", line) from error
 
 
 def definition_line(source: str, target: Target, *, decorators: bool = True) -> int | None:

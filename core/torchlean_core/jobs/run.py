@@ -151,7 +151,9 @@ class _Follower:
 
     def _where(self, stack: list[tuple[str, int, str]]) -> str:
         """The innermost place in the file of the request."""
-        for file, line, function in reversed(stack) if self._file is not None else ():
+        if self._file is None:
+            return ""
+        for file, line, function in reversed(stack):
             if os.path.realpath(file) == os.path.realpath(self._file):
                 function = function.replace(".<locals>", "").partition(".<")[0]
                 within = "" if function.startswith("<") else f", in {function}"
