@@ -132,11 +132,14 @@ def parsed(source: str, file: Path) -> ast.Module:
     """
     try:
         return ast.parse(source)
-    except SyntaxError as error:
-        raise syntax_error(file, error) from error
-    except ValueError as error:  # a null byte
-        line = source.partition("\0")[0].count("\n") + 1
-        raise CaptureError.at(str(file), "TL602", f"not Python: {error}", line) from error
+    except (SyntaxError, ValueError) as error:
+        if "\0" in source:  # which error that is depends on the version, and none has a line
+            line = source.partition("\0")[0].count("\n") + 1
+            message = "not Python: there is a null byte in it; Python source cannot contain null bytes"
+            raise CaptureError.at(str(file), "TL602", message, line) from error
+        if isinstance(error, SyntaxError):
+            raise syntax_error(file, error) from error
+        raise CaptureError.at(str(file), "TL602", f"not Python: {error}") from error
 
 
 def definition_line(source: str, target: Target, *, decorators: bool = True) -> int | None:

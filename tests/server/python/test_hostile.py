@@ -259,6 +259,12 @@ async def test_a_model_that_ends_its_process_is_told_on_the_class(editor, place,
     assert seen.state == "failing: 1 finding"
 
 
+async def test_a_null_byte_is_marked_on_its_line(editor):
+    seen = await captured(editor, directed(hostile.model()).replace("import os", "import os  # \0"))
+    [(code, marked, message)] = seen.diagnostics
+    assert code == "TL602" and marked.startswith("import os") and "null bytes" in message
+
+
 async def test_a_missing_module_names_the_interpreter_and_the_setting_for_another(editor):
     seen = await captured(editor, directed(hostile.MISSING_IMPORT))
     message = (
