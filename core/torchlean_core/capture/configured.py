@@ -14,7 +14,6 @@ from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.options import Options
 from torchlean_core.capture.target import Shape, Target, read_source, shape_unknown
 from torchlean_core.config import SettingsFinder
-from torchlean_core.errors import UsageError
 
 
 def configured(target: Target, finder: SettingsFinder | None = None) -> dict[str, Any]:
@@ -66,9 +65,7 @@ def example_shape(target: Target) -> Shape:
     if shape is None:
         shape = configured(target).get("example_shape")
     if shape is None:
-        if not re.search(rf"\b{re.escape(target.name)}\b", source):
-            raise UsageError(f"{target.file.name} has no `{target.name}`")
-        raise shape_unknown(target)
+        raise shape_unknown(target, is_there=re.search(rf"\b{re.escape(target.name)}\b", source) is not None)
     return tuple(shape)
 
 

@@ -55,6 +55,11 @@ class Explainer(Observer):
         self._traced: Traced | None = None
         self._finished: Finished | None = None
 
+    @property
+    def line(self) -> int | None:
+        """Line where the model is defined, once it was loaded."""
+        return None if self._loaded is None else self._loaded.line
+
     def loaded(self, loaded: Loaded) -> None:
         """Keep it."""
         self._loaded = loaded

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.artifact import ArtifactError, parse_graph
-from torchlean_core.capture.errors import CaptureFinding
+from torchlean_core.capture.errors import CaptureError, CaptureFinding
 from torchlean_core.capture.explain import Explainer
 from torchlean_core.capture.options import Options
+from torchlean_core.capture.originals import Originals
 from torchlean_core.capture.pipeline import Captured
 from torchlean_core.capture.target import Target, source_words
 from torchlean_core.capture.write import capture_file
@@ -59,22 +60,43 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
         raise WouldReplace(found)
     # Absolute: the model's code may change the folder.
     explainer = Explainer(Target(target.file.absolute(), target.name), shape, text)
+    originals = Originals()
+    stages = ["importing"]
+
+    def stage(name: str) -> None:
+        stages.append(name)
+        report({"event": "stage", "name": name})
+
     try:
         result = capture_file(
             target,
             shape,
             output,
             options,
-            stage=lambda name: report({"event": "stage", "name": name}),
+            stage=stage,
             judge=judge,
             write=write,
             text=text,
             observer=explainer,
         )
-    except UserError as error:
+    except BaseException as error:
+        replaced = originals.restore()
+        if replaced and isinstance(error, Exception) and not isinstance(error, UserError):
+            code = "TL602" if stages[-1] == "importing" else "TL603"
+            what = f"the code being run replaced Python's own {', '.join(replaced)}, which the capture needs"
+            finding = CaptureFinding(code, what, explainer.line)
+            failed = CaptureError.of(str(target.file), finding)
+            failed.data = {**failed.data, "record": explainer.record([finding]).as_json()}
+            raise failed from error
+        if getattr(error, "ends_job", False):
+            error.tell = lambda: {"record": explainer.record().as_json()}  # type: ignore[attr-defined]
+            raise
+        if not isinstance(error, UserError):
+            raise
         record = explainer.record(getattr(error, "findings", ()))
         error.data = {**error.data, "record": record.as_json()}
         raise
+    originals.restore()
     notes = [CaptureFinding.of_json(note) for note in result["notes"]]
     record = explainer.record(notes, result)
     names = ", ".join(Path(path).name for path in kept)

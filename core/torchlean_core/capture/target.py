@@ -60,11 +60,12 @@ def parse_shape(text: str) -> Shape:
     return tuple(map(int, parts))
 
 
-def shape_unknown(target: Target) -> UsageError:
-    """The error where nothing gives the example shape."""
+def shape_unknown(target: Target, *, is_there: bool = True) -> UsageError:
+    """The error where nothing gives the example shape; `is_there` says whether the file has the model's name at all."""
     write = f"write `# torchlean: example-shape=1,4` in the line above `class {target.name}`"
     error = UsageError(f"no example shape known for {target.name}: give --example-shape 1,4, or {write}")
-    error.data = {"plain": f"no example shape known for {target.name}: {write}"}
+    plain = f"no example shape known for {target.name}: {write}" if is_there else None
+    error.data = {"plain": plain or f"{target.file.name} has no `{target.name}`"}
     return error
 
 
@@ -132,9 +133,13 @@ def parsed(source: str, file: Path) -> ast.Module:
     """
     try:
         return ast.parse(source)
-    except SyntaxError as error:
-        raise syntax_error(file, error) from error
-    except ValueError as error:  # a null byte
+    except (SyntaxError, ValueError) as error:
+        if "\0" in source:  # which error that is depends on the version, and none has a line
+            line = source.partition("\0")[0].count("\n") + 1
+            message = "not Python: there is a null byte in it; Python source cannot contain null bytes"
+            raise CaptureError.at(str(file), "TL602", message, line) from error
+        if isinstance(error, SyntaxError):
+            raise syntax_error(file, error) from error
         raise CaptureError.at(str(file), "TL602", f"not Python: {error}") from error
 
 

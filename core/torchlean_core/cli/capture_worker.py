@@ -66,4 +66,6 @@ def run_worker(
     try:
         return run_job("capture", request, on_event=on_event, timeout=timeout, warm=warm)
     except JobTimeout as error:
-        raise JobTimeout(f"{error} (--timeout S changes the limit)", output=error.output) from error
+        raise JobTimeout(
+            f"{error} (--timeout S changes the limit)", data=error.data, output=error.output
+        ) from error

@@ -102,10 +102,9 @@ class _Follower:
         finally:
             worker.stop()
         if result is None:
-            raise JobTimeout(
-                f"{self._name} ran past its time limit of {self._timeout:g} s and was ended{self._where(worker)}",
-                output=worker.tail(),
-            )
+            where, told = self._last_words(worker)
+            message = f"{self._name} ran past its time limit of {self._timeout:g} s and was ended{where}"
+            raise JobTimeout(message, data=told, output=worker.tail())
         return result
 
     def _result(self, worker: WorkerProcess) -> dict[str, Any] | None:
@@ -139,16 +138,26 @@ class _Follower:
                 died.stage = self._stage
                 raise died
 
-    def _where(self, worker: WorkerProcess) -> str:
-        """Where in the file of the request the job was when it was ended, as it said itself; it may have been mute."""
-        while self._file is not None and not worker.inbox.empty():
+    def _last_words(self, worker: WorkerProcess) -> tuple[str, dict[str, Any]]:
+        """Where the job was when it was ended, and what it had learned, as it said itself; it may have been mute."""
+        where, told = "", dict[str, Any]()
+        while not worker.inbox.empty():
             item = worker.inbox.get_nowait()
             if isinstance(item, Message) and item.content.get("event") == "stopped":
-                for file, line, function in reversed(item.content["stack"]):
-                    if os.path.realpath(file) == os.path.realpath(self._file):
-                        function = function.replace(".<locals>", "").partition(".<")[0]
-                        within = "" if function.startswith("<") else f", in {function}"
-                        return f"; it was at line {line} of {Path(file).name}{within}"
+                where = self._where(item.content["stack"])
+            elif isinstance(item, Message) and item.content.get("event") == "told":
+                told = item.content["data"]
+        return where, told
+
+    def _where(self, stack: list[tuple[str, int, str]]) -> str:
+        """The innermost place in the file of the request."""
+        if self._file is None:
+            return ""
+        for file, line, function in reversed(stack):
+            if os.path.realpath(file) == os.path.realpath(self._file):
+                function = function.replace(".<locals>", "").partition(".<")[0]
+                within = "" if function.startswith("<") else f", in {function}"
+                return f"; it was at line {line} of {Path(file).name}{within}"
         return ""
 
 

@@ -27,7 +27,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,9 +38,14 @@ _MAX_STACK = 200
 
 
 class Stopped(BaseException):
-    """The parent asks the job to end; unwinds it, so that temporary files go."""
+    """The parent asks the job to end; unwinds it, so that temporary files go.
+
+    Attributes:
+        tell: Set by a job that can tell what it learned until then.
+    """
 
     ends_job = True
+    tell: Callable[[], dict[str, Any]] | None = None
 
 
 def main(control: int, events: int, *, ahead: bool = False) -> NoReturn:
@@ -74,6 +79,8 @@ def serve(line: bytes, events: int) -> NoReturn:
     except Stopped as stopped:
         with contextlib.suppress(OSError):  # nobody listens any more
             channel.send({"event": "stopped", "stack": _stack(stopped)})
+            if stopped.tell is not None:  # may take longer than there is time
+                channel.send({"event": "told", "data": stopped.tell()})
         os._exit(1)
     except BaseException as error:
         message = {"error": _describe(error)}

@@ -83,7 +83,7 @@ class Commands(Feature):
             found = await self.jobs.in_thread(losses, name, request)
         except UserError as error:
             if name == "capture":
-                self.server.live.refused(argument)
+                self._not_captured(argument, error)
             raise refused(error, file_path(str(argument.get("uri")))) from error
         if found and not argument.get("force"):
             request |= await confirm(self.server, confirmation(found))
@@ -112,6 +112,15 @@ class Commands(Feature):
             if question is None:
                 raise
         return await self.jobs.run(name, uri, path, {**request, **await confirm(self.server, question)}, None)
+
+    def _not_captured(self, argument: dict[str, Any], error: UserError) -> None:
+        """A capture was asked for and not begun: what is wrong with the file is shown in it."""
+        model, path = argument.get("name"), file_path(str(argument.get("uri")))
+        if error.data.get("findings") and isinstance(model, str) and path is not None:
+            request = {"name": model, "file": str(path), "example_shape": []}
+            self.server.live.captured(argument["uri"], request, error=error)
+        else:
+            self.server.live.refused(argument)
 
     async def _capture_and_emit(
         self, argument: dict[str, Any], token: types.ProgressToken | None

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -524,7 +525,9 @@ def _record(
 
     data: Mapping[str, Any] = result if result is not None else getattr(error, "data", {})
     if isinstance(data.get("record"), Mapping):
-        return Record.of_json(data["record"])
+        record = Record.of_json(data["record"])
+        late = (CaptureFinding("TL605", in_editor(error)),) if isinstance(error, JobTimeout) else ()
+        return replace(record, findings=record.findings + late)
     told = data.get("findings") or data.get("notes") or ()
     found = tuple(CaptureFinding.of_json(one) for one in told if isinstance(one, Mapping))
     if isinstance(error, JobTimeout):

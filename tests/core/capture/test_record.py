@@ -381,3 +381,29 @@ def test_a_lambda_gives_its_line_nothing_but_its_result(explain: Explain) -> Non
     found = {text_of(record, one): one for one in record.expressions}
     assert found["(lambda t: torch.relu(t).sum(1))(x)"].values[0].shape == (1,)
     assert found["torch.relu(t)"].nodes
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("builtins.len = None", "len"),
+        ("os.replace = None", "os.replace"),
+        ("json.dumps = None", "json.dumps"),
+    ],
+)
+def test_code_that_replaces_pythons_own_functions_is_told_so(
+    explain: Explain, statement: str, name: str
+) -> None:
+    record = explain(
+        f"""
+        import builtins, json, os
+        {statement}
+
+        class Net(nn.Module):
+            def forward(self, x):
+                return x + 1
+        """
+    )
+    [finding] = record.findings
+    assert finding.message == f"the code being run replaced Python's own {name}, which the capture needs"
+    assert len("all is as before") == 16

@@ -162,6 +162,15 @@ async def test_a_loop_without_end_is_told_on_the_class_with_the_line_that_it_was
     assert seen.state == "failing: 1 finding"
 
 
+async def test_a_capture_that_runs_out_of_time_tells_the_lines_that_ran(editor):
+    text = directed(hostile.model()).replace(
+        "return self.layer(x)", "h = self.layer(x)\n        while True: pass"
+    )
+    seen = await captured(editor, text, timeLimit=3)
+    assert [code for code, _, _ in seen.diagnostics] == ["TL605"]
+    assert seen.hints[Source(text).line("h = self.layer(x)")] == "[1, 2]"
+
+
 async def test_the_server_answers_while_a_model_loops(editor):
     configure(editor, **QUICK)
     artifact = await editor.open("other.ir.json", GOOD)
@@ -248,6 +257,12 @@ async def test_a_model_that_ends_its_process_is_told_on_the_class(editor, place,
     assert seen.error == message
     assert seen.diagnostics == [("TL602" if place == "constructor" else "TL603", "Net", message)]
     assert seen.state == "failing: 1 finding"
+
+
+async def test_a_null_byte_is_marked_on_its_line(editor):
+    seen = await captured(editor, directed(hostile.model()).replace("import os", "import os  # \0"))
+    [(code, marked, message)] = seen.diagnostics
+    assert code == "TL602" and marked.startswith("import os") and "null bytes" in message
 
 
 async def test_a_missing_module_names_the_interpreter_and_the_setting_for_another(editor):
