@@ -20,8 +20,8 @@ from torchlean_core.live.rewrites import rewrites
 from torchlean_ls.capabilities import CAPTURE, QUICK_FIX, SOURCE
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.python.diagnostics import typed_diagnostic
+from torchlean_ls.python.known import offsets
 from torchlean_ls.python.lenses import capture_argument
-from torchlean_ls.python.live import offsets
 from torchlean_ls.uris import file_path, file_uri
 
 if TYPE_CHECKING:

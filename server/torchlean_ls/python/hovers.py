@@ -14,7 +14,8 @@ from torchlean_core.live.describe import Described, describe, markdown
 from torchlean_core.live.labels import shape_text
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.python.classes import name_span
-from torchlean_ls.python.live import Live, offsets
+from torchlean_ls.python.known import offsets
+from torchlean_ls.python.live import Live
 from torchlean_ls.python.nodes import Node, artifact_of, nodes_of
 from torchlean_ls.python.state import State, state_of
 from torchlean_ls.uris import plain_uri

@@ -6,28 +6,22 @@ import asyncio
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from torchlean_core.capture.configured import configured
 from torchlean_core.capture.directives import directive_problems
-from torchlean_core.capture.errors import CaptureFinding
 from torchlean_core.capture.record import File, Record
-from torchlean_core.capture.target import Shape, Target
-from torchlean_core.capture.workspace import Sources
+from torchlean_core.capture.target import Shape
 from torchlean_core.check import RULES, Finding, Severity
-from torchlean_core.config import SettingsFinder
 from torchlean_core.errors import UserError
 from torchlean_core.live import LiveModel, Moved, View, findings, split_lines
-from torchlean_core.live.stored import Stored, artifact_path, other_texts, record_of, stored
 from torchlean_core.live.texts import text_that_ran
 from torchlean_core.text import Encoding
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.python.classes import Classes, name_span
+from torchlean_ls.python.known import Key, OnDisk, key_of, offsets, read_disk, real_path, record_told
 from torchlean_ls.uris import file_path, plain_uri
 from torchlean_ls.wording import in_editor
 
@@ -41,32 +35,6 @@ _ENDINGS = (".py", ".json", ".toml", ".safetensors")
 
 PAUSE_SECONDS = 0.3
 """How long a text must rest before its directives are looked at again."""
-
-Key = tuple[str, str]
-"""Real path of a model's file, and the model's name."""
-
-
-class OnDisk(NamedTuple):
-    """What is on disk of a model.
-
-    Attributes:
-        path: Where its artifact is, or would be.
-        shape: Example shape that a settings file gives.
-        stored: The artifact.
-        model: What the artifact tells of the file's text; None where that is another one.
-        record: What the artifact tells of the text that it was captured from.
-    """
-
-    path: Path
-    shape: Shape | None
-    stored: Stored | None
-    model: LiveModel | None
-    record: Record | None
-
-    @property
-    def state(self) -> tuple[Any, ...]:
-        """What differs where something changed."""
-        return self.path, self.shape, self.stored, self.model.texts if self.model is not None else None
 
 
 class Live(Feature):
@@ -125,7 +93,7 @@ class Live(Feature):
 
     def model(self, document: Snapshot, name: str) -> LiveModel | None:
         """What the last capture of a model told, if there was one in this session."""
-        return self._captured.get(_key(document.uri, name))
+        return self._captured.get(key_of(document.uri, name))
 
     def file_of(self, document: Snapshot, name: str) -> Path | None:
         """The file of a model from whose capture something is told in a document."""
@@ -144,11 +112,11 @@ class Live(Feature):
 
     def failure(self, document: Snapshot, name: str) -> str | None:
         """Why the last capture of a model failed, where it did."""
-        return self._failures.get(_key(document.uri, name))
+        return self._failures.get(key_of(document.uri, name))
 
     def on_disk(self, document: Snapshot, name: str) -> OnDisk | None:
         """What is on disk of a model, as last seen."""
-        return self._on_disk.get(_key(document.uri, name))
+        return self._on_disk.get(key_of(document.uri, name))
 
     def findings(self, document: Snapshot) -> list[Finding]:
         """What captures found in a document, as findings with spans; `data` has the calls that led there."""
@@ -262,10 +230,10 @@ class Live(Feature):
             error: Why there is no result; its `data` may have the record.
         """
         name = str(request["name"])
-        key = _key(uri, name)
+        key = key_of(uri, name)
         self._failures.pop(key, None)
         self._unshaped.discard(key)
-        record = _record(request, result, error)
+        record = record_told(request, result, error)
         before = [model for model in (self._captured.get(key), self._shapes.get(key)) if model is not None]
         if record is not None:
             if record.ran:
@@ -286,7 +254,7 @@ class Live(Feature):
         names = [model.name for model in self.classes.of(document)]
         name = argument.get("name") or (names[0] if len(names) == 1 else None)
         if name in names and self.shape(document, name) is None:
-            key = _key(document.uri, name)
+            key = key_of(document.uri, name)
             self._unshaped.add(key)
             self._changed({key[0]})
 
@@ -472,7 +440,7 @@ class Live(Feature):
             before = {key[1]: entry for key, entry in old.items()}
             asked = path, names, latest.text, self.server.sources, before
             try:
-                found = await self.server.in_thread(_read_disk, *asked)
+                found = await self.server.in_thread(read_disk, *asked)
             except Exception:  # a file that changes while it is read; the next change is looked at again
                 _log.exception("the artifacts of %s cannot be read", path)
                 return
@@ -486,75 +454,3 @@ class Live(Feature):
                 models = [entry.model for entry in [*old.values(), *new.values()] if entry.model is not None]
                 self._changed({real, *(file for model in models for file in model.files)})
             latest = self.server.documents.get(document.uri) if document.uri in self._again else None
-
-
-def _read_disk(
-    path: Path, names: list[str], text: str, sources: Sources, before: Mapping[str, OnDisk]
-) -> dict[str, OnDisk]:
-    """What is on disk of the models of a file; `before` is what was there when it was read last."""
-    found = {}
-    finder = SettingsFinder()
-    for name in names:
-        target = Target(path, name)
-        try:
-            where = artifact_path(target, finder)
-            given = configured(target, finder).get("example_shape")
-        except UserError:
-            continue  # the settings file is wrong, which is said where settings are read
-        artifact = stored(where, target, sources)
-        last = before.get(name)
-        if artifact is None or last is None or last.stored is None or last.stored.root is not artifact.root:
-            record = record_of(artifact, target) if artifact is not None else None
-        else:
-            record = last.record
-        model = None
-        if artifact is not None and record is not None:
-            ran = text_that_ran(path, record.files[0].sha256, [text])
-            texts = {str(path): ran} if ran is not None else {}
-            texts |= other_texts(artifact, record, sources)
-            model = LiveModel(record, texts) if texts else None
-        found[name] = OnDisk(where, tuple(given) if given is not None else None, artifact, model, record)
-    return found
-
-
-def _record(
-    request: Mapping[str, Any], result: Mapping[str, Any] | None, error: UserError | None
-) -> Record | None:
-    """What a capture told; None where it told nothing of the model, such as where there is no torch."""
-    from torchlean_core.jobs import JobDied, JobTimeout
-
-    data: Mapping[str, Any] = result if result is not None else getattr(error, "data", {})
-    if isinstance(data.get("record"), Mapping):
-        record = Record.of_json(data["record"])
-        late = (CaptureFinding("TL605", in_editor(error)),) if isinstance(error, JobTimeout) else ()
-        return replace(record, findings=record.findings + late)
-    told = data.get("findings") or data.get("notes") or ()
-    found = tuple(CaptureFinding.of_json(one) for one in told if isinstance(one, Mapping))
-    if isinstance(error, JobTimeout):
-        found = (CaptureFinding("TL605", in_editor(error)),)
-    elif isinstance(error, JobDied):
-        found = (CaptureFinding("TL602" if error.stage in ("", "importing") else "TL603", in_editor(error)),)
-    if result is None and not found:
-        return None
-    file = str(request["file"])
-    shape = tuple(request["example_shape"])
-    return Record(
-        str(request["name"]), shape, (File(file, ""),), findings=found, complete=False, result=result
-    )
-
-
-def _key(uri: str, name: str) -> Key:
-    return real_path(uri) or uri, name
-
-
-@lru_cache(1024)
-def real_path(uri: str) -> str | None:
-    """The real path of a document's file; None where it has none. Links are followed anew when files change."""
-    path = file_path(uri)
-    return os.path.realpath(path) if path is not None else None
-
-
-def offsets(document: Snapshot, line: int, column: int) -> tuple[int, int]:
-    """Offset of a place (line from 1, column in characters), and of the end of its line; clamped to the text."""
-    start, end = document.lines.line_span(min(line, len(document.lines)) - 1)
-    return min(start + column, end), end
