@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from torchlean_core.capture.errors import Call, CaptureError, CaptureFinding, Span
-from torchlean_core.capture.target import read_source, span_of_syntax_error
+from torchlean_core.capture.target import read_source, span_of_syntax_error, split_lines
 from torchlean_core.errors import UserError
 
 _NUMBER = re.compile(r"<torchlean stack (?P<number>\d+)>")
@@ -174,11 +174,6 @@ class UserCode:
                 span = span_of_syntax_error(error) or self._whole_line(file, error.lineno)
                 found.append(Place(file, "<module>", span))
         return tuple(found)
-
-
-def split_lines(source: str) -> list[str]:
-    """The lines of a Python file as Python counts them, without their ends."""
-    return source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def function_name(code: CodeType) -> str:

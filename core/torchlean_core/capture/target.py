@@ -91,6 +91,13 @@ def read_content(file: Path) -> bytes:
         raise UsageError(f"{file}: {error.strerror}") from error
 
 
+def split_lines(text: str) -> list[str]:
+    """The lines of a text without their ends, counted as Python and LSP count them."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.split("\n")
+
+
 def decode_source(file: Path, content: bytes) -> str:
     """The text of a Python file with these bytes, in the encoding it declares.
 

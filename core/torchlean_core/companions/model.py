@@ -170,7 +170,7 @@ def judge_model(model: Model, sources: Sources | None = None) -> Judged:
     content = _unsaved(model.file, on_disk, sources) or on_disk
     if content is None:
         return Judged(State.UNKNOWN)
-    same = model.sha256 in _hashes(content)
+    same = model.sha256 in text_hashes(content)
     if model.meaning is None or model.name is None or (same and not model.uses):
         if same:
             return Judged(State.FRESH)
@@ -342,7 +342,7 @@ def _content(file: Path) -> bytes | None:
         return None
 
 
-def _hashes(content: bytes) -> set[str]:
+def text_hashes(content: bytes) -> set[str]:
     """SHA-256 of a text with any line ends: version control writes those of the system."""
     plain = content.replace(b"\r\n", b"\n")
     versions = {content, plain, plain.replace(b"\n", b"\r\n")}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from torchlean_core.capture.errors import Span
 from torchlean_core.capture.pyfile import column, parse
+from torchlean_core.capture.target import split_lines
 from torchlean_core.live.fixes import Rewrite
 
 _FUNCTIONS = frozenset({"torch.nn.functional.gelu", "torch._C._nn.gelu"})
@@ -53,7 +54,7 @@ class _Source:
     """A file, and what its names mean."""
 
     def __init__(self, text: str, tree: ast.Module) -> None:
-        self._lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        self._lines = split_lines(text)
         self._tree = tree
         self._names: dict[str, str] = {}
         for node in ast.walk(tree):

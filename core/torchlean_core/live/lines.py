@@ -10,13 +10,6 @@ from torchlean_core.capture.errors import Span
 _GONE = -1
 
 
-def split_lines(text: str) -> list[str]:
-    """The lines of a text without their ends, counted as Python and LSP count them."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text.split("\n")
-
-
 class Moved:
     """The lines of an old text that still stand in a new one, in the same order.
 

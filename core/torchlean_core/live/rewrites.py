@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from torchlean_core.capture.errors import Span
 from torchlean_core.capture.pyfile import chain, column, parse
+from torchlean_core.capture.target import split_lines
 from torchlean_core.live.fixes import Rewrite
 
 _HALF_ROOT = 1 / math.sqrt(2)
@@ -59,7 +60,7 @@ class _Source:
 
     def __init__(self, text: str, tree: ast.Module) -> None:
         self._tree = tree
-        self._lines = text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff").split("\n")
+        self._lines = split_lines(text.removeprefix("\ufeff"))
         self._functional = _functional(tree)
 
     def around(self, span: Span) -> Iterator[ast.expr]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
 from torchlean_core.capture.target import decode_source
+from torchlean_core.companions.model import text_hashes
 from torchlean_core.errors import UserError
 
 _MAX_SOURCE = 1 << 26
@@ -24,17 +24,12 @@ def text_that_ran(path: Path, sha256: str | None, others: Iterable[str] = ()) ->
         The text; None where it is another one by now, or cannot be read.
     """
     for text in others:
-        if sha256 in _hashes(text.encode("utf-8", "surrogatepass")):
+        if sha256 in text_hashes(text.encode("utf-8", "surrogatepass")):
             return text
     try:
         content = path.read_bytes() if path.is_file() and path.stat().st_size <= _MAX_SOURCE else None
-        if content is None or (sha256 is not None and sha256 not in _hashes(content)):
+        if content is None or (sha256 is not None and sha256 not in text_hashes(content)):
             return None
         return decode_source(path, content)
     except (OSError, ValueError, UserError):
         return None  # gone, no name for a file, or in an encoding that it does not declare
-
-
-def _hashes(content: bytes) -> set[str]:
-    plain = content.replace(b"\r\n", b"\n")
-    return {hashlib.sha256(one).hexdigest() for one in (content, plain, plain.replace(b"\n", b"\r\n"))}

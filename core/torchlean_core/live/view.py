@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from torchlean_core.capture.errors import Call, CaptureFinding, Span
 from torchlean_core.capture.record import Bound, Expression, Line, Record
+from torchlean_core.capture.target import split_lines
 from torchlean_core.live.labels import label, merged, tooltip
-from torchlean_core.live.lines import Moved, split_lines
+from torchlean_core.live.lines import Moved
 
 
 class Hint(NamedTuple):
