@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from torchlean_core.artifact.write import node_object, root_object
+from torchlean_core.graph.identity import FIELD
 from torchlean_core.graph.model import Graph
 
 SEAL = "artifact_sha256"
@@ -19,16 +20,32 @@ def artifact_hash(graph: Graph) -> str:
     """SHA-256, in hex, of the canonical form without `debug_target` and other extra text fields.
 
     Extra fields that hold numbers, booleans or arrays of them count (they can mean something, as `eps` and
-    `trainable` do); those that hold text or objects are comments and provenance, and do not.
+    `trainable` do); those that hold text or objects are comments and provenance, and do not. `parameters` counts
+    but for the spelling of names: of those, which uses share one.
     """
     nodes = []
+    firsts: dict[str, str] = {}
     for node in graph.nodes:
         value = node_object(node)
         for name, content in node.extra.items():
-            if not _numeric(content):
+            if name == FIELD and isinstance(content, Mapping):
+                value[name] = {
+                    role: _identity(said, f"{node.id} {role}", firsts) for role, said in content.items()
+                }
+            elif not _numeric(content):
                 del value[name]
         nodes.append(value)
     return _hash({"input_id": graph.input_id, "output_id": graph.output_id, "nodes": nodes})
+
+
+def _identity(said: Any, use: str, firsts: dict[str, str]) -> Any:
+    """What counts of one use's identity: for its name stands the first use that has it."""
+    if not isinstance(said, Mapping):
+        return said
+    found = {key: value for key, value in said.items() if key != "derived"}
+    if isinstance(name := found.get("name"), str):
+        found["name"] = firsts.setdefault(name, use)
+    return found
 
 
 def sealed(graph: Graph) -> Graph:

@@ -59,7 +59,7 @@ def compact(
     return torch.cat(blocks)[:, :, :: dilation[0], :: dilation[1]].contiguous()
 '''.strip("\n")
 
-HELPERS = ("_mix", "_unit", "Reshape")
+HELPERS = ("_mix", "_unit", "embed", "blocks", "Reshape")
 """What of `kinds.helpers` a generated file may need, in the order of its definition."""
 
 NAMES = ("read_weights", "structure", "compact", *HELPERS)

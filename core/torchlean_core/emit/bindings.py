@@ -9,7 +9,7 @@ import numpy as np
 
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.errors import UserError
-from torchlean_core.graph import Parameter, Program, TensorNode
+from torchlean_core.graph import Parameter, Program, TensorNode, Use
 from torchlean_core.kinds.code import arguments, structure
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.params import ParameterStore
@@ -39,13 +39,12 @@ class Binding:
         """Shape of the tensor that the module holds."""
         return self.parameter.shape if self.row_of is None else self.parameter.shape[1:]
 
-    @property
-    def expression(self) -> str:
-        """Source text of the tensor's use in `forward`, as an argument of a call."""
+    def expression(self, use: Use) -> str:
+        """Source text of a use of the tensor in `forward`, as an argument of a call."""
         name = f"self.{self.parameter.name}"
         if self.row_of is not None:
             return f"{name}.expand({arguments(self.row_of)})"
-        return f"{name} * {name}_structure" if self.structure is not None else name
+        return f"{name} * {name}_structure" if self.structure is not None else use.expression(name)
 
 
 def bind(
@@ -59,21 +58,31 @@ def bind(
     affine = _layernorm_affine(program)
     bindings: dict[str, Binding] = {}
     for node in nodes:
-        for parameter in node.params.values():
-            if parameter is None or parameter.name in bindings:
+        for use in node.params.values():
+            if use is None or use.parameter.name in bindings:
                 continue
             assert store is not None, "a program with parameters has a store"
-            if parameter.kind != "const":
-                structure = _structure(node, store) if parameter.role == "kernel" else None
-                bindings[parameter.name] = Binding(parameter, parameter.trainable, structure=structure)
-                continue
-            values = store.numpy(parameter.name)
-            learnable = (
-                options.learnable_consts and parameter.trainable and (_varies(values) or node.id in affine)
-            )
-            row = learnable and options.compress_broadcast_params and _repeats_one_row(values)
-            bindings[parameter.name] = Binding(parameter, learnable, parameter.shape if row else None)
+            bindings[use.parameter.name] = _bound(node, use, store, options, affine)
     return list(bindings.values())
+
+
+def _bound(
+    node: TensorNode, use: Use, store: ParameterStore, options: EmitOptions, affine: set[int]
+) -> Binding:
+    parameter = use.parameter
+    if parameter.kind != "const":
+        own = parameter.role == "kernel" and not use.view
+        return Binding(parameter, parameter.trainable, structure=_structure(node, store) if own else None)
+    # What the model has as a parameter is one, whatever its values.
+    is_models = parameter.model is not None
+    values = store.numpy(parameter.name)
+    learnable = (
+        options.learnable_consts
+        and parameter.trainable
+        and (is_models or _varies(values) or node.id in affine)
+    )
+    row = learnable and not is_models and options.compress_broadcast_params and _repeats_one_row(values)
+    return Binding(parameter, learnable, parameter.shape if row else None)
 
 
 def _varies(values: Array) -> bool:
@@ -132,7 +141,7 @@ def _structure(node: TensorNode, store: ParameterStore) -> tuple[int, tuple[int,
         return None
     kernel = node.params["kernel"]
     assert kernel is not None, "every convolution has a kernel"
-    values = store.numpy(kernel.name)
+    values = store.numpy(kernel.parameter.name)
     weights = np.zeros(values.shape, dtype=bool)
     outputs, inputs = values.shape[0] // groups, values.shape[1] // groups
     for g in range(groups):
@@ -142,8 +151,8 @@ def _structure(node: TensorNode, store: ParameterStore) -> tuple[int, tuple[int,
     if len(wrong):
         at = wrong[0].tolist()
         raise UserError(
-            f"{store.path}: TL502 {kernel.owner}: {kernel.name} stands for a convolution with groups {groups} and "
-            f"dilation {list(dilation)}, which has no weight at {show_shape(at)}; expected 0, found "
+            f"{store.path}: TL502 {kernel.parameter.owner}: {kernel.name} stands for a convolution with groups "
+            f"{groups} and dilation {list(dilation)}, which has no weight at {show_shape(at)}; expected 0, found "
             f"{values[tuple(at)]}"
         )
     return groups, dilation

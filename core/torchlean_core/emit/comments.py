@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from torchlean_core.graph import Graph, TensorNode
+from torchlean_core.graph import Graph, Parameter, TensorNode
 
 _LONGEST = 60
 
@@ -25,8 +25,10 @@ def node_comment(node: TensorNode) -> str:
     return ": ".join(part for part in (where, target) if part)
 
 
-def owner_comment(node: TensorNode) -> str:
-    """What a node's parameters were in the captured model: a submodule, or a name; "" where it is not known."""
+def owner_comment(node: TensorNode, parameter: Parameter | None = None) -> str:
+    """What a node's parameter, or all of them, were in the captured model: a name, or a submodule; "" if unknown."""
+    if parameter is not None and (name := _plain(parameter.model)):
+        return name
     return (constant_name(node) if node.kind.param_prefix == "const" else "") or _module(node)
 
 

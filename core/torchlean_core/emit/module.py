@@ -34,20 +34,24 @@ def module_class(
     lines.append("        super().__init__()")
     if params_name is not None:
         lines.append(read_from(params_name))
-    owners = {parameter.name: node for node in nodes for parameter in node.params.values() if parameter}
+    owners: dict[str, TensorNode] = {}
+    for node in nodes:
+        for use in node.params.values():
+            if use is not None:
+                owners.setdefault(use.parameter.name, node)
     told = ""
     for binding in bindings:
-        comment = owner_comment(owners[binding.parameter.name])
+        comment = owner_comment(owners[binding.parameter.name], binding.parameter)
         if comment and comment != told:
             lines.append(f"{_INDENT * 2}# {comment}")
         told = comment
         lines += [_INDENT * 2 + line for line in _assignment(binding, store, params_name is not None)]
     lines += ["", "    def forward(self, x: torch.Tensor) -> torch.Tensor:"]
     names = _local_names(program)
-    uses = {binding.parameter.name: binding.expression for binding in bindings}
+    held = {binding.parameter.name: binding for binding in bindings}
     told = ""
     for node in nodes:
-        line = f"{_INDENT * 2}{names[node.id]} = {_expression(program, node, names, uses)}"
+        line = f"{_INDENT * 2}{names[node.id]} = {_expression(program, node, names, held)}"
         if node.params and not node.parents:  # a constant stands among the nodes that use it
             lines.append(f"{line}  # {name}" if (name := constant_name(node)) else line)
             continue
@@ -79,8 +83,12 @@ def read_from(params_name: str) -> str:
     return f"        weights = read_weights(Path(__file__).parent / {params_name!a})"
 
 
-def _expression(program: Program, node: TensorNode, names: dict[int, str], uses: dict[str, str]) -> str:
-    params = {role: uses[parameter.name] for role, parameter in node.params.items() if parameter is not None}
+def _expression(
+    program: Program, node: TensorNode, names: dict[int, str], held: dict[str, Binding]
+) -> str:
+    params = {
+        role: held[use.parameter.name].expression(use) for role, use in node.params.items() if use is not None
+    }
     return program.expression(node, [names[parent] for parent in node.parents], {**params, "like": "x"})
 
 

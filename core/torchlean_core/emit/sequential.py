@@ -12,6 +12,7 @@ from torchlean_core.emit.literals import tensor_literal
 from torchlean_core.emit.module import class_docstring, read_from, signature
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.graph import Layer, Program
+from torchlean_core.graph.views import View
 from torchlean_core.params import ParameterStore
 from torchlean_core.params.format import Array
 
@@ -60,6 +61,10 @@ def sequential_class(
         for layer in layers:
             lines += [_INDENT * 3 + line for line in _state(layer, held, store, params_name is not None)]
         lines += [f"{_INDENT * 2}}}", f"{_INDENT * 2}self.load_state_dict(state, assign=True)"]
+    fixed = [key for layer in layers for key, role in layer.state.items() if _is_fixed(layer, role)]
+    if fixed:
+        lines.append(f"{_INDENT * 2}for name in ({', '.join(map(_quoted, fixed))},):  # fixed in the model")
+        lines.append(f"{_INDENT * 3}self.get_parameter(name).requires_grad_(False)")
     if any(_has_statistics(layer) for layer in layers):
         lines.append(f"{_INDENT * 2}self.eval()")
     return "\n".join(lines) + "\n"
@@ -76,6 +81,17 @@ def _modules(layer: Layer) -> list[str]:
     return lines
 
 
+def _is_fixed(layer: Layer, role: str) -> bool:
+    """Whether a layer's parameter (not a statistic, which is a buffer) is one that does not train."""
+    use = layer.node.params[role]
+    spec = next(spec for spec in layer.node.kind.params if spec.role == role)
+    return use is not None and spec.trainable and not use.parameter.trainable
+
+
+def _quoted(key: str) -> str:
+    return f'"{key}"'
+
+
 def _has_statistics(layer: Layer) -> bool:
     return any(key.endswith(".running_var") for key in layer.state)
 
@@ -85,17 +101,17 @@ def _state(
 ) -> list[str]:
     lines = []
     for key, role in layer.state.items():
-        parameter = layer.node.params[role]
-        assert parameter is not None and store is not None, "a layer's parameters are stored"
-        structure = held[parameter.name].structure
+        use = layer.node.params[role]
+        assert use is not None and store is not None, "a layer's parameters are stored"
+        structure = held[use.parameter.name].structure
         if from_file:
-            value = f'weights["{parameter.name}"]'
+            value = use.expression(f'weights["{use.parameter.name}"]')
             if structure is not None:
                 value = f"compact({value}, {structure[0]}, {structure[1]})"
             value += ".clamp(min=0.0)" if role == "var" else ""
             value += ".to(dtype)"
         else:
-            values = store.numpy(parameter.name)
+            values = _viewed(store.numpy(use.parameter.name), use.computed)
             if structure is not None:
                 values = _compact(values, *structure)
             value = tensor_literal(values.clip(min=0) if role == "var" else values)
@@ -103,6 +119,19 @@ def _state(
     if _has_statistics(layer):
         lines.append(f'"{layer.position}.{_COUNTER}": torch.tensor(0),')
     return lines
+
+
+def _viewed(values: Array, view: View) -> Array:
+    """A view of all elements of a tensor, as a layer can hold it."""
+    for step in view:
+        if step.name == "permute":
+            values = values.transpose(step.value)
+        elif step.name == "reshape":
+            values = values.reshape(step.value)
+        else:
+            assert step.name == "flip", "a layer holds all elements of its tensor"
+            values = np.flip(values, step.value)
+    return values
 
 
 def _compact(kernel: Array, groups: int, dilation: tuple[int, int]) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torchlean_core.errors import UserError
-from torchlean_core.graph.lowering import Program, TensorNode
+from torchlean_core.graph.lowering import Program, TensorNode, Use
 from torchlean_core.kinds import INPUT
 
 
@@ -34,7 +34,10 @@ class Layer:
     def state(self) -> dict[str, str]:
         """Keys of the whole module's `state_dict`, each with the role of the node's parameter that it holds."""
         view = self.node.kind.layer
-        return {} if view is None else {f"{self.position}.{key}": role for key, role in view.state.items()}
+        if view is None:
+            return {}
+        held = {key: role for key, role in view.state.items() if self.node.params[role] is not None}
+        return {f"{self.position}.{key}": role for key, role in held.items()}
 
 
 def to_sequential(program: Program) -> tuple[Layer, ...]:
@@ -56,9 +59,21 @@ def to_sequential(program: Program) -> tuple[Layer, ...]:
         if node.parents != (latest,) or (modules := program.layer_modules(node)) is None:
             kind = program.graph.nodes[node.raw].kind
             raise UserError(f"node {node.raw} ({kind}) has no Seq lowering; use the module style")
+        if any(use is not None and not _is_layers_own(program, use) for use in node.params.values()):
+            raise UserError(
+                f"node {node.raw} ({node.kind.name}) shares a parameter with another node, or uses a part of one, "
+                "which no layer of nn.Sequential can; use the module style"
+            )
         position += len(modules)
         counts = bool(node.params)
         layers.append(Layer(node, modules, position - 1, occurrence if counts else None))
         occurrence += counts
         latest = node.id
     return tuple(layers)
+
+
+def _is_layers_own(program: Program, use: Use) -> bool:
+    """Whether a layer can hold a tensor: it alone uses it, and all of it."""
+    if any(step.name not in ("permute", "reshape", "flip") for step in use.computed):
+        return False
+    return sum(other.parameter.name == use.parameter.name for other in program.uses()) == 1

@@ -167,7 +167,7 @@ def _parse(request: Mapping[str, Any]) -> InitRequest:
 
 
 def _kept(out: Path, artifact: Path, program: Program, force: bool) -> dict[str, torch.Tensor]:
-    """Values that are kept: those of consts marked not trainable, from the file to be replaced.
+    """Values that are kept: those marked not trainable, from the file to be replaced.
 
     Where the output is a new file, they come from the parameter file beside the artifact.
     """
@@ -177,7 +177,7 @@ def _kept(out: Path, artifact: Path, program: Program, force: bool) -> dict[str,
                 losses, f"{out} exists; --force replaces it and keeps what is lost: {losses[0].what}"
             )
         raise UsageError(f"{out} exists; --force replaces it")
-    fixed = {parameter.name for parameter in _fixed_consts(program)}
+    fixed = {parameter.name for parameter in _fixed(program)}
     existing = out if out.exists() else params_path(artifact)
     if not fixed or not existing.exists():
         return {}
@@ -188,17 +188,17 @@ def _kept(out: Path, artifact: Path, program: Program, force: bool) -> dict[str,
     return {name: torch.from_numpy(store.numpy(name).copy()) for name in fixed if name in store.tensors}
 
 
-def _fixed_consts(program: Program) -> list[Parameter]:
-    return [p for p in planned_parameters(program) if p.kind == "const" and not p.trainable]
+def _fixed(program: Program) -> list[Parameter]:
+    return [p for p in planned_parameters(program) if p.is_kept]
 
 
 def _warn_about_values(
     program: Program, kept: Mapping[str, torch.Tensor], options: InitRequest, report: Report
 ) -> None:
-    """Say which consts that are no parameters of a model get zeros because their values are unknown."""
+    """Say which parameters that are marked not trainable get a plan's values because their own are unknown."""
     if options.plan is not None or options.source is not None:
         return
-    names = [parameter.name for parameter in _fixed_consts(program) if parameter.name not in kept]
+    names = [parameter.name for parameter in _fixed(program) if parameter.name not in kept]
     if names:
         shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         message = f"marked not trainable, but no file has their values; set to zero: {shown}"

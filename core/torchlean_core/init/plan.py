@@ -55,8 +55,10 @@ def default_plan(program: Program, seed: int = 0, override: Scheme | None = None
             kaiming; its own seed is replaced.
     """
     parameters = planned_parameters(program)
-    layers = [_layer(parameter) for parameter in parameters]
-    order = {layer: i for i, layer in enumerate(dict.fromkeys(layer for layer in layers if layer))}
+    layers = [_layer(parameter.name, parameter.kind) for parameter in parameters]
+    # Every layer counts once, whether it has tensors of its own or uses those of another.
+    uses = (_layer(use.name, node.kind.name) for node in program.nodes for use in node.params.values() if use)
+    order = {layer: i for i, layer in enumerate(dict.fromkeys(layer for layer in uses if layer))}
     consts = (p.name for p in parameters if p.kind == "const" and p.trainable)
     const_order = {name: len(order) + j for j, name in enumerate(consts)}
     plan: Plan = {}
@@ -66,9 +68,9 @@ def default_plan(program: Program, seed: int = 0, override: Scheme | None = None
     return plan
 
 
-def _layer(parameter: Parameter) -> str:
-    """The name of the layer that a parameter belongs to, or "" for a const."""
-    return "" if parameter.kind == "const" else parameter.name.rpartition("_")[0]
+def _layer(name: str, kind: str) -> str:
+    """The name of the layer that a payload tensor belongs to, or "" for a const."""
+    return "" if kind == "const" else name.rpartition("_")[0]
 
 
 def _default(parameter: Parameter, seed: int, override: Scheme | None) -> Scheme:

@@ -71,11 +71,11 @@ def _structures(program: Program) -> dict[str, _Structure]:
     found: dict[str, _Structure] = {}
     for node in program.nodes:
         kernel = node.params.get("kernel")
-        if kernel is None or not ("groups" in node.fields or "dilation" in node.fields):
+        if kernel is None or kernel.view or not ("groups" in node.fields or "dilation" in node.fields):
             continue
         described = _structure(node, kernel.shape)
         if described.groups > 1 or described.dilation != (1, 1):
-            found[kernel.name] = described
+            found[kernel.parameter.name] = described
     return found
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 import torch.nn.functional
 
-from torchlean_core.graph import Program, TensorNode
+from torchlean_core.graph import Program, TensorNode, Use
+from torchlean_core.graph.views import HELPERS
 from torchlean_core.kinds import INPUT, helpers
 from torchlean_core.kinds.code import ints
 from torchlean_core.kinds.shapes import broadcast_axes
@@ -88,6 +89,7 @@ class _Writer:
         self._program = program
         self._lines: list[str] = []
         self._values: dict[int, _Value] = {}
+        self._views: dict[str, str] = {}
         self._scope: dict[str, Any] = {"torch": torch, "F": torch.nn.functional}
 
     def batch(self) -> Batch:
@@ -112,9 +114,7 @@ class _Writer:
         if node.kind is INPUT:
             return _Value("x", node.shape, 0 if _folds(node.shape) else 1)
         operands = [self._values[parent] for parent in node.parents]
-        params = {
-            role: f'p["{parameter.name}"]' for role, parameter in node.params.items() if parameter is not None
-        }
+        params = {role: self._tensor(use) for role, use in node.params.items() if use is not None}
         params["like"] = "x"
         if all(operand.lead is None for operand in operands):
             if node.kind.spreads and _spreads_from_the_right(operands[0].shape, node.shape):
@@ -133,6 +133,17 @@ class _Writer:
             if found is not None:
                 return self._assign(node, found, lead)
         return self._assign(node, self._mapped(node, operands, params), 1)
+
+    def _tensor(self, use: Use) -> str:
+        """The text of a use of a parameter; equal views of one tensor are made once."""
+        text = use.expression(f'p["{use.parameter.name}"]')
+        if not use.computed and not use.fixed:
+            return text
+        if text not in self._views:
+            self._scope.update((name, getattr(helpers, name)) for name in HELPERS)
+            self._views[text] = f"u{len(self._views)}"
+            self._lines.append(f"{self._views[text]} = {text}")
+        return self._views[text]
 
     def _regrouped(self, node: TensorNode, operand: _Value, params: Mapping[str, str]) -> _Value:
         """The same elements in another shape: often the batch's form stays, and nothing is computed."""

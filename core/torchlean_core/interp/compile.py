@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional
 
 from torchlean_core.graph import Program, TensorNode
+from torchlean_core.graph.views import HELPERS
 from torchlean_core.kinds import helpers
 
 Function = Callable[..., torch.Tensor]
@@ -24,7 +25,7 @@ class Step:
         source: Source text of its expression over `x`, `a0`, `a1`, … and `p_<role>`.
         function: The compiled expression: (x, operands, parameters in order) to the node's value.
         parents: Tensor ids of the operands.
-        names: Names of the parameters in the store, in the order that `function` takes them.
+        names: Names of the uses of parameters, in the order that `function` takes them.
         last_use_of: Tensor ids of the values that no later step needs.
     """
 
@@ -56,25 +57,45 @@ def compile_steps(program: Program, wanted: set[int]) -> list[Step]:
 
 def _step(program: Program, node: TensorNode, freed: Sequence[int]) -> Step:
     arguments = [f"a{position}" for position in range(len(node.parents))]
-    roles = {role: parameter for role, parameter in node.params.items() if parameter is not None}
+    roles = {role: use for role, use in node.params.items() if use is not None}
     params = {role: f"p_{role}" for role in roles}
     names = ", ".join(["x", *arguments, *(params[role] for role in roles)])
     expression = program.expression(node, arguments, {**params, "like": "x"})
     return Step(
         node,
         expression,
-        _compile(f"lambda {names}: {expression}", node.kind.helpers),
+        compiled(f"lambda {names}: {expression}", node.kind.helpers),
         node.parents,
-        tuple(parameter.name for parameter in roles.values()),
+        tuple(use.name for use in roles.values()),
         tuple(freed),
     )
+
+
+Payload = Callable[[Mapping[str, torch.Tensor]], dict[str, torch.Tensor]]
+"""Parameters by name to their uses by name."""
+
+
+def compile_payload(program: Program) -> Payload:
+    """What makes the uses of parameters: equal views of one tensor are made once."""
+    views: dict[tuple[str, str], Function] = {}
+    uses: dict[str, tuple[str, str]] = {}
+    for use in program.uses():
+        key = (use.parameter.name, use.expression("p"))
+        views[key] = compiled(f"lambda p: {key[1]}", HELPERS)
+        uses[use.name] = key
+
+    def payload(params: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        made = {key: function(params[key[0]]) for key, function in views.items()}
+        return {name: made[key] for name, key in uses.items()}
+
+    return payload
 
 
 _CACHE_LIMIT = 4096
 _cache: dict[str, Function] = {}
 
 
-def _compile(source: str, helper_names: Sequence[str]) -> Function:
+def compiled(source: str, helper_names: Sequence[str]) -> Function:
     """The function of a lambda's text; nodes with the same text share it."""
     function = _cache.get(source)
     if function is None:

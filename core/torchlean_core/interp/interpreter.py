@@ -9,7 +9,7 @@ import torch
 
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Program, TensorNode
-from torchlean_core.interp.compile import compile_steps
+from torchlean_core.interp.compile import compile_payload, compile_steps
 from torchlean_core.kinds.numbers import show_shape
 
 FLOAT_DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -49,6 +49,7 @@ class Interpreter:
         self.device = torch.device(device)
         self.params = _parameters(program, tensors, dtype, self.device)
         self._steps = compile_steps(program, program.live())
+        self._payload = compile_payload(program)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -85,10 +86,11 @@ class Interpreter:
     ) -> Iterator[tuple[TensorNode, torch.Tensor]]:
         """Every node's value for any parameters and a checked input."""
         values: list[torch.Tensor] = []
+        payload = self._payload(params)
         for step in compile_steps(self.program, set(range(len(self.program.nodes)))):
             operands = [values[parent] for parent in step.parents]
             try:
-                value = step.function(x, *operands, *(params[name] for name in step.names))
+                value = step.function(x, *operands, *(payload[name] for name in step.names))
             except _TORCH_REFUSES as error:
                 raise _refused(step.node, error) from error
             values.append(value)
@@ -103,10 +105,11 @@ class Interpreter:
             UserError: Torch cannot compute a node.
         """
         values: dict[int, torch.Tensor] = {}
+        payload = self._payload(params)
         for step in self._steps:
             operands = [values[parent] for parent in step.parents]
             try:
-                values[step.node.id] = step.function(x, *operands, *(params[name] for name in step.names))
+                values[step.node.id] = step.function(x, *operands, *(payload[name] for name in step.names))
             except _TORCH_REFUSES as error:
                 raise _refused(step.node, error) from error
             for value in step.last_use_of:

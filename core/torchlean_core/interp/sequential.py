@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from torchlean_core.graph import Layer, Program, to_sequential
+from torchlean_core.graph.views import HELPERS
+from torchlean_core.interp.compile import compiled
 from torchlean_core.kinds import helpers
 from torchlean_core.kinds.code import structure
 
@@ -35,10 +37,10 @@ def sequential_module(program: Program, tensors: Mapping[str, torch.Tensor]) -> 
 def _state(layer: Layer, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     state = {}
     for key, role in layer.state.items():
-        parameter = layer.node.params[role]
-        assert parameter is not None, "a layer view is of a node with all its parameters"
-        value = tensors[parameter.name]
-        if role == "kernel":
+        use = layer.node.params[role]
+        assert use is not None, "a layer's state is what its node has"
+        value = compiled(f"lambda p: {use.expression('p')}", HELPERS)(tensors[use.parameter.name])
+        if role == "kernel" and use.sparse is None:
             value = _original(layer, value)
         state[key] = value.clamp(min=0.0) if role == "var" else value
     if f"{layer.position}.running_var" in state:

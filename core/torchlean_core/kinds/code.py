@@ -192,6 +192,10 @@ def conv2d(call: Call) -> str:
         operand, padding = _pad(call, "0.0"), 0
     options = f", stride={stride(call)}" if f["stride"] != 1 else ""
     options += f", padding={padding}" if padding else ""
+    if call.sparse is not None:
+        groups, dilation = call.sparse
+        options += f", dilation={square(*dilation)}" if dilation != (1, 1) else ""
+        options += f", groups={groups}" if groups != 1 else ""
     return f"F.conv2d({operand}, {p['kernel']}, {p['bias']}{options})"
 
 

@@ -26,6 +26,26 @@ def _unit(key: int, shape: list[int], like: torch.Tensor) -> torch.Tensor:
     return (words.to(torch.float64) / 4294967296.0).to(like.dtype).reshape(shape)
 
 
+def embed(
+    x: torch.Tensor, shape: tuple[int, ...], start: tuple[int, ...], step: tuple[int, ...]
+) -> torch.Tensor:
+    """Into zeros of a shape, the entries of each axis of x from `start` on, `step` apart."""
+    places = tuple(
+        slice(first, first + (size - 1) * apart + 1, apart) if size else slice(0, 0)
+        for size, first, apart in zip(x.shape, start, step, strict=True)
+    )
+    result = x.new_zeros(shape)
+    result[places] = x
+    return result
+
+
+def blocks(x: torch.Tensor, groups: int) -> torch.Tensor:
+    """The dense kernel (out, in, ...), zero off its blocks, of a grouped one (out, in / groups, ...)."""
+    parts = x.reshape(groups, x.shape[0] // groups, *x.shape[1:]).movedim(0, -1)
+    dense = torch.diag_embed(parts, dim1=0, dim2=2)
+    return dense.reshape(x.shape[0], x.shape[1] * groups, *x.shape[2:])
+
+
 class Reshape(nn.Module):
     """The same elements in another shape, as a layer."""
 

@@ -43,7 +43,8 @@ def _layernorm(call: Call) -> Modules:
 
 
 def _linear(call: Call) -> Modules:
-    return (f"nn.Linear({call.parent_shapes[0][-1]}, {call.shape[-1]})",)
+    bias = ", bias=False" if "b" in call.absent else ""
+    return (f"nn.Linear({call.parent_shapes[0][-1]}, {call.shape[-1]}{bias})",)
 
 
 def _conv2d(call: Call) -> Modules | None:
@@ -60,11 +61,16 @@ def _conv2d(call: Call) -> Modules | None:
     options += [f"padding={f['padding']}"] if f["padding"] else []
     options += [f"dilation={code.square(*dilation)}"] if dilation != (1, 1) else []
     options += [f"groups={groups}"] if groups != 1 else []
+    options += ["bias=False"] if "bias" in call.absent else []
     return (f"nn.Conv2d({', '.join(options)})",)
 
 
-def _batch_norm(call: Call) -> Modules:
-    return (f"nn.BatchNorm2d({call.fields['channels']}{code.eps_option(call)})",)
+def _batch_norm(call: Call) -> Modules | None:
+    absent = call.absent & {"gamma", "beta"}
+    if len(absent) == 1:
+        return None
+    affine = ", affine=False" if absent else ""
+    return (f"nn.BatchNorm2d({call.fields['channels']}{code.eps_option(call)}{affine})",)
 
 
 def _pool(name: str, fill: str | None = None) -> LayerView:

@@ -90,6 +90,8 @@ class Call:
         id: Tensor id of the node (after lowering), which the deterministic generators are keyed by.
         batched: For a batch: which operands carry it; empty otherwise.
         lead: For a batch: axes that it adds in front of the artifact's own, 1 or 0 (see `kinds.batched`).
+        absent: Roles of parameters that the model does not have.
+        sparse: Groups and dilation of the convolution whose kernel is given in place of the dense one.
     """
 
     args: Sequence[str]
@@ -100,6 +102,8 @@ class Call:
     id: int
     batched: Sequence[bool] = ()
     lead: int = 0
+    absent: frozenset[str] = frozenset()
+    sparse: tuple[int, tuple[int, int]] | None = None
 
 
 Code = str | Callable[[Call], str]
@@ -123,12 +127,14 @@ class ParamSpec:
         shape: (fields, parent shapes, own shape) to the tensor's shape.
         trainable: Whether training changes it (a `const` can say otherwise, see `trainable`).
         doc: One sentence.
+        optional: Whether the kind's code can do without, where the model has no such tensor (`bias=False`).
     """
 
     role: str
     shape: Callable[[Mapping[str, Any], Sequence[Shape], Shape], tuple[int, ...]]
     trainable: bool
     doc: str
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def _pool(
 
 
 def _channel(role: str, doc: str, trainable: bool) -> ParamSpec:
-    return ParamSpec(role, lambda f, xs, y: (f["channels"],), trainable, doc)
+    return ParamSpec(role, lambda f, xs, y: (f["channels"],), trainable, doc, optional=trainable)
 
 
 _KINDS: tuple[Kind, ...] = (
@@ -396,7 +396,7 @@ _KINDS: tuple[Kind, ...] = (
         param_prefix="linear",
         params=(
             ParamSpec("W", lambda f, xs, y: (y[-1], xs[0][-1]), True, "Weight, (out, in)."),
-            ParamSpec("b", lambda f, xs, y: (y[-1],), True, "Bias, (out,)."),
+            ParamSpec("b", lambda f, xs, y: (y[-1],), True, "Bias, (out,).", optional=True),
         ),
         declared=True,
         layer=layers.LINEAR,
@@ -429,7 +429,7 @@ _KINDS: tuple[Kind, ...] = (
                 True,
                 "Kernel, (outC, inC, kH, kW).",
             ),
-            ParamSpec("bias", lambda f, xs, y: (f["outC"],), True, "Bias, (outC,)."),
+            ParamSpec("bias", lambda f, xs, y: (f["outC"],), True, "Bias, (outC,).", optional=True),
         ),
         layer=layers.CONV2D,
         category="convolution and pooling",

@@ -20,6 +20,10 @@ FORMAT_NAME = "torchlean.params.v1"
 """Value of the metadata key `format`."""
 
 
+CARRIED = "model:"
+"""What names of tensors begin with that no node uses: entries of the model's `state_dict`, kept for the way back."""
+
+
 class Origin(enum.StrEnum):
     """Who wrote a parameter file, as its metadata say: what one command wrote, it can write again."""
 
@@ -52,6 +56,7 @@ def write_content(
     artifact: str | None,
     source: str,
     origin: Origin | None = None,
+    uses: Mapping[str, Any] | None = None,
 ) -> str:
     """Write a parameter file whole or not at all; equal content gives equal bytes.
 
@@ -61,6 +66,7 @@ def write_content(
         artifact: Hash of the artifact they belong to (`artifact.artifact_hash`); None where that is unknown.
         source: What made the values: scheme and seed, or the model they were taken from.
         origin: Which command made them from nothing but that source; None for what somebody brought along.
+        uses: Further uses of tensors, by name: the name under which each is stored, and the view.
 
     Returns:
         The content's SHA-256, which the metadata holds too.
@@ -71,6 +77,8 @@ def write_content(
     metadata = {} if artifact is None else {"artifact": artifact}
     if origin is not None:
         metadata["origin"] = origin.value
+    if uses:
+        metadata["uses"] = json.dumps(uses, separators=(",", ":"))
     return write_with_metadata(path, tensors, {**metadata, "format": FORMAT_NAME, "source": source})
 
 

@@ -38,6 +38,7 @@ def write_store(
     artifact: str | None,
     source: str,
     origin: Origin | None = None,
+    uses: Mapping[str, Any] | None = None,
 ) -> str:
     """Write arrays as a parameter file, whole or not at all; see `params.content.write_content`.
 
@@ -47,6 +48,7 @@ def write_store(
         artifact: Hash of the artifact they belong to (`artifact.artifact_hash`), where it is known.
         source: What made the values: scheme and seed, or the model they were taken from.
         origin: Which command made them; None for what somebody brought along.
+        uses: Further uses of the tensors, as `params.content.write_content` takes them.
 
     Returns:
         The content's SHA-256, which the metadata holds too.
@@ -56,7 +58,7 @@ def write_store(
         OSError: The file cannot be written.
     """
     content = {name: _content(name, tensors[name]) for name in tensors}
-    return write_content(path, content, artifact, source, origin)
+    return write_content(path, content, artifact, source, origin, uses)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> str:

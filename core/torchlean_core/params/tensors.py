@@ -10,7 +10,7 @@ from safetensors import safe_open
 
 from torchlean_core.artifact import artifact_hash, params_path
 from torchlean_core.errors import UsageError
-from torchlean_core.graph import Graph, Program
+from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.params.content import Origin
 from torchlean_core.params.format import write_store
 from torchlean_core.params.store import ParameterStore
@@ -83,6 +83,8 @@ def save_tensors(
     """
     arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
     try:
-        return write_store(path, arrays, artifact_hash(graph), source, origin)
+        return write_store(
+            path, arrays, artifact_hash(graph), source, origin, lower(graph).further_uses()
+        )
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error

@@ -15,6 +15,7 @@ from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Parameter, Program
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.params.content import CARRIED
 from torchlean_core.params.finite import first_not_finite
 from torchlean_core.params.header import DTYPES, FLOAT_TYPES, TensorInfo
 from torchlean_core.visible import shortened
@@ -77,7 +78,14 @@ def validate(store: ParameterStore, program: Program, *, values: bool = True) ->
         if issue is not None:
             issues.append(issue)
     known = {parameter.name for parameter in expected}
-    unknown = [name for name in store.names if name not in known]
+    for name, parameter in program.without.items():
+        if (info := store.tensors.get(name)) is not None and (issue := _mismatch(parameter, info)) is not None:
+            issues.append(issue)
+    unknown = [
+        name
+        for name in store.names
+        if name not in known and name not in program.without and not name.startswith(CARRIED)
+    ]
     issues.extend(extra(name, program) for name in unknown[:_MAX_EXTRA])
     if len(unknown) > _MAX_EXTRA:
         message = f"{len(unknown) - _MAX_EXTRA} more tensors of {store.path.name} belong to no node"
@@ -136,6 +144,10 @@ def wrong_type(parameter: Parameter, found: str) -> ParamIssue:
 
 def extra(name: str, program: Program) -> ParamIssue:
     """The issue of a tensor that no node has."""
+    use = next((use for use in program.uses() if use.name == name), None)
+    if use is not None:
+        message = f"{name} is extra: it is stored as {use.parameter.name}, of which it is another use"
+        return ParamIssue("TL502", message, use.parameter.node, name)
     match = _NAME.fullmatch(name)
     node = int(match[1]) if match is not None and int(match[1]) < len(program.graph.nodes) else None
     where = "no node" if node is None else f"node {node} ({program.graph.nodes[node].kind})"

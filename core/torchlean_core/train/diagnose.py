@@ -69,11 +69,11 @@ def require_finite(params: Mapping[str, torch.Tensor], step: int) -> None:
 
 def _is_mask(node: TensorNode) -> bool:
     value = node.params.get("value")
-    return value is not None and not value.trainable
+    return value is not None and not value.parameter.trainable
 
 
 def _words(node: TensorNode, params: Mapping[str, torch.Tensor], what: str) -> str:
     text = f"the first node that gives {what} is node {node.raw} ({node.kind.name})"
-    names = [parameter.name for parameter in node.params.values() if parameter is not None]
+    names = [use.parameter.name for use in node.params.values() if use is not None]
     bad = [name for name in names if not bool(torch.isfinite(params[name]).all())]
     return f"{text}, whose parameter {bad[0]} is not finite" if bad else text

@@ -17,7 +17,6 @@ from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import keep_aside, refuse_overwriting
 from torchlean_core.graph import Program, lower
 from torchlean_core.init import default_plan, materialize
-from torchlean_core.init.plan import is_attention_scale
 from torchlean_core.init.structure import kernel_masks
 from torchlean_core.interp import Batch, compile_batch
 from torchlean_core.interp.interpreter import require_one_input_shape
@@ -238,7 +237,7 @@ class _Job:
         fixed = [
             parameter.name
             for parameter in program.parameters()
-            if parameter.kind == "const" and not parameter.trainable and not is_attention_scale(parameter)
+            if parameter.is_kept
         ]
         if fixed:
             message = f"marked not trainable, but no file has their values; zero: {', '.join(fixed[:8])}"
