@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from torchlean_core.capture.builder import SELECT, Draft, GraphBuilder, Provenance
+from torchlean_core.capture.builder import SELECT, Draft, GraphBuilder, Provenance, narrowed
 from torchlean_core.capture.values import Known, NodeIndex, Shape, Value
 from torchlean_core.files import relative_path
 from torchlean_core.graph import Graph, Node
+from torchlean_core.graph.identity import FIELD
 from torchlean_core.kinds import TENSOR_KINDS
 
 _MOVES = ("reshape", "flatten", "permute")
@@ -47,20 +48,49 @@ def finish(b: GraphBuilder, source: Value, output: Value, extra: Mapping[str, An
     nodes: list[Node] = []
     origins: list[Provenance] = []
     tensors: dict[str, torch.Tensor] = {}
+    stored: dict[str, str] = {}
     for index in _live(b, source, output):
         draft = b.drafts[index]
         number = ids[index] = len(nodes)
-        tensors.update((_param_name(draft, role, number), tensor) for role, tensor in draft.params.items())
+        params = {role: narrowed(known) for role, known in draft.params.items()}
+        for role, known in params.items():
+            if known.absent:
+                continue
+            first = stored.setdefault(known.name, _param_name(draft, role, number)) if known.name else None
+            name = first or _param_name(draft, role, number)
+            tensors.setdefault(name, known.stored.detach())
         parents = tuple(ids[parent] for parent in draft.parents)
         shape = draft.shape if draft.tuple_shapes is None else None
-        fields = {**draft.extra, **_origin(draft.origin, b.debug_targets, b.file)}
+        fields = {
+            **draft.extra,
+            **_identities(draft, params),
+            **_origin(draft.origin, b.debug_targets, b.file),
+        }
         origins.append(draft.origin)
         nodes.append(Node(number, draft.kind, parents, shape, draft.tuple_shapes, draft.fields, fields))
     b.check_size(sum(tensor.numel() for tensor in tensors.values()), "parameters")
-    stored = {name: _as_stored(tensor) for name, tensor in tensors.items()}
+    kept = {name: _as_stored(tensor) for name, tensor in tensors.items()}
     rounded = {name: t for name, t in tensors.items() if t.dtype == torch.float64}
     graph = Graph(tuple(nodes), ids[source.index], ids[output.index], dict(extra))
-    return Finished(graph, stored, rounded, tuple(origins))
+    return Finished(graph, kept, rounded, tuple(origins))
+
+
+def _identities(draft: Draft, params: Mapping[str, Known]) -> dict[str, Any]:
+    """The extra field that says what the payload tensors are; what the kind says already is left out."""
+    entry = TENSOR_KINDS.get(draft.kind)
+    untrained = {spec.role for spec in entry.params if not spec.trainable} if entry is not None else {"scale"}
+    if draft.extra.get("trainable") is False:
+        untrained |= {"value"}
+    frozen = all(not known.trainable for role, known in params.items() if role not in untrained)
+    found = {}
+    for role, known in params.items():
+        identity = known.identity
+        # Statistics are never trained; where nothing of the layer is, that they are kept has to be said.
+        if identity.trainable is False and role in untrained and not (frozen and untrained < set(params)):
+            identity = replace(identity, trainable=None)
+        if said := identity.json():
+            found[role] = said
+    return {FIELD: found} if found else {}
 
 
 def _live(b: GraphBuilder, source: Value, output: Value) -> list[NodeIndex]:
@@ -130,7 +160,7 @@ def _expanded(b: GraphBuilder, source: Value, output: Value) -> tuple[GraphBuild
         if index in rows:
             values[index] = _split(new, b, values, draft, rows[index])
         elif draft.kind == "const" and draft.extra:  # not trainable: may equal a matrix that is new
-            values[index] = new.const(Known(draft.params["value"]), mask=True)
+            values[index] = new.const(draft.params["value"], mask=True)
         elif draft.kind == SELECT:
             values[index] = _selected(new, parents[0], draft.fields["axis"], draft.fields["indices"])
         elif draft.kind in ("reshape", "flatten"):
@@ -196,7 +226,9 @@ def _splits(b: GraphBuilder, live: Sequence[NodeIndex], output: Value) -> dict[N
         if not parts or any(part is None for part in parts):
             continue
         taken = [row for _, rows in filter(None, parts) for row in rows.rows]
-        if len(taken) == len(set(taken)):
+        payload = b.drafts[index].params.values()
+        whole = all(known.rows(part.rows) is not None for _, part in filter(None, parts) for known in payload)
+        if whole and len(taken) == len(set(taken)):
             found.update(filter(None, parts))
     return found
 
@@ -255,10 +287,13 @@ def _split(
 ) -> Value:
     """A linear layer with some of the rows, and the reshapes and permutations that followed it."""
     layer = old.drafts[split.linear]
-    rows = torch.tensor(split.rows)
-    payload = {role: tensor.detach()[rows] for role, tensor in layer.params.items()}
+    payload = {}
+    for role, known in layer.params.items():
+        part = known.rows(split.rows)
+        assert part is not None, "a layer is split into views"
+        payload[role] = part
     b.provenance = layer.origin.marked(_described(split.rows))
-    x = b.add("linear", values[layer.parents[0]], shape=(*layer.shape[:-1], len(rows)), params=payload)
+    x = b.add("linear", values[layer.parents[0]], shape=(*layer.shape[:-1], len(split.rows)), params=payload)
     # Where the axis of the selection went on the way, and what is left of it there.
     shapes = [selection.shape]
     axis = selection.fields["axis"]

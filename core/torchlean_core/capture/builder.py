@@ -20,7 +20,7 @@ from torchlean_core.kinds.shapes import broadcast_axes, torch_broadcast_axes
 SELECT = "select"
 """No kind of the format: entries of one axis, which `simplify` makes nodes of when all their uses are known."""
 
-_PURE = ("reshape", "flatten", "permute", "broadcast_to", SELECT)
+_PURE = ("reshape", "flatten", "permute", "broadcast_to", "detach", SELECT)
 """Kinds whose equal uses become one node."""
 
 
@@ -66,7 +66,7 @@ class Draft:
     parents: tuple[NodeIndex, ...]
     shape: Shape
     fields: Mapping[str, Any]
-    params: Mapping[str, torch.Tensor]
+    params: Mapping[str, Known]
     extra: Mapping[str, Any]
     origin: Provenance
     tuple_shapes: tuple[Shape, ...] | None = None
@@ -105,7 +105,7 @@ class GraphBuilder:
         kind: str,
         *parents: Value,
         shape: Sequence[int] | None = None,
-        params: Mapping[str, torch.Tensor] | None = None,
+        params: Mapping[str, Known] | None = None,
         extra: Mapping[str, Any] | None = None,
         **fields: Any,
     ) -> Value:
@@ -131,7 +131,7 @@ class GraphBuilder:
         payload = dict(params or {})
         for spec in entry.params:
             expected = spec.shape(fields, parent_shapes, inferred)
-            found = tuple(payload[spec.role].shape)
+            found = payload[spec.role].shape
             assert found == tuple(expected), f"{kind}: {spec.role} is {found}, expected {expected}"
         return self._append(kind, parents, tuple(inferred), fields, payload, extra or {})
 
@@ -141,7 +141,7 @@ class GraphBuilder:
         parents: Sequence[Value],
         shape: Shape,
         fields: Mapping[str, Any],
-        params: Mapping[str, torch.Tensor] | None = None,
+        params: Mapping[str, Known] | None = None,
         extra: Mapping[str, Any] | None = None,
         tuple_shapes: tuple[Shape, ...] | None = None,
     ) -> Value:
@@ -187,7 +187,7 @@ class GraphBuilder:
         kind: str,
         *parents: Value,
         shapes: Sequence[Shape],
-        params: Mapping[str, torch.Tensor],
+        params: Mapping[str, Known],
         **fields: Any,
     ) -> Value:
         """Add a tuple-valued node and the projection of its first component, which is the result."""
@@ -235,27 +235,31 @@ class GraphBuilder:
         self.check_size(tensor.numel(), "a constant")
         if not bool((torch.isfinite(tensor) | (mask & (tensor == -torch.inf))).all()):
             raise Refused("a constant with values that are not finite (infinite or NaN)")
-        stored = tensor.to(torch.float32)
-        if tensor.dtype != torch.float64 or bool((stored.double() == tensor).all()):
-            tensor = stored
+        known = narrowed(known)
         key: Any
-        if known.trainable and known.name is not None:
-            key = ("const", known.name, tensor.data_ptr(), tuple(tensor.shape), tensor.stride())
+        if known.name is not None:
+            key = ("const", known.name, known.view)
         elif known.trainable:
             key = ("const", id(known))
         else:
-            key = ("const", tuple(tensor.shape), bytes(content(stored.contiguous())))
-        if key in self._shared:
-            return self._shared[key]
-        before = self.provenance
-        if known.name is not None:
-            self.provenance = replace(before, debug_target=known.name)
-        extra = {} if known.trainable else {"trainable": False}
-        result = self.add("const", shape=known.shape, params={"value": tensor}, extra=extra)
-        self.provenance = before
-        self._shared[key] = result
-        self._alive.append(known)  # so that its id and its address are not taken by another
-        return result
+            key = (
+                "const",
+                known.shape,
+                bytes(content(known.tensor.detach().float().contiguous())),
+                known.derived,
+            )
+        result = self._shared.get(key)
+        if result is None:
+            before = self.provenance
+            if known.name is not None:
+                self.provenance = replace(before, debug_target=known.name)
+            extra = {} if known.trainable else {"trainable": False}
+            payload = {"value": replace(known, fixed=False)}
+            result = self.add("const", shape=known.shape, params=payload, extra=extra)
+            self.provenance = before
+            self._shared[key] = result
+            self._alive.append(known)  # so that its id is not taken by another
+        return self.add("detach", result) if known.fixed and known.trainable else result
 
     def full(self, number: float, shape: Sequence[int]) -> Value:
         """A tensor whose elements are all one number: a scalar `const`, broadcast."""
@@ -393,6 +397,20 @@ class GraphBuilder:
     def unary(self, kind: str, x: Tensor) -> Value:
         """An elementwise node of one operand."""
         return self.add(kind, self.value(x))
+
+
+def narrowed(known: Known) -> Known:
+    """In float32, where that holds all values exactly."""
+
+    def as_float32(tensor: torch.Tensor) -> torch.Tensor:
+        stored = tensor.detach().to(torch.float32)
+        is_exact = tensor.dtype != torch.float64 or bool((stored.double() == tensor).all())
+        return stored if is_exact else tensor
+
+    if not known.tensor.is_floating_point():  # a table of indices or a mask, of which this is made
+        return replace(known, tensor=as_float32(known.tensor), name=None, base=None, view=())
+    base = None if known.base is None else as_float32(known.base)
+    return replace(known, tensor=as_float32(known.tensor), base=base)
 
 
 def broadcast_shape(*shapes: Shape) -> Shape:

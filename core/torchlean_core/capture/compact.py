@@ -26,11 +26,11 @@ def compact(program: Program, tensors: Mapping[str, torch.Tensor]) -> tuple[Prog
 
 
 def _compacted(node: TensorNode, tensors: dict[str, torch.Tensor]) -> TensorNode:
-    parameter = node.params.get("kernel")
+    use = node.params.get("kernel")
     groups, dilation = node.fields.get("groups", 1), node.fields.get("dilation", 1)
-    if node.kind.name != "conv2d" or parameter is None or (groups == 1 and dilation == 1):
+    if node.kind.name != "conv2d" or use is None or use.view or (groups == 1 and dilation == 1):
         return node
-    dense = tensors[parameter.name]
+    dense = tensors[use.parameter.name]
     down, across = dilation if isinstance(dilation, tuple | list) else (dilation, dilation)
     taps = dense[:, :, ::down, ::across]
     outputs, inputs = taps.shape[0] // groups, taps.shape[1] // groups
@@ -38,8 +38,9 @@ def _compacted(node: TensorNode, tensors: dict[str, torch.Tensor]) -> TensorNode
     kernel = blocks.diagonal(dim1=0, dim2=2).movedim(-1, 0).flatten(0, 1).contiguous()
     if dense.count_nonzero() != kernel.count_nonzero():
         return node
-    tensors[parameter.name] = kernel
-    held = replace(parameter, shape=tuple(kernel.shape))
+    tensors[use.parameter.name] = kernel
+    shape = tuple(kernel.shape)
+    held = replace(use, shape=shape, parameter=replace(use.parameter, shape=shape))
 
     def code(call: Call) -> str:
         return (

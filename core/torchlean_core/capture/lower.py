@@ -14,6 +14,7 @@ from torch.utils import _pytree
 import torchlean_core.capture.lowerings  # noqa: F401 -- fills the registry
 from torchlean_core.capture.builder import GraphBuilder, Provenance
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
+from torchlean_core.capture.known_views import fixed, view_of
 from torchlean_core.capture.places import first_line, line_in, located, module_of_node
 from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
 from torchlean_core.capture.trace import Traced
@@ -28,6 +29,9 @@ _SHAPE_ONLY = frozenset(
     ).split()
 )
 """Operators that read nothing of a tensor but its shape and type."""
+
+_APPLIED_TO = {torch.ops.aten.addmm.default: 1, torch.ops.aten.baddbmm.default: 1}
+"""Place of the argument that stands for a layer's input, where it is not the first."""
 
 _MASKED = (
     "an infinite constant (-inf) was added or filled in before; it has a meaning only where a softmax follows "
@@ -46,6 +50,7 @@ class Lowerer:
         shown: The file as the user wrote it.
         default_line: Line for what has none of its own: where the model is defined.
         refusals: What cannot be lowered.
+        fold: Whether what is computed of parameters alone becomes a constant.
     """
 
     builder: GraphBuilder
@@ -54,7 +59,10 @@ class Lowerer:
     shown: str
     default_line: int | None = None
     refusals: list[CaptureFinding] = field(default_factory=list)
+    fold: bool = False
     _values: dict[torch.fx.Node, Any] = field(default_factory=dict)
+    _constants: dict[torch.fx.Node, bool] = field(default_factory=dict)
+    _folded: dict[torch.fx.Node, Any] = field(default_factory=dict)
 
     def run(self, shape: Sequence[int]) -> tuple[Value, Value]:
         """Lower everything; returns the input's and the output's value.
@@ -101,7 +109,7 @@ class Lowerer:
 
     def _output(self) -> Value:
         outputs = self.traced.outputs
-        result = self._values.get(outputs[0]) if len(outputs) == 1 else None
+        result = self._operand(outputs[0], None) if len(outputs) == 1 else None
         self.builder.provenance = Provenance()
         if isinstance(result, Known):
             try:
@@ -127,13 +135,14 @@ class Lowerer:
     # -- one operator --------------------------------------------------------------------------------
 
     def _call(self, node: torch.fx.Node) -> Any:
-        args, kwargs = _pytree.tree_map_only(
-            torch.fx.Node, lambda n: self._values[n], (node.args, node.kwargs)
-        )
         if node.target is operator.getitem:
-            container, index = args
+            container, index = self._operand(node.args[0], node), node.args[1]
+            assert isinstance(index, int), "results are told by number"
             return container[index] if isinstance(container, tuple | list) else container
         self._locate(node)
+        args, kwargs = _pytree.tree_map_only(
+            torch.fx.Node, lambda n: self._operand(n, node), (node.args, node.kwargs)
+        )
         flat = _pytree.tree_leaves((args, kwargs))
         unknown = [leaf for leaf in flat if isinstance(leaf, Unknown)]
         if any(leaf.why is None for leaf in unknown):
@@ -141,12 +150,114 @@ class Lowerer:
         try:
             if unknown:
                 raise Refused(f"uses {unknown[0].why}")
-            depends = any(isinstance(leaf, Value | Masked) for leaf in flat)
-            result = self._lowered(node, args, kwargs, depends)
-            return self._checked(node, result)
+            return self._checked(node, self._result(node, args, kwargs, flat))
         except Refused as error:
             self._refuse(node, str(error), error.allow)
             return self._stub(node)
+
+    def _operand(self, source: Any, user: torch.fx.Node | None) -> Any:
+        """A node's value as another takes it: detached where the one was made without gradients, but not the other.
+
+        Args:
+            source: The node.
+            user: The other; None for the caller of the model.
+        """
+        value = self._values[source]
+        stacks = self.traced.stacks
+        if not stacks.grad_is_off(source) or (user is not None and stacks.grad_is_off(user)):
+            return value
+        if source.target is operator.getitem and user is not None and user.target is operator.getitem:
+            return value
+
+        def stopped(one: Any) -> Any:
+            if isinstance(one, Known):
+                return fixed(one)
+            if isinstance(one, Masked):
+                return Masked(self.builder.unary("detach", one.value), one.mask)
+            return self.builder.unary("detach", one)
+
+        return _pytree.tree_map_only(Value | Masked | Known, stopped, value)
+
+    def _result(self, node: torch.fx.Node, args: Any, kwargs: Any, flat: Sequence[Any]) -> Any:
+        """The result of an operator; parameters are folded into a constant only where nothing else is left."""
+        target = node.target
+        depends = any(isinstance(leaf, Value | Masked) for leaf in flat)
+        if not depends and isinstance(target, torch._ops.OpOverload):
+            if (view := view_of(target, args, kwargs)) is not None:
+                return view
+            if self._trains(node, flat):
+                try:
+                    return self._of_parameters(target, args, kwargs)
+                except Refused:
+                    return self._constant(node)
+        try:
+            return self._lowered(node, args, kwargs, depends)
+        except Refused:
+            # A kernel that is computed has no form; its value has.
+            computed = [n for n in node.all_input_nodes if self._is_constant(n)]
+            if not any(isinstance(self._values[n], Value) for n in computed):
+                raise
+            args, kwargs = _pytree.tree_map_only(
+                torch.fx.Node,
+                lambda n: self._constant(n) if n in computed else self._operand(n, node),
+                (node.args, node.kwargs),
+            )
+            return self._lowered(node, args, kwargs, depends)
+
+    def _trains(self, node: torch.fx.Node, flat: Sequence[Any]) -> bool:
+        """Whether an operator computes a real number of parameters that train."""
+        metas = node.meta.get("val")
+        first = metas[0] if isinstance(metas, tuple | list) and metas else metas
+        real = isinstance(first, torch.Tensor) and first.is_floating_point()
+        schema = node.target._schema.name if isinstance(node.target, torch._ops.OpOverload) else ""
+        return (
+            not self.fold
+            and real
+            and schema not in _SHAPE_ONLY
+            and any(isinstance(leaf, Known) and leaf.trainable for leaf in flat)
+        )
+
+    def _of_parameters(self, target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
+        """An operator of parameters alone, as nodes: the first tensor, or that which a layer is applied to, is one."""
+        lowering = LOWERINGS.get(target)
+        if lowering is None:
+            raise Refused("has no exact form in torchlean.ir.v1")
+        place = _APPLIED_TO.get(target, 0)
+        args = list(args)
+        if place < len(args) and isinstance(args[place], Known):
+            args[place] = self.builder.value(args[place])
+        return self._apply(target, lowering, args, kwargs)
+
+    def _is_constant(self, node: torch.fx.Node) -> bool:
+        """Whether a node's value does not depend on the network's input."""
+        found = self._constants.get(node)
+        if found is None:
+            if node.op == "placeholder":
+                found = isinstance(self._values[node], Known)
+            else:
+                found = all(self._is_constant(one) for one in node.all_input_nodes)
+            self._constants[node] = found
+        return found
+
+    def _constant(self, node: torch.fx.Node) -> Any:
+        """The value of a node that does not depend on the network's input, computed now."""
+        if node in self._folded:
+            return self._folded[node]
+        value = self._values.get(node)
+        if node.op != "call_function":
+            return value
+        if isinstance(value, Known):
+            result: Any = value
+        else:
+            args, kwargs = _pytree.tree_map_only(torch.fx.Node, self._constant, (node.args, node.kwargs))
+            if node.target is operator.getitem:
+                result = args[0][args[1]]
+            else:
+                assert isinstance(node.target, torch._ops.OpOverload), "others were refused"
+                view = view_of(node.target, args, kwargs)
+                result = _folded(node.target, args, kwargs) if view is None else view
+        self._folded[node] = result
+        return result
 
     def _locate(self, node: torch.fx.Node) -> None:
         module = module_of_node(node)
@@ -288,11 +399,15 @@ def _folded(target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
         except RuntimeError as error:
             raise Refused(f"cannot be computed of constants: {first_line(error)}") from error
 
+    names = [known.name for known in found if known.trainable and known.name is not None]
+    derived = tuple(dict.fromkeys([*names, *(name for known in found for name in known.derived)]))
+
     def known(tensor: torch.Tensor) -> Known:
         for operand in found:
-            if operand.name is not None and _is_view(tensor, operand.tensor):
-                return Known(tensor, operand.name, operand.trainable, operand.state)
-        return Known(tensor, None, trainable, state)
+            if operand.name is not None and operand.view == () and _is_same(tensor, operand.tensor):
+                return replace(operand, tensor=tensor)
+        trains = trainable and tensor.is_floating_point()
+        return Known(tensor, None, trains, state, derived=derived)
 
     return _pytree.tree_map_only(torch.Tensor, known, tuple(result) if isinstance(result, list) else result)
 
@@ -301,10 +416,11 @@ def _gives_view(target: torch._ops.OpOverload) -> bool:
     return any(result.alias_info is not None for result in target._schema.returns)
 
 
-def _is_view(tensor: torch.Tensor, base: torch.Tensor) -> bool:
-    """Whether a tensor has all elements of another one, in its memory."""
+def _is_same(tensor: torch.Tensor, base: torch.Tensor) -> bool:
+    """Whether a tensor is another one, in its memory."""
     return (
-        tensor.untyped_storage().data_ptr() == base.untyped_storage().data_ptr()
-        and tensor.numel() == base.numel()
+        tensor.data_ptr() == base.data_ptr()
+        and tensor.shape == base.shape
+        and tensor.stride() == base.stride()
         and tensor.dtype == base.dtype
     )

@@ -46,6 +46,7 @@ class Options:
         approximate: Substitutions that are not exact but allowed: form by operator (`gelu`: `tanh`), which may
             be given as texts (`gelu=tanh`).
         max_parameters: Most scalars that all parameters together may have.
+        fold: Write what is computed of parameters alone as constants, in place of nodes over the parameters.
 
     Raises:
         UsageError: A value makes no sense.
@@ -59,6 +60,9 @@ class Options:
     verify: bool = _option("compare the artifact with the model on random inputs", default=True)
     approximate: Mapping[str, str] = _option(
         "allow a substitution that is not exact (gelu=tanh); may be repeated", default_factory=dict
+    )
+    fold: bool = _option(
+        "write weights that are computed of parameters as constants, which train by themselves", default=False
     )
     max_parameters: int = _option("refuse a capture with more scalars in all", default=250_000_000)
 

@@ -113,7 +113,8 @@ def capture(
     builder = GraphBuilder(
         options.max_parameters, options.debug_targets, approximate=options.approximate, file=loaded.file
     )
-    source, result = Lowerer(builder, traced, loaded.file, loaded.shown, loaded.line).run(shape)
+    lowerer = Lowerer(builder, traced, loaded.file, loaded.shown, loaded.line, fold=options.fold)
+    source, result = lowerer.run(shape)
     try:
         finished = finish(builder, source, result, {"captured_from": _provenance(loaded, shape, output)})
     except Refused as error:

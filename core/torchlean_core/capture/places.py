@@ -24,6 +24,7 @@ from torchlean_core.capture.target import read_source, span_of_syntax_error, spl
 from torchlean_core.errors import UserError
 
 _NUMBER = re.compile(r"<torchlean stack (?P<number>\d+)>")
+_NO_GRAD = "<torchlean no grad>"
 _HERE = Path((lambda: None).__code__.co_filename)
 # In the standalone script all modules are one file, beside which the user's may lie.
 _OWN = str(_HERE.parents[1] / "_")[:-1] if _HERE.name == "places.py" else str(_HERE)
@@ -193,6 +194,27 @@ class Stacks:
         self._numbers: dict[tuple[int, ...], int] = {}
         self._last: Stack = ()
         self._found: list[Stack] = []
+        self._grad: bool | None = None
+        self._outermost: FrameType | None = None
+
+    @property
+    def grad_is_on(self) -> bool:
+        """Whether an operator that is traced now has gradients, as the user's code says it."""
+        return torch.is_grad_enabled() if self._grad is None else self._grad
+
+    @contextmanager
+    def grad_mode(self, on: bool) -> Iterator[None]:
+        """Operators that are traced meanwhile count as with, or without, gradients, whatever torch's own state."""
+        before, self._grad = self._grad, on
+        try:
+            yield
+        finally:
+            self._grad = before
+
+    def here(self) -> Stack:
+        """The user's frames of the caller, while tracing."""
+        number = self._number(sys._getframe(1), self._outermost)
+        return () if number is None else self._found[number]
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -202,13 +224,16 @@ class Stacks:
         what is there already, and what is there is carried along through decompositions.
         """
         create_node = torch.fx.Graph.create_node
-        outermost = sys._getframe(2)  # of the caller of this context manager
+        outermost = self._outermost = sys._getframe(2)  # of the caller of this context manager
 
         def create(graph: torch.fx.Graph, *args: Any, **kwargs: Any) -> torch.fx.Node:
             node = create_node(graph, *args, **kwargs)
             number = self._number(sys._getframe(1), outermost)
-            if number is not None:
-                node.stack_trace = self._text(number)
+            text = "" if number is None else self._text(number)
+            if not self.grad_is_on:
+                text += _NO_GRAD
+            if text:
+                node.stack_trace = text
             return node
 
         torch.fx.Graph.create_node = create  # type: ignore[method-assign,assignment]
@@ -216,8 +241,9 @@ class Stacks:
             yield
         finally:
             torch.fx.Graph.create_node = create_node  # type: ignore[method-assign]
+            self._outermost = None
 
-    def _number(self, frame: FrameType | None, outermost: FrameType) -> int | None:
+    def _number(self, frame: FrameType | None, outermost: FrameType | None) -> int | None:
         found: list[tuple[CodeType, int]] = []
         key: list[int] = []
         file_of = self.code.file_of
@@ -249,6 +275,10 @@ class Stacks:
         """The user's frames that made a node, innermost last; empty where none is known."""
         found = _NUMBER.findall(node.meta.get("stack_trace") or "")
         return self._found[int(found[-1])] if found else ()
+
+    def grad_is_off(self, node: torch.fx.Node) -> bool:
+        """Whether a node was made where the user's code has gradients switched off."""
+        return _NO_GRAD in (node.meta.get("stack_trace") or "")
 
 
 def line_in(stack: Stack, file: Path) -> int | None:

@@ -8,7 +8,7 @@ import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from torch.utils._pytree import tree_leaves
 
 from torchlean_core.capture.attention_operator import KeepingAttention
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
+from torchlean_core.capture.gradient_flow import Unseen, inline_regions, reached, watching
 from torchlean_core.capture.in_place import is_composite, rename_in_place, without_identities
 from torchlean_core.capture.places import Stacks, first_line, located, text_of
 from torchlean_core.capture.registry import LOWERINGS
@@ -43,6 +44,7 @@ class Traced:
         path: `TORCH_EXPORT` or `FX`.
         reason: Why that path was taken.
         stacks: Where in the user's code the nodes were made.
+        unseen: What changes gradients and is not in the graph.
     """
 
     module: torch.fx.GraphModule
@@ -51,6 +53,7 @@ class Traced:
     path: str
     reason: str
     stacks: Stacks
+    unseen: Sequence[Unseen] = ()
 
     @property
     def operators(self) -> int:
@@ -81,23 +84,45 @@ def trace(
     Raises:
         CaptureError: No path works, or the module has state, several inputs or several outputs.
     """
-    with _hushed(), torch.no_grad():
-        if not prefer_torch_export:
-            try:
-                return _fx(new(), example, "torch.export was switched off", stacks)
-            except Exception as error:
-                raise _failure([(FX, error)], file, shown, stacks) from error
+    unseen: list[Unseen] = []
+    # Gradients are on, so that the trace shows where the model switches them off.
+    with _hushed(), torch.enable_grad(), watching(stacks, unseen):
+        traced = _traced(new, example, prefer_torch_export, file, shown, stacks, unseen)
+    nodes = {node.name: node for node in traced.module.graph.nodes if node.op == "placeholder"}
+    found = reached(traced.module.graph, traced.outputs, stacks)
+    known = {
+        name: one if one is None else replace(one, trainable=one.trainable and nodes[name] in found)
+        for name, one in traced.known.items()
+    }
+    return replace(traced, known=known, unseen=tuple(dict.fromkeys(unseen)))
+
+
+def _traced(
+    new: Callable[[], torch.nn.Module],
+    example: torch.Tensor,
+    prefer_torch_export: bool,
+    file: Path,
+    shown: str,
+    stacks: Stacks,
+    unseen: list[Unseen],
+) -> Traced:
+    if not prefer_torch_export:
         try:
-            return _export(new(), example, shown, stacks)
-        except CaptureError:
-            raise
+            return _fx(new(), example, "torch.export was switched off", stacks)
         except Exception as error:
-            export_error = error
-        try:
-            return _fx(new(), example, f"torch.export failed: {_reason(export_error)}", stacks)
-        except Exception as error:
-            failures = [(TORCH_EXPORT, export_error), (FX, error)]
-            raise _failure(failures, file, shown, stacks) from error
+            raise _failure([(FX, error)], file, shown, stacks) from error
+    try:
+        return _export(new(), example, shown, stacks)
+    except CaptureError:
+        raise
+    except Exception as error:
+        export_error = error
+    unseen.clear()
+    try:
+        return _fx(new(), example, f"torch.export failed: {_reason(export_error)}", stacks)
+    except Exception as error:
+        failures = [(TORCH_EXPORT, export_error), (FX, error)]
+        raise _failure(failures, file, shown, stacks) from error
 
 
 @contextmanager
@@ -159,6 +184,7 @@ def _without_steps(exported: torch.export.ExportedProgram) -> None:
 def _export(module: torch.nn.Module, example: torch.Tensor, shown: str, stacks: Stacks) -> Traced:
     with stacks.recording():
         exported = torch.export.export(module, (example,), strict=False)
+    _inline(exported)
     _without_steps(exported)
     without_identities(exported.graph)
     rename_in_place(exported.graph)
@@ -172,6 +198,7 @@ def _export(module: torch.nn.Module, example: torch.Tensor, shown: str, stacks: 
             shown, "TL603", f"forward changes the module's own state ({names}); an artifact has no state"
         )
     parameters = dict(module.named_parameters(remove_duplicate=False))
+    first = first_names(module)
     known: dict[str, Known | None] = {}
     for spec in signature.input_specs:
         name = spec.arg.name
@@ -188,11 +215,30 @@ def _export(module: torch.nn.Module, example: torch.Tensor, shown: str, stacks: 
         parameter = parameters.get(target)
         trainable = parameter is not None and parameter.requires_grad
         is_constant = spec.kind is InputKind.CONSTANT_TENSOR
-        known[name] = Known(tensor, None if is_constant else target, trainable, not is_constant)
+        known[name] = Known(
+            tensor, None if is_constant else first.get(target, target), trainable, not is_constant
+        )
     # A caller's tensor that forward changes in place is no part of the function that is captured.
     returned = zip(signature.output_specs, _returned(exported.graph_module), strict=True)
     outputs = [node for spec, node in returned if spec.kind is OutputKind.USER_OUTPUT]
     return Traced(exported.graph_module, known, outputs, TORCH_EXPORT, "", stacks)
+
+
+def first_names(module: torch.nn.Module) -> dict[str, str]:
+    """For every parameter and buffer, the first name that the same tensor has."""
+    found: dict[int, str] = {}
+    tensors = [
+        *module.named_parameters(remove_duplicate=False),
+        *module.named_buffers(remove_duplicate=False),
+    ]
+    return {name: found.setdefault(id(tensor), name) for name, tensor in tensors}
+
+
+def _inline(exported: torch.export.ExportedProgram) -> None:
+    """Take regions without gradients apart; a result of one is then the result of an operator in it."""
+    renamed = inline_regions(exported.graph_module)
+    for spec in exported.graph_signature.output_specs:
+        spec.arg.name = renamed.get(spec.arg.name, spec.arg.name)
 
 
 def _lowered_whole(exported: torch.export.ExportedProgram) -> bool:
@@ -289,6 +335,7 @@ def _fx(module: torch.nn.Module, example: torch.Tensor, reason: str, stacks: Sta
     parameters = dict(symbolic.named_parameters(remove_duplicate=False))
     state: dict[str, torch.Tensor] = {**parameters, **dict(symbolic.named_buffers(remove_duplicate=False))}
     names = list(state)
+    first = first_names(symbolic)
 
     def run(x: torch.Tensor, *tensors: torch.Tensor) -> Any:
         with _reparametrize_module(symbolic, dict(zip(names, tensors, strict=True))):
@@ -303,7 +350,7 @@ def _fx(module: torch.nn.Module, example: torch.Tensor, reason: str, stacks: Sta
     for placeholder, name in zip(placeholders[1:], names, strict=True):
         parameter = parameters.get(name)
         trainable = parameter is not None and parameter.requires_grad
-        known[placeholder] = Known(state[name], name, trainable, True)
+        known[placeholder] = Known(state[name], first[name], trainable, True)
     return Traced(traced, known, _returned(traced), FX, reason, stacks)
 
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import NewType
 
 import torch
+
+from torchlean_core.graph import views
+from torchlean_core.graph.identity import Identity
+from torchlean_core.graph.views import Step, View, source, then
+from torchlean_core.kinds import helpers
 
 Shape = tuple[int, ...]
 
@@ -32,21 +39,86 @@ class Known:
 
     Attributes:
         tensor: Its value.
-        name: Qualified name in the model, for a parameter or a buffer (or a view of one).
-        trainable: Whether training may change it: it is, or is computed from, a model parameter.
+        name: Qualified name in the model, for a parameter or a buffer, or a view of one.
+        trainable: Whether training may change it: it is, or is computed from, a parameter that the model trains.
         state: Whether it is, or is computed from, a parameter or a buffer. What is computed from one is
             computed in float64, since it is no number that the model's author wrote in float32.
+        base: The parameter or buffer itself, of a view of one; None where it is no view.
+        view: How it is made of that.
+        derived: Names of the parameters that the model trains and that it was computed from.
+        absent: Whether the model has no such tensor (`bias=False`), and this is what changes nothing.
+        fixed: Whether no gradient goes through this use of it (`weight.detach()`).
     """
 
     tensor: torch.Tensor
     name: str | None = None
     trainable: bool = False
     state: bool = False
+    base: torch.Tensor | None = None
+    view: View = ()
+    derived: tuple[str, ...] = ()
+    absent: bool = False
+    fixed: bool = False
 
     @property
     def shape(self) -> Shape:
         """Its shape."""
         return tuple(self.tensor.shape)
+
+    @property
+    def stored(self) -> torch.Tensor:
+        """The tensor that is stored for it: the parameter itself, where it is a view of one."""
+        return self.tensor if self.base is None else self.base
+
+    @property
+    def identity(self) -> Identity:
+        """What the artifact says of it."""
+        if self.absent:
+            return Identity(absent=True)
+        return Identity(
+            self.name,
+            self.view,
+            tuple(self.stored.shape),
+            None if self.trainable and not self.fixed else False,
+            derived=self.derived,
+        )
+
+    def moved(self, step: Step) -> Known:
+        """A view of it."""
+        tensor = compiled(f"lambda p: {source((step,), 'p')}")(self.tensor.detach())
+        if self.name is None:
+            return replace(self, tensor=tensor)
+        view = then(self.view, tuple(self.stored.shape), step)
+        return replace(self, tensor=tensor, base=self.stored, view=view)
+
+    def reshape(self, *shape: int) -> Known:
+        """The same elements in another shape."""
+        return self.moved(views.reshape(shape))
+
+    def rows(self, chosen: Sequence[int]) -> Known | None:
+        """Entries of the first axis; None where they are no view of a tensor that has a name."""
+        if self.name is None:
+            return replace(self, tensor=self.tensor.detach()[torch.tensor(list(chosen))])
+        steps = views.rows(self.shape, chosen)
+        if steps is None:
+            return None
+        result = self
+        for step in steps:
+            result = result.moved(step)
+        return result
+
+
+def absent(tensor: torch.Tensor) -> Known:
+    """What stands where the model has no tensor, and changes nothing."""
+    return Known(tensor, absent=True)
+
+
+@cache
+def compiled(text: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The function of a lambda's text, of a view of a tensor."""
+    scope = {name: getattr(helpers, name) for name in views.HELPERS}
+    found: Callable[[torch.Tensor], torch.Tensor] = eval(text, scope)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

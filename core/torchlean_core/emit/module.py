@@ -83,9 +83,7 @@ def read_from(params_name: str) -> str:
     return f"        weights = read_weights(Path(__file__).parent / {params_name!a})"
 
 
-def _expression(
-    program: Program, node: TensorNode, names: dict[int, str], held: dict[str, Binding]
-) -> str:
+def _expression(program: Program, node: TensorNode, names: dict[int, str], held: dict[str, Binding]) -> str:
     params = {
         role: held[use.parameter.name].expression(use) for role, use in node.params.items() if use is not None
     }

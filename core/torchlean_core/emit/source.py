@@ -37,7 +37,9 @@ def body_source(
     file = params_name if scalars > options.literal_limit else None
     if layers is None:
         needed = {name for node in nodes for name in node.kind.helpers}
-        needed |= {step.name for node in nodes for use in node.params.values() if use for step in use.computed}
+        needed |= {
+            step.name for node in nodes for use in node.params.values() if use for step in use.computed
+        }
         body = module_class(program, nodes, bindings, store, file, options)
     else:
         needed = {name for layer in layers for text in layer.modules for name in _called(text)}

@@ -155,7 +155,9 @@ class Tensors:
             return claim.use, claim.shape, claim.trainable, claim.marked
         claims = self._claims[claim.identity.name]
         shape = _shape(claim.identity.name, claims)
-        trainable, marked = (any(flags) for flags in zip(*((c.trainable, c.marked) for c in claims), strict=True))
+        trainable, marked = (
+            any(flags) for flags in zip(*((c.trainable, c.marked) for c in claims), strict=True)
+        )
         return claims[0].use, shape, trainable, marked
 
 

@@ -352,9 +352,7 @@ def _payloads(graph: Graph) -> tuple[dict[int, Payload], dict[str, Parameter]]:
         for slot in slots[node.id]:
             claim = claims[slot.name]
             if claim.identity.absent:
-                without[slot.name] = Parameter(
-                    slot.name, slot.inner, slot.shape, False, node.id, slot.kind
-                )
+                without[slot.name] = Parameter(slot.name, slot.inner, slot.shape, False, node.id, slot.kind)
                 payload[slot.role] = None
             else:
                 payload[slot.role] = _use(tensors, claims, slots, slot, claim)
@@ -365,9 +363,7 @@ def _payloads(graph: Graph) -> tuple[dict[int, Payload], dict[str, Parameter]]:
 
 def _claim(node: Node, slot: _Slot, identity: Identity) -> Claim:
     if identity.absent and not slot.optional:
-        raise UserError(
-            f"TL502 node {node.id} ({node.kind}): `parameters`: {slot.role} cannot be absent"
-        )
+        raise UserError(f"TL502 node {node.id} ({node.kind}): `parameters`: {slot.role} cannot be absent")
     trainable = slot.trainable and not identity.absent
     if identity.trainable is not None and slot.trainable:
         trainable = identity.trainable
@@ -460,9 +456,7 @@ def _attention_slots(graph: Graph, attention: Node) -> list[_Slot]:
     return found
 
 
-def _attention(
-    graph: Graph, projection: Node, tensor_id: dict[int, int], add: Any, payload: Payload
-) -> int:
+def _attention(graph: Graph, projection: Node, tensor_id: dict[int, int], add: Any, payload: Payload) -> int:
     """The ten nodes of a single-head self-attention; returns the tensor id of the result."""
     attention = graph.nodes[projection.parents[0]]
     x = tensor_id[attention.parents[0]]

@@ -104,7 +104,9 @@ def _narrowed(parts: Sequence[tuple[int, int, int]], shape: Shape) -> Shape:
 
 def _reshaped(target: Shape, shape: Shape) -> Shape:
     if math.prod(target) != math.prod(shape):
-        raise ViewError(f"reshape of {show_shape(shape)} to {show_shape(target)} changes the number of elements")
+        raise ViewError(
+            f"reshape of {show_shape(shape)} to {show_shape(target)} changes the number of elements"
+        )
     return target
 
 

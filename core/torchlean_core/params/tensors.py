@@ -83,8 +83,6 @@ def save_tensors(
     """
     arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
     try:
-        return write_store(
-            path, arrays, artifact_hash(graph), source, origin, lower(graph).further_uses()
-        )
+        return write_store(path, arrays, artifact_hash(graph), source, origin, lower(graph).further_uses())
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error

@@ -79,7 +79,9 @@ def validate(store: ParameterStore, program: Program, *, values: bool = True) ->
             issues.append(issue)
     known = {parameter.name for parameter in expected}
     for name, parameter in program.without.items():
-        if (info := store.tensors.get(name)) is not None and (issue := _mismatch(parameter, info)) is not None:
+        if (info := store.tensors.get(name)) is not None and (
+            issue := _mismatch(parameter, info)
+        ) is not None:
             issues.append(issue)
     unknown = [
         name

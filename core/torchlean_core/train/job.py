@@ -234,11 +234,7 @@ class _Job:
             self._note(f"starting from {store.path}")
             return params
         self._note(f"no parameter file; starting from the default plan, seed {options.seed}")
-        fixed = [
-            parameter.name
-            for parameter in program.parameters()
-            if parameter.is_kept
-        ]
+        fixed = [parameter.name for parameter in program.parameters() if parameter.is_kept]
         if fixed:
             message = f"marked not trainable, but no file has their values; zero: {', '.join(fixed[:8])}"
             self._report({"kind": "warning", "message": message})

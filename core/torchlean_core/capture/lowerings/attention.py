@@ -13,6 +13,7 @@ from torchlean_core.capture.lowerings.masks import has_minus_infinity, masked_su
 from torchlean_core.capture.lowerings.matrix import matmul
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Tensor, Value
+from torchlean_core.graph.views import narrow
 
 aten = torch.ops.aten
 
@@ -79,15 +80,15 @@ def self_attention(
     batch, length, size = x.shape
     payload = {}
     for place, role in enumerate("qkv"):
-        rows = slice(place * size, (place + 1) * size)
-        payload[f"{role}_W"] = in_weight.tensor[rows]
+        rows = narrow((0, place * size, (place + 1) * size))
+        payload[f"{role}_W"] = in_weight.moved(rows)
         if in_bias is not None:
-            payload[f"{role}_b"] = in_bias.tensor[rows]
-    payload["out_W"] = out_weight.tensor
+            payload[f"{role}_b"] = in_bias.moved(rows)
+    payload["out_W"] = out_weight
     if out_bias is not None:
-        payload["out_b"] = out_bias.tensor
+        payload["out_b"] = out_bias
     scores = (batch, length, length)
-    payload["scale"] = torch.full(scores, 1.0 / math.sqrt(size), dtype=torch.float64)
+    payload["scale"] = Known(torch.full(scores, 1.0 / math.sqrt(size), dtype=torch.float64))
     return b.add_tuple(
         "multihead_attention",
         x,

@@ -13,7 +13,8 @@ from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.lowerings.padding import constant_pad
 from torchlean_core.capture.registry import lowers
-from torchlean_core.capture.values import Known, Tensor, Value
+from torchlean_core.capture.values import Known, Tensor, Value, absent
+from torchlean_core.graph.views import blocks, embed, flip, permute
 
 aten = torch.ops.aten
 
@@ -200,10 +201,10 @@ def _convolution(
 ) -> Value:
     image = _image(b, x, weight, bias)
     assert isinstance(weight, Known) and not isinstance(bias, Value)
-    kernel = weight.tensor
+    kernel = weight
     stride, padding, dilation = list(stride), list(padding), list(dilation)
     if image.rank == 1:
-        kernel = kernel[:, :, None]
+        kernel = kernel.reshape(*kernel.shape[:2], 1, kernel.shape[2])
         stride, padding, dilation = [stride[0], stride[0]], [(0, 0), *padding], [1, *dilation]
     result = _dense(b, image.value, kernel, bias, stride, padding, dilation, groups)
     return image.restored(b, result)
@@ -227,14 +228,18 @@ def _transposed(
     """
     image = _image(b, x, weight, bias)
     assert isinstance(weight, Known) and not isinstance(bias, Value)
-    kernel = weight.tensor.detach()
+    kernel = weight
     steps, pads, extra, apart = list(stride), list(padding), list(output_padding), list(dilation)
     if image.rank == 1:
-        kernel = kernel[:, :, None]
+        kernel = kernel.reshape(*kernel.shape[:2], 1, kernel.shape[2])
         steps, pads, extra, apart = [1, *steps], [0, *pads], [0, *extra], [1, *apart]
     inputs, outputs = kernel.shape[:2]
-    by_group = kernel.reshape(groups, inputs // groups, outputs, *kernel.shape[2:]).transpose(1, 2)
-    reversed_kernel = by_group.reshape(groups * outputs, inputs // groups, *kernel.shape[2:]).flip(-1, -2)
+    by_group = kernel.reshape(groups, inputs // groups, outputs, *kernel.shape[2:]).moved(
+        permute(0, 2, 1, 3, 4)
+    )
+    reversed_kernel = by_group.reshape(groups * outputs, inputs // groups, *kernel.shape[2:]).moved(
+        flip(2, 3)
+    )
     left = [step * (size - 1) - pad for step, size, pad in zip(apart, kernel.shape[2:], pads, strict=True)]
     right = [before + more for before, more in zip(left, extra, strict=True)]
     # What both axes have on both sides is the convolution's own padding.
@@ -262,7 +267,7 @@ def _spread_places(size: int, step: int, left: int, right: int) -> torch.Tensor 
 def _dense(
     b: GraphBuilder,
     x: Value,
-    kernel: torch.Tensor,
+    kernel: Known,
     bias: Known | None,
     stride: list[int],
     padding: list[tuple[int, int]],
@@ -271,16 +276,16 @@ def _dense(
 ) -> Value:
     """The `conv2d` node of a (C, H, W) image; what one stride and padding cannot say goes around it."""
     extra: dict[str, object] = {}
-    before = kernel.numel()
+    before = math.prod(kernel.shape)
     if groups != 1:
         kernel, extra["groups"] = _block_diagonal(b, kernel, groups), groups
     if dilation != [1, 1]:
         kernel = _dilated(b, kernel, dilation)
         extra["dilation"] = dilation[0] if dilation[0] == dilation[1] else dilation
-    if kernel.numel() > before:
+    if (dense := math.prod(kernel.shape)) > before:
         b.note(
             "TL606",
-            f"a dense kernel of {kernel.numel():,} scalars stands for a grouped or dilated one of {before:,}",
+            f"a dense kernel of {dense:,} scalars stands for a grouped or dilated one of {before:,}",
         )
     sides = {side for pair in padding for side in pair}
     if len(sides) == 1:
@@ -293,7 +298,7 @@ def _dense(
     result = b.add(
         "conv2d",
         x,
-        params={"kernel": kernel, "bias": torch.zeros(out) if bias is None else bias.tensor},
+        params={"kernel": kernel, "bias": absent(torch.zeros(out)) if bias is None else bias},
         extra=extra,
         inC=channels,
         outC=out,
@@ -307,20 +312,15 @@ def _dense(
     return result
 
 
-def _block_diagonal(b: GraphBuilder, kernel: torch.Tensor, groups: int) -> torch.Tensor:
+def _block_diagonal(b: GraphBuilder, kernel: Known, groups: int) -> Known:
     """The dense kernel (out, in, …) of a grouped one (out, in / groups, …), zero outside its blocks."""
-    out, per_group = kernel.shape[:2]
-    b.check_size(kernel.numel() * groups, "the dense kernel of a grouped convolution")
-    dense = torch.zeros(groups, out // groups, groups, per_group, *kernel.shape[2:], dtype=kernel.dtype)
-    blocks = kernel.detach().reshape(groups, out // groups, per_group, *kernel.shape[2:])
-    dense.diagonal(dim1=0, dim2=2).copy_(blocks.movedim(0, -1))
-    return dense.reshape(out, per_group * groups, *kernel.shape[2:])
+    b.check_size(math.prod(kernel.shape) * groups, "the dense kernel of a grouped convolution")
+    return kernel.moved(blocks(groups))
 
 
-def _dilated(b: GraphBuilder, kernel: torch.Tensor, dilation: Sequence[int]) -> torch.Tensor:
+def _dilated(b: GraphBuilder, kernel: Known, dilation: Sequence[int]) -> Known:
     """The kernel with zeros between its elements."""
     sizes = [step * (size - 1) + 1 for step, size in zip(dilation, kernel.shape[2:], strict=True)]
-    b.check_size(math.prod([*kernel.shape[:2], *sizes]), "the dense kernel of a dilated convolution")
-    dense = torch.zeros(*kernel.shape[:2], *sizes, dtype=kernel.dtype)
-    dense[:, :, :: dilation[0], :: dilation[1]] = kernel.detach()
-    return dense
+    shape = (*kernel.shape[:2], *sizes)
+    b.check_size(math.prod(shape), "the dense kernel of a dilated convolution")
+    return kernel.moved(embed(shape, (0, 0, 0, 0), (1, 1, *dilation)))

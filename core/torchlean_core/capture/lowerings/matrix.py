@@ -12,20 +12,25 @@ from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.lowerings.masks import has_minus_infinity, masked_sum
 from torchlean_core.capture.lowerings.reduction import sum_axes, vector_norm
 from torchlean_core.capture.registry import lowers
-from torchlean_core.capture.values import Known, Masked, Tensor, Value
+from torchlean_core.capture.values import Known, Masked, Tensor, Value, absent
+from torchlean_core.graph.views import expand, permute
 
 aten = torch.ops.aten
 
 
-def linear_node(b: GraphBuilder, x: Value, weight: torch.Tensor, bias: torch.Tensor | None) -> Value:
-    """A `linear` node; a missing bias is written as zeros."""
+def linear_node(b: GraphBuilder, x: Value, weight: Known, bias: Known | None) -> Value:
+    """A `linear` node; a missing bias is marked as absent."""
     out, wanted = weight.shape[0], (*x.shape[:-1], weight.shape[0])
-    b.check_size(weight.numel(), "a weight")
+    b.check_size(math.prod(weight.shape), "a weight")
     if len(x.shape) == 2 and b.draft(x).kind == "reshape":
         rows = b.parent(x)  # merged for a matrix product, which a layer does not need
         if len(rows.shape) > 2 and rows.shape[-1] == x.shape[-1]:
             x = rows
-    payload = {"W": weight, "b": torch.zeros(out) if bias is None else bias.expand(out)}
+    if bias is None:
+        bias = absent(torch.zeros(out))
+    elif bias.shape != (out,):
+        bias = bias.moved(expand((out,)))
+    payload = {"W": weight, "b": bias}
     return b.reshape(b.add("linear", x, shape=(*x.shape[:-1], out), params=payload), wanted)
 
 
@@ -37,10 +42,10 @@ def linear(b: GraphBuilder, input: Tensor, weight: Tensor, bias: Tensor | None =
         product = matmul(b, input, transposed)
         return product if bias is None else b.plus(product, bias)
     if len(weight.shape) == 1:  # F.linear with a vector as weight gives a scalar for each row
-        row = linear_node(b, input, weight.tensor[None], None)
+        row = linear_node(b, input, weight.reshape(1, *weight.shape), None)
         row = b.reshape(row, input.shape[:-1])
         return row if bias is None else b.plus(row, bias)
-    return linear_node(b, input, weight.tensor, None if bias is None else bias.tensor)
+    return linear_node(b, input, weight, bias)
 
 
 def _is_transposed(x: Tensor) -> bool:
@@ -57,7 +62,7 @@ def _is_transposed(x: Tensor) -> bool:
 def mm(b: GraphBuilder, x: Tensor, mat2: Tensor) -> Value:
     """Direct; `linear` for a product with a transposed weight."""
     if isinstance(x, Value) and isinstance(mat2, Known) and _is_transposed(mat2):
-        return linear_node(b, x, mat2.tensor.T, None)
+        return linear_node(b, x, mat2.moved(permute(1, 0)), None)
     return b.add("matmul", b.value(x), b.value(mat2))
 
 
@@ -72,7 +77,7 @@ def addmm(b: GraphBuilder, x: Tensor, mat1: Tensor, mat2: Tensor, beta: float = 
         and len(x.shape) <= 1
         and alpha == beta == 1
     ):
-        return linear_node(b, mat1, mat2.tensor.T, x.tensor)
+        return linear_node(b, mat1, mat2.moved(permute(1, 0)), x)
     product = b.times(mm(b, mat1, mat2), float(alpha))
     return b.plus(product, x) if beta == 1 else b.plus(product, b.times(b.value(x), float(beta)))
 
@@ -112,7 +117,7 @@ def matmul(b: GraphBuilder, x: Tensor, other: Tensor) -> Value:
     if not x.shape or not other.shape:
         raise Refused("matmul of a scalar")
     if isinstance(x, Value) and isinstance(other, Known) and _is_transposed(other):
-        return linear_node(b, x, other.tensor.T, None)
+        return linear_node(b, x, other.moved(permute(1, 0)), None)
     left, right = b.value(x), b.value(other)
     drop_row, drop_column = len(left.shape) == 1, len(right.shape) == 1
     if drop_row:

@@ -10,7 +10,7 @@ import torch
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.registry import lowers
-from torchlean_core.capture.values import Known, Tensor, Value
+from torchlean_core.capture.values import Known, Tensor, Value, absent
 
 aten = torch.ops.aten
 
@@ -173,26 +173,29 @@ def _fixed_statistics(
     eps: float,
 ) -> Value:
     channels = x.shape[1]
-    gamma = Known(torch.ones(channels)) if weight is None else weight
-    beta = Known(torch.zeros(channels)) if bias is None else bias
-    if not all(isinstance(operand, Known) for operand in (gamma, beta, mean, var)):
-        raise Refused("batch norm whose parameters or statistics depend on the input")
-    assert isinstance(gamma, Known) and isinstance(beta, Known)
-    assert isinstance(mean, Known) and isinstance(var, Known)
+    if not isinstance(mean, Known) or not isinstance(var, Known):
+        raise Refused("batch norm whose statistics depend on the input")
     if bool((var.tensor < 0).any()):
         raise Refused("batch norm with a negative variance")
-    if len(x.shape) == 4 and 0 not in x.shape:
-        payload = {"gamma": gamma, "beta": beta, "mean": mean, "var": var}
-        return b.add(
-            "batch_norm2d_nchw_eval",
-            x,
-            params={role: known.tensor for role, known in payload.items()},
-            extra={"eps": eps},
-            channels=channels,
-        )
-    scale = gamma.tensor.detach().double() / torch.sqrt(var.tensor.detach().double() + eps)
-    shift = beta.tensor.detach().double() - mean.tensor.detach().double() * scale
-    return _per_channel(b, x, Known(scale, trainable=gamma.trainable), Known(shift, trainable=beta.trainable))
+    ones, zeros = absent(torch.ones(channels)), absent(torch.zeros(channels))
+    computed = isinstance(weight, Value) or isinstance(bias, Value)
+    gamma = ones if weight is None or computed else weight
+    beta = zeros if bias is None or computed else bias
+    assert isinstance(gamma, Known) and isinstance(beta, Known)
+    # The node takes images: what has another rank is brought to one, and back.
+    rows = (*x.shape[:3], math.prod(x.shape[3:])) if len(x.shape) > 2 else (*x.shape, 1, 1)
+    if 0 in x.shape:
+        scale = Known(gamma.tensor.detach().double() / torch.sqrt(var.tensor.detach().double() + eps))
+        return _per_channel(b, x, scale, None)  # nothing is there to be shifted
+    result = b.add(
+        "batch_norm2d_nchw_eval",
+        b.reshape(x, rows),
+        params={"gamma": gamma, "beta": beta, "mean": mean, "var": var},
+        extra={"eps": eps},
+        channels=channels,
+    )
+    result = b.reshape(result, x.shape)
+    return _per_channel(b, result, weight, bias) if computed else result
 
 
 def _per_channel(b: GraphBuilder, x: Value, scale: Tensor | None, shift: Tensor | None) -> Value:

@@ -1,0 +1,132 @@
+"""Where gradients flow through a traced model: regions without them, and what changes them unseen by a trace."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.autograd import Function
+
+from torchlean_core.capture.places import Stack, Stacks
+
+aten = torch.ops.aten
+
+_REGION = torch.ops.higher_order.wrap_with_set_grad_enabled
+_STOPS = (aten.detach.default, aten.detach_copy.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Something that changes gradients, and of which a trace of operators shows nothing.
+
+    Attributes:
+        what: In words: a custom function, or a hook.
+        stack: The user's frames.
+    """
+
+    what: str
+    stack: Stack
+
+
+@contextmanager
+def watching(stacks: Stacks, unseen: list[Unseen]) -> Iterator[None]:
+    """Around tracing: notes what changes gradients unseen, and makes `.data` a `detach`, as which it is traced.
+
+    The forward pass of a custom function runs without gradients, but that is how torch calls it and not what its
+    author says: its operators count as those of the code around it.
+    """
+    apply, register, data = vars(Function)["apply"], torch.Tensor.register_hook, torch.Tensor.data
+
+    def watched_apply(cls: type[Function], *args: Any, **kwargs: Any) -> Any:
+        unseen.append(
+            Unseen(f"the custom function {cls.__name__}, whose backward is not traced", stacks.here())
+        )
+        with stacks.grad_mode(stacks.grad_is_on):
+            return apply.__func__(cls, *args, **kwargs)
+
+    def watched_register(tensor: torch.Tensor, hook: Any) -> Any:
+        unseen.append(Unseen("a hook on a gradient, which is not traced", stacks.here()))
+        return _Handle()
+
+    def get_data(tensor: torch.Tensor) -> torch.Tensor:
+        if stacks.code.file_of(sys._getframe(1).f_code) is not None:
+            return tensor.detach()
+        found: torch.Tensor = data.__get__(tensor)  # type: ignore[attr-defined]
+        return found
+
+    def set_data(tensor: torch.Tensor, value: torch.Tensor) -> None:
+        data.__set__(tensor, value)  # type: ignore[attr-defined]
+
+    Function.apply = classmethod(watched_apply)  # type: ignore[method-assign,assignment]
+    torch.Tensor.register_hook = watched_register  # type: ignore[method-assign]
+    torch.Tensor.data = property(get_data, set_data)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        Function.apply = apply  # type: ignore[method-assign]
+        torch.Tensor.register_hook = register  # type: ignore[method-assign]
+        del torch.Tensor.data
+
+
+class _Handle:
+    """Stands for the handle of a hook that was not registered."""
+
+    def remove(self) -> None:
+        """Nothing is there to remove."""
+
+
+def inline_regions(module: torch.fx.GraphModule) -> dict[str, str]:
+    """Put the operators of regions without gradients (and with them, inside) where the regions stand.
+
+    torch takes a region apart with the rest of the graph, and loses what its operators were marked with.
+
+    Returns:
+        New names of nodes by old ones, for results that were a region's.
+    """
+    renamed: dict[str, str] = {}
+    for node in list(module.graph.nodes):
+        if node.op != "call_function" or node.target is not _REGION:
+            continue
+        _, body, *operands = node.args
+        inner = getattr(module, body.target)
+        inline_regions(inner)
+        values = dict(zip((n for n in inner.graph.nodes if n.op == "placeholder"), operands, strict=True))
+        results: Any = ()
+        with module.graph.inserting_before(node):
+            for one in inner.graph.nodes:
+                if one.op == "output":
+                    results = one.args[0]
+                elif one.op == "get_attr":
+                    name = f"{body.target}_{one.target}".replace(".", "_")
+                    setattr(module, name, getattr(inner, one.target))
+                    values[one] = module.graph.get_attr(name)
+                    values[one].meta = dict(one.meta)
+                elif one.op != "placeholder":
+                    values[one] = module.graph.node_copy(one, values.__getitem__)
+        for user in list(node.users):
+            result = values[results[user.args[1]]]
+            user.replace_all_uses_with(result)
+            renamed[user.name] = result.name
+            module.graph.erase_node(user)
+        module.graph.erase_node(node)
+        if not body.users:
+            module.graph.erase_node(body)
+    return renamed
+
+
+def reached(graph: torch.fx.Graph, outputs: Any, stacks: Stacks) -> set[torch.fx.Node]:
+    """The nodes that a gradient of the outputs reaches, unless something on the way stops it."""
+    found = set(outputs)
+    for node in reversed(graph.nodes):
+        if node in found and not stops(node, stacks):
+            found.update(node.all_input_nodes)
+    return found
+
+
+def stops(node: torch.fx.Node, stacks: Stacks) -> bool:
+    """Whether no gradient goes through an operator: it detaches, or stands where gradients are switched off."""
+    return node.target in _STOPS or stacks.grad_is_off(node)
