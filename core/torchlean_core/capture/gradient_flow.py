@@ -42,14 +42,12 @@ def watching(stacks: Stacks, unseen: list[Unseen]) -> Iterator[None]:
     apply, register, data = vars(Function)["apply"], torch.Tensor.register_hook, torch.Tensor.data
 
     def watched_apply(cls: type[Function], *args: Any, **kwargs: Any) -> Any:
-        unseen.append(
-            Unseen(f"the custom function {cls.__name__}, whose backward is not traced", stacks.here())
-        )
+        unseen.append(Unseen(f"the custom function {cls.__name__} has a backward of its own", stacks.here()))
         with stacks.grad_mode(stacks.grad_is_on):
             return apply.__func__(cls, *args, **kwargs)
 
     def watched_register(tensor: torch.Tensor, hook: Any) -> Any:
-        unseen.append(Unseen("a hook on a gradient, which is not traced", stacks.here()))
+        unseen.append(Unseen("a hook changes a gradient", stacks.here()))
         return _Handle()
 
     def get_data(tensor: torch.Tensor) -> torch.Tensor:

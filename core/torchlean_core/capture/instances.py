@@ -73,8 +73,15 @@ class Instances:
         """
         loaded = self.loaded
         hint = hint or f" (with an input of shape {list(self.shape)})"
-        with user_code(loaded.user, loaded.shown, "TL603", line=loaded.line, hint=hint), torch.no_grad():
-            return module(x.clone())
+        with user_code(loaded.user, loaded.shown, "TL603", line=loaded.line, hint=hint):
+            try:
+                with torch.no_grad():
+                    return module(x.clone())
+            except RuntimeError as error:
+                if "grad" not in str(error):
+                    raise
+                # Hooks on gradients need some; the input comes from a layer before.
+                return module(x.clone().requires_grad_().clone())
 
     def _constructed(self) -> torch.nn.Module | None:
         """None where the user's code cannot be run a second time."""

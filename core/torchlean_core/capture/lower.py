@@ -197,6 +197,8 @@ class Lowerer:
             computed = [n for n in node.all_input_nodes if self._is_constant(n)]
             if not any(isinstance(self._values[n], Value) for n in computed):
                 raise
+            if len(computed) == len(node.all_input_nodes):
+                return self._constant(node)
             args, kwargs = _pytree.tree_map_only(
                 torch.fx.Node,
                 lambda n: self._constant(n) if n in computed else self._operand(n, node),

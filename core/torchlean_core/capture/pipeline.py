@@ -15,6 +15,7 @@ from torchlean_core.artifact.write import serialize_graph
 from torchlean_core.capture.assemble import Finished, finish
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
+from torchlean_core.capture.gradients import differences
 from torchlean_core.capture.instances import Instances, run_example
 from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.lower import Lowerer
@@ -38,7 +39,7 @@ class Captured:
         operators: Number of source operators, which the nodes stand for.
         path: How the module was traced.
         reason: Why that way was taken, where it is not the first choice.
-        notes: What the user should know (TL405, TL606).
+        notes: What the user should know (TL405, TL407, TL606).
         verification: How artifact and module agree; None where that was not asked for.
     """
 
@@ -125,7 +126,11 @@ def capture(
     if options.verify:
         stage("verifying")
         verification = verify(instances, finished, measure=bool(builder.approximated))
-    notes = builder.notes
+    differ = differences(instances, finished, traced.unseen, verify=options.verify)
+    notes = [*builder.notes, *(one.finding for one in differ)]
+    if differ:
+        entries = [one.json() for one in differ]
+        graph = replace(graph, extra={**graph.extra, "training_differs": entries})
     if builder.approximated:
         marks = _marks(options.approximate, builder.approximated, verification)
         graph = replace(graph, extra={**graph.extra, "approximations": marks})

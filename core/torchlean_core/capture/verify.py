@@ -50,7 +50,7 @@ def verify(instances: Instances, artifact: Finished, *, measure: bool = False) -
         CaptureError: They differ by more than rounding, or forward is no function of its input.
     """
     shape = artifact.graph.input_shape
-    new = _in_float64(instances, shape)
+    new = float64_instances(instances, shape)
     dtype = torch.float32 if new is None else torch.float64
     new = new or instances.copy
     program, tensors = compact(lower(artifact.graph), artifact.tensors)
@@ -166,7 +166,7 @@ def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
     return difference / scale if scale > 0 else difference
 
 
-def _in_float64(instances: Instances, shape: tuple[int, ...]) -> Callable[[], torch.nn.Module] | None:
+def float64_instances(instances: Instances, shape: tuple[int, ...]) -> Callable[[], torch.nn.Module] | None:
     """Gives instances that compute in float64; None where the module does not allow it."""
 
     def new() -> torch.nn.Module:

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from torchlean_core.artifact.companions import params_path
 from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.capture.load import load_model
@@ -16,6 +18,7 @@ from torchlean_core.capture.target import Shape, Target, source_words
 from torchlean_core.capture.values import content
 from torchlean_core.errors import UsageError
 from torchlean_core.files import replacing
+from torchlean_core.graph import lower
 from torchlean_core.params.content import Content, Origin, write_content
 
 
@@ -86,11 +89,16 @@ def write_captured(captured: Captured, output: Path, source: str, *, params: boo
         with replacing(output) as artifact:
             artifact.write_text(captured.text, encoding="utf-8", newline="\n")
             if store is not None:
-                tensors = {
+                program = lower(captured.graph)
+                tensors = dict(captured.tensors)
+                for name, absent in program.without.items():
+                    tensors[name] = torch.full(absent.parameter.shape, absent.neutral)
+                contents = {
                     name: Content("F32", tuple(tensor.shape), content(tensor))
-                    for name, tensor in captured.tensors.items()
+                    for name, tensor in tensors.items()
                 }
-                write_content(store, tensors, artifact_hash(captured.graph), source, Origin.CAPTURE)
+                uses = program.further_uses()
+                write_content(store, contents, artifact_hash(captured.graph), source, Origin.CAPTURE, uses)
     except OSError as error:
         raise UsageError(f"{error.filename or output}: {error.strerror or error}") from error
     return store

@@ -96,11 +96,11 @@ def describe(value: Any) -> str:
     return "something unreadable"
 
 
-def cut(kind: str | None) -> str:
-    """A kind for a message: not endless."""
-    if kind is None:
+def cut(text: str | None, longest: int = 60) -> str:
+    """A kind, or another text of a file, for a message: not endless."""
+    if text is None:
         return "?"
-    return kind if len(kind) <= 60 else kind[:59] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 class Reader:

@@ -55,6 +55,7 @@ def check_root(root: dict[str, Any], exact: bool, findings: list[Finding]) -> li
     for name, what in (("input_id", "input node"), ("output_id", "output node")):
         _check_id(root, name, what, exact, findings)
     findings.extend(_approximations(root.get("approximations")))
+    findings.extend(_differences(root.get("training_differs")))
     return nodes or None
 
 
@@ -69,6 +70,19 @@ def _approximations(marks: Any) -> Iterator[Finding]:
         message = f"the {cut(mark['form'])} form stands in for the exact {cut(mark['operator'])} ({measured})"
         path = ("approximations", place)
         yield root_finding("TL405", message, path, severity=Severity.INFORMATION)
+
+
+def _differences(entries: Any) -> Iterator[Finding]:
+    """One finding for each reason that capture left why training is another thing here than in the model."""
+    for place, entry in enumerate(entries if type(entries) is list else ()):
+        if type(entry) is not dict or type(entry.get("reason")) is not str:
+            continue
+        message = f"training this artifact is not training the model: {cut(entry['reason'], 200)}"
+        if type(entry.get("line")) is int:
+            where = cut(entry["file"]) if type(entry.get("file")) is str else "the model's file"
+            message += f" ({where}, line {show(entry['line'])})"
+        path = ("training_differs", place)
+        yield root_finding("TL407", message, path, severity=Severity.INFORMATION)
 
 
 def _check_id(root: dict[str, Any], name: str, what: str, exact: bool, findings: list[Finding]) -> None:

@@ -67,6 +67,19 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """A payload tensor that the model does not have.
+
+    Attributes:
+        parameter: What it would be.
+        neutral: What its elements are in files, for readers that need one.
+    """
+
+    parameter: Parameter
+    neutral: float
+
+
+@dataclass(frozen=True, slots=True)
 class Use:
     """One use of a stored tensor as a node's payload.
 
@@ -138,7 +151,7 @@ class Program:
     input_id: int
     output_id: int
     graph: Graph
-    without: Mapping[str, Parameter] = field(default_factory=dict)
+    without: Mapping[str, Absent] = field(default_factory=dict)
 
     def parameters(self) -> list[Parameter]:
         """The stored tensors of the whole program, in the order of their first uses."""
@@ -150,6 +163,22 @@ class Program:
     def uses(self) -> list[Use]:
         """The uses of stored tensors, in node order."""
         return [use for node in self.nodes for use in node.params.values() if use is not None]
+
+    def training_differs(self) -> list[str]:
+        """Why training is another thing here than in the model that the graph was captured from (TL407), in words."""
+        entries = self.graph.extra.get("training_differs")
+        found = [
+            entry["reason"]
+            for entry in (entries if isinstance(entries, list) else [])
+            if isinstance(entry, dict) and isinstance(entry.get("reason"), str)
+        ]
+        if found:
+            return found
+        return [
+            f"{one.name} was computed from {', '.join(one.derived)}"
+            for one in self.parameters()
+            if one.derived
+        ]
 
     def further_uses(self) -> dict[str, dict[str, Any]]:
         """Uses of tensors that are stored under another name, or in another form: that name, and the view."""
@@ -314,7 +343,7 @@ class _Slot:
         trainable: Whether it trains where the artifact does not say.
         kind: Kind of the tensor node that it feeds.
         inner: Role within that tensor node.
-        optional: Whether the kind can do without.
+        neutral: What its elements are where the model has no such tensor; None where there must be one.
         marked: Whether the node itself says that it is not trainable.
     """
 
@@ -324,14 +353,14 @@ class _Slot:
     trainable: bool
     kind: str
     inner: str
-    optional: bool = False
+    neutral: float | None = None
     marked: bool = False
 
 
 Payload = dict[str, Use | None]
 
 
-def _payloads(graph: Graph) -> tuple[dict[int, Payload], dict[str, Parameter]]:
+def _payloads(graph: Graph) -> tuple[dict[int, Payload], dict[str, Absent]]:
     """The payload of every node by role, and what the model does not have.
 
     Raises:
@@ -346,13 +375,14 @@ def _payloads(graph: Graph) -> tuple[dict[int, Payload], dict[str, Parameter]]:
         claims.update((claim.use, claim) for claim in own)
         tensors.add(claim for claim in own if not claim.identity.absent)
     payloads: dict[int, Payload] = {}
-    without: dict[str, Parameter] = {}
+    without: dict[str, Absent] = {}
     for node in graph.nodes:
         payload: Payload = {}
         for slot in slots[node.id]:
             claim = claims[slot.name]
             if claim.identity.absent:
-                without[slot.name] = Parameter(slot.name, slot.inner, slot.shape, False, node.id, slot.kind)
+                parameter = Parameter(slot.name, slot.inner, slot.shape, False, node.id, slot.kind)
+                without[slot.name] = Absent(parameter, slot.neutral or 0.0)
                 payload[slot.role] = None
             else:
                 payload[slot.role] = _use(tensors, claims, slots, slot, claim)
@@ -362,7 +392,7 @@ def _payloads(graph: Graph) -> tuple[dict[int, Payload], dict[str, Parameter]]:
 
 
 def _claim(node: Node, slot: _Slot, identity: Identity) -> Claim:
-    if identity.absent and not slot.optional:
+    if identity.absent and slot.neutral is None:
         raise UserError(f"TL502 node {node.id} ({node.kind}): `parameters`: {slot.role} cannot be absent")
     trainable = slot.trainable and not identity.absent
     if identity.trainable is not None and slot.trainable:
@@ -398,7 +428,7 @@ def _sparse(node: Node, view: View) -> tuple[View, int, tuple[int, int]] | None:
     if not view or not ({"groups", "dilation"} & set(node.extra)):
         return None
     try:
-        groups, dilation = structure(node.extra)
+        groups, dilation = structure({**node.fields, **node.extra})
     except UserError as error:
         raise UserError(f"node {node.id} ({node.kind}): {error}") from error
     rest = view
@@ -430,7 +460,7 @@ def _slots(graph: Graph, node: Node) -> list[_Slot]:
             spec.trainable and trainable,
             kind.name,
             spec.role,
-            spec.optional,
+            spec.neutral,
             spec.trainable and not trainable,
         )
         for spec in kind.params
@@ -450,7 +480,7 @@ def _attention_slots(graph: Graph, attention: Node) -> list[_Slot]:
         name = f"mha_{attention.id}_{role}"
         found.append(_Slot(f"{role}_W", f"{name}_W", (embed, embed), True, "linear", "W"))
         if attention.fields.get("bias", True):
-            found.append(_Slot(f"{role}_b", f"{name}_b", (embed,), True, "linear", "b", optional=True))
+            found.append(_Slot(f"{role}_b", f"{name}_b", (embed,), True, "linear", "b", neutral=0.0))
     scale = f"mha_{attention.id}_scale"
     found.append(_Slot("scale", scale, (batch, seq, seq), False, "const", "value"))
     return found

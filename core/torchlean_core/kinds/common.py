@@ -25,6 +25,8 @@ EXTRA_FIELDS: dict[str, str] = {
     "source": "The line of the model file, and the module, that the node was captured from; a comment.",
     "captured_from": "The model that the artifact was captured from: file, class, example shape, hash, meaning.",
     "approximations": "The operators that an approximation stands for, and the measured error.",
+    "training_differs": "Why training the artifact is not training the model that it was captured from.",
+    "parameters": "What each tensor of the payload is in the model: its name, view, whether it trains, is absent.",
     "eps": "The epsilon of the normalization; 1e-5 where absent.",
     "trainable": "Whether initialization and training may change the constant.",
     "groups": "Groups of the original convolution; the dense kernel's other entries stay zero.",

@@ -127,14 +127,15 @@ class ParamSpec:
         shape: (fields, parent shapes, own shape) to the tensor's shape.
         trainable: Whether training changes it (a `const` can say otherwise, see `trainable`).
         doc: One sentence.
-        optional: Whether the kind's code can do without, where the model has no such tensor (`bias=False`).
+        neutral: What all elements are where the model has no such tensor (`bias=False`), and the kind's code does
+            without; None where it cannot.
     """
 
     role: str
     shape: Callable[[Mapping[str, Any], Sequence[Shape], Shape], tuple[int, ...]]
     trainable: bool
     doc: str
-    optional: bool = False
+    neutral: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,8 +91,8 @@ def _pool(
     )
 
 
-def _channel(role: str, doc: str, trainable: bool) -> ParamSpec:
-    return ParamSpec(role, lambda f, xs, y: (f["channels"],), trainable, doc, optional=trainable)
+def _channel(role: str, doc: str, trainable: bool, neutral: float | None = None) -> ParamSpec:
+    return ParamSpec(role, lambda f, xs, y: (f["channels"],), trainable, doc, neutral)
 
 
 _KINDS: tuple[Kind, ...] = (
@@ -396,7 +396,7 @@ _KINDS: tuple[Kind, ...] = (
         param_prefix="linear",
         params=(
             ParamSpec("W", lambda f, xs, y: (y[-1], xs[0][-1]), True, "Weight, (out, in)."),
-            ParamSpec("b", lambda f, xs, y: (y[-1],), True, "Bias, (out,).", optional=True),
+            ParamSpec("b", lambda f, xs, y: (y[-1],), True, "Bias, (out,).", neutral=0.0),
         ),
         declared=True,
         layer=layers.LINEAR,
@@ -429,7 +429,7 @@ _KINDS: tuple[Kind, ...] = (
                 True,
                 "Kernel, (outC, inC, kH, kW).",
             ),
-            ParamSpec("bias", lambda f, xs, y: (f["outC"],), True, "Bias, (outC,).", optional=True),
+            ParamSpec("bias", lambda f, xs, y: (f["outC"],), True, "Bias, (outC,).", neutral=0.0),
         ),
         layer=layers.CONV2D,
         category="convolution and pooling",
@@ -492,8 +492,8 @@ _KINDS: tuple[Kind, ...] = (
         fields=(Field("channels", _NAT, "Number of channels, C.", positive=True, example="1"),),
         param_prefix="batchnorm",
         params=(
-            _channel("gamma", "Scale, (channels,).", True),
-            _channel("beta", "Shift, (channels,).", True),
+            _channel("gamma", "Scale, (channels,).", True, 1.0),
+            _channel("beta", "Shift, (channels,).", True, 0.0),
             _channel("mean", "Running mean, (channels,).", False),
             _channel("var", "Running variance, (channels,).", False),
         ),

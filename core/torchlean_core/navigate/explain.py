@@ -78,7 +78,7 @@ def _explain_root(links: Links, spot: Spot, expression: Expression) -> str | Non
             field = f"**`{spot.path[0]}`** · {ROOT_FIELDS[str(spot.path[0])]}"
             return f"{field}\n\n{node_markdown(links, record, expression)}"
     if spot.field is not None and (
-        spot.on_key or spot.field in ("format", "captured_from", "approximations")
+        spot.on_key or spot.field in ("format", "captured_from", "approximations", "training_differs")
     ):
         return field_markdown(spot.field, None)
     return summary_markdown(links) if not spot.path else None

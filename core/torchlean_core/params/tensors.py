@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import safe_open
 
@@ -81,8 +82,11 @@ def save_tensors(
     Raises:
         UsageError: The file cannot be written.
     """
+    program = lower(graph)
     arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
+    for name, absent in program.without.items():
+        arrays.setdefault(name, np.full(absent.parameter.shape, absent.neutral, dtype=np.float32))
     try:
-        return write_store(path, arrays, artifact_hash(graph), source, origin, lower(graph).further_uses())
+        return write_store(path, arrays, artifact_hash(graph), source, origin, program.further_uses())
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error

@@ -7,13 +7,14 @@ the file itself, a few megabytes at a time, and only where they are asked for.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.errors import UserError
-from torchlean_core.graph import Parameter, Program
+from torchlean_core.graph import Absent, Parameter, Program
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.params.content import CARRIED
 from torchlean_core.params.finite import first_not_finite
@@ -78,10 +79,11 @@ def validate(store: ParameterStore, program: Program, *, values: bool = True) ->
         if issue is not None:
             issues.append(issue)
     known = {parameter.name for parameter in expected}
-    for name, parameter in program.without.items():
-        if (info := store.tensors.get(name)) is not None and (
-            issue := _mismatch(parameter, info)
-        ) is not None:
+    for name, absent in program.without.items():
+        info = store.tensors.get(name)
+        if info is not None and (
+            issue := _mismatch(absent.parameter, info) or _not_neutral(store, absent, info)
+        ):
             issues.append(issue)
     unknown = [
         name
@@ -126,6 +128,18 @@ def _mismatch(parameter: Parameter, info: TensorInfo) -> ParamIssue | None:
     if info.shape != parameter.shape:
         return wrong_shape(parameter, info.shape)
     return None if info.dtype in FLOAT_TYPES else wrong_type(parameter, DTYPES[info.dtype].word)
+
+
+def _not_neutral(store: ParameterStore, absent: Absent, info: TensorInfo) -> ParamIssue | None:
+    """The issue of a tensor that the model does not have, and which is not what stands for that."""
+    one = struct.pack("<f" if info.dtype == "F32" else "<d", absent.neutral)
+    if all(piece == one * (len(piece) // len(one)) for piece in store.pieces(info.name)):
+        return None
+    parameter = absent.parameter
+    message = (
+        f"{parameter.owner}: the model has no {parameter.name}; expected {absent.neutral:g} in all of it"
+    )
+    return ParamIssue("TL502", message, parameter.node, parameter.name)
 
 
 def wrong_shape(parameter: Parameter, found: Sequence[int]) -> ParamIssue:

@@ -158,6 +158,7 @@ class _Job:
         if options.logdir is not None:
             require_tensorboard()
         trainable = _trainable(program)
+        self._warn_of_differences()
         params = self._start()
         data, validation = self._data(params, loss)
         fold = _folding(batch)
@@ -220,6 +221,14 @@ class _Job:
     def _note(self, message: str) -> None:
         self._notes.append(message)
         self._report({"kind": "note", "message": message})
+
+    def _warn_of_differences(self) -> None:
+        """Say why training the artifact is not training the model that it was captured from (TL407)."""
+        for reason in self._program.training_differs():
+            message = (
+                f"{self._options.artifact}: TL407 training this artifact is not training the model: {reason}"
+            )
+            self._report({"kind": "warning", "message": message})
 
     def _start(self) -> dict[str, torch.Tensor]:
         """The parameters that training starts from, on the CPU or made on the device."""

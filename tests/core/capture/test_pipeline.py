@@ -103,6 +103,7 @@ def test_provenance_says_where_everything_came_from() -> None:
     start = lines[line - 1].index("self.head(")
     span = [line, start, line, start + len(lines[line - 1][start:].split("  #")[0].rstrip())]
     assert linear.extra == {
+        "parameters": {"W": {"name": "head.weight"}, "b": {"absent": True}},
         "debug_target": "aten.linear.default",
         "source": {"line": line, "module": "head", "span": span},
     }

@@ -36,9 +36,20 @@ def test_what_is_computed_of_parameters_is_computed_in_float64() -> None:
         parametrizations.weight_norm(nn.Linear(6, 6)),
         parametrizations.orthogonal(nn.Linear(6, 6)),
     )
-    result = captured(layers, (2, 6))
+    result = captured(layers, (2, 6), fold=True)
     assert kinds(result) == ["linear"] * 3
     assert exact(result)
+
+
+def test_what_is_computed_of_parameters_is_computed_by_nodes_where_it_has_a_form() -> None:
+    torch.manual_seed(0)
+    layers = nn.Sequential(
+        parametrizations.spectral_norm(nn.Linear(6, 6)), parametrizations.weight_norm(nn.Linear(6, 6))
+    )
+    result = captured(layers, (2, 6))
+    names = {p.model for p in lower(result.graph).parameters() if p.trainable}
+    assert names == {name for name, _ in layers.named_parameters()}
+    assert exact(result) and result.notes == []
 
 
 def test_float64_in_between_is_rounding_only() -> None:
@@ -67,7 +78,9 @@ def test_torchs_fast_path_is_named_where_it_computes_something_else(activation: 
     "arguments", [{"groups": 3}, {"dilation": (1, 2)}, {"groups": 2, "dilation": 2}], ids=str
 )
 def test_a_compact_kernel_computes_what_the_dense_one_does(arguments: Any) -> None:
-    result = captured(nn.Conv2d(6, 6, 2, **arguments), (6, 5, 5))
+    # A kernel that is computed is stored as the dense one that it is.
+    layer = parametrizations.weight_norm(nn.Conv2d(6, 6, 2, **arguments))
+    result = captured(layer, (6, 5, 5))
     program = lower(result.graph)
     smaller, tensors = compact(program, result.tensors)
     assert tensors["conv2d_1_kernel"].numel() < result.tensors["conv2d_1_kernel"].numel()
@@ -77,7 +90,7 @@ def test_a_compact_kernel_computes_what_the_dense_one_does(arguments: Any) -> No
 
 
 def test_a_kernel_with_a_value_where_zero_belongs_stays_dense() -> None:
-    result = captured(nn.Conv2d(4, 4, 2, groups=2), (4, 5, 5))
+    result = captured(parametrizations.weight_norm(nn.Conv2d(4, 4, 2, groups=2)), (4, 5, 5))
     result.tensors["conv2d_1_kernel"][0, 3, 0, 0] = 1.0
     _, tensors = compact(lower(result.graph), result.tensors)
     assert tensors["conv2d_1_kernel"] is result.tensors["conv2d_1_kernel"]

@@ -105,6 +105,12 @@ def dot(b: GraphBuilder, x: Tensor, tensor: Tensor) -> Value:
     return b.add("sum", b.binary("mul_elem", x, tensor))
 
 
+@lowers(aten.vdot.default)
+def vdot(b: GraphBuilder, x: Tensor, other: Tensor) -> Value:
+    """Sum of products, of real numbers."""
+    return dot(b, x, other)
+
+
 @lowers(aten.mv.default)
 def mv(b: GraphBuilder, x: Tensor, vec: Tensor) -> Value:
     """Matrix times vector."""

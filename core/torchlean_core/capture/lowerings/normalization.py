@@ -9,6 +9,7 @@ import torch
 
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
+from torchlean_core.capture.lowerings.reduction import vector_norm
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Tensor, Value, absent
 
@@ -204,3 +205,12 @@ def _per_channel(b: GraphBuilder, x: Value, scale: Tensor | None, shift: Tensor 
     if scale is not None:
         x = b.times(x, b.reshape(b.value(scale), shape))
     return x if shift is None else b.plus(x, b.reshape(b.value(shift), shape))
+
+
+@lowers(aten._weight_norm_interface.default)
+def weight_norm(b: GraphBuilder, v: Tensor, g: Tensor, dim: int = 0) -> tuple[Value, None]:
+    """V * (g / the 2-norm of v over all axes but one); the other result serves the gradient only."""
+    value = b.value(v)
+    axes = [axis for axis in range(len(value.shape)) if axis != dim % len(value.shape)]
+    norm = vector_norm(b, value, 2.0, axes, keepdim=True)
+    return b.times(value, b.times(b.value(g), b.unary("inv", norm))), None

@@ -65,4 +65,19 @@ NOTE_RULES = (
             ' "max_relative_error": 0.00012}],\n ',
         ),
     ),
+    Rule(
+        "TL407",
+        "training-differs",
+        INFORMATION,
+        "Training this artifact is not training the model that it was captured from.",
+        "Its values are the model's, but some gradients are not: of a custom autograd function, behind a hook on a "
+        "gradient, or of a weight that was computed of the model's parameters and is a parameter by itself here.",
+        "Use the artifact for what needs values, and train the model itself; or write the model without that.",
+        artifact(
+            INPUT,
+            '{"id": 1, "kind": "tanh", "parents": [0], "shape": [1, 4]}',
+            root='"format": "torchlean.ir.v1", "training_differs": [{"reason": "the custom function Reverse has '
+            'a backward of its own: another gradient for `a.weight`", "line": 33, "nodes": [1]}],\n ',
+        ),
+    ),
 )

@@ -1,0 +1,230 @@
+"""Whether training the artifact is training the model: gradients of both, as values are compared (semantics 2a)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torchlean_core.capture.assemble import Finished
+from torchlean_core.capture.compact import compact
+from torchlean_core.capture.errors import CaptureFinding
+from torchlean_core.capture.gradient_flow import Unseen
+from torchlean_core.capture.instances import Instances
+from torchlean_core.capture.places import Stack, first_line, located
+from torchlean_core.capture.verify import float64_instances
+from torchlean_core.graph import Program, lower
+from torchlean_core.interp import Interpreter
+
+CODE = "TL407"
+DIFFERS = "training this artifact is not training the model: "
+
+_INPUT = ""
+"""Stands for the network's input among names of parameters."""
+
+_SHOWN = 4
+_LIMITS = {torch.float64: (1e-6, 1e-11), torch.float32: (2e-3, 1e-5)}
+"""Largest difference that is rounding: of the greatest entry of the same gradient, and of all gradients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One reason for which training the artifact is not training the model.
+
+    Attributes:
+        reason: In words.
+        finding: The same, at its place.
+        nodes: Ids of the nodes concerned.
+    """
+
+    reason: str
+    finding: CaptureFinding
+    nodes: tuple[int, ...]
+
+    def json(self) -> dict[str, Any]:
+        """An entry of the root field `training_differs`."""
+        found = self.finding
+        line = found.span.line if found.span is not None else found.line
+        entry = {"reason": self.reason, "operator": found.operator, "file": found.file, "line": line}
+        return {name: value for name, value in entry.items() if value is not None} | {
+            "nodes": list(self.nodes)
+        }
+
+
+def differences(
+    instances: Instances, artifact: Finished, unseen: Sequence[Unseen], *, verify: bool
+) -> list[Difference]:
+    """What is known to make training the artifact another thing than training the model.
+
+    Args:
+        instances: Gives instances of the module.
+        artifact: The graph and its parameters.
+        unseen: What changes gradients and is not in the trace.
+        verify: Whether to compare gradients; else only what was folded is told.
+    """
+    folded = list(_folded(artifact, instances.loaded.file))
+    if not verify:
+        return folded
+    try:
+        wrong = _wrong(instances, artifact)
+    except _CannotRun as error:
+        return [*folded, _at((), str(error), instances, ())]
+    told = {name for one in artifact_derived(artifact) for name in one}
+    left = [name for name in wrong if name not in told]
+    if not left:
+        return folded
+    names = _listed(left)
+    nodes = _nodes_of(lower(artifact.graph), left)
+    if unseen:
+        return [
+            *folded,
+            *(_at(one.stack, f"{one.what}: {names}", instances, nodes) for one in _distinct(unseen)),
+        ]
+    stack = artifact.origins[nodes[0]].stack if nodes else ()
+    operator = artifact.origins[nodes[0]].debug_target if nodes else None
+    return [*folded, _at(stack, names, instances, nodes, operator)]
+
+
+def artifact_derived(artifact: Finished) -> list[tuple[str, ...]]:
+    """Names of the parameters that each folded payload tensor was computed from."""
+    return [p.derived for p in lower(artifact.graph).parameters() if p.derived]
+
+
+def _distinct(unseen: Sequence[Unseen]) -> list[Unseen]:
+    return list({(one.what, one.stack): one for one in unseen}.values())
+
+
+def _folded(artifact: Finished, file: Path) -> Iterator[Difference]:
+    """A finding for each payload tensor that was computed of parameters of the model."""
+    for parameter in lower(artifact.graph).parameters():
+        if not parameter.derived:
+            continue
+        origin = artifact.origins[parameter.node]
+        of = ", ".join(f"`{name}`" for name in parameter.derived)
+        what = "is trained by itself" if parameter.trainable else "stays as it is"
+        reason = f"{parameter.name} was computed from {of} and {what}"
+        finding = CaptureFinding(CODE, DIFFERS + reason, origin.line, origin.debug_target, origin.module)
+        yield Difference(reason, located(finding, origin.stack, file), (parameter.node,))
+
+
+def _at(
+    stack: Stack, reason: str, instances: Instances, nodes: Sequence[int], operator: str | None = None
+) -> Difference:
+    finding = CaptureFinding(CODE, DIFFERS + reason, instances.loaded.line, operator)
+    return Difference(reason, located(finding, stack, instances.loaded.file), tuple(nodes))
+
+
+def _listed(names: Sequence[str]) -> str:
+    parameters = [f"`{name}`" for name in names if name]
+    shown = [", ".join(parameters[:_SHOWN])] if parameters else []
+    if len(parameters) > _SHOWN:
+        shown.append(f"{len(parameters) - _SHOWN} more parameters")
+    if _INPUT in names:
+        shown.append("the input")
+    return f"another gradient for {' and '.join(shown)}"
+
+
+def _nodes_of(program: Program, names: Sequence[str]) -> tuple[int, ...]:
+    found = [
+        node.raw
+        for node in program.nodes
+        for use in node.params.values()
+        if use is not None and use.parameter.model in names
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+# -- comparing ------------------------------------------------------------------------------------------------
+
+
+class _CannotRun(Exception):
+    """The module cannot be run with gradients."""
+
+
+Gradients = dict[str, torch.Tensor]
+
+
+def _wrong(instances: Instances, artifact: Finished) -> list[str]:
+    """Names of the parameters, and the input, whose gradient is another; in the model's order.
+
+    Raises:
+        _CannotRun: The module cannot be run with gradients.
+    """
+    shape = artifact.graph.input_shape
+    new = float64_instances(instances, shape)
+    dtype = torch.float32 if new is None else torch.float64
+    program, tensors = compact(lower(artifact.graph), {**artifact.tensors, **artifact.unrounded})
+    interpreter = Interpreter(program, tensors, dtype)
+    generator = torch.Generator().manual_seed(2)
+    found: dict[str, None] = {}
+    for _ in range(2):
+        x = torch.randn(shape, generator=generator, dtype=dtype)
+        expected = _of_module((new or instances.copy)(), x, interpreter.output_shape)
+        ours = _of_artifact(interpreter, program, x)
+        found.update(dict.fromkeys(_differing(ours, expected, dtype)))
+    return list(found)
+
+
+def _weights(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    """A random linear functional of an output."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(3), dtype=dtype)
+
+
+def _of_module(module: torch.nn.Module, x: torch.Tensor, shape: tuple[int, ...]) -> Gradients:
+    leaf = x.clone().requires_grad_()
+    parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    try:
+        with torch.enable_grad():
+            # No leaf, as a batch that went through another layer before: in-place operators may change it.
+            output = module(leaf.clone())
+            return _gradients(output, {_INPUT: leaf, **parameters}, shape)
+    except Exception as error:
+        raise _CannotRun(f"the model cannot be run with gradients ({first_line(error)})") from error
+
+
+def _of_artifact(interpreter: Interpreter, program: Program, x: torch.Tensor) -> Gradients:
+    leaf = x.clone().requires_grad_()
+    leaves = {
+        p.name: interpreter.params[p.name].clone().requires_grad_()
+        for p in program.parameters()
+        if p.trainable and p.model is not None
+    }
+    named = {
+        p.model: leaves[p.name] for p in program.parameters() if p.name in leaves and p.model is not None
+    }
+    with torch.enable_grad():
+        output = interpreter.function({**interpreter.params, **leaves}, leaf)
+        return _gradients(output, {_INPUT: leaf, **named}, interpreter.output_shape)
+
+
+def _gradients(output: torch.Tensor, leaves: Mapping[str, torch.Tensor], shape: tuple[int, ...]) -> Gradients:
+    if not output.requires_grad:
+        return {}
+    loss = (output * _weights(shape, output.dtype)).sum()
+    values = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
+    return {name: value for name, value in zip(leaves, values, strict=True) if value is not None}
+
+
+def _differing(ours: Gradients, expected: Gradients, dtype: torch.dtype) -> Iterator[str]:
+    relative, of_all = _LIMITS[dtype]
+    scale = max((_largest(gradient) for gradient in expected.values()), default=0.0)
+    for name in dict.fromkeys([*expected, *ours]):
+        a, b = ours.get(name), expected.get(name)
+        if a is None or b is None:
+            present = b if a is None else a
+            difference, size = (0.0 if present is None else _largest(present)), 0.0
+        else:
+            same = torch.isfinite(a) == torch.isfinite(b)
+            finite = torch.isfinite(a) & torch.isfinite(b)
+            difference = _largest((a - b)[finite]) if bool(same.all()) else float("inf")
+            size = _largest(b)
+        if difference > relative * size + of_all * scale:
+            yield name
+
+
+def _largest(tensor: torch.Tensor) -> float:
+    finite = tensor[torch.isfinite(tensor)]
+    return float(finite.abs().max()) if finite.numel() else 0.0
