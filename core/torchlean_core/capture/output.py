@@ -43,7 +43,8 @@ def summary(result: dict[str, Any], output: Path, seconds: float) -> str:
         output: The artifact as the user wrote it.
         seconds: How long it took.
     """
-    lines = [f"{output}: {result['nodes']} nodes, {result['parameters']:,} parameters"]
+    constants = f", {result['constants']:,} constants" if result["constants"] else ""
+    lines = [f"{output}: {result['nodes']} nodes, {result['parameters']:,} parameters{constants}"]
     if result["params"] is not None:
         lines.append(f"  parameters: {output.with_name(Path(result['params']).name)}")
     reason = f" ({result['reason']})" if result["reason"] else ""

@@ -25,7 +25,7 @@ from torchlean_core.capture.target import Shape
 from torchlean_core.capture.trace import Traced, trace
 from torchlean_core.capture.verify import Verification, verify
 from torchlean_core.files import relative_path
-from torchlean_core.graph import Graph
+from torchlean_core.graph import Graph, lower
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Captured:
         graph: Its graph.
         text: Its text.
         tensors: Its parameters by name, float32.
+        parameters: Number of scalars of the model's own parameters; the others are constants.
         operators: Number of source operators, which the nodes stand for.
         path: How the module was traced.
         reason: Why that way was taken, where it is not the first choice.
@@ -46,6 +47,7 @@ class Captured:
     graph: Graph
     text: str
     tensors: dict[str, torch.Tensor]
+    parameters: int
     operators: int
     path: str
     reason: str
@@ -140,8 +142,22 @@ def capture(
             notes = [*notes, *dict.fromkeys(located(note, stack, loaded.file) for stack in places)]
     graph = sealed(graph)
     text = serialize_graph(graph)
+    own = dict(loaded.module.named_parameters())
+    parameters = sum(
+        finished.tensors[one.name].numel()
+        for one in lower(graph).parameters()
+        if (one.model in own if one.model is not None else one.trainable)
+    )
     return Captured(
-        graph, text, finished.tensors, traced.operators, traced.path, traced.reason, notes, verification
+        graph,
+        text,
+        finished.tensors,
+        parameters,
+        traced.operators,
+        traced.path,
+        traced.reason,
+        notes,
+        verification,
     )
 
 

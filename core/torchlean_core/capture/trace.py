@@ -242,14 +242,13 @@ def _inline(exported: torch.export.ExportedProgram) -> None:
 
 
 def _lowered_whole(exported: torch.export.ExportedProgram) -> bool:
-    """Whether every operator on the way from the input has a lowering, or can't be taken apart, and none is in place.
+    """Whether every operator on the way to the result has a lowering, or can't be taken apart, and none is in place.
 
-    Then nothing has to be taken apart, which takes several times as long as the export itself. What does not depend
-    on the input is computed whatever the operator.
+    Then nothing has to be taken apart, which takes several times as long as the export itself. What depends on
+    constants alone is computed whatever the operator.
     """
-    depends = {
-        spec.arg.name for spec in exported.graph_signature.input_specs if spec.kind is InputKind.USER_INPUT
-    }
+    ways = (InputKind.USER_INPUT, InputKind.PARAMETER)
+    depends = {spec.arg.name for spec in exported.graph_signature.input_specs if spec.kind in ways}
     for node in exported.graph.nodes:
         if node.op != "call_function":
             continue

@@ -49,7 +49,7 @@ def capture_file(
 
     Returns:
         `output` (path; null where nothing was written), `params` (path or null),
-        `nodes`, `operators` (of the source), `parameters` (scalars), `path`,
+        `nodes`, `operators` (of the source), `parameters` (scalars), `constants` (scalars), `path`,
         `reason`, `max_relative_error` (or null), `dtype` (or null), `notes`, `message` (one line).
 
     Raises:
@@ -106,7 +106,8 @@ def write_captured(captured: Captured, output: Path, source: str, *, params: boo
 
 def _result(captured: Captured, output: Path | None, params: Path | None) -> dict[str, Any]:
     nodes = len(captured.graph.nodes)
-    parameters = sum(tensor.numel() for tensor in captured.tensors.values())
+    parameters = captured.parameters
+    constants = sum(tensor.numel() for tensor in captured.tensors.values()) - parameters
     checked = captured.verification
     message = f"{nodes} nodes, {parameters:,} parameters"
     if checked is not None:
@@ -117,6 +118,7 @@ def _result(captured: Captured, output: Path | None, params: Path | None) -> dic
         "nodes": nodes,
         "operators": captured.operators,
         "parameters": parameters,
+        "constants": constants,
         "path": captured.path,
         "reason": captured.reason,
         "max_relative_error": None if checked is None else checked.max_relative_error,

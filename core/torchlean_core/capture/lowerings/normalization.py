@@ -208,9 +208,15 @@ def _per_channel(b: GraphBuilder, x: Value, scale: Tensor | None, shift: Tensor 
 
 
 @lowers(aten._weight_norm_interface.default)
-def weight_norm(b: GraphBuilder, v: Tensor, g: Tensor, dim: int = 0) -> tuple[Value, None]:
-    """V * (g / the 2-norm of v over all axes but one); the other result serves the gradient only."""
+def weight_norm_and_norms(b: GraphBuilder, v: Tensor, g: Tensor, dim: int = 0) -> tuple[Value, None]:
+    """As `weight_norm`; the other result serves the gradient only."""
+    return weight_norm(b, v, g, dim), None
+
+
+@lowers(aten._weight_norm.default)
+def weight_norm(b: GraphBuilder, v: Tensor, g: Tensor, dim: int = 0) -> Value:
+    """V * (g / the 2-norm of v over all axes but one)."""
     value = b.value(v)
     axes = [axis for axis in range(len(value.shape)) if axis != dim % len(value.shape)]
     norm = vector_norm(b, value, 2.0, axes, keepdim=True)
-    return b.times(value, b.times(b.value(g), b.unary("inv", norm))), None
+    return b.times(value, b.times(b.value(g), b.unary("inv", norm)))
