@@ -54,11 +54,18 @@ class Instances:
         self._materialize(module)
         return module
 
-    def copy(self) -> torch.nn.Module:
-        """The same, for many: a copy of an instance that never runs, where it can be copied."""
+    def pristine(self) -> torch.nn.Module:
+        """An instance that never runs, to look at."""
+        return self._kept()[0]
+
+    def _kept(self) -> tuple[torch.nn.Module, Namespace]:
         if self._template is None:
             self._template = self.new(), Namespace(self.loaded.namespace)
-        module, namespace = self._template
+        return self._template
+
+    def copy(self) -> torch.nn.Module:
+        """The same, for many: a copy of an instance that never runs, where it can be copied."""
+        module, namespace = self._kept()
         namespace.restore()
         try:
             return copy.deepcopy(module)

@@ -51,6 +51,7 @@ class Lowerer:
         default_line: Line for what has none of its own: where the model is defined.
         refusals: What cannot be lowered.
         fold: Whether what is computed of parameters alone becomes a constant.
+        folded: Names of the parameters and buffers that constants were computed from.
     """
 
     builder: GraphBuilder
@@ -60,6 +61,7 @@ class Lowerer:
     default_line: int | None = None
     refusals: list[CaptureFinding] = field(default_factory=list)
     fold: bool = False
+    folded: set[str] = field(default_factory=set)
     _values: dict[torch.fx.Node, Any] = field(default_factory=dict)
     _constants: dict[torch.fx.Node, bool] = field(default_factory=dict)
     _folded: dict[torch.fx.Node, Any] = field(default_factory=dict)
@@ -257,7 +259,7 @@ class Lowerer:
             else:
                 assert isinstance(node.target, torch._ops.OpOverload), "others were refused"
                 view = view_of(node.target, args, kwargs)
-                result = _folded(node.target, args, kwargs) if view is None else view
+                result = self._computed(node.target, args, kwargs) if view is None else view
         self._folded[node] = result
         return result
 
@@ -290,6 +292,11 @@ class Lowerer:
             raise Refused("takes a number out of a tensor that depends on the input (`.item()`)")
         if depends_on_input:
             raise Refused("has no exact form in torchlean.ir.v1")
+        return self._computed(target, args, kwargs)
+
+    def _computed(self, target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
+        leaves = _pytree.tree_leaves((args, kwargs))
+        self.folded.update(leaf.name for leaf in leaves if isinstance(leaf, Known) and leaf.name is not None)
         return _folded(target, args, kwargs)
 
     def _apply(self, target: torch._ops.OpOverload, lowering: Lowering, args: Any, kwargs: Any) -> Any:

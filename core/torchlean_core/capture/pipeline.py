@@ -21,6 +21,7 @@ from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.lower import Lowerer
 from torchlean_core.capture.options import DEFAULTS, Options
 from torchlean_core.capture.places import Stacks, located
+from torchlean_core.capture.state import state_of
 from torchlean_core.capture.target import Shape
 from torchlean_core.capture.trace import Traced, trace
 from torchlean_core.capture.verify import Verification, verify
@@ -36,6 +37,7 @@ class Captured:
         graph: Its graph.
         text: Its text.
         tensors: Its parameters by name, float32.
+        carried: Entries of the model's `state_dict` that have no place among them.
         parameters: Number of scalars of the model's own parameters; the others are constants.
         operators: Number of source operators, which the nodes stand for.
         path: How the module was traced.
@@ -47,6 +49,7 @@ class Captured:
     graph: Graph
     text: str
     tensors: dict[str, torch.Tensor]
+    carried: dict[str, torch.Tensor]
     parameters: int
     operators: int
     path: str
@@ -118,8 +121,10 @@ def capture(
     )
     lowerer = Lowerer(builder, traced, loaded.file, loaded.shown, loaded.line, fold=options.fold)
     source, result = lowerer.run(shape)
+    state = state_of(instances.pristine(), lowerer.folded)
+    captured_from = {**_provenance(loaded, shape, output), "state": state.recorded()}
     try:
-        finished = finish(builder, source, result, {"captured_from": _provenance(loaded, shape, output)})
+        finished = finish(builder, source, result, {"captured_from": captured_from})
     except Refused as error:
         raise CaptureError.at(loaded.shown, "TL603", str(error), loaded.line) from error
     observer.finished(finished)
@@ -142,7 +147,8 @@ def capture(
             notes = [*notes, *dict.fromkeys(located(note, stack, loaded.file) for stack in places)]
     graph = sealed(graph)
     text = serialize_graph(graph)
-    own = dict(loaded.module.named_parameters())
+    carried = state.carried(one.model for one in lower(graph).parameters() if one.model is not None)
+    own = dict(instances.pristine().named_parameters())
     parameters = sum(
         finished.tensors[one.name].numel()
         for one in lower(graph).parameters()
@@ -152,6 +158,7 @@ def capture(
         graph,
         text,
         finished.tensors,
+        carried,
         parameters,
         traced.operators,
         traced.path,

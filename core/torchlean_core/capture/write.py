@@ -14,12 +14,13 @@ from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.capture.load import load_model
 from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, Observer, capture
+from torchlean_core.capture.state import type_name
 from torchlean_core.capture.target import Shape, Target, source_words
 from torchlean_core.capture.values import content
 from torchlean_core.errors import UsageError
 from torchlean_core.files import replacing
 from torchlean_core.graph import lower
-from torchlean_core.params.content import Content, Origin, write_content
+from torchlean_core.params.content import CARRIED, Content, Origin, write_content
 
 
 def capture_file(
@@ -97,6 +98,9 @@ def write_captured(captured: Captured, output: Path, source: str, *, params: boo
                     name: Content("F32", tuple(tensor.shape), content(tensor))
                     for name, tensor in tensors.items()
                 }
+                for name, tensor in captured.carried.items():
+                    plain = tensor.detach().cpu().contiguous()
+                    contents[CARRIED + name] = Content(type_name(plain), tuple(plain.shape), content(plain))
                 uses = program.further_uses()
                 write_content(store, contents, artifact_hash(captured.graph), source, Origin.CAPTURE, uses)
     except OSError as error:

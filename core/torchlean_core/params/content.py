@@ -111,7 +111,10 @@ def _looseness(content: Content) -> int:
     """
     assert isinstance(content.data, memoryview), "what is written is whole"
     odd = content.data.nbytes % _ALIGNMENT
-    return 0 if odd == 0 else 1 if content.dtype == "F64" else 2
+    return 0 if odd == 0 else _LOOSE.get(content.dtype, 4)
+
+
+_LOOSE = {"F64": 1, "I64": 1, "F32": 2, "I32": 2, "F16": 3, "BF16": 3, "I16": 3}
 
 
 def content_hash(tensors: Iterable[tuple[str, Content]]) -> str:
