@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from torchlean_core.artifact import artifact_hash, load_graph
 from torchlean_core.cli.console import say
@@ -11,6 +12,9 @@ from torchlean_core.errors import UsageError
 from torchlean_core.extras import require_torch
 from torchlean_core.files import refuse_overwriting
 from torchlean_core.graph import lower
+
+if TYPE_CHECKING:
+    from torchlean_core.params.files import Tensors
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="check that the tensors are the parameters of this artifact",
     )
     convert.add_argument(
+        "--names",
+        choices=("artifact", "model"),
+        default="artifact",
+        help="names of the tensors: the artifact's, or those of the model that it was captured from, for "
+        "`model.load_state_dict` (default: artifact)",
+    )
+    convert.add_argument(
         "--plain", action="store_true", help="JSON weights without shapes and types: {name: nested list}"
     )
     for option, words in (("--quiet", "print errors only"), ("--no-color", "no colours")):
@@ -43,6 +54,10 @@ def run(args: argparse.Namespace) -> int:
     """Convert; returns the exit code."""
     require_torch()
     from torchlean_core.params.files import Format, format_for, read_tensors, require_floats, write_tensors
+    from torchlean_core.params.model_names import without_prefixes
+
+    if args.names == "model" and args.artifact is None:
+        raise UsageError("--names model: --artifact says what the model's names are")
 
     source, out = args.input, args.out
     if args.plain and format_for(out) is not Format.JSON:
@@ -50,16 +65,13 @@ def run(args: argparse.Namespace) -> int:
     format_for(out)
     refuse_overwriting(out, source, args.artifact)
     given = read_tensors(source)
-    arrays, artifact = given.arrays, given.metadata.get("artifact")
-    if args.artifact is not None:
-        from torchlean_core.params.match import match_tensors, with_attention_scales
-
-        program = lower(load_graph(args.artifact))
-        arrays = with_attention_scales(match_tensors(str(source), arrays, program), program)
-        artifact = artifact_hash(program.graph)
-    require_floats(source, arrays)
     made = given.metadata.get("source") or f"converted from {source.name}"
-    write_tensors(out, arrays, artifact, made, plain=args.plain)
+    if args.artifact is not None:
+        arrays = _of_artifact(args, given, made)
+    else:
+        arrays = without_prefixes(given.arrays, ())
+        require_floats(source, arrays)
+        write_tensors(out, arrays, given.metadata.get("artifact"), made, plain=args.plain)
     if not args.quiet:
         if given.left_out:
             say(
@@ -71,3 +83,40 @@ def run(args: argparse.Namespace) -> int:
             f"{format_for(out).value})"
         )
     return 0
+
+
+def _of_artifact(args: argparse.Namespace, given: Tensors, made: str) -> dict[str, Any]:
+    """Write the tensors of a file as parameters of an artifact, under its names or the model's; what was written."""
+    from torchlean_core.params.files import Format, format_for, write_state, write_tensors
+    from torchlean_core.params.format import as_array, write_store
+    from torchlean_core.params.match import with_attention_scales
+    from torchlean_core.params.model_names import to_model
+    from torchlean_core.params.take import take
+    from torchlean_core.params.tensors import find_store
+    from torchlean_core.params.uses import spread
+
+    program = lower(load_graph(args.artifact))
+    taken = take(args.input, given, program, find_store(args.artifact))
+    arrays = with_attention_scales(taken.arrays, program)
+    if args.names == "model":
+        carried = {name: as_array(content) for name, content in taken.carried.items()}
+        state = to_model(arrays, carried, program)
+        write_state(args.out, state.arrays, made)
+        if state.missing and not args.quiet:
+            words = f"; values computed of them are {', '.join(state.folded[:4])}" if state.folded else ""
+            say(
+                f"torchlean: warning: the model has more, of which nothing is known here, so load_state_dict needs "
+                f"strict=False: {', '.join(state.missing[:8])}{words}"
+            )
+        return state.arrays
+    if format_for(args.out) is Format.SAFETENSORS:
+        uses, digest = program.further_uses(), artifact_hash(program.graph)
+        try:
+            write_store(args.out, arrays, digest, made, None, uses, taken.carried)
+        except OSError as error:
+            raise UsageError(f"{args.out}: {error.strerror or error}") from error
+        return arrays
+    # Readers of other files know of no views.
+    whole = spread(arrays, program)
+    write_tensors(args.out, whole, None, made, plain=args.plain)
+    return whole

@@ -20,9 +20,9 @@ from torchlean_core.init.request import parse_request
 from torchlean_core.init.schemes import SCHEMES, Scheme
 from torchlean_core.interp import resolve_device
 from torchlean_core.params import ParameterStore
-from torchlean_core.params.content import Origin
+from torchlean_core.params.content import Content, Origin
 from torchlean_core.params.files import Format, read_tensors, require_store_name
-from torchlean_core.params.match import match_tensors
+from torchlean_core.params.take import take
 from torchlean_core.params.tensors import save_tensors
 from torchlean_core.safekeeping.find import lost_by_writing_params
 from torchlean_core.safekeeping.loss import WouldReplace
@@ -122,11 +122,13 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     kept = _kept(out, Path(options.artifact), program, options.force)
     _warn_about_values(program, kept, options, report)
     report({"kind": "progress", "percentage": 0, "message": f"initializing {out.name}"})
-    tensors, source = _tensors(program, options, override, kept)
+    existing = _existing(out, Path(options.artifact))
+    carried = {} if existing is None else existing.carried()
+    tensors, source = _tensors(program, options, override, kept, existing, carried)
     # What a plan draws can be drawn again; what was read from somebody's file may be nowhere else.
     origin = None if options.source is not None else Origin.INIT
     replaced = keep_aside(out) if lost_by_writing_params(out) else None
-    digest = save_tensors(out, tensors, program.graph, source, origin)
+    digest = save_tensors(out, tensors, program.graph, source, origin, carried)
     scalars = sum(tensor.numel() for tensor in tensors.values())
     if options.source is not None or options.plan is not None or override is not None:
         # What the default plan draws is finite; what somebody chose may have gone beyond float32.
@@ -178,14 +180,19 @@ def _kept(out: Path, artifact: Path, program: Program, force: bool) -> dict[str,
             )
         raise UsageError(f"{out} exists; --force replaces it")
     fixed = {parameter.name for parameter in _fixed(program)}
-    existing = out if out.exists() else params_path(artifact)
-    if not fixed or not existing.exists():
+    store = _existing(out, artifact)
+    if not fixed or store is None:
         return {}
-    store = ParameterStore.load(existing)
     for issue in store.validate(program, values=False):
         if issue.name in fixed and issue.code == "TL502":
-            raise UserError(f"{existing}: {issue.message}; it is marked not trainable, so it must be kept")
+            raise UserError(f"{store.path}: {issue.message}; it is marked not trainable, so it must be kept")
     return {name: torch.from_numpy(store.numpy(name).copy()) for name in fixed if name in store.tensors}
+
+
+def _existing(out: Path, artifact: Path) -> ParameterStore | None:
+    """The parameters that are replaced, else those beside the artifact."""
+    path = out if out.exists() else params_path(artifact)
+    return ParameterStore.load(path) if path.exists() else None
 
 
 def _fixed(program: Program) -> list[Parameter]:
@@ -210,15 +217,20 @@ def _tensors(
     options: InitRequest,
     override: Scheme | None,
     kept: Mapping[str, torch.Tensor],
+    existing: ParameterStore | None,
+    carried: dict[str, Content],
 ) -> tuple[dict[str, torch.Tensor], str]:
-    """The values, and the words for where they come from."""
+    """The values, and the words for where they come from; adds what else comes from there to `carried`."""
     device = resolve_device(options.device)
     if options.source is not None:
         path = Path(options.source)
         given = read_tensors(path)
-        matched = match_tensors(str(path), given.arrays, program, kept)
+        taken = take(path, given, program, existing, kept)
         with np.errstate(over="ignore"):  # infinities are told as TL504
-            values = {name: torch.from_numpy(array.astype("float32")) for name, array in matched.items()}
+            values = {name: torch.from_numpy(array.astype("float32")) for name, array in taken.arrays.items()}
+        carried.update(taken.carried)
+        if taken.of_model:
+            kept = {}  # the model's own values, also of what it does not train
         words = "checkpoint" if given.format is Format.CHECKPOINT else given.format.value
         return materialize(program, {}, device, {**values, **kept}), f"{words} {path.name}"
     if options.plan is not None:

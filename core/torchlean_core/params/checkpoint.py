@@ -17,13 +17,12 @@ from torchlean_core.visible import shortened
 if TYPE_CHECKING:
     from torchlean_core.params.format import Array
 
-_WRAPPERS = ("state_dict", "model_state_dict")
-_PREFIX = "module."
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
 _NAMED = re.compile(r"Unsupported (?:global: GLOBAL|class) (?:builtins\.|__builtin__\.)?(\S+)")
 
 
 def read_checkpoint(path: Path) -> dict[str, Array]:
-    """The tensors of a checkpoint by name, as numpy arrays; a leading `module.` is dropped.
+    """The tensors of a checkpoint by name, as numpy arrays.
 
     Half-precision tensors come as float32, which holds their values exactly; others as they are.
 
@@ -54,9 +53,7 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
         )
     tensors: dict[str, Array] = {}
     for key, tensor in content.items():
-        name = str(key).removeprefix(_PREFIX)
-        if name in tensors:
-            raise UserError(f"{path}: {shortened(name)} is there twice, with and without {_PREFIX!r}")
+        name = str(key)
         try:
             tensors[name] = _array(tensor)
         except (RuntimeError, TypeError, NotImplementedError) as error:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.params.format import write_store
+from torchlean_core.params.content import CARRIED, write_with_metadata
+from torchlean_core.params.format import NUMPY_TYPES, as_array, as_content, write_store
 from torchlean_core.params.header import DTYPES
 from torchlean_core.params.store import ParameterStore
 from torchlean_core.params.weights import read_weights, write_weights
@@ -56,12 +57,14 @@ class Tensors:
         arrays: float32 and float64 arrays by name.
         metadata: Its metadata, for safetensors.
         left_out: Names of batch normalization's step counters, which are no parameters.
+        carried: Entries of a model's `state_dict` that are no parameters, by their names there: those counters, too.
     """
 
     format: Format
     arrays: dict[str, Array]
     metadata: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    carried: Mapping[str, Array] = field(default_factory=dict)
 
 
 def format_of(path: Path) -> Format:
@@ -119,23 +122,26 @@ def read_tensors(path: Path) -> Tensors:
 
     Raises:
         UsageError: It cannot be read.
-        UserError: It is in none of the formats, or holds something else than floats.
+        UserError: It is in none of the formats, or holds a type that numpy does not have.
     """
     kind = format_of(path)
     if kind is Format.JSON:
         return Tensors(kind, read_weights(path))
     if kind is Format.SAFETENSORS:
         store = ParameterStore.load(path)
-        for info in store.tensors.values():
-            if info.dtype not in ("F32", "F64") and not info.name.endswith(_COUNTER):
-                raise _not_a_parameter(path, info.name, DTYPES[info.dtype].word)
-        names, left_out = _without_counters(store.names)
-        return Tensors(kind, {name: store.numpy(name) for name in names}, store.metadata, left_out)
+        carried = {name: as_array(content) for name, content in store.carried().items()}
+        names, left_out = _without_counters([n for n in store.names if not n.startswith(CARRIED)])
+        for name in names:
+            if store.tensors[name].dtype not in NUMPY_TYPES:
+                raise _not_a_parameter(path, name, DTYPES[store.tensors[name].dtype].word)
+        carried.update((name, store.numpy(name)) for name in left_out)
+        return Tensors(kind, {name: store.numpy(name) for name in names}, store.metadata, left_out, carried)
     from torchlean_core.params.checkpoint import read_checkpoint  # imports torch
 
     arrays = read_checkpoint(path)
     names, left_out = _without_counters(list(arrays))
-    return Tensors(kind, {name: arrays[name] for name in names}, {}, left_out)
+    carried = {name: arrays[name] for name in left_out}
+    return Tensors(kind, {name: arrays[name] for name in names}, {}, left_out, carried)
 
 
 def require_floats(path: Path, arrays: Mapping[str, Array]) -> None:
@@ -147,6 +153,34 @@ def require_floats(path: Path, arrays: Mapping[str, Array]) -> None:
     for name, array in arrays.items():
         if array.dtype.name not in ("float32", "float64"):
             raise _not_a_parameter(path, name, array.dtype.name)
+
+
+def write_state(path: Path, arrays: Mapping[str, Array], source: str) -> None:
+    """Write a model's `state_dict` in the format that the file's name says: tensors of any type, under any names.
+
+    Args:
+        path: The file.
+        arrays: The entries.
+        source: Where they come from.
+
+    Raises:
+        UsageError: The name does not say the format, or the file cannot be written.
+        UserError: JSON weights hold no integers.
+    """
+    kind = format_for(path)
+    try:
+        if kind is Format.SAFETENSORS:
+            contents = {name: as_content(array) for name, array in arrays.items()}
+            write_with_metadata(path, contents, {"format": "pt", "source": source})
+        elif kind is Format.JSON:
+            require_floats(path, arrays)
+            write_weights(path, arrays)
+        else:
+            from torchlean_core.params.checkpoint import write_checkpoint  # imports torch
+
+            write_checkpoint(path, arrays)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
 
 
 def write_tensors(

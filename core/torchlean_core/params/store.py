@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Program
-from torchlean_core.params.content import Content, content_hash
+from torchlean_core.params.content import CARRIED, Content, content_hash
 from torchlean_core.params.header import DTYPES, TensorInfo, read_header
 from torchlean_core.params.validate import ParamIssue, ensure_fits, validate
 
@@ -67,6 +67,15 @@ class ParameterStore:
         if info.dtype not in NUMPY_TYPES:
             raise UserError(f"{self.path}: {name} is {DTYPES[info.dtype].word}, expected float32")
         return self._map[info.begin : info.end].view(NUMPY_TYPES[info.dtype]).reshape(info.shape)
+
+    def carried(self) -> dict[str, Content]:
+        """Entries of the model's `state_dict` that no node uses, by their names there."""
+        found = {}
+        for name, info in self.tensors.items():
+            if name.startswith(CARRIED):
+                data = memoryview(b"".join(self.pieces(name)))
+                found[name.removeprefix(CARRIED)] = Content(info.dtype, info.shape, data)
+        return found
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """The bytes of a tensor, a megabyte at a time: what is read is not kept.

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from torchlean_core.artifact import artifact_hash, params_path
 from torchlean_core.errors import UsageError
 from torchlean_core.graph import Graph, Program, lower
-from torchlean_core.params.content import Origin
+from torchlean_core.params.content import Content, Origin
 from torchlean_core.params.format import write_store
 from torchlean_core.params.store import ParameterStore
 
@@ -76,6 +76,7 @@ def save_tensors(
     graph: Graph,
     source: str,
     origin: Origin | None = None,
+    carried: Mapping[str, Content] | None = None,
 ) -> str:
     """Write tensors, from any device, as the parameters of a graph; returns the content's hash.
 
@@ -87,6 +88,7 @@ def save_tensors(
     for name, absent in program.without.items():
         arrays.setdefault(name, np.full(absent.parameter.shape, absent.neutral, dtype=np.float32))
     try:
-        return write_store(path, arrays, artifact_hash(graph), source, origin, program.further_uses())
+        uses = program.further_uses()
+        return write_store(path, arrays, artifact_hash(graph), source, origin, uses, carried)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error

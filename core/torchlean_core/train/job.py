@@ -299,7 +299,10 @@ class _Job:
         # A run that goes on was asked to go on with what it wrote itself.
         if self._checkpoint is None and lost_by_writing_params(out):
             self._note(f"what was in {out.name} is kept as {keep_aside(out).name}")
-        save_tensors(out, training.module.params(), self._program.graph, source, Origin.TRAIN)
+        before = find_store(Path(options.artifact), None if options.params is None else Path(options.params))
+        carried = None if before is None else before.carried()
+        params = training.module.params()
+        save_tensors(out, params, self._program.graph, source, Origin.TRAIN, carried)
 
     def _write_curve(self, metrics: MetricsFile) -> None:
         options = self._options
