@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from torchlean_core.cli.console import err, out
+from torchlean_core.emit.options import NAMES_OF
 from torchlean_core.errors import UserError
 from torchlean_core.extras import require_torch
 
@@ -31,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--style",
         choices=("module", "sequential"),
         help="a module of its own (default), or an nn.Sequential for a chain of layers",
+    )
+    parser.add_argument(
+        "--names",
+        choices=NAMES_OF,
+        help="names of the attributes: the artifact's (default), or those of the model that was captured, whose "
+        "state_dict then loads",
     )
     parser.add_argument("--class-name", metavar="NAME", help="name of the class (default: ExportedIRModel)")
     parser.add_argument("--dtype", metavar="DTYPE", help="dtype of the parameters (default: torch.float32)")
@@ -66,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
         "compress_broadcast_params": args.compress_broadcast_params,
         "literal_limit": args.literal_limit,
         "style": args.style,
+        "names": args.names,
     }
     result = emit_file(args.artifact, args.output, args.params, changes, force=args.force, check=args.check)
     if args.check:

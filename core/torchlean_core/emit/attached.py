@@ -9,7 +9,18 @@ from importlib.resources import files
 READ_WEIGHTS = '''
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors file, mapped into memory (private, copied on write)."""
-    dtypes = {"F32": torch.float32, "F64": torch.float64}
+    dtypes = {
+        "F64": torch.float64,
+        "F32": torch.float32,
+        "F16": torch.float16,
+        "BF16": torch.bfloat16,
+        "I64": torch.int64,
+        "I32": torch.int32,
+        "I16": torch.int16,
+        "I8": torch.int8,
+        "U8": torch.uint8,
+        "BOOL": torch.bool,
+    }
     with path.open("rb") as file:
         (size,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(size))

@@ -39,12 +39,13 @@ class Binding:
         """Shape of the tensor that the module holds."""
         return self.parameter.shape if self.row_of is None else self.parameter.shape[1:]
 
-    def expression(self, use: Use) -> str:
-        """Source text of a use of the tensor in `forward`, as an argument of a call."""
-        name = f"self.{self.parameter.name}"
+    def expression(self, use: Use, tensor: str) -> str:
+        """Source text of a use of the tensor, whose text is given, in `forward`, as an argument of a call."""
         if self.row_of is not None:
-            return f"{name}.expand({arguments(self.row_of)})"
-        return f"{name} * {name}_structure" if self.structure is not None else use.expression(name)
+            return f"{tensor}.expand({arguments(self.row_of)})"
+        if self.structure is not None:
+            return f"{tensor} * self.{self.parameter.name}_structure"
+        return use.expression(tensor)
 
 
 def bind(

@@ -5,9 +5,14 @@ from __future__ import annotations
 from torchlean_core.emit.bindings import Binding
 from torchlean_core.emit.comments import constant_name, node_comment, origin, owner_comment
 from torchlean_core.emit.literals import tensor_literal
+from torchlean_core.emit.naming import Naming, tied
 from torchlean_core.emit.options import EmitOptions
+from torchlean_core.errors import UserError
 from torchlean_core.graph import Program, TensorNode
 from torchlean_core.params import ParameterStore
+from torchlean_core.params.content import CARRIED
+from torchlean_core.params.format import as_array
+from torchlean_core.params.model_names import ModelState
 
 _INDENT = "    "
 
@@ -34,6 +39,8 @@ def module_class(
     lines.append("        super().__init__()")
     if params_name is not None:
         lines.append(read_from(params_name))
+    naming, more = _named(program, bindings, store, params_name is not None, options)
+    lines += [_INDENT * 2 + line for line in naming.holders()]
     owners: dict[str, TensorNode] = {}
     for node in nodes:
         for use in node.params.values():
@@ -42,16 +49,17 @@ def module_class(
     told = ""
     for binding in bindings:
         comment = owner_comment(owners[binding.parameter.name], binding.parameter)
-        if comment and comment != told:
+        if comment and comment not in (told, naming.name(binding)):
             lines.append(f"{_INDENT * 2}# {comment}")
         told = comment
-        lines += [_INDENT * 2 + line for line in _assignment(binding, store, params_name is not None)]
+        lines += [_INDENT * 2 + line for line in _assignment(binding, store, params_name is not None, naming)]
+    lines += [_INDENT * 2 + line for line in more]
     lines += ["", "    def forward(self, x: torch.Tensor) -> torch.Tensor:"]
     names = _local_names(program)
     held = {binding.parameter.name: binding for binding in bindings}
     told = ""
     for node in nodes:
-        line = f"{_INDENT * 2}{names[node.id]} = {_expression(program, node, names, held)}"
+        line = f"{_INDENT * 2}{names[node.id]} = {_expression(program, node, names, held, naming)}"
         if node.params and not node.parents:  # a constant stands among the nodes that use it
             lines.append(f"{line}  # {name}" if (name := constant_name(node)) else line)
             continue
@@ -83,10 +91,14 @@ def read_from(params_name: str) -> str:
     return f"        weights = read_weights(Path(__file__).parent / {params_name!a})"
 
 
-def _expression(program: Program, node: TensorNode, names: dict[int, str], held: dict[str, Binding]) -> str:
-    params = {
-        role: held[use.parameter.name].expression(use) for role, use in node.params.items() if use is not None
-    }
+def _expression(
+    program: Program, node: TensorNode, names: dict[int, str], held: dict[str, Binding], naming: Naming
+) -> str:
+    params = {}
+    for role, use in node.params.items():
+        if use is not None:
+            binding = held[use.parameter.name]
+            params[role] = binding.expression(use, naming.access(binding))
     return program.expression(node, [names[parent] for parent in node.parents], {**params, "like": "x"})
 
 
@@ -101,7 +113,37 @@ def _local_names(program: Program) -> dict[int, str]:
     return names
 
 
-def _assignment(binding: Binding, store: ParameterStore | None, from_file: bool) -> list[str]:
+def _named(
+    program: Program,
+    bindings: list[Binding],
+    store: ParameterStore | None,
+    from_file: bool,
+    options: EmitOptions,
+) -> tuple[Naming, list[str]]:
+    """Where the tensors are held; and, under the model's names, lines for what else its `state_dict` has.
+
+    Raises:
+        UserError: The artifact does not say what its parameters are in a model.
+    """
+    if options.names != "model":
+        return Naming(bindings, of_model=False), []
+    state = ModelState.of(program)
+    own = {binding.parameter.model for binding in bindings} - {None}
+    if not own & set(state.names):
+        raise UserError("--names model: the artifact does not say what its parameters are called in a model")
+    carried = {} if store is None else {n: c for n, c in store.carried().items() if n in state.names}
+    ties = {name: first for name, first in state.tied.items() if first in own}
+    naming = Naming(bindings, [*carried, *ties], of_model=True)
+    lines = list(tied(ties, naming))
+    for name, content in carried.items():
+        is_number = content.shape == ()
+        value = f"torch.tensor({as_array(content).item()})" if is_number else f'weights["{CARRIED}{name}"]'
+        if is_number or from_file:
+            lines.append(naming.set_buffer(name, value))
+    return naming, lines
+
+
+def _assignment(binding: Binding, store: ParameterStore | None, from_file: bool, naming: Naming) -> list[str]:
     assert store is not None, "a program with parameters has a store"
     name = binding.parameter.name
     is_row = binding.row_of is not None
@@ -110,10 +152,8 @@ def _assignment(binding: Binding, store: ParameterStore | None, from_file: bool)
     else:
         values = store.numpy(name)
         value = tensor_literal(values[0] if is_row else values)
-    if not binding.learnable:
-        return [f'self.register_buffer("{name}", {value})']
-    lines = [f"self.{name} = nn.Parameter({value})"]
-    if binding.structure is not None:
+    lines = [naming.assigned(binding, value)]
+    if binding.learnable and binding.structure is not None:
         groups, dilation = binding.structure
         shape = ", ".join(map(str, binding.shape))
         mask = f"structure(({shape}), {groups}, {dilation}).to(dtype)"

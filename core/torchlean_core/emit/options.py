@@ -26,6 +26,9 @@ DTYPES = (
 STYLES = ("module", "sequential")
 """What the class is: a module of its own, or an `nn.Sequential`."""
 
+NAMES_OF = ("artifact", "model")
+"""Whose names the attributes of the module have."""
+
 _MAX_NAME = 200
 _TAKEN = {
     *("torch", "nn", "F", "json", "mmap", "struct", "Path", "make_optimizer", "train_step"),
@@ -47,6 +50,7 @@ class EmitOptions:
         literal_limit: Scalars in total up to which values are written as literals; above, they are read
             from the parameter file beside the module.
         style: One of `STYLES`.
+        names: Whose names the attributes have, one of `NAMES_OF`.
     """
 
     class_name: str = "ExportedIRModel"
@@ -56,6 +60,7 @@ class EmitOptions:
     compress_broadcast_params: bool = True
     literal_limit: int = 256
     style: str = "module"
+    names: str = "artifact"
 
     def __post_init__(self) -> None:
         name = self.class_name
@@ -74,6 +79,10 @@ class EmitOptions:
             raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, found {_shown(self.dtype_expr)}")
         if self.style not in STYLES:
             raise UsageError(f"style must be one of {', '.join(STYLES)}, found {_shown(self.style)}")
+        if self.names not in NAMES_OF:
+            raise UsageError(f"names must be one of {', '.join(NAMES_OF)}, found {_shown(self.names)}")
+        if self.names == "model" and self.style == "sequential":
+            raise UsageError("--names model: the layers of the style sequential have names of their own")
         if self.literal_limit < 0:
             raise UsageError(f"the literal limit must not be negative, found {self.literal_limit}")
 

@@ -34,7 +34,10 @@ def body_source(
     nodes = [node for node in program.nodes if node.id in live]
     bindings = bind(nodes, program, store, options)
     scalars = sum(prod(binding.shape) for binding in bindings)
-    file = params_name if scalars > options.literal_limit else None
+    large = scalars > options.literal_limit
+    if options.names == "model" and store is not None:
+        large = large or any(content.shape != () for content in store.carried().values())
+    file = params_name if large else None
     if layers is None:
         needed = {name for node in nodes for name in node.kind.helpers}
         needed |= {
