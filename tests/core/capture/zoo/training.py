@@ -16,7 +16,10 @@ from torchlean_core.train import Optimizer, ScalarModuleDef
 
 OPTIMIZERS: Mapping[str, tuple[Optimizer, Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]]] = {
     "sgd": (Optimizer("sgd", lr=1e-3), lambda p: torch.optim.SGD(p, lr=1e-3)),
-    "momentum": (Optimizer("sgd", lr=1e-3, momentum=0.9), lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9)),
+    "momentum": (
+        Optimizer("sgd", lr=1e-3, momentum=0.9),
+        lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9),
+    ),
     "adam": (Optimizer("adam", lr=1e-3), lambda p: torch.optim.Adam(p, lr=1e-3)),
 }
 STEPS = 5
@@ -76,8 +79,7 @@ def agreement(new: Callable[[], nn.Module], captured: Captured, optimizer: str) 
     else:
         found = expected[:1] * len(expected)
     losses = max((_relative(a, b) for a, b in zip(found, expected, strict=True)), default=0.0)
-    with torch.no_grad():
-        output = module(inputs[-1].clone())
+    output = module(inputs[-1].clone()).detach()
     mine = _run(program, scalar.params(), inputs[-1])
     return Agreement(losses, _largest(mine, output), _parameters(program, scalar.params(), module))
 
