@@ -39,7 +39,8 @@ class CaptureFinding:
     """One thing about a place in the user's code.
 
     Attributes:
-        code: TL601 unsupported operator, TL602 does not construct, TL603 fails, TL606 dense kernel.
+        code: TL601 unsupported operator, TL602 does not construct, TL603 fails, TL606 dense kernel,
+            TL607 weights that no further construction gives again.
         message: What is the matter, and what to do.
         line: Line, counted from 1; None where no line is known.
         operator: ATen operator, where there is one (`aten.gelu.default`).

@@ -38,7 +38,7 @@ class Captured:
         operators: Number of source operators, which the nodes stand for.
         path: How the module was traced.
         reason: Why that way was taken, where it is not the first choice.
-        notes: What the user should know (TL405, TL606).
+        notes: What the user should know (TL405, TL606, TL607).
         verification: How artifact and module agree; None where that was not asked for.
     """
 
@@ -124,7 +124,7 @@ def capture(
     if options.verify:
         stage("verifying")
         verification = verify(instances, finished, measure=bool(builder.approximated))
-    notes = builder.notes
+    notes = [*instances.notes, *builder.notes]
     if builder.approximated:
         marks = _marks(options.approximate, builder.approximated, verification)
         graph = replace(graph, extra={**graph.extra, "approximations": marks})
