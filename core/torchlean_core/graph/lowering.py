@@ -6,7 +6,8 @@ The result is what the interpreter runs, the emitter writes and the parameter st
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -112,7 +113,7 @@ class Program:
         scales = {}
         for parameter in self.parameters():
             if parameter.is_attention_scale:
-                fields = self.graph.nodes[parameter.node].fields
+                fields = self.graph.node(parameter.node).fields
                 size = fields["embed_dim"] / fields["num_heads"]
                 scales[parameter.name] = 1.0 / math.sqrt(size) if size else 0.0
         return scales
@@ -191,13 +192,15 @@ def _named(node: TensorNode, text: Callable[[], T]) -> T:
 
 
 def lower(graph: Graph) -> Program:
-    """Lower a graph without errors to tensor nodes, numbered densely in order.
+    """Lower a graph to tensor nodes, numbered densely in order.
 
     Tuple-valued nodes go; a projection of `multihead_attention` becomes ten nodes, whose parameters are
-    named after the attention node.
+    named after the attention node. Nothing is checked that lowering does not need: a graph that was read without
+    validation is lowered with the shapes that it declares.
 
     Raises:
-        UserError: A dimension is larger than any tensor library can hold.
+        UserError: A dimension is larger than any tensor library can hold, or a damaged graph cannot be lowered: a
+            node names no operand before it, is of no kind, or lacks a field.
     """
     _require_computable(graph)
     nodes: list[TensorNode] = []
@@ -226,16 +229,46 @@ def lower(graph: Graph) -> Program:
         )
         return len(nodes) - 1
 
+    def operands(node: Node) -> list[int]:
+        unknown = next((parent for parent in node.parents if parent not in tensor_id), None)
+        if unknown is not None:
+            raise UserError(f"its operand {unknown} is no tensor-valued node before it")
+        return [tensor_id[parent] for parent in node.parents]
+
     for node in graph.nodes:
         if node.shape is None:
             continue
-        if node.kind == TUPLE_GETITEM.name:
-            tensor_id[node.id] = _attention(graph, node, tensor_id, add)
-            continue
-        parents = [tensor_id[parent] for parent in node.parents]
-        params = _payload(node, [nodes[parent].shape for parent in parents])
-        tensor_id[node.id] = add(node, node.kind, parents, node.shape, node.fields, params)
+        with _words(node):
+            if node.kind == TUPLE_GETITEM.name:
+                tensor_id[node.id] = _attention(graph, node, tensor_id, add)
+                continue
+            parents = operands(node)
+            params = _payload(node, [nodes[parent].shape for parent in parents])
+            tensor_id[node.id] = add(node, node.kind, parents, node.shape, node.fields, params)
+    ends = {"input_id": graph.input_id, "output_id": graph.output_id}
+    for name, end in ends.items():
+        if end not in tensor_id:
+            raise UserError(f"{name}: node {end} is no tensor-valued node of the graph")
     return Program(tuple(nodes), tensor_id[graph.input_id], tensor_id[graph.output_id], graph)
+
+
+@contextmanager
+def _words(node: Node) -> Iterator[None]:
+    """Around the lowering of a node: says which node of a damaged graph cannot be lowered, and why."""
+    where = f"node {node.id} ({node.kind})"
+    if node.kind != TUPLE_GETITEM.name and node.kind not in TENSOR_KINDS:
+        raise UserError(f"{where}: unknown kind")
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError) as error:
+        what = (
+            f"`{error.args[0]}` is missing"
+            if isinstance(error, KeyError)
+            else "fields or operands do not fit it"
+        )
+        raise UserError(f"{where}: it cannot be lowered: {what}") from error
 
 
 def _require_computable(graph: Graph) -> None:
@@ -267,7 +300,9 @@ def _payload(node: Node, parent_shapes: list[tuple[int, ...]]) -> dict[str, Para
 
 def _attention(graph: Graph, projection: Node, tensor_id: dict[int, int], add: Any) -> int:
     """The ten nodes of a single-head self-attention; returns the tensor id of the result."""
-    attention = graph.nodes[projection.parents[0]]
+    attention = graph.node(projection.parents[0])
+    if attention.tuple_shapes is None or attention.parents[0] not in tensor_id:
+        raise UserError(f"its operand {attention.id} is no attention over a tensor before it")
     x = tensor_id[attention.parents[0]]
     assert projection.shape is not None
     batch, seq, embed = projection.shape
