@@ -73,7 +73,7 @@ class CaptureFinding:
         return cls(**{**value, "span": span and Span(**span), "calls": tuple(calls), "modules": modules})
 
     def show(self, file: str) -> str:
-        """One line of text: place, operator, module, message.
+        """One line of text: place, code, operator, module, message.
 
         Args:
             file: The model file as the user wrote it.
@@ -90,7 +90,8 @@ class CaptureFinding:
                 + (f" and {left_out} more" * (left_out > 0))
             )
         message = self.message if self.allow is None else f"{self.message}: --approximate {self.allow}"
-        return f"{place}: {self.operator}{where}: {message}" if self.operator else f"{place}: {message}"
+        what = f"{self.operator}{where}: {message}" if self.operator else message
+        return f"{place}: {self.code} {what}"
 
 
 _MAX_MODULES = 4

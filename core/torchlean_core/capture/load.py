@@ -224,7 +224,7 @@ def _in_python(module: torch.nn.Module, shown: str, line: int | None) -> torch.n
 
 
 def _check_constructor(constructor: Any, target: Target) -> None:
-    shown = f"{target.file}: `{target.name}`"
+    shown = f"{target.file}: TL602 `{target.name}`"
     if not callable(constructor):
         raise UsageError(
             f"{shown} is {describe(constructor)}, expected a class or a function without arguments"
