@@ -24,6 +24,7 @@ from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.meaning import Meaning, meaning_of
 from torchlean_core.capture.packages import package_of
 from torchlean_core.capture.places import UserCode, user_code
+from torchlean_core.capture.scripted import in_python
 from torchlean_core.capture.target import (
     Target,
     decode_source,
@@ -128,7 +129,7 @@ def load_model(target: Target, text: str | None = None) -> Loaded:
     constructor = namespace[target.name]
     construct = None
     if isinstance(constructor, torch.nn.Module):
-        model = _in_python(constructor, shown, line)
+        model = in_python(constructor, user, shown, line)
     else:
         _check_constructor(constructor, target)
         imported = Namespace(namespace)
@@ -140,7 +141,7 @@ def load_model(target: Target, text: str | None = None) -> Loaded:
                 if isinstance(result, torch.nn.Module):
                     result.eval()
             if isinstance(result, torch.nn.Module):
-                return _in_python(result, shown, line)
+                return in_python(result, user, shown, line)
             raise CaptureError.at(
                 shown, "TL602", f"{target.name}() gives {describe(result)}, expected a torch.nn.Module", line
             )
@@ -200,26 +201,6 @@ def _imported(user: UserCode, shown: str, source: str) -> types.ModuleType:
     sys.modules[name] = module
     with user_code(user, shown, "TL602"):
         exec(code, vars(module))
-    return module
-
-
-def _in_python(module: torch.nn.Module, shown: str, line: int | None) -> torch.nn.Module:
-    """The module whose forward is Python code: what `torch.compile` wraps.
-
-    Raises:
-        CaptureError: It is TorchScript, or a part of it is.
-    """
-    original = getattr(module, "_orig_mod", None)
-    if isinstance(original, torch.nn.Module) and type(module).__name__ == "OptimizedModule":
-        module = original
-    for path, part in module.named_modules():
-        if isinstance(part, torch.jit.ScriptModule):
-            what = f"`{path}` is" if path else "the model is"
-            message = (
-                f"{what} TorchScript (torch.jit.script or torch.jit.trace), whose operators cannot be traced "
-                "exactly; capture the module that it was made from"
-            )
-            raise CaptureError.at(shown, "TL603", message, line)
     return module
 
 

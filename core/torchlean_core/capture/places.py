@@ -81,6 +81,10 @@ class UserCode:
             known = self._codes[id(code)] = code, self._file(code.co_filename)
         return known[1]
 
+    def is_own(self, file: str) -> bool:
+        """Whether a file, by its absolute path, is the user's."""
+        return self._file(file) == file
+
     def _file(self, name: str) -> str | None:
         if name not in self._files:
             self._files[name] = self._user_file(name)
