@@ -315,12 +315,13 @@ def user_error(
 
 def _folder_with(name: str | None, file: Path) -> Path | None:
     """The nearest folder above a file's own that has a module of this name; None where none of the user's has."""
-    top = (name or "").partition(".")[0]
+    if not name or "." in name:  # what it is a part of was found
+        return None
     for folder in file.parent.parents:
-        if not top or not folder.name:  # the root of the file system is nobody's
+        if not folder.name:  # the root of the file system is nobody's
             break
-        inside = (found for pattern in ("*.py", "*/*.py") for found in (folder / top).glob(pattern))
-        if (folder / f"{top}.py").is_file() or next(inside, None) is not None:
+        inside = (found for pattern in ("*.py", "*/*.py") for found in (folder / name).glob(pattern))
+        if (folder / f"{name}.py").is_file() or next(inside, None) is not None:
             return folder
     return None
 
