@@ -204,3 +204,14 @@ def test_the_change_from_any_tokens_to_any_others_is_right():
             assert edit["start"] % 5 == edit["deleteCount"] % 5 == 0
             data[edit["start"] : edit["start"] + edit["deleteCount"]] = edit["data"]
         assert data == new
+
+
+def test_an_edited_shape_of_an_input_is_compared_with_the_others() -> None:
+    nodes = ", ".join(f'{{"id": {i}, "kind": "input", "parents": [], "shape": [4]}}' for i in range(2))
+    text = f'{{"format": "torchlean.ir.v1", "input_id": 0, "output_id": 1, "nodes": [{nodes}]}}'
+    documents = open_document(text)
+    assert not any("refuse such a graph" in finding.message for finding in documents.get(URI).report.findings)
+    edit(documents, text.rindex("4"), text.rindex("4") + 1, "5")
+    now = documents.get(URI)
+    assert any("refuse such a graph" in finding.message for finding in now.report.findings)
+    assert told(now.report) == told(check_text(now.text))

@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.artifact.write import serialize_graph
 from torchlean_core.check.checker import Report, check_bytes, check_text
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.nodes import Record
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds import ROOT_FIELDS, TUPLE_KINDS
+
+_UNREADABLE = "TL0"
+"""Beginning of the codes of what is no artifact's text, so that there is no graph to look at."""
 
 
 class ArtifactError(UserError):
@@ -20,8 +24,8 @@ class ArtifactError(UserError):
         findings: The errors.
     """
 
-    def __init__(self, name: str, report: Report) -> None:
-        self.findings: list[Finding] = [f for f in report.findings if f.severity is Severity.ERROR]
+    def __init__(self, name: str, report: Report, findings: list[Finding]) -> None:
+        self.findings = findings
         first = self.findings[0]
         position = report.range(first).start
         more = f" (and {len(self.findings) - 1} more)" if len(self.findings) > 1 else ""
@@ -29,6 +33,21 @@ class ArtifactError(UserError):
             f"{name}:{position.line + 1}:{position.character + 1}: {first.code} {first.message}{more}; "
             f"`torchlean check {name}` shows everything"
         )
+
+
+class GraphError(UserError):
+    """A graph that was built in Python has errors.
+
+    Attributes:
+        findings: The errors, as `torchlean check` gives them for the graph's artifact.
+    """
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = findings
+        first = findings[0]
+        where = f"node {first.node}: " if first.node is not None else ""
+        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        super().__init__(f"the graph has errors: {first.code} {where}{first.message}{more}")
 
 
 def load_graph(path: Path) -> Graph:
@@ -45,23 +64,47 @@ def load_graph(path: Path) -> Graph:
     return graph_of(check_bytes(content), str(path))
 
 
-def parse_graph(text: str, name: str = "artifact") -> Graph:
-    """Read the text of an artifact; `name` stands for it in messages.
+def parse_graph(text: str, name: str = "artifact", *, validate: bool = True) -> Graph:
+    """Read the text of an artifact.
+
+    Args:
+        text: The text.
+        name: Stands for it in messages.
+        validate: Whether ids, parents, shapes and arities must be right, as `torchlean check` has it. Without, a tool
+            can look at a damaged graph: what stands in the text is in it, as far as it is an artifact's text at all
+            (rules TL0xx). `Graph.node` finds its nodes, and `lower` says in words what it cannot lower.
 
     Raises:
-        ArtifactError: It has errors.
+        ArtifactError: It has errors, or, without validation, cannot be read.
     """
-    return graph_of(check_text(text), name)
+    return graph_of(check_text(text), name, validate=validate)
 
 
-def graph_of(report: Report, name: str = "artifact") -> Graph:
-    """The graph of a checked artifact.
+def require_valid(graph: Graph) -> None:
+    """Check a graph that was built in Python, as a file with it would be checked.
 
     Raises:
-        ArtifactError: It has errors.
+        GraphError: It has errors.
     """
-    if not report.ok:
-        raise ArtifactError(name, report)
+    try:
+        text = serialize_graph(graph)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"the graph cannot be written as JSON: {error}") from error
+    errors = [finding for finding in check_text(text).findings if finding.severity is Severity.ERROR]
+    if errors:
+        raise GraphError(errors)
+
+
+def graph_of(report: Report, name: str = "artifact", *, validate: bool = True) -> Graph:
+    """The graph of a checked artifact; `validate` as for `parse_graph`.
+
+    Raises:
+        ArtifactError: It has errors, or, without validation, cannot be read.
+    """
+    errors = [finding for finding in report.findings if finding.severity is Severity.ERROR]
+    in_the_way = errors if validate else [error for error in errors if error.code.startswith(_UNREADABLE)]
+    if in_the_way:
+        raise ArtifactError(name, report, in_the_way)
     root = report.document.value
     nodes = tuple(_node(record) for record in report.records if record is not None)
     extra = {key: value for key, value in root.items() if key not in ROOT_FIELDS}

@@ -249,7 +249,7 @@ def options_in_source(source: str, target: Target) -> dict[str, Any]:
     try:
         return options_of(directives_of(lines_of(source.removeprefix("\ufeff")), placed))
     except DirectiveError as error:
-        raise UsageError(f"{target.file}:{error.line}: {error}") from None
+        raise UsageError(f"{target.file}:{error.line}: TL604 {error}") from None
 
 
 def shape_in_source(source: str, target: Target) -> Shape | None:

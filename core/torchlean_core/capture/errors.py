@@ -39,7 +39,8 @@ class CaptureFinding:
     """One thing about a place in the user's code.
 
     Attributes:
-        code: TL601 unsupported operator, TL602 does not construct, TL603 fails, TL606 dense kernel.
+        code: TL601 unsupported operator, TL602 does not construct, TL603 fails, TL606 dense kernel,
+            TL607 weights that no further construction gives again.
         message: What is the matter, and what to do.
         line: Line, counted from 1; None where no line is known.
         operator: ATen operator, where there is one (`aten.gelu.default`).
@@ -72,7 +73,7 @@ class CaptureFinding:
         return cls(**{**value, "span": span and Span(**span), "calls": tuple(calls), "modules": modules})
 
     def show(self, file: str) -> str:
-        """One line of text: place, operator, module, message.
+        """One line of text: place, code, operator, module, message.
 
         Args:
             file: The model file as the user wrote it.
@@ -89,7 +90,8 @@ class CaptureFinding:
                 + (f" and {left_out} more" * (left_out > 0))
             )
         message = self.message if self.allow is None else f"{self.message}: --approximate {self.allow}"
-        return f"{place}: {self.operator}{where}: {message}" if self.operator else f"{place}: {message}"
+        what = f"{self.operator}{where}: {message}" if self.operator else message
+        return f"{place}: {self.code} {what}"
 
 
 _MAX_MODULES = 4

@@ -11,11 +11,15 @@ import torch
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import is_lazy
 
-from torchlean_core.capture.errors import CaptureError
+from torchlean_core.capture.errors import CaptureError, CaptureFinding
 from torchlean_core.capture.load import Loaded, Namespace, describe, needed_arguments, seed
+from torchlean_core.capture.other_types import why_not_float32
+from torchlean_core.capture.own_gradients import without_gradients
 from torchlean_core.capture.places import user_code
+from torchlean_core.capture.repeats import first_difference
 from torchlean_core.capture.target import Shape
 
+_SEED = "seed what it is drawn from, as in numpy.random.default_rng(0) or torch.Generator().manual_seed(0)"
 _Plain = (type(None), bool, int, float, str, list, tuple, dict)
 
 
@@ -23,7 +27,11 @@ class Instances:
     """Gives instances of one model, each as it is before its first call.
 
     They are constructed anew. Where that gives parts of an instance that was already given (a function that
-    returns one module of the file, a module of the file itself), they are copies.
+    returns one module of the file, a module of the file itself), or another model (weights from a generator of their
+    own, which nothing seeds), they are copies of the first.
+
+    Attributes:
+        notes: What the user should know of it (TL607).
 
     Raises:
         CaptureError: The model can be neither constructed again nor copied.
@@ -35,9 +43,15 @@ class Instances:
         self._ready = [(loaded.module, Namespace(loaded.namespace))]
         self._pristine: torch.nn.Module | None = None
         self._template: tuple[torch.nn.Module, Namespace] | None = None
+        self.notes: list[CaptureFinding] = []
         another = self._constructed()
         if another is None or _parts(another) & _parts(loaded.module):
             self._pristine = self._copied(loaded.module)
+        elif differs := first_difference(loaded.module, another):
+            third = self._constructed()
+            # What is drawn at the first construction alone, by an import in it, is the same in every capture.
+            always = third is None or first_difference(another, third) is not None
+            self._pristine = self._only_copied(differs) if always else self._copied(loaded.module)
         else:
             self._ready.append((another, Namespace(loaded.namespace)))
 
@@ -111,13 +125,37 @@ class Instances:
                 self.loaded.line,
             ) from error
 
+    def _only_copied(self, differs: str) -> torch.nn.Module:
+        """A copy of a model that no constructor gives again.
+
+        Args:
+            differs: What another instance has otherwise.
+        """
+        loaded = self.loaded
+        other = f"{loaded.name}() gives another `{differs}` each time it is constructed"
+        try:
+            module = copy.deepcopy(loaded.module)
+        except Exception as error:
+            raise CaptureError.at(
+                loaded.shown,
+                "TL603",
+                f"{other}, and cannot be copied ({type(error).__name__}), so nothing tells whether forward keeps "
+                f"state; {_SEED}",
+                loaded.line,
+            ) from error
+        message = (
+            f"{other}: the artifact is of one instance, and a further capture gives another one; {_SEED}"
+        )
+        self.notes.append(CaptureFinding("TL607", message, loaded.line))
+        return module
+
     def _materialize(self, module: torch.nn.Module) -> None:
         """Give lazy modules their parameters; what else the call leaves behind goes."""
         if not any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
             return
         kept = [(m, dict(vars(m))) for m in module.modules() if not isinstance(m, LazyModuleMixin)]
         seed()
-        self.call(module, torch.zeros(self.shape))
+        self.call(module, torch.zeros(self.shape, dtype=torch.float32))
         for part, attributes in kept:
             vars(part).clear()
             vars(part).update(attributes)
@@ -148,10 +186,12 @@ def run_example(
             f"forward takes {len(needed)} inputs ({', '.join(needed)}); an artifact has one",
             line,
         )
-    example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    # The type is said: a model file may have changed torch's default.
+    example = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
     module = instances.new()
-    with watched(module):
-        result = instances.call(module, example)
+    other_type = why_not_float32(loaded, module)
+    with watched(module), without_gradients(loaded):
+        result = instances.call(module, example, f" (with an input of shape {list(shape)}){other_type}")
     if not isinstance(result, torch.Tensor):
         what = describe(result)
         if isinstance(result, tuple | list):
@@ -161,7 +201,7 @@ def run_example(
         )
     if result.dtype != torch.float32:
         dtype = str(result.dtype).removeprefix("torch.")
-        raise CaptureError.at(shown, "TL603", f"forward returns {dtype}, expected float32", line)
+        raise CaptureError.at(shown, "TL603", f"forward returns {dtype}, expected float32{other_type}", line)
     return example
 
 

@@ -22,7 +22,9 @@ import torch
 
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.meaning import Meaning, meaning_of
+from torchlean_core.capture.packages import package_of
 from torchlean_core.capture.places import UserCode, user_code
+from torchlean_core.capture.scripted import in_python
 from torchlean_core.capture.target import (
     Target,
     decode_source,
@@ -30,6 +32,7 @@ from torchlean_core.capture.target import (
     read_content,
     syntax_error,
 )
+from torchlean_core.capture.workspace import project_folders
 from torchlean_core.errors import UsageError
 
 
@@ -126,7 +129,7 @@ def load_model(target: Target, text: str | None = None) -> Loaded:
     constructor = namespace[target.name]
     construct = None
     if isinstance(constructor, torch.nn.Module):
-        model = _in_python(constructor, shown, line)
+        model = in_python(constructor, user, shown, line)
     else:
         _check_constructor(constructor, target)
         imported = Namespace(namespace)
@@ -138,7 +141,7 @@ def load_model(target: Target, text: str | None = None) -> Loaded:
                 if isinstance(result, torch.nn.Module):
                     result.eval()
             if isinstance(result, torch.nn.Module):
-                return _in_python(result, shown, line)
+                return in_python(result, user, shown, line)
             raise CaptureError.at(
                 shown, "TL602", f"{target.name}() gives {describe(result)}, expected a torch.nn.Module", line
             )
@@ -176,20 +179,20 @@ def _imported(user: UserCode, shown: str, source: str) -> types.ModuleType:
     sys.dont_write_bytecode = True
     # What torch.compile makes is neither faster for one call nor to be seen into: functions stay as they are written.
     os.environ["TORCHDYNAMO_DISABLE"] = "1"
-    package = _package(file)
+    package = package_of(file, source)
+    projects = [str(folder) for folder in project_folders(file)]
     if package is not None:
-        root, parent, name = package
+        parent, name = package.parent, package.name
         # The rest behind everything else, where its modules hide none of Python's own.
-        sys.path[:] = [str(root), *sys.path, str(file.parent)]
+        sys.path[:] = [str(package.root), *sys.path, str(file.parent), *projects]
         with user_code(user, shown, "TL602"):
             importlib.import_module(parent)
         if name in sys.modules:
-            return sys.modules[
-                name
-            ]  # the package itself imports it: a second time would define all of it twice
+            # The package itself imports it: a second time would define all of it twice.
+            return sys.modules[name]
     else:
         parent = ""
-        sys.path.insert(0, str(file.parent))
+        sys.path[:] = [str(file.parent), *sys.path, *projects]
         name = file.stem if file.stem not in sys.modules else f"_torchlean_model_{file.stem}"
     module = types.ModuleType(name)
     module.__file__ = str(file)
@@ -201,49 +204,8 @@ def _imported(user: UserCode, shown: str, source: str) -> types.ModuleType:
     return module
 
 
-def _package(file: Path) -> tuple[Path, str, str] | None:
-    """The package that a file is a module of, as `python -m package.module` would have it.
-
-    Returns:
-        The folder that the outermost package lies in, the name of the file's package, and of its module; None for
-        a file that lies in no package, or in one whose name is taken.
-    """
-    folder = file.parent
-    names: list[str] = []
-    while (folder / "__init__.py").is_file() and folder.name:
-        names.insert(0, folder.name)
-        folder = folder.parent
-    if not names or any("." in name for name in (*names, file.stem)):
-        return None
-    loaded = getattr(sys.modules.get(names[0]), "__file__", None)
-    if names[0] in sys.modules and loaded != str(folder / names[0] / "__init__.py"):
-        return None
-    parent = ".".join(names)
-    return folder, parent, parent if file.stem == "__init__" else f"{parent}.{file.stem}"
-
-
-def _in_python(module: torch.nn.Module, shown: str, line: int | None) -> torch.nn.Module:
-    """The module whose forward is Python code: what `torch.compile` wraps.
-
-    Raises:
-        CaptureError: It is TorchScript, or a part of it is.
-    """
-    original = getattr(module, "_orig_mod", None)
-    if isinstance(original, torch.nn.Module) and type(module).__name__ == "OptimizedModule":
-        module = original
-    for path, part in module.named_modules():
-        if isinstance(part, torch.jit.ScriptModule):
-            what = f"`{path}` is" if path else "the model is"
-            message = (
-                f"{what} TorchScript (torch.jit.script or torch.jit.trace), whose operators cannot be traced "
-                "exactly; capture the module that it was made from"
-            )
-            raise CaptureError.at(shown, "TL603", message, line)
-    return module
-
-
 def _check_constructor(constructor: Any, target: Target) -> None:
-    shown = f"{target.file}: `{target.name}`"
+    shown = f"{target.file}: TL602 `{target.name}`"
     if not callable(constructor):
         raise UsageError(
             f"{shown} is {describe(constructor)}, expected a class or a function without arguments"

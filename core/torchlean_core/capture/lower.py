@@ -16,6 +16,7 @@ from torchlean_core.capture.builder import GraphBuilder, Provenance
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
 from torchlean_core.capture.known_views import fixed, view_of
 from torchlean_core.capture.places import first_line, line_in, located, module_of_node
+from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
 from torchlean_core.capture.trace import Traced
 from torchlean_core.capture.values import Known, Masked, Unknown, Value
@@ -87,7 +88,7 @@ class Lowerer:
                 self._values[node] = self._call(node)
         self._refuse_masked_output()
         if self.refusals:
-            raise self._error()
+            raise refused_operators(self.shown, self.refusals)
         return source, self._output()
 
     def _refuse_masked_output(self) -> None:
@@ -125,14 +126,6 @@ class Lowerer:
                 self.shown, "TL603", "forward must return one float tensor", self.default_line
             )
         return result
-
-    def _error(self) -> CaptureError:
-        findings = _by_place(self.refusals)
-        count = len(findings)
-        head = f"{self.shown}: {count} operator{'s' * (count != 1)} cannot be captured exactly"
-        return CaptureError(
-            "\n  ".join([head, *(finding.show(self.shown) for finding in findings)]), findings
-        )
 
     # -- one operator --------------------------------------------------------------------------------
 
@@ -352,19 +345,6 @@ class Lowerer:
         if isinstance(metas, tuple | list):
             return tuple(stand_in(meta) for meta in metas)
         return stand_in(metas)
-
-
-def _by_place(findings: Sequence[CaptureFinding]) -> list[CaptureFinding]:
-    """One finding for each operator of an expression, whatever the number of modules for which it is refused."""
-    found: dict[Any, CaptureFinding] = {}
-    for one in findings:
-        # Without a span all that tells two operators apart is their module.
-        key = (one.code, one.message, one.operator, one.line, one.file, one.span or one.module)
-        first = found.setdefault(key, one)
-        modules = dict.fromkeys((*first.modules, *one.modules))
-        calls = dict.fromkeys((*first.calls, *one.calls))
-        found[key] = replace(first, modules=tuple(modules), calls=tuple(calls))
-    return list(found.values())
 
 
 def _needed(traced: Traced) -> set[torch.fx.Node]:

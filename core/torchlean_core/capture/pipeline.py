@@ -42,7 +42,7 @@ class Captured:
         operators: Number of source operators, which the nodes stand for.
         path: How the module was traced.
         reason: Why that way was taken, where it is not the first choice.
-        notes: What the user should know (TL405, TL407, TL606).
+        notes: What the user should know (TL405, TL407, TL606, TL607).
         verification: How artifact and module agree; None where that was not asked for.
     """
 
@@ -134,7 +134,7 @@ def capture(
         stage("verifying")
         verification = verify(instances, finished, measure=bool(builder.approximated))
     differ = differences(instances, finished, traced.unseen, verify=options.verify)
-    notes = [*builder.notes, *(one.finding for one in differ)]
+    notes = [*instances.notes, *builder.notes, *(one.finding for one in differ)]
     if differ:
         entries = [one.json() for one in differ]
         graph = replace(graph, extra={**graph.extra, "training_differs": entries})

@@ -82,6 +82,10 @@ class UserCode:
             known = self._codes[id(code)] = code, self._file(code.co_filename)
         return known[1]
 
+    def is_own(self, file: str) -> bool:
+        """Whether a file, by its absolute path, is the user's."""
+        return self._file(file) == file
+
     def _file(self, name: str) -> str | None:
         if name not in self._files:
             self._files[name] = self._user_file(name)
@@ -326,8 +330,10 @@ def user_error(
             f" (with the interpreter {sys.executable}; "
             "an editor's setting `torchlean.python.interpreter` selects another)"
         )
+        if (folder := _folder_with(error.name, Path(user.file))) is not None:
+            text += f"; it lies in {folder}: a pyproject.toml in that folder, or it in PYTHONPATH, lets it be found"
     elif isinstance(error, ImportError) and "no known parent package" in text:
-        text += " (an `__init__.py` beside the file makes it a module of a package)"
+        text += " (the file's folder, or one above it, is called like a module that there is already)"
     elif type(error).__name__ == "BdbQuit":
         text = "it stopped in a debugger, and a capture has no terminal; take the breakpoint out"
     elif (lack := _lack_of_memory(error)) is not None:
@@ -335,6 +341,19 @@ def user_error(
     stack = user.of_exception(error)
     finding = CaptureFinding(code, text + _operands(error, stack, user) + hint, line)
     return CaptureError.of(shown, located(finding, stack, Path(user.file)))
+
+
+def _folder_with(name: str | None, file: Path) -> Path | None:
+    """The nearest folder above a file's own that has a module of this name; None where none of the user's has."""
+    if not name or "." in name:  # what it is a part of was found
+        return None
+    for folder in file.parent.parents:
+        if not folder.name:  # the root of the file system is nobody's
+            break
+        inside = (found for pattern in ("*.py", "*/*.py") for found in (folder / name).glob(pattern))
+        if (folder / f"{name}.py").is_file() or next(inside, None) is not None:
+            return folder
+    return None
 
 
 _ALLOCATION = re.compile(r"can't allocate memory: you tried to allocate (?P<size>\d+) bytes")

@@ -63,7 +63,9 @@ def parse_shape(text: str) -> Shape:
 def shape_unknown(target: Target, *, is_there: bool = True) -> UsageError:
     """The error where nothing gives the example shape; `is_there` says whether the file has the model's name at all."""
     write = f"write `# torchlean: example-shape=1,4` in the line above `class {target.name}`"
-    error = UsageError(f"no example shape known for {target.name}: give --example-shape 1,4, or {write}")
+    error = UsageError(
+        f"TL604 no example shape known for {target.name}: give --example-shape 1,4, or {write}"
+    )
     plain = f"no example shape known for {target.name}: {write}" if is_there else None
     error.data = {"plain": plain or f"{target.file.name} has no `{target.name}`"}
     return error

@@ -22,10 +22,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from torchlean_core.capture.attention_operator import KeepingAttention
+from torchlean_core.capture.autocast import refusing_autocast, without_autocast
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
+from torchlean_core.capture.fx_tracer import Tracer
 from torchlean_core.capture.gradient_flow import Unseen, inline_regions, reached, watching
 from torchlean_core.capture.in_place import is_composite, rename_in_place, without_identities
 from torchlean_core.capture.places import Stacks, first_line, located, text_of
+from torchlean_core.capture.plain_answers import plain_answers
 from torchlean_core.capture.registry import LOWERINGS
 from torchlean_core.capture.values import Known
 
@@ -86,7 +89,7 @@ def trace(
     """
     unseen: list[Unseen] = []
     # Gradients are on, so that the trace shows where the model switches them off.
-    with _hushed(), torch.enable_grad(), watching(stacks, unseen):
+    with _hushed(), torch.enable_grad(), watching(stacks, unseen), plain_answers():
         traced = _traced(new, example, prefer_torch_export, file, shown, stacks, unseen)
     nodes = {node.name: node for node in traced.module.graph.nodes if node.op == "placeholder"}
     found = reached(traced.module.graph, traced.outputs, stacks)
@@ -148,7 +151,7 @@ def _decompositions() -> dict[torch._ops.OpOverload[..., Any], Callable[..., Any
         for operator, function in table.items()
         if isinstance(operator, torch._ops.OpOverload) and operator not in LOWERINGS
     }
-    return {**found, **_CONTINUOUS}
+    return {**found, **_OWN_DECOMPOSITIONS}
 
 
 def _softshrink(x: torch.Tensor, lambd: float = 0.5) -> torch.Tensor:
@@ -163,11 +166,34 @@ def _rrelu(
     return torch.nn.functional.leaky_relu(x, (lower + upper) / 2)
 
 
-_CONTINUOUS: dict[torch._ops.OpOverload[..., Any], Callable[..., Any]] = {
+def _var_mean(
+    x: torch.Tensor, dim: Any = None, *, correction: Any = None, keepdim: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.var(x, dim, correction=correction, keepdim=keepdim), torch.mean(x, dim, keepdim=keepdim)
+
+
+def _std_mean(
+    x: torch.Tensor, dim: Any = None, *, correction: Any = None, keepdim: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.std(x, dim, correction=correction, keepdim=keepdim), torch.mean(x, dim, keepdim=keepdim)
+
+
+def _aminmax(
+    x: torch.Tensor, *, dim: int | None = None, keepdim: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    dims = () if dim is None else dim
+    return torch.amin(x, dims, keepdim), torch.amax(x, dims, keepdim)
+
+
+_OWN_DECOMPOSITIONS: dict[torch._ops.OpOverload[..., Any], Callable[..., Any]] = {
     torch.ops.aten.softshrink.default: _softshrink,
     torch.ops.aten.rrelu.default: _rrelu,
+    torch.ops.aten.var_mean.correction: _var_mean,
+    torch.ops.aten.std_mean.correction: _std_mean,
+    torch.ops.aten.aminmax.default: _aminmax,
 }
-"""Decompositions in place of torch's own, which take a step or a random draw on the way to no such thing."""
+"""Decompositions in place of torch's own, which take a step or a random draw on the way to no such thing, or
+are missing."""
 
 
 def _without_steps(exported: torch.export.ExportedProgram) -> None:
@@ -184,6 +210,7 @@ def _without_steps(exported: torch.export.ExportedProgram) -> None:
 def _export(module: torch.nn.Module, example: torch.Tensor, shown: str, stacks: Stacks) -> Traced:
     with stacks.recording():
         exported = torch.export.export(module, (example,), strict=False)
+    without_autocast(exported, shown, stacks)
     _inline(exported)
     _without_steps(exported)
     without_identities(exported.graph)
@@ -322,14 +349,9 @@ def _state_kept(module: torch.nn.Module) -> Iterator[None]:
         raise Refused(f"forward changes the module's own state (`{changed[0][0]}`)")
 
 
-class _Tracer(torch.fx.Tracer):
-    record_stack_traces = True
-    proxy_buffer_attributes = True
-
-
 def _fx(module: torch.nn.Module, example: torch.Tensor, reason: str, stacks: Stacks) -> Traced:
-    with _TraceGuard(), _state_kept(module), stacks.recording():
-        graph = _Tracer().trace(module)
+    with _TraceGuard(), _state_kept(module), stacks.recording(), refusing_autocast():
+        graph = Tracer().trace(module)
     symbolic = torch.fx.GraphModule(module, graph)
     parameters = dict(symbolic.named_parameters(remove_duplicate=False))
     state: dict[str, torch.Tensor] = {**parameters, **dict(symbolic.named_buffers(remove_duplicate=False))}

@@ -321,6 +321,11 @@ def _above(main: Path) -> Iterator[Path]:
         while folder.parent != folder and _exists(folder / "__init__.py"):
             folder = folder.parent
         yield folder
+    yield from project_folders(main)
+
+
+def project_folders(main: Path) -> Iterator[Path]:
+    """The folder of a file's project, and the `src` in it: modules that lie there can be imported."""
     for folder in main.parents:
         if any(_exists(folder / name) for name in _PROJECT):
             yield folder

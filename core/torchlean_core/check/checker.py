@@ -22,6 +22,7 @@ from torchlean_core.check.reach import Reach
 from torchlean_core.check.records import Records
 from torchlean_core.check.root import check_endpoints, check_root, root_finding
 from torchlean_core.kinds import INPUT
+from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.lazy import lazy
 from torchlean_core.text import BAD, Change, Document, Encoding, Range, no_collector, read_bytes, read_text
 
@@ -289,7 +290,9 @@ class Check:
         """What of a node, other than its parents, the checks of the whole graph look at."""
         kind, root = raw.get("kind"), self.document.value
         is_end = place in (root.get("input_id"), root.get("output_id"))
-        return kind if is_end or kind == INPUT.name else type(kind) is str, raw.get("value_kind")
+        is_input = kind == INPUT.name
+        shape = raw.get("shape") if is_input else None
+        return kind if is_end or is_input else type(kind) is str, raw.get("value_kind"), shape
 
     def _users_by_id(self) -> dict[int, list[int]]:
         """Places of the nodes that name each id as a parent; lists, which are a third of sets in size."""
@@ -353,9 +356,15 @@ class Check:
         if not inputs and all(type(raw) is dict and type(raw.get("kind")) is str for raw in self._nodes):
             message = "no `input` node: nothing receives the network's input"
             findings.append(root_finding("TL105", message, ("nodes",), key=True))
+        first = self._records[inputs[0]] if len(inputs) > 1 else None
         for index in inputs[1:]:
             record = self._records[index]
             message = "more than one `input` node: every one receives the same tensor"
+            if first is not None and record is not None and _differ(first.shape, record.shape):
+                message += (
+                    f", but this one has shape {show_shape(record.shape or ())}, and node {first.ref} "
+                    f"{show_shape(first.shape or ())}: `torchlean emit`, `run` and `train` refuse such a graph"
+                )
             node_id = record.id if record is not None else None
             findings.append(Finding("TL105", Severity.WARNING, message, index, node_id, ("kind",)))
 
@@ -394,6 +403,11 @@ class Check:
 
 _MISSING = ("TL010", "TL013")
 """Findings about fields that are not there."""
+
+
+def _differ(one: list[int] | None, other: list[int] | None) -> bool:
+    """Whether two shapes are known, and not the same."""
+    return one is not None and other is not None and one != other
 
 
 def _disciplined(nodes: list[Any]) -> bool:

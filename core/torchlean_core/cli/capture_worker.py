@@ -67,5 +67,5 @@ def run_worker(
         return run_job("capture", request, on_event=on_event, timeout=timeout, warm=warm)
     except JobTimeout as error:
         raise JobTimeout(
-            f"{error} (--timeout S changes the limit)", data=error.data, output=error.output
+            f"TL605 {error} (--timeout S changes the limit)", data=error.data, output=error.output
         ) from error

@@ -1,4 +1,7 @@
-"""`torchlean check`: artifacts from files, folders and standard input; `--fix` and `--diff` mend them."""
+"""`torchlean check`: artifacts from files, folders and standard input; `--fix` and `--diff` mend them.
+
+Of a Python file it tells what is known without running it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,12 @@ _STDIN = "-"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `torchlean check`."""
     add = parser.add_argument
-    add("paths", nargs="+", metavar="PATH", help="file, folder, or - for standard input")
+    add(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="artifact, Python file (what is known of it without running it), folder, or - for standard input",
+    )
     add("--output-format", choices=FORMATS, default="text", help="how findings are printed")
     add("--fix", action="store_true", help="apply the safe fixes in place (for -: print the text)")
     add("--diff", action="store_true", help="show what --fix would change, and write nothing")
@@ -70,7 +78,7 @@ class _Run:
         self.writer = make_writer(args.output_format, plain(self.stream), self._show)
         self.counts: Counter[Severity] = Counter()
         self.files = self.fixed = self.changed = 0
-        self.unreadable = False
+        self.unreadable = self.python = False
 
     def run(self) -> int:
         """Check everything named; returns the exit code."""
@@ -97,16 +105,31 @@ class _Run:
         """
         content = read_stdin() if path is None else path.read_bytes()
         wanted = self._wanted(path)
-        if self.fixing:
+        is_python = path is not None and path.suffix == ".py"
+        if self.fixing and not is_python:
             content = self._fix(name, path, content, wanted)
         self.files += 1
-        report = check_bytes(content)
-        if path is not None and _companions_count(wanted):
-            report.findings += _of_companions(path, report)
+        if path is not None and is_python:
+            report = self._python(name, path, content)
+        else:
+            report = check_bytes(content)
+            if path is not None and _companions_count(wanted):
+                report.findings += _of_companions(path, report)
         _keep(report, wanted)
         self.counts.update(finding.severity for finding in report.findings)
         if not self.args.diff:
             self.writer.add(name, report)
+
+    def _python(self, name: str, path: Path, content: bytes) -> Report:
+        """What is known of a Python file; how its models stand is said at once."""
+        from torchlean_core.live.checked import check_python
+
+        self.python = True
+        checked = check_python(path, name, content)
+        if not self.args.quiet and self.args.output_format == "text" and not self.args.diff:
+            for note in checked.notes:
+                say(note)
+        return checked.report
 
     def _fix(self, name: str, path: Path | None, content: bytes, wanted: _Wanted) -> bytes:
         """The content with the fixes applied, which are written, or shown as a diff."""
@@ -208,7 +231,7 @@ class _Run:
     def _summary(self) -> str:
         if not self.files:
             return "no artifacts found"
-        checked = f"{_count(self.files, 'artifact')} checked: "
+        checked = f"{_count(self.files, 'file' if self.python else 'artifact')} checked: "
         if not self.fixed:
             return checked + (_tally(self.counts) or "all clean")
         mended = f"{'would fix' if self.args.diff else 'fixed'} {_count(self.fixed, 'finding')}"

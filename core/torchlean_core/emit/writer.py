@@ -6,7 +6,13 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from torchlean_core.artifact import artifact_hash, generated_module_path, load_graph, params_path
+from torchlean_core.artifact import (
+    artifact_hash,
+    generated_module_path,
+    load_graph,
+    params_path,
+    require_valid,
+)
 from torchlean_core.emit.formatter import format_source
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.emit.provenance import (
@@ -70,15 +76,17 @@ def emit_source(
     """Source of a whole generated file, formatted; equal input gives equal bytes.
 
     Args:
-        graph: A graph without errors.
+        graph: A graph; one that was built in Python is checked as a file would be.
         store: Its parameters; may be None where it has none.
         options: See there.
         artifact_name: The artifact as the header names it.
         params_name: The parameter file as seen from the module's folder.
 
     Raises:
+        GraphError: The graph has errors.
         UserError: Parameters are missing or do not fit, or inputs have different shapes.
     """
+    require_valid(graph)
     return _write(_sources(graph, store, options, artifact_name, params_name))
 
 
@@ -222,8 +230,7 @@ def _sources(
     params_name: str,
     params_file: Path | None = None,
 ) -> _Sources:
-    if not graph.input_shapes_agree():
-        raise UserError("the `input` nodes have different shapes, but each would receive the same tensor")
+    graph.require_one_input_shape()
     program = lower(graph)
     needed = program.parameters()
     if not needed:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from torchlean_core.errors import UserError
+from torchlean_core.kinds.numbers import show_shape
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -46,23 +49,75 @@ class Graph:
     output_id: int
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    def node(self, node_id: int) -> Node:
+        """The node with an id.
+
+        Args:
+            node_id: The id; in a damaged graph not always its place, and of equal ids the first counts.
+
+        Raises:
+            UserError: There is none, or what is given is no id.
+        """
+        if not isinstance(node_id, int) or isinstance(node_id, bool) or node_id < 0:
+            raise UserError(f"{node_id!r} is no node id: a whole number >= 0 is")
+        if node_id < len(self.nodes) and self.nodes[node_id].id == node_id:
+            return self.nodes[node_id]
+        found = next((node for node in self.nodes if node.id == node_id), None)
+        if found is None:
+            raise UserError(f"the graph has no node {node_id}{self._ids()}")
+        return found
+
+    def _ids(self) -> str:
+        ids = [node.id for node in self.nodes]
+        return (
+            f": its {len(ids)} nodes have ids from {min(ids)} to {max(ids)}" if ids else ": it has no nodes"
+        )
+
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of the designated input."""
-        shape = self.nodes[self.input_id].shape
-        assert shape is not None, "an artifact without errors has a tensor-valued input"
-        return shape
+        """Shape of the designated input.
+
+        Raises:
+            UserError: The graph is damaged: there is no such node, or it is tuple-valued.
+        """
+        return self._shape_of("input", self.input_id)
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Shape of the designated output."""
-        shape = self.nodes[self.output_id].shape
-        assert shape is not None, "an artifact without errors has a tensor-valued output"
-        return shape
+        """Shape of the designated output.
+
+        Raises:
+            UserError: As `input_shape`.
+        """
+        return self._shape_of("output", self.output_id)
+
+    def _shape_of(self, end: str, node_id: int) -> tuple[int, ...]:
+        try:
+            node = self.node(node_id)
+        except UserError as error:
+            raise UserError(f"{end}_id: {error}") from error
+        if node.shape is None:
+            raise UserError(f"{end}_id: node {node.id} ({node.kind}) is tuple-valued and has no shape")
+        return node.shape
 
     def input_shapes_agree(self) -> bool:
         """Whether all `input` nodes have one shape, as evaluation needs (semantics section 1)."""
-        return (
-            len({node.shape for node in self.nodes if node.kind == "input" and node.tuple_shapes is None})
-            == 1
-        )
+        return len({node.shape for node in self._inputs()}) == 1
+
+    def require_one_input_shape(self) -> None:
+        """Refuse a graph whose `input` nodes, which all get the same tensor, have different shapes.
+
+        Raises:
+            UserError: They do.
+        """
+        inputs = self._inputs()
+        for node in inputs[1:]:
+            first = inputs[0]
+            if node.shape != first.shape:
+                raise UserError(
+                    f"input nodes {first.id} and {node.id} have different shapes ({show_shape(first.shape or ())} and "
+                    f"{show_shape(node.shape or ())}), but every input gets the same tensor"
+                )
+
+    def _inputs(self) -> list[Node]:
+        return [node for node in self.nodes if node.kind == "input" and node.tuple_shapes is None]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torchlean_core.errors import UserError
-from torchlean_core.graph.lowering import Program, TensorNode, Use
+from torchlean_core.graph.lowering import Program, TensorNode
+from torchlean_core.graph.parameters import Use
 from torchlean_core.kinds import INPUT
 
 
@@ -17,7 +18,8 @@ class Layer:
         node: The node.
         modules: Source texts of the modules it becomes; the last one has its parameters.
         position: Place of that last one in the whole `nn.Sequential`.
-        occurrence: How many layers with parameters stand before it; None for a layer without.
+        occurrence: Its place among the layers with parameters, counted from the start index; None for a layer
+            without.
     """
 
     node: TensorNode
@@ -40,16 +42,22 @@ class Layer:
         return {f"{self.position}.{key}": role for key, role in held.items()}
 
 
-def to_sequential(program: Program) -> tuple[Layer, ...]:
+def to_sequential(program: Program, start: int = 0) -> tuple[Layer, ...]:
     """The layers of a chain, in order; nodes that do not reach the output are left out.
 
+    Args:
+        program: The chain.
+        start: Occurrence of its first layer with parameters, where other layers with parameters come before it.
+
     Raises:
-        UserError: A node has no layer view; the first one is named.
+        UserError: A node has no layer view (the first one is named), or the start is no whole number >= 0.
     """
+    if not isinstance(start, int) or isinstance(start, bool) or start < 0:
+        raise UserError(f"the start index must be a whole number >= 0, found {start!r}")
     live = program.live()
     layers: list[Layer] = []
     latest: int | None = None
-    position = occurrence = 0
+    position, occurrence = 0, start
     for node in program.nodes:
         if node.id not in live:
             continue
@@ -57,7 +65,7 @@ def to_sequential(program: Program) -> tuple[Layer, ...]:
             latest = node.id
             continue
         if node.parents != (latest,) or (modules := program.layer_modules(node)) is None:
-            kind = program.graph.nodes[node.raw].kind
+            kind = program.graph.node(node.raw).kind
             raise UserError(f"node {node.raw} ({kind}) has no Seq lowering; use the module style")
         if any(use is not None and not _is_layers_own(program, use) for use in node.params.values()):
             raise UserError(

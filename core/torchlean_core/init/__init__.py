@@ -2,7 +2,7 @@
 
 from torchlean_core.init.materialize import allocate, materialize
 from torchlean_core.init.plan import Plan, default_plan, match_plan, pair_with_schemes, read_plan
-from torchlean_core.init.schemes import Scheme, fill
+from torchlean_core.init.schemes import Scheme, fill, unit, value_at
 
 __all__ = [
     "Plan",
@@ -14,4 +14,6 @@ __all__ = [
     "materialize",
     "pair_with_schemes",
     "read_plan",
+    "unit",
+    "value_at",
 ]

@@ -14,8 +14,9 @@ from torchlean_core.artifact import load_graph, params_path
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import keep_aside, refuse_overwriting
 from torchlean_core.graph import Parameter, Program, lower
+from torchlean_core.init.arguments import is_number, is_seed
 from torchlean_core.init.materialize import materialize
-from torchlean_core.init.plan import default_plan, is_number, is_seed, planned_parameters, read_plan
+from torchlean_core.init.plan import default_plan, planned_parameters, read_plan
 from torchlean_core.init.request import parse_request
 from torchlean_core.init.schemes import SCHEMES, Scheme
 from torchlean_core.interp import resolve_device

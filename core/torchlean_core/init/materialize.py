@@ -9,7 +9,7 @@ from torch import nn
 
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Program
-from torchlean_core.init.plan import Plan, attention_scales
+from torchlean_core.init.plan import Plan, attention_scales, require_whole
 from torchlean_core.init.schemes import fill
 from torchlean_core.init.structure import clear_structural_zeros
 
@@ -31,8 +31,10 @@ def materialize(
         kept: Values that are taken over instead.
 
     Raises:
-        UserError: An initializer does not fit, or the device has not enough memory.
+        UserError: An initializer is missing, belongs to no parameter or does not fit its own, or the device has not
+            enough memory.
     """
+    require_whole(plan, program, kept or ())
     shapes = {parameter.name: parameter.shape for parameter in program.parameters()}
     tensors = allocate(shapes, torch.device(device))
     scales = attention_scales(program)

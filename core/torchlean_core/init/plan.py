@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Parameter, Program
-from torchlean_core.init.schemes import FAN_SCHEMES, SCHEMES, Scheme
+from torchlean_core.init.arguments import MAX_SEED
+from torchlean_core.init.schemes import FAN_SCHEMES, SCHEMES, Scheme, not_taken
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.visible import shortened
 
 Plan = dict[str, Scheme]
 """Initializers by parameter name, in the order of the parameters."""
-
-MAX_SEED = (1 << 64) - 1
-"""Seeds are unsigned 64-bit words."""
-
-MAX_NUMBER = 3.4028234663852886e38
-"""The greatest number of float32, which is what parameters are stored in."""
 
 _ONES = ("gamma", "var")
 
@@ -77,7 +72,9 @@ def _default(parameter: Parameter, seed: int, override: Scheme | None) -> Scheme
     is_weight = parameter.role in ("W", "kernel")
     if override is not None and (is_weight or (parameter.kind == "const" and parameter.trainable)):
         fits = len(parameter.shape) >= 2 or override.name not in FAN_SCHEMES
-        return replace(override, seed=seed) if fits else Scheme("zeros")
+        if not fits:
+            return Scheme("zeros")
+        return replace(override, seed=seed) if "seed" in SCHEMES[override.name] else override
     if is_weight:
         return Scheme("xavier_uniform" if parameter.kind == "linear" else "kaiming_uniform", seed=seed)
     return Scheme("ones" if parameter.role in _ONES else "zeros")
@@ -131,6 +128,37 @@ def match_plan(schemes: Sequence[Scheme], program: Program) -> Plan:
     return pair_with_schemes(schemes, [(p.name, p.shape, f" of {p.owner}") for p in parameters])
 
 
+def require_whole(plan: Mapping[str, Scheme], program: Program, kept: Collection[str] = ()) -> None:
+    """Hold a plan against the parameters of a program: one initializer for each, and none beside.
+
+    Args:
+        plan: The plan.
+        program: The program.
+        kept: Names of parameters that get their values from elsewhere; they may be in the plan or not.
+
+    Raises:
+        UserError: One is missing, belongs to no parameter or to an attention scale, or does not fit its parameter.
+    """
+    parameters = {parameter.name: parameter for parameter in program.parameters()}
+    for name, scheme in plan.items():
+        parameter = parameters.get(name)
+        if parameter is None:
+            raise UserError(
+                f"the plan has an initializer for {shortened(name)}, which is no parameter ({scheme.name})"
+            )
+        if is_attention_scale(parameter):
+            raise UserError(
+                f"the plan has an initializer for {name}, the scale of {parameter.owner}, which is fixed"
+            )
+    for name, parameter in parameters.items():
+        if is_attention_scale(parameter) or (name in kept and name not in plan):
+            continue
+        words = f"{name} {show_shape(parameter.shape)} of {parameter.owner}"
+        if name not in plan:
+            raise UserError(f"the plan has no initializer for {words}")
+        _require_fit(f"{plan[name].name} does not fit {words}", parameter.shape, plan[name])
+
+
 def pair_with_schemes(
     schemes: Sequence[Scheme], parameters: Sequence[tuple[str, tuple[int, ...], str]]
 ) -> Plan:
@@ -177,105 +205,13 @@ def _scheme(entry: Any, position: int) -> Scheme:
     if not isinstance(entry, dict) or not isinstance(entry.get("scheme"), str):
         raise UserError(f'{where} must be an object with a "scheme"')
     name = entry["scheme"]
-    if name not in SCHEMES:
-        raise UserError(f"{where}: unknown scheme {name!r}; there are {', '.join(SCHEMES)}")
+    if name == "flat" and "values" not in entry:
+        raise UserError(f"{where}: flat needs its values")
     arguments = {key: value for key, value in entry.items() if key != "scheme"}
-    for key, value in arguments.items():
-        if key not in SCHEMES[name]:
-            raise UserError(
-                f"{where}: {name} takes no {key!r}; it takes {', '.join(SCHEMES[name]) or 'nothing'}"
-            )
-        if not ARGUMENTS[key].valid(value):
-            raise UserError(f"{where}: {key} must be {ARGUMENTS[key].expected}, found {str(value)[:40]}")
-    if name == "flat":
-        if "values" not in arguments:
-            raise UserError(f"{where}: flat needs its values")
-        arguments["values"] = tuple(map(float, _leaves(arguments["values"])))
-    scheme = Scheme(name, **arguments)
-    if scheme.lo > scheme.hi:
-        raise UserError(f"{where}: lo {scheme.lo} is greater than hi {scheme.hi}")
-    return scheme
-
-
-def is_seed(value: Any) -> bool:
-    """Whether a value is a seed: an unsigned 64-bit integer."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SEED
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a finite number that float32 holds, but for rounding."""
-    is_one = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_one and -MAX_NUMBER <= value <= MAX_NUMBER
-
-
-def _is_payload(value: Any) -> bool:
-    return isinstance(value, list) and all(map(is_number, _leaves(value)))
-
-
-def _leaves(values: list[Any]) -> Iterator[Any]:
-    """What stands in nested lists, in order: they may be nested deeper than Python calls functions."""
-    stack = [iter(values)]
-    while stack:
-        for value in stack[-1]:
-            if isinstance(value, list):
-                stack.append(iter(value))
-                break
-            yield value
-        else:
-            stack.pop()
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """What an argument of a scheme in a plan file may be.
-
-    Attributes:
-        expected: In words.
-        valid: Whether a value is one.
-        schema: The same as JSON Schema.
-        doc: One sentence.
-    """
-
-    expected: str
-    valid: Callable[[Any], bool]
-    schema: Mapping[str, Any]
-    doc: str
-
-
-_FAN = Argument(
-    "a whole number > 0",
-    lambda value: type(value) is int and 0 < value < 1 << 53,
-    {"type": "integer", "minimum": 1},
-    "In place of the fan that the parameter's shape gives.",
-)
-
-_FINITE = "a finite number that float32 holds"
-NUMBER = {"type": "number", "minimum": -MAX_NUMBER, "maximum": MAX_NUMBER}
-"""JSON Schema of such a number."""
-
-ARGUMENTS: dict[str, Argument] = {
-    "seed": Argument(
-        "an unsigned 64-bit integer",
-        is_seed,
-        {"type": "integer", "minimum": 0, "maximum": MAX_SEED, "default": 0},
-        "Seed of the values.",
-    ),
-    "lo": Argument(_FINITE, is_number, {**NUMBER, "default": 0}, "Lower bound."),
-    "hi": Argument(_FINITE, is_number, {**NUMBER, "default": 1}, "Upper bound."),
-    "mean": Argument(_FINITE, is_number, {**NUMBER, "default": 0}, "Mean."),
-    "std": Argument(
-        "a finite number >= 0 that float32 holds",
-        lambda value: is_number(value) and value >= 0,
-        {**NUMBER, "minimum": 0, "default": 1},
-        "Standard deviation.",
-    ),
-    "fan_in": _FAN,
-    "fan_out": _FAN,
-    "values": Argument(
-        "a list of finite numbers that float32 holds (nested lists too)",
-        _is_payload,
-        {"$ref": "#/$defs/payload"},
-        "All elements in row-major order.",
-    ),
-}
-"""The arguments that `SCHEMES` names."""
+    for key in arguments:
+        if name in SCHEMES and key not in SCHEMES[name]:
+            raise UserError(f"{where}: {not_taken(name, key)}")
+    try:
+        return Scheme(name, **arguments)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error

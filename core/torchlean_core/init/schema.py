@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.files import write_text
-from torchlean_core.init.plan import ARGUMENTS, NUMBER
+from torchlean_core.init.arguments import ARGUMENTS, NUMBER
 from torchlean_core.init.schemes import SCHEMES
 
 FILE_NAME = "torchlean.plan.schema.json"

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 
 from torchlean_core.errors import UserError
+from torchlean_core.init.arguments import ARGUMENTS, is_seed, leaves
 from torchlean_core.kinds.numbers import show_shape
 
 _MASK = (1 << 64) - 1
@@ -65,13 +66,26 @@ class Scheme:
     fan_out: int | None = None
 
     def __post_init__(self) -> None:
-        """Check the name.
+        """Refuse what plan files refuse; nested lists of values become flat.
 
         Raises:
-            UserError: There is no scheme of it.
+            UserError: There is no scheme of that name, it takes no such argument, or a value is out of range.
         """
         if self.name not in SCHEMES:
             raise UserError(f"unknown scheme {self.name!r}; there are {', '.join(SCHEMES)}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "name" or (value is field.default or value == field.default) is True:
+                continue
+            if field.name not in SCHEMES[self.name]:
+                raise UserError(not_taken(self.name, field.name))
+            argument = ARGUMENTS[field.name]
+            if not argument.valid(value):
+                raise UserError(f"{field.name} must be {argument.expected}, found {str(value)[:40]}")
+        if self.lo > self.hi:
+            raise UserError(f"lo {self.lo} is greater than hi {self.hi}")
+        if self.name == "flat":
+            object.__setattr__(self, "values", tuple(map(float, leaves(self.values))))
 
     def fits(self, rank: int) -> bool:
         """Whether the scheme has the fans it needs for a tensor of a rank."""
@@ -83,6 +97,52 @@ class Scheme:
         named = {name: getattr(self, name) for name in SCHEMES[self.name] if name != "values"}
         arguments = [f"{name}={value}" for name, value in named.items() if value is not None]
         return " ".join([self.name, *arguments])
+
+
+def not_taken(scheme: str, argument: str) -> str:
+    """The message for an argument that a scheme has not."""
+    return f"{scheme} takes no {argument!r}; it takes {', '.join(SCHEMES[scheme]) or 'nothing'}"
+
+
+def unit(seed: int, k: int) -> float:
+    """The number in [0, 1) that a seed gives at an index: low32(mix(mix(seed) + k)) / 2^32.
+
+    Args:
+        seed: Unsigned 64-bit integer.
+        k: Index, 0 or greater; a parameter's elements count in row-major order.
+
+    Raises:
+        UserError: One of them is something else.
+    """
+    _require_index(k)
+    if not is_seed(seed):
+        raise UserError(f"seed must be {ARGUMENTS['seed'].expected}, found {str(seed)[:40]}")
+    return (mix(mix(seed) + k & _MASK) & _LOW) * _UNIT
+
+
+def value_at(scheme: Scheme, shape: Sequence[int], k: int) -> float:
+    """The value of one element of a parameter, as `fill` gives it: computed in float64, rounded to float32.
+
+    Args:
+        scheme: The initializer.
+        shape: Shape of the parameter.
+        k: Row-major flat index of the element.
+
+    Raises:
+        UserError: There is no such element, or the scheme does not fit the shape.
+    """
+    _require_index(k)
+    size = math.prod(shape)
+    if k >= size:
+        raise UserError(f"a tensor of shape {show_shape(shape)} has {size} elements, and none at index {k}")
+    value = torch.empty(1, dtype=torch.float32)
+    _fill_part(value, scheme, shape, k)
+    return float(value)
+
+
+def _require_index(k: int) -> None:
+    if not isinstance(k, int) or isinstance(k, bool) or k < 0:
+        raise UserError(f"the index must be a whole number >= 0, found {str(k)[:40]}")
 
 
 def fans(shape: Sequence[int]) -> tuple[int, int]:
@@ -97,24 +157,29 @@ def fans(shape: Sequence[int]) -> tuple[int, int]:
     return shape[1] * window, shape[0] * window
 
 
-@torch.no_grad()
 def fill(tensor: torch.Tensor, scheme: Scheme) -> None:
     """Fill a contiguous floating tensor in place, on its device.
 
     Raises:
         UserError: The scheme does not fit the tensor's shape.
     """
+    _fill_part(tensor, scheme, tensor.shape, 0)
+
+
+@torch.no_grad()
+def _fill_part(tensor: torch.Tensor, scheme: Scheme, shape: Sequence[int], first: int) -> None:
+    """Fill a tensor with the values that one of a shape has from an index on."""
     if scheme.name in ("zeros", "ones"):
         tensor.fill_(float(scheme.name == "ones"))
     elif scheme.name == "flat":
-        _fill_flat(tensor, scheme.values)
+        _fill_flat(tensor, scheme.values, shape, first)
     elif scheme.name == "normal":
         with _one_thread(tensor.device):
-            _fill_normal(tensor, scheme)
+            _fill_normal(tensor, scheme, first)
     else:
-        low, width = _bounds(tensor.shape, scheme)
+        low, width = _bounds(shape, scheme)
         with _one_thread(tensor.device):
-            _fill_uniform(tensor, scheme.seed, low, width)
+            _fill_uniform(tensor, scheme.seed, low, width, first)
 
 
 @contextmanager
@@ -142,32 +207,31 @@ def _bounds(shape: Sequence[int], scheme: Scheme) -> tuple[float, float]:
     return -limit, 2.0 * limit
 
 
-def _fill_flat(tensor: torch.Tensor, values: Sequence[float]) -> None:
-    if len(values) != tensor.numel():
-        raise UserError(
-            f"flat has {len(values)} values, but {show_shape(tensor.shape)} has {tensor.numel()} elements"
-        )
-    payload = torch.tensor(values, dtype=torch.float64, device=tensor.device)
-    tensor.copy_(payload.reshape(tensor.shape))
+def _fill_flat(tensor: torch.Tensor, values: Sequence[float], shape: Sequence[int], first: int) -> None:
+    size = math.prod(shape)
+    if len(values) != size:
+        raise UserError(f"flat has {len(values)} values, but {show_shape(shape)} has {size} elements")
+    part = values[first : first + tensor.numel()]
+    tensor.copy_(torch.tensor(part, dtype=torch.float64, device=tensor.device).reshape(tensor.shape))
 
 
-def _fill_normal(tensor: torch.Tensor, scheme: Scheme) -> None:
+def _fill_normal(tensor: torch.Tensor, scheme: Scheme, first: int) -> None:
     flat = tensor.view(-1)
     draw = _Generator(scheme.seed, flat.device, flat.numel(), stride=2)
     for start, size in draw.chunks(flat.numel()):
-        radius = draw.words(2 * start, size).clone()
+        radius = draw.words(2 * (first + start), size).clone()
         radius.add_(1.0).div_(4294967297.0).log_().mul_(-2.0).sqrt_()
-        angle = draw.words(2 * start + 1, size).mul_(_UNIT).mul_(6.283185307179586).cos_()
+        angle = draw.words(2 * (first + start) + 1, size).mul_(_UNIT).mul_(6.283185307179586).cos_()
         flat[start : start + size] = radius.mul_(angle).mul_(scheme.std).add_(scheme.mean)
 
 
-def _fill_uniform(tensor: torch.Tensor, seed: int, low: float, width: float) -> None:
+def _fill_uniform(tensor: torch.Tensor, seed: int, low: float, width: float, first: int) -> None:
     flat = tensor.view(-1)
     draw = _Generator(seed, flat.device, flat.numel())
     # Scaling by a power of two is exact, so the unit may be left out, unless the product is subnormal.
     factors = [width * _UNIT] if abs(width) > _SMALL else [_UNIT, width]
     for start, size in draw.chunks(flat.numel()):
-        values = draw.words(start, size)
+        values = draw.words(first + start, size)
         for factor in factors:
             values.mul_(factor)
         flat[start : start + size] = values.add_(low)

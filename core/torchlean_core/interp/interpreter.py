@@ -144,14 +144,7 @@ def require_one_input_shape(program: Program) -> None:
     Raises:
         UserError: They do.
     """
-    inputs = [node for node in program.nodes if node.kind.name == "input"]
-    for node in inputs[1:]:
-        if node.shape != inputs[0].shape:
-            raise UserError(
-                f"input nodes {inputs[0].raw} and {node.raw} have different shapes "
-                f"({show_shape(inputs[0].shape)} and {show_shape(node.shape)}), but every input gets the "
-                "same tensor"
-            )
+    program.graph.require_one_input_shape()
 
 
 def _parameters(

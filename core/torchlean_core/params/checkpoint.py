@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -34,9 +35,16 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
         raise UsageError(f"{path}: is a folder, not a checkpoint")
     try:
         path.open("rb").close()  # torch reports a file that cannot be read in other ways
+        if _is_torchscript(path):
+            raise UserError(
+                f"{path}: is a TorchScript program (torch.jit.save), which would have to be run; save its tensors: "
+                "torch.save(torch.jit.load(…).state_dict(), …)"
+            )
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
+    except UserError:
+        raise
     except Exception as error:
         # Foreign bytes make an unpickler raise anything; and torch's message advises to load them unsafely,
         # which is never done here.
@@ -62,6 +70,17 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
                 f"{path}: {shortened(name)} is no plain tensor ({tensor.dtype}, {layout}, {tensor.device})"
             ) from error
     return tensors
+
+
+def _is_torchscript(path: Path) -> bool:
+    """Whether a file is an archive of `torch.jit.save`: it has constants of a program, which a checkpoint has not."""
+    if not zipfile.is_zipfile(path):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(PurePosixPath(name).parts[1:] == ("constants.pkl",) for name in archive.namelist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):  # torch says what is wrong with it
+        return False
 
 
 def _array(tensor: torch.Tensor) -> Array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torchlean_core.errors import UsageError
-from torchlean_core.init.plan import is_seed
+from torchlean_core.init.arguments import is_seed
 from torchlean_core.init.request import parse_request
 from torchlean_core.train.losses import LOSSES
 from torchlean_core.train.module import BACKENDS

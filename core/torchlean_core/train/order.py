@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from torchlean_core.init.plan import MAX_SEED
+from torchlean_core.init.arguments import MAX_SEED
 from torchlean_core.init.schemes import mix
 from torchlean_core.train.data import Dataset
 

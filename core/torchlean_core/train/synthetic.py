@@ -9,7 +9,7 @@ import torch
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Program
 from torchlean_core.init import Scheme, default_plan, fill, materialize
-from torchlean_core.init.plan import MAX_SEED
+from torchlean_core.init.arguments import MAX_SEED
 from torchlean_core.interp import compile_batch
 from torchlean_core.train.data import Dataset
 from torchlean_core.train.diagnose import Diagnosis

@@ -72,7 +72,7 @@ def test_a_refused_model_leaves_existing_files_alone(
     line = next(i for i, row in enumerate(text.splitlines(), 1) if "gelu" in row)
     assert captured.out == ""
     assert "torchlean: tiny_mlp.py: 1 operator cannot be captured exactly\n" in captured.err
-    assert f"  tiny_mlp.py:{line}: aten.gelu.default: exact-erf GELU" in captured.err
+    assert f"  tiny_mlp.py:{line}: TL601 aten.gelu.default: exact-erf GELU" in captured.err
     assert "hello" in captured.err
     assert (tmp_path / "m.ir.json").read_text(encoding="utf-8") == "{old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.ir.json", "tiny_cnn.py", "tiny_mlp.py"]
@@ -137,7 +137,7 @@ def test_a_model_that_changes_folder_does_not_move_the_output(
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("raise KeyboardInterrupt", "tiny_mlp.py:{}: KeyboardInterrupt"),
+        ("raise KeyboardInterrupt", "tiny_mlp.py:{}: TL603 KeyboardInterrupt"),
         ("import os; os.closerange(3, 100)", "closed the channel"),
     ],
 )

@@ -61,7 +61,9 @@ def test_every_listed_model_is_captured_and_a_failure_stops_no_other(
     assert small.endswith("nets/small.ir.json")
     assert mlp.split()[:3] == ["tiny_mlp.py:TinyMLP", "4", "67"] and mlp.endswith("mlp.ir.json")
     assert last == "2 captured, 2 failed"
-    assert "nets/models.py:10: aten.erf.default" in captured.err and "aten.lgamma.default" in captured.err
+    assert (
+        "nets/models.py:10: TL601 aten.erf.default" in captured.err and "aten.lgamma.default" in captured.err
+    )
     assert "nets/absent.py: no such file" in captured.err
     assert not (project / "refused.ir.json").exists()
     assert not (project / "nets" / "small.params.safetensors").exists()

@@ -105,7 +105,7 @@ def test_a_wrong_directive_is_marked_where_it_is_wrong(directive: str, marked: s
     assert problems(f"{line}\nclass Net: pass\n") == [(marked, message)]
     with pytest.raises(UsageError) as caught:
         options(line)
-    assert str(caught.value) == f"{FILE}:1: {message}"
+    assert str(caught.value) == f"{FILE}:1: TL604 {message}"
 
 
 def test_a_directive_that_belongs_to_nothing_is_marked() -> None:

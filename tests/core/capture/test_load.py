@@ -144,20 +144,20 @@ def test_an_exception_in_the_constructor_is_shown_at_its_line(model: Path) -> No
     with pytest.raises(CaptureError, match="ValueError: bad width") as caught:
         load_model(Target(model, "Raises"))
     line = line_of('        raise ValueError("bad width")')
-    assert str(caught.value) == f"{model}:{line}: ValueError: bad width"
+    assert str(caught.value) == f"{model}:{line}: TL602 ValueError: bad width"
     assert (caught.value.findings[0].code, caught.value.findings[0].line) == ("TL602", line)
 
 
 def test_sys_exit_is_shown_at_its_line(model: Path) -> None:
     with pytest.raises(
-        CaptureError, match=rf"py:{line_of('        sys.exit(4)')}: sys\.exit\(4\) was called"
+        CaptureError, match=rf"py:{line_of('        sys.exit(4)')}: TL602 sys\.exit\(4\) was called"
     ):
         load_model(Target(model, "Leaves"))
 
 
 def test_an_exception_while_importing_is_shown_at_its_line(model: Path) -> None:
     model.write_text("import torch\n\nimport no_such_package\n", encoding="utf-8")
-    with pytest.raises(CaptureError, match=r"some_model\.py:3: ModuleNotFoundError: No module named"):
+    with pytest.raises(CaptureError, match=r"some_model\.py:3: TL602 ModuleNotFoundError: No module named"):
         load_model(Target(model, "Net"))
 
 

@@ -56,7 +56,7 @@ def test_all_unsupported_operators_are_in_one_error() -> None:
     message = str(caught.value).splitlines()
     assert message[0] == "test_refusals.py: 4 operators cannot be captured exactly"
     assert message[1] == (
-        f"  test_refusals.py:{places[0]}: aten.gelu.default in `net.1` (GELU): exact-erf GELU has no exact "
+        f"  test_refusals.py:{places[0]}: TL601 aten.gelu.default in `net.1` (GELU): exact-erf GELU has no exact "
         'form in torchlean.ir.v1; use the tanh form, nn.GELU(approximate="tanh"), or allow it in its place: '
         "--approximate gelu=tanh"
     )

@@ -69,7 +69,6 @@ def _shaken(layer: nn.Module) -> nn.Module:
 
 
 ON_FX = {
-    "updates in place": "does not support item assignment",
     "circular padding": "memory that nothing was written to",
 }
 """What FX refuses."""

@@ -93,7 +93,7 @@ def test_the_message_names_the_attribute(tmp_path: Path) -> None:
 
 def test_a_number_taken_from_the_input_is_named_as_such(tmp_path: Path) -> None:
     with pytest.raises(
-        CaptureError, match=r"py:\d+: aten._local_scalar_dense.default: takes a number out of"
+        CaptureError, match=r"py:\d+: TL601 aten._local_scalar_dense.default: takes a number out of"
     ):
         run(tmp_path, STATEFUL["a scale from the first input"])
 
@@ -134,12 +134,12 @@ def test_whatever_forward_raises_is_shown_at_its_line(raised: str, tmp_path: Pat
         "class Odd(BaseException):\n    pass\n\n\n"
         "class Mute(Exception):\n    def __str__(self):\n        raise RuntimeError\n"
     )
-    with pytest.raises(CaptureError, match=rf"state_model\.py:\d+: {raised[:-2]}"):
+    with pytest.raises(CaptureError, match=rf"state_model\.py:\d+: TL603 {raised[:-2]}"):
         run(tmp_path, f"raise {raised}", after=after)
 
 
 def test_what_only_other_inputs_raise_is_shown_at_its_line(tmp_path: Path) -> None:
-    with pytest.raises(CaptureError, match=r"state_model\.py:20: ValueError: twice"):
+    with pytest.raises(CaptureError, match=r"state_model\.py:20: TL603 ValueError: twice"):
         run(tmp_path, "self.calls += 1\nif self.calls > 1: raise ValueError('twice')\nreturn self.l(x)")
 
 

@@ -73,7 +73,9 @@ def test_without_a_comment_right_above_the_message_says_how_to_give_it(model: Pa
 
 def test_a_malformed_comment_is_named_with_its_line(model: Path) -> None:
     line = MODEL.splitlines().index("# torchlean: example-shape=1,-4") + 1
-    with pytest.raises(UsageError, match=rf"model\.py:{line}: example shape '1,-4': expected positive sizes"):
+    with pytest.raises(
+        UsageError, match=rf"model\.py:{line}: TL604 example shape '1,-4': expected positive sizes"
+    ):
         example_shape(Target(model, "Wrong"))
 
 
@@ -132,6 +134,6 @@ def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
 def test_a_file_that_is_not_python_is_shown_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "model.py"
     path.write_text("x = 1\ndef f(:\n", encoding="utf-8")
-    with pytest.raises(CaptureError, match=r"model\.py:2: SyntaxError: ") as caught:
+    with pytest.raises(CaptureError, match=r"model\.py:2: TL602 SyntaxError: ") as caught:
         example_shape(Target(path, "Net"))
     assert (caught.value.findings[0].code, caught.value.findings[0].line) == ("TL602", 2)

@@ -261,3 +261,14 @@ def test_approximations_that_capture_left_are_told(field, messages):
     findings = check_bytes(text.encode()).findings
     assert [finding.message for finding in findings] == messages
     assert {finding.code for finding in findings} <= {"TL405"}
+
+
+def test_inputs_of_different_shapes_are_named_and_what_will_refuse_them():
+    _, finding, _ = only(artifact(INPUT, node(1, "input", [], [5]), node(2, "relu", [0], [1, 4])), "TL105")
+    assert "this one has shape [5], and node 0 [1, 4]" in finding.message
+    assert "`torchlean emit`, `run` and `train` refuse such a graph" in finding.message
+
+
+def test_inputs_of_one_shape_are_not_said_to_be_refused():
+    _, finding, _ = only(artifact(INPUT, node(1, "input", [], [1, 4]), node(2, "relu", [0], [1, 4])), "TL105")
+    assert finding.message == "more than one `input` node: every one receives the same tensor"

@@ -269,3 +269,14 @@ def test_init_takes_values_from_every_format(folder):
         convert("m.params.safetensors", "-o", name)
         assert main(["init", "m.ir.json", "--from", name, "-o", f"{name}.out", "-q"]) == 0
         same(folder / f"{name}.out", folder / "m.params.safetensors")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.* is deprecated")
+@pytest.mark.parametrize("made", ["script", "trace"])
+def test_a_torchscript_file_is_told_in_one_line(made, tmp_path, capsys):
+    layer = torch.nn.Linear(4, 3)
+    program = torch.jit.script(layer) if made == "script" else torch.jit.trace(layer, torch.ones(1, 4))
+    torch.jit.save(program, tmp_path / "program.pt")
+    assert convert(tmp_path / "program.pt", "-o", tmp_path / "out.safetensors") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "program.pt: is a TorchScript program (torch.jit.save)" in line and "state_dict()" in line

@@ -90,4 +90,21 @@ MODEL_RULES = (
             note="One kernel of each 32 is not zero.",
         ),
     ),
+    Rule(
+        "TL607",
+        "constructor-not-repeatable",
+        INFORMATION,
+        "Constructing the model once more gives other weights.",
+        "The artifact is of one instance, and a further capture of the unchanged file gives another one: nothing tells "
+        "the two apart, and values that were computed with one cannot be had again.",
+        "Seed the generator that the weights are drawn from; `random`, `numpy.random` and torch's own are seeded "
+        "before each construction.",
+        _model(
+            "    def __init__(self):\n        super().__init__()\n"
+            "        generator = torch.Generator()\n        generator.seed()\n"
+            "        self.w = nn.Parameter(torch.randn(4, 2, generator=generator))\n\n"
+            "    def forward(self, x):\n        return x @ self.w\n",
+            note="`generator.seed()` takes its seed from the system.",
+        ),
+    ),
 )

@@ -56,7 +56,8 @@ STRUCTURE_RULES = (
         "input-nodes",
         ERROR,
         "There is no `input` node, or more than one (a warning).",
-        "Every `input` node receives the same tensor, so a second one is seldom meant.",
+        "Every `input` node receives the same tensor, so a second one is seldom meant; where their shapes differ, "
+        "nothing can compute the graph, and `torchlean emit`, `run` and `train` refuse it.",
         "Keep exactly one `input` node.",
         artifact(
             INPUT,
