@@ -21,11 +21,12 @@ from torchlean_core.errors import UsageError, UserError
 from torchlean_core.init.schemes import SCHEMES
 from torchlean_core.params import ParameterStore
 from torchlean_core.train import loop
+from torchlean_core.train.course import SCHEDULES
 from torchlean_core.train.distributed import is_loss_of_another
 from torchlean_core.train.job import run
 from torchlean_core.train.losses import LOSSES
 from torchlean_core.train.module import BACKENDS
-from torchlean_core.train.optim import OPTIMIZERS, SCHEDULES
+from torchlean_core.train.optim import OPTIMIZERS
 from torchlean_core.train.order import Order
 
 
