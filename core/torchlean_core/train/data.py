@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 
 from torchlean_core.datasource import SUFFIXES
 from torchlean_core.errors import UsageError, UserError
+from torchlean_core.interp import Batch
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.train.fitting import Wanted, csv_targets, fit
 from torchlean_core.train.losses import Objective
@@ -74,6 +75,13 @@ class Dataset:
             raise UserError(f"--val-split {fraction} of {len(self)} samples leaves one part empty")
         order = torch.randperm(len(self), generator=generator)
         return Dataset(*self.take(order[count:])), Dataset(*self.take(order[:count]))
+
+
+def folding(batch: Batch) -> Callable[[Dataset], Dataset]:
+    """What gives samples the axes that a network takes."""
+    return lambda data: Dataset(
+        batch.fold_input(data.x), None if data.y is None else batch.fold_output(data.y)
+    )
 
 
 def load_dataset(

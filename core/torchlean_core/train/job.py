@@ -16,7 +16,7 @@ from torchlean_core.graph import Program, lower
 from torchlean_core.init import default_plan, materialize
 from torchlean_core.init.plan import is_attention_scale
 from torchlean_core.init.structure import kernel_masks
-from torchlean_core.interp import Batch, compile_batch
+from torchlean_core.interp import compile_batch
 from torchlean_core.interp.interpreter import require_one_input_shape
 from torchlean_core.params.content import Origin
 from torchlean_core.params.tensors import find_store, load_tensors, save_tensors
@@ -25,7 +25,7 @@ from torchlean_core.train.board import Board, require_tensorboard
 from torchlean_core.train.checkpoint import Checkpoint, Progress, load_checkpoint
 from torchlean_core.train.course import PLATEAU
 from torchlean_core.train.curve import write_curve
-from torchlean_core.train.data import Dataset
+from torchlean_core.train.data import Dataset, folding
 from torchlean_core.train.definition import batch_loss
 from torchlean_core.train.diagnose import Diagnosis
 from torchlean_core.train.distributed import World, world
@@ -332,10 +332,3 @@ def _trainable(program: Program) -> list[str]:
     if not names:
         raise UserError("nothing to train: the artifact has no trainable parameters")
     return names
-
-
-def folding(batch: Batch) -> Callable[[Dataset], Dataset]:
-    """What gives samples the axes that a network takes."""
-    return lambda data: Dataset(
-        batch.fold_input(data.x), None if data.y is None else batch.fold_output(data.y)
-    )

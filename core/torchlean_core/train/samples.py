@@ -45,8 +45,10 @@ def _of_one(result: Any, wanted: Wanted) -> Tensors:
         return {role: _tensor(role, value) for role, value in _parts(result, wanted).items()}
     if isinstance(result, tuple) and len(result) == 2:
         return {"x": _tensor("x", result[0]), "y": _tensor("y", result[1])}
-    if isinstance(result, list) and len(result) == 2 and wanted.takes_targets and all(map(_is_array, result)):
-        return {"x": _tensor("x", result[0]), "y": _tensor("y", result[1])}
+    if isinstance(result, list) and len(result) == 2 and all(map(_is_array, result)):
+        x, y = _tensor("x", result[0]), _tensor("y", result[1])
+        if wanted.takes_targets or not fits(x.shape, wanted.inputs):  # else two samples without targets
+            return {"x": x, "y": y}
     if _is_array(result):
         return {"x": _tensor("x", result)}
     if isinstance(result, DataLoader):
