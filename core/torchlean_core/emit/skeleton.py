@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.graph import Program
 from torchlean_core.kinds.code import arguments
@@ -9,11 +11,19 @@ from torchlean_core.kinds.code import arguments
 _INDENT = "    "
 
 
-def skeleton(program: Program, options: EmitOptions, *, trains: bool) -> str:
+def skeleton(program: Program, options: EmitOptions, learnable: Collection[str]) -> str:
     """`make_optimizer` and `train_step` where something trains, and what runs under `__main__`.
 
-    A graph whose output is a loss trains on that loss, every other one on a mean squared error.
+    A graph whose output is a loss trains on that loss, every other one on a mean squared error. What runs says which
+    parameters no gradient reaches, and ends with an error where it reaches none.
+
+    Args:
+        program: The program.
+        options: See there.
+        learnable: Names of the parameters that train.
     """
+    unreached = set(learnable) - _reached(program)
+    trains = len(unreached) < len(learnable)
     name = options.class_name
     source, result = program.graph.input_shape, program.graph.output_shape
     own_loss = program.nodes[program.output_id].kind.name == "mse_loss"
@@ -34,9 +44,31 @@ def skeleton(program: Program, options: EmitOptions, *, trains: bool) -> str:
             smoke.append(f"target = torch.zeros({arguments(result)}, dtype={options.dtype_expr})")
         smoke.append("for step in range(3):")
         smoke.append(f'    print(f"step {{step}}: loss {{train_step(model, optimizer, x{target}):.6g}}")')
+    if unreached:
+        smoke += _UNREACHED if trains else _NONE_REACHED
     body = "\n".join(_INDENT + line for line in smoke)
     return f'{text}\n\nif __name__ == "__main__":\n{_INDENT}torch.manual_seed(0)\n{body}\n'
 
+
+def _reached(program: Program) -> set[str]:
+    """Names of the parameters that a gradient of the output reaches."""
+    reached = {program.output_id}
+    for node in reversed(program.nodes):
+        if node.id in reached and not node.kind.stops_gradients:
+            reached.update(node.parents)
+    uses = [program.nodes[tensor_id].params.values() for tensor_id in reached]
+    return {parameter.name for params in uses for parameter in params if parameter is not None}
+
+
+_UNREACHED = [
+    "trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]",
+    'unreached = ", ".join(n for n, p in trained if p.grad is None)',
+    'print(f"no gradient reaches {unreached}: not trained")',
+]
+_NONE_REACHED = [
+    'names = ", ".join(name for name, _ in model.named_parameters())',
+    'raise SystemExit(f"no gradient reaches a parameter, nothing can train: {names}")',
+]
 
 _TRAINING = '''
 
