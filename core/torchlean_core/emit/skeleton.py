@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.graph import Program
 from torchlean_core.kinds.code import arguments
 
 _INDENT = "    "
+_WIDTH = 88  # of a line, where the formatter breaks it
+_NAMES = 8  # of parameters that are listed
 
 
-def skeleton(program: Program, options: EmitOptions, learnable: Collection[str]) -> str:
+def skeleton(program: Program, options: EmitOptions, learnable: Sequence[str]) -> str:
     """`make_optimizer` and `train_step` where something trains, and what runs under `__main__`.
 
     A graph whose output is a loss trains on that loss, every other one on a mean squared error. What runs says which
@@ -22,7 +24,8 @@ def skeleton(program: Program, options: EmitOptions, learnable: Collection[str])
         options: See there.
         learnable: Names of the parameters that train.
     """
-    unreached = set(learnable) - _reached(program)
+    reached = _reached(program)
+    unreached = [name for name in learnable if name not in reached]
     trains = len(unreached) < len(learnable)
     name = options.class_name
     source, result = program.graph.input_shape, program.graph.output_shape
@@ -45,7 +48,7 @@ def skeleton(program: Program, options: EmitOptions, learnable: Collection[str])
         smoke.append("for step in range(3):")
         smoke.append(f'    print(f"step {{step}}: loss {{train_step(model, optimizer, x{target}):.6g}}")')
     if unreached:
-        smoke += _UNREACHED if trains else _NONE_REACHED
+        smoke += _told(unreached, trains)
     body = "\n".join(_INDENT + line for line in smoke)
     return f'{text}\n\nif __name__ == "__main__":\n{_INDENT}torch.manual_seed(0)\n{body}\n'
 
@@ -60,15 +63,17 @@ def _reached(program: Program) -> set[str]:
     return {parameter.name for params in uses for parameter in params if parameter is not None}
 
 
-_UNREACHED = [
-    "trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]",
-    'unreached = ", ".join(n for n, p in trained if p.grad is None)',
-    'print(f"no gradient reaches {unreached}: not trained")',
-]
-_NONE_REACHED = [
-    'names = ", ".join(name for name, _ in model.named_parameters())',
-    'raise SystemExit(f"no gradient reaches a parameter, nothing can train: {names}")',
-]
+def _told(unreached: Sequence[str], trains: bool) -> list[str]:
+    """Lines that say which parameters no gradient reaches; an error where no others train."""
+    more = f" and {len(unreached) - _NAMES} more" if len(unreached) > _NAMES else ""
+    names = ", ".join(unreached[:_NAMES]) + more
+    if trains:
+        call, text = "print", f"no gradient reaches {names}: not trained"
+    else:
+        call, text = "raise SystemExit", f"no gradient reaches a parameter, nothing can train: {names}"
+    line = f'{call}("{text}")'
+    return [line] if len(_INDENT + line) <= _WIDTH else [f"{call}(", f'{_INDENT}"{text}"', ")"]
+
 
 _TRAINING = '''
 
