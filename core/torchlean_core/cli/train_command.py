@@ -34,12 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_sample_options(add)
     add_loss_options(add)
-    add(
-        "--label-smoothing",
-        type=float,
-        metavar="E",
-        help="label smoothing of cross_entropy, 0 to 1 (default: 0)",
-    )
     add("-o", "--out", metavar="OUT", help="trained parameters (default: m.trained.safetensors)")
     add("--curve", metavar="F", help="drawing of the loss, F.svg or F.png (default: m.loss.svg)")
     add("--optimizer", choices=("sgd", "adam", "adamw"), help="default: adam")
@@ -106,6 +100,12 @@ def add_loss_options(add: Callable[..., None]) -> None:
         "(default: the one that the targets' shape says)",
     )
     add("--class-weights", metavar="W,W,…", help="cross_entropy: a weight for each class")
+    add(
+        "--label-smoothing",
+        type=float,
+        metavar="E",
+        help="label smoothing of cross_entropy, 0 to 1 (default: 0)",
+    )
     add("--ignore-index", type=int, metavar="C", help="cross_entropy: class number that does not count")
 
 
