@@ -24,6 +24,9 @@ EXPECTED = (
 )
 
 
+_SETS = 2  # to train on, and for validation
+
+
 def samples_of(result: Any, wanted: Wanted) -> list[Tensors]:
     """The samples that a function gave, as one set, or as two: to train on, and for validation.
 
@@ -34,8 +37,10 @@ def samples_of(result: Any, wanted: Wanted) -> list[Tensors]:
     Raises:
         UserError: It is something else.
     """
-    is_pair = isinstance(result, tuple | list) and len(result) == 2
-    if is_pair and all(isinstance(part, DataLoader | Dataset) for part in result):
+    is_list = isinstance(result, tuple | list) and len(result) > 0
+    if is_list and all(isinstance(part, DataLoader | Dataset) for part in result):
+        if len(result) > _SETS:
+            raise UserError(f"the function gives {len(result)} data sets; expected {EXPECTED}")
         return [_of_one(part, wanted) for part in result]
     return [_of_one(result, wanted)]
 
@@ -63,7 +68,11 @@ def _of_one(result: Any, wanted: Wanted) -> Tensors:
 
 
 def _is_array(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) or hasattr(value, "__array__")
+    return (
+        isinstance(value, torch.Tensor)
+        or hasattr(value, "__array__")
+        or hasattr(value, "__array_interface__")
+    )
 
 
 def _joined(items: Sequence[Any], wanted: Wanted, batched: bool | None = None) -> Tensors:
@@ -116,9 +125,10 @@ def _listed(part: Mapping[str, Any]) -> str:
 
 def _tensor(name: str, value: Any) -> torch.Tensor:
     try:
-        if not isinstance(value, torch.Tensor) and hasattr(value, "__array_interface__"):
+        if not isinstance(value, torch.Tensor) and _is_array(value):
             array = np.asarray(value)
             value = native(array if array.flags.writeable else array.copy())
-        return torch.as_tensor(value).detach().cpu()
+        tensor = torch.as_tensor(value).detach().cpu()
+        return tensor if tensor.layout == torch.strided else tensor.to_dense()
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{name} is no array of numbers: {error}") from error

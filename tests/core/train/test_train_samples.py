@@ -55,12 +55,18 @@ def dicts(): return Dicts()
 def transformed(): return Transformed()
 def batches(): yield from DataLoader(SET, batch_size=9)
 def list_of_batches(): return list(DataLoader(SET, batch_size=23))
+class Frame:
+    def __array__(self, dtype=None, copy=None): return X.numpy()
+
+def frame(): return {"x": Frame(), "y": Y}
+def sparse(): return X.to_sparse(), Y
 def arrays(): return {"x": X.numpy().astype(">f8"), "y": Y.tolist()}
 
 def other_names(): return {"images": X, "labels": Y, "weights": Y}
 def dicts_of_other_names(): return Dicts("images", "labels")
 def sets(): return random_split(SET, [15, 8], generator=torch.Generator().manual_seed(0))
 def loaders(): return [DataLoader(Subset(SET, part), batch_size=4) for part in (range(15), range(15, 23))]
+def three_sets(): return random_split(SET, [10, 10, 3])
 def triples(): return [(x, y, 1) for x, y in SET]
 def ragged(): return [(X[k, : 3 + (k < 9)], Y[k]) for k in range(23)]
 def ragged_loader(): return DataLoader([(X[k], Y[:1 + (k < 20)]) for k in range(23)], batch_size=10)
@@ -70,7 +76,7 @@ def mixed(): return [{"x": x, "y": y} for x, y in SET][:-1] + [X[0]]
 SAME = (
     *("pair_in_a_list", "loader", "even_loader", "loader_of_one", "unbatched_loader", "loader_with_workers"),
     *("loader_of_dicts", "iterable_loader", "stream", "split", "lists", "dicts", "transformed", "batches"),
-    *("list_of_batches", "arrays"),
+    *("list_of_batches", "arrays", "frame", "sparse"),
 )
 
 
@@ -144,6 +150,7 @@ def test_two_sets_are_those_for_training_and_validation(folder, name):
     [
         ("other_names", "the mapping holds no `x`; it holds 'images', 'labels', 'weights'; --x NAME"),
         ("triples", "a sample has 3 parts (Tensor, Tensor, int), expected (x, y)"),
+        ("three_sets", "the function gives 3 data sets; expected (x, y)"),
         ("ragged", "sample 9 has x of shape [3], the first one [4]; samples must have one shape"),
         ("mixed", "sample 22 has x, the first one x and y"),
     ],
