@@ -113,14 +113,20 @@ class _Job:
             kernel_masks(program, group.device),
             copy=False,
         )
+        feeds = [
+            None if part is None else Feed(part, group.device, fold, objective.sample_weights(part.y))
+            for part in (data, validation)
+        ]
+        for feed, what in zip(feeds, ("to train on", "for validation"), strict=True):
+            if feed is not None and feed.counts is not None and not bool(feed.counts.any()):
+                raise UserError(f"none of the targets {what} counts: all are ignored, or of weight 0")
+        assert feeds[0] is not None, "there are samples to train on"
         training = Training(
             module,
             options,
             group,
-            Feed(data, group.device, fold, objective.sample_weights(data.y)),
-            None
-            if validation is None
-            else Feed(validation, group.device, fold, objective.sample_weights(validation.y)),
+            feeds[0],
+            feeds[1],
             Diagnosis(program),
             Measure.of(batch, objective, group.device),
         )
