@@ -28,7 +28,7 @@ from torchlean_core.train.definition import batch_loss
 from torchlean_core.train.diagnose import Diagnosis
 from torchlean_core.train.distributed import World
 from torchlean_core.train.loop import Listeners, Training
-from torchlean_core.train.measure import Measure
+from torchlean_core.train.measure import Measure, Tap
 from torchlean_core.train.module import BACKENDS, with_backend
 from torchlean_core.train.order import Feed
 
@@ -108,7 +108,8 @@ def _ours(
     device: torch.device,
 ) -> Loop:
     batch = compile_batch(program)
-    loss = with_backend(batch_loss(batch, "mse"), backend)
+    tap = Tap() if backend == "eager" else None
+    loss = with_backend(batch_loss(batch, "mse", device, tap), backend)
     trained = [parameter.name for parameter in program.parameters() if parameter.trainable]
     values = {name: tensor.to(device) for name, tensor in params.items()}
     feed = Feed(data, device, lambda d: Dataset(batch.fold_input(d.x), batch.fold_output(d.y)))  # type: ignore[arg-type]
@@ -120,7 +121,9 @@ def _ours(
             "m.ir.json", optimizer=optimizer, lr=1e-3, steps=steps, batch_size=BATCH, log_every=50
         )
         module = ScalarModule(loss, values, trained)
-        training = Training(module, options, World(0, 1, device), feed, None, Diagnosis(program), measure)
+        training = Training(
+            module, options, World(0, 1, device), feed, None, Diagnosis(program), measure, tap
+        )
         training.run(Listeners(nothing, nothing, nothing))
         return training.steps_per_second
 

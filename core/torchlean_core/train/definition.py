@@ -18,6 +18,7 @@ from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.train.declared import Input, program_inputs
 from torchlean_core.train.fitting import by_targets
 from torchlean_core.train.losses import Objective
+from torchlean_core.train.measure import Tap
 from torchlean_core.train.module import Loss, ScalarModule
 
 Cast = Callable[[torch.Tensor], torch.Tensor]
@@ -205,20 +206,32 @@ def _fitting(
     return {name: params[name] for name in shapes}
 
 
-def batch_loss(batch: Batch, loss: Objective | str | None, device: torch.device | str = "cpu") -> Loss:
+def batch_loss(
+    batch: Batch, loss: Objective | str | None, device: torch.device | str = "cpu", tap: Tap | None = None
+) -> Loss:
     """The mean loss of a batch: (parameters, x, y), or (parameters, x) where the graph is its own loss.
 
     Args:
         batch: The graph for batches.
         loss: The loss, with its class axis if it has one; or a name of one without classes.
         device: Where it is computed.
+        tap: Keeps outputs where it is open; not for what is compiled.
     """
     outputs = batch.function
     objective = loss if isinstance(loss, Objective) else Objective(loss)
     if objective.name is None:
         return lambda params, x: outputs(params, x).mean()
     function = objective.function(device)
-    return lambda params, x, y: function(outputs(params, x), y)
+    if tap is None:
+        return lambda params, x, y: function(outputs(params, x), y)
+
+    def tapped(params: Mapping[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        output = outputs(params, x)
+        if tap.is_open:
+            tap.outputs = output.detach()
+        return function(output, y)
+
+    return tapped
 
 
 def _on(objective: Objective, axis: int, outputs: Sequence[int]) -> Objective:

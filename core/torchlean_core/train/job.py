@@ -31,7 +31,7 @@ from torchlean_core.train.diagnose import Diagnosis
 from torchlean_core.train.distributed import World, world
 from torchlean_core.train.loop import Listeners, Training, metric_words
 from torchlean_core.train.losses import Objective
-from torchlean_core.train.measure import Measure
+from torchlean_core.train.measure import Measure, Tap
 from torchlean_core.train.metrics import MetricsFile
 from torchlean_core.train.module import ScalarModule, with_backend
 from torchlean_core.train.options import TrainRequest, parse_options
@@ -106,8 +106,9 @@ class _Job:
         data, validation = self._data(params)
         objective = self._objective
         fold = folding(batch)
+        tap = Tap() if options.backend == "eager" else None
         module = ScalarModule(
-            with_backend(batch_loss(batch, objective, group.device), options.backend),
+            with_backend(batch_loss(batch, objective, group.device, tap), options.backend),
             {name: tensor.to(group.device) for name, tensor in params.items()},
             trainable,
             kernel_masks(program, group.device),
@@ -129,6 +130,7 @@ class _Job:
             feeds[1],
             Diagnosis(program),
             Measure.of(batch, objective, group.device),
+            tap,
         )
         if self._checkpoint is not None:
             progress = self._checkpoint.progress

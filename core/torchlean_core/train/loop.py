@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ from torchlean_core.train.best import Best
 from torchlean_core.train.course import Course
 from torchlean_core.train.diagnose import Diagnosis, require_finite
 from torchlean_core.train.distributed import World, is_loss_of_another, replicate
-from torchlean_core.train.measure import METRICS, Measure
+from torchlean_core.train.measure import METRICS, Measure, Tap
 from torchlean_core.train.metrics import Entry
 from torchlean_core.train.module import ScalarModule, some
 from torchlean_core.train.options import TrainRequest
@@ -66,6 +65,7 @@ class Training:
         validation: Feed | None,
         diagnosis: Diagnosis,
         measure: Measure | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.module, self.step, self.steps_per_second = module, 0, 0.0
         self._options, self._world, self._data, self._validation = options, world, data, validation
@@ -81,7 +81,7 @@ class Training:
         )
         self.best = Best(keeps=options.best)
         self.unreached: list[str] = []
-        self._measure = measure
+        self._measure, self._tap = measure, tap
         self._watch: Watch = Watch()
         if world.device.type != "cpu":
             self.defer_checks()
@@ -121,13 +121,15 @@ class Training:
         first = self.step + 1
         for step in range(first, self.steps + 1):
             logs = self.logs(step)
-            measured = self._measured(step) if logs else {}
             index, weight = self._share(step)
+            if self._tap is not None:
+                self._tap.is_open = logs
             loss = self._descend(index, weight)
             if step == first:
                 self._require_gradients(listeners)
             if not self._watch.see(loss):
                 raise self._not_finite(step, loss)
+            measured = self._measured(step) if logs else {}
             if clip is not None:
                 torch.nn.utils.clip_grad_norm_(leaves.values(), clip)
             rate = self._optimizer.param_groups[0]["lr"]
@@ -177,35 +179,35 @@ class Training:
 
     def _descend(self, index: torch.Tensor, weight: float) -> torch.Tensor:
         batch = self._data.batch(index)
-        with self._named_refusals(batch[0]):
+        try:
             if self._replica is None:
                 return self.module.descend(*batch)
             self._optimizer.zero_grad(set_to_none=True)
             loss: torch.Tensor = self._replica(*batch)
             (loss * weight).backward()  # type: ignore[no-untyped-call]
             return loss.detach()
-
-    @contextmanager
-    def _named_refusals(self, x: torch.Tensor) -> Iterator[None]:
-        """Name the node where torch refuses to compute, for some inputs."""
-        try:
-            yield
         except _TORCH_REFUSES as error:
             if is_loss_of_another(error):
                 raise
-            raise self._diagnosis.refusal(self.module.params(), x, error) from error
+            raise self._diagnosis.refusal(self.module.params(), batch[0], error) from error
 
     def _measured(self, step: int) -> dict[str, float]:
-        """Metrics of a step's samples, with the parameters before it."""
-        if self._measure is None:
+        """Metrics of a step's samples, with the parameters before it: of outputs that were kept, or made again."""
+        measure = self._measure
+        if measure is None:
             return {}
         index = self._order.index(step)
-        own, sums = self._world.own(index), self._measure.nothing()
-        if len(own):
-            x, y = self._data.batch(own)
-            with self._named_refusals(x):
-                sums = self._measure.look(self.module.params(), x, y)[1]
-        return self._measure.metrics(self._world.sum(sums), self._data.batch(index)[1])
+        own = self._world.own(index)
+        kept = None
+        if self._tap is not None and torch.equal(own, self._share(step)[0]):
+            kept, self._tap.outputs = self._tap.outputs, None
+        if not len(own):  # this process's outputs are of a sample that counts for another
+            sums = measure.nothing()
+        elif kept is not None:
+            sums = measure.sums(kept, self._data.batch(own)[1])
+        else:
+            sums = measure.look(self.module.params(), *self._data.batch(own))[1]
+        return measure.metrics(self._world.sum(sums), self._data.batch(index)[1])
 
     def _entry(self, loss: torch.Tensor, weight: float, rate: float, measured: dict[str, float]) -> Entry:
         self._settle()

@@ -19,6 +19,19 @@ Outputs = Callable[[Mapping[str, torch.Tensor], torch.Tensor], torch.Tensor]
 """(parameters by name, inputs) to outputs, folded as `Batch.function` gives them."""
 
 
+@dataclass(slots=True)
+class Tap:
+    """Keeps the outputs of a loss that is computed anyway, for the metrics of that batch.
+
+    Attributes:
+        is_open: Whether to keep them.
+        outputs: Those of the last batch, detached; None where they were not kept.
+    """
+
+    is_open: bool = False
+    outputs: torch.Tensor | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """The loss and the metrics of outputs against targets, over any number of batches.
@@ -54,7 +67,7 @@ class Measure:
         """
         with torch.no_grad():
             output = self.outputs(params, x)
-            return self.loss(output, y), self._sums(output, y)
+            return self.loss(output, y), self.sums(output, y)
 
     def nothing(self) -> torch.Tensor:
         """The sums of no sample."""
@@ -64,8 +77,8 @@ class Measure:
     def _counts_right(self) -> bool:
         return self.objective.has_classes or self.objective.name == "bce_with_logits"
 
-    def _sums(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Right and all targets that count; or absolute and squared errors, and their number."""
+    def sums(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Right and all targets that count; or absolute and squared errors, and their number: float64."""
         if not self._counts_right:
             error = output.to(torch.float64) - y
             numbers = error.abs().sum(), error.square().sum(), torch.full_like(error.sum(), error.numel())
