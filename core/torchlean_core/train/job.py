@@ -93,6 +93,7 @@ class _Job:
         self._options = options
         self._notes: list[str] = []
         self._objective = options.objective(has_own_loss(self._program, options.loss))
+        self._rank = len(self._program.nodes[self._program.output_id].shape)
         self._data_hash: str | None = None
 
     def run(self) -> dict[str, Any]:
@@ -147,8 +148,7 @@ class _Job:
             self._note(f"resuming {self._resumed_from} at step {progress.step} of {training.steps}")
         if options.backend == "compiled":
             self._note("compiling: the first step takes a while")
-        rank = len(program.nodes[program.output_id].shape)
-        self._note(summary(options, objective, data, validation, module, group, rank))
+        self._note(summary(options, objective, data, validation, module, group, self._rank))
         return self._train(training, data)
 
     def _train(self, training: Training, data: Dataset) -> dict[str, Any]:
@@ -255,7 +255,7 @@ class _Job:
         progress = Progress(
             training.step,
             training.steps,
-            self._options.course(self._objective),
+            self._options.course(self._objective, self._rank),
             habits(self._options, self._outputs.checkpoint),
             self._group.size,
             self._data_hash,

@@ -142,10 +142,16 @@ class TrainRequest:
             self.ignore_index,
         )
 
-    def course(self, objective: Objective) -> dict[str, Any]:
-        """The options that a run keeps to its end (`COURSE`), defaults spelled out; None is "does not apply"."""
+    def course(self, objective: Objective, rank: int) -> dict[str, Any]:
+        """The options that a run keeps to its end (`COURSE`), defaults spelled out; None is "does not apply".
+
+        Args:
+            objective: The loss.
+            rank: Axes of the output, from whose front the class axis is counted.
+        """
+        axis = None if objective.class_axis is None else objective.class_axis % rank
         momentum = None if self.optimizer != "sgd" else self.momentum or 0.0
-        spelled = {"loss": objective.name, "lr": self.learning_rate, "momentum": momentum}
+        spelled = {"loss": objective.name, "lr": self.learning_rate, "momentum": momentum, "class_axis": axis}
         return {name: spelled[name] if name in spelled else getattr(self, name) for name in COURSE}
 
     def total_steps(self, per_epoch: int) -> int:

@@ -89,6 +89,14 @@ def test_defaults_that_are_spelled_out_are_the_same(folder):
     assert train(resume=True, loss="mse", lr=0.01, momentum=0, weight_decay=0, batch_size=32)["steps"] == 4
 
 
+def test_the_class_axis_that_the_targets_said_is_the_same_when_it_is_named(folder):
+    np.savez("d.npz", x=data_x(), y=data_y().argmax(1))
+    train_until(2, steps=4, checkpoint_every=2, data="d.npz", loss="cross_entropy")
+    assert train(resume=True, class_axis=1)["steps"] == 4
+    with pytest.raises(UsageError, match="was made with --class-axis 1, not 0"):
+        train(resume=True, class_axis=0)
+
+
 HABITS = {"data": "d.npz", "log_every": 3, "checkpoint_every": 4}
 
 
