@@ -22,12 +22,13 @@ from torchlean_core.interp import compile_batch
 from torchlean_core.jobs import run_job
 from torchlean_core.params import ParameterStore
 from torchlean_core.params.tensors import load_tensors
-from torchlean_core.train import ScalarModule, TrainRequest
+from torchlean_core.train import Objective, ScalarModule, TrainRequest
 from torchlean_core.train.data import Dataset
 from torchlean_core.train.definition import batch_loss
 from torchlean_core.train.diagnose import Diagnosis
 from torchlean_core.train.distributed import World
 from torchlean_core.train.loop import Listeners, Training
+from torchlean_core.train.measure import Measure, Tap
 from torchlean_core.train.module import BACKENDS, with_backend
 from torchlean_core.train.order import Feed
 
@@ -107,10 +108,12 @@ def _ours(
     device: torch.device,
 ) -> Loop:
     batch = compile_batch(program)
-    loss = with_backend(batch_loss(batch, "mse"), backend)
+    tap = Tap() if backend == "eager" else None
+    loss = with_backend(batch_loss(batch, "mse", device, tap), backend)
     trained = [parameter.name for parameter in program.parameters() if parameter.trainable]
     values = {name: tensor.to(device) for name, tensor in params.items()}
     feed = Feed(data, device, lambda d: Dataset(batch.fold_input(d.x), batch.fold_output(d.y)))  # type: ignore[arg-type]
+    measure = Measure.of(batch, Objective("mse"), device)
     nothing: Any = lambda *_: None  # noqa: E731
 
     def loop(steps: int) -> float:
@@ -118,7 +121,9 @@ def _ours(
             "m.ir.json", optimizer=optimizer, lr=1e-3, steps=steps, batch_size=BATCH, log_every=50
         )
         module = ScalarModule(loss, values, trained)
-        training = Training(module, options, World(0, 1, device), feed, None, Diagnosis(program))
+        training = Training(
+            module, options, World(0, 1, device), feed, None, Diagnosis(program), measure, tap
+        )
         training.run(Listeners(nothing, nothing, nothing))
         return training.steps_per_second
 

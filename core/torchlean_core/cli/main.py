@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "run": ("torchlean_core.cli.run_command", "evaluate an artifact with the reference interpreter"),
     "train": ("torchlean_core.cli.train_command", "train the parameters of an artifact"),
+    "eval": ("torchlean_core.cli.eval_command", "show loss and metrics of an artifact on a data set"),
     "graph": ("torchlean_core.cli.graph_command", "draw the graph of an artifact"),
     "diff": ("torchlean_core.cli.diff_command", "show what changed between two artifacts, by node"),
     "doctor": (

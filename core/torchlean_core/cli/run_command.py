@@ -1,4 +1,4 @@
-"""`torchlean run`: an artifact evaluated by the reference interpreter."""
+"""`torchlean run`: an artifact evaluated by the reference interpreter, or in batches on many inputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchlean_core.artifact import load_graph, params_path, stem
 from torchlean_core.cli.console import say
@@ -25,8 +25,23 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("artifact", metavar="ARTIFACT", help="the artifact (m.ir.json)")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--input",
+        metavar="x.npy|random",
+        help="the input, or many of them (samples first), or `random` (standard normal)",
+    )
+    source.add_argument(
+        "--data",
+        metavar="D",
+        help="many inputs: .npz or .safetensors with x (samples first), .csv, or module:function",
+    )
+    parser.add_argument("--x", metavar="NAME", help="name of the inputs in the data (default: x)")
     parser.add_argument(
-        "--input", required=True, metavar="x.npy|random", help="the input, or `random` (standard normal)"
+        "--batch-size",
+        type=int,
+        metavar="N",
+        help="of many inputs, those that are computed at once (default: 256)",
     )
     parser.add_argument("--params", metavar="P", help="parameter file (default: m.params.safetensors)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:n (default: auto)")
@@ -42,20 +57,66 @@ def run(args: argparse.Namespace) -> int:
     require_torch()
     artifact = Path(args.artifact)
     out = args.out if args.out is not None else str(artifact.with_name(f"{stem(artifact)}.output.npy"))
+    inputs = args.input if args.data is None else args.data
     if out != "-":
         params = Path(args.params) if args.params is not None else params_path(artifact)
-        refuse_overwriting(Path(out), artifact, params, Path(args.input))
+        refuse_overwriting(Path(out), artifact, params, Path(inputs))
     program = lower(load_graph(artifact))
     interpreter = _interpreter(args, artifact, program)
-    x = _input(args, interpreter)
+    x = _input(args, interpreter) if args.data is None else _samples(args, interpreter)
+    is_one = args.data is None and not _holds_many(x, interpreter)
+    if is_one and (args.x is not None or args.batch_size is not None):
+        raise UsageError("--x and --batch-size have a meaning with many inputs only")
     start = time.perf_counter()
-    output = interpreter.run(x).cpu()  # copying to the CPU waits for the device
+    output = (
+        interpreter.run(x).cpu() if is_one else _many(args, interpreter, x)
+    )  # copying waits for the device
     seconds = time.perf_counter() - start
     _write(output, out)
-    print(_summary(output, seconds, interpreter), file=sys.stderr if out == "-" else sys.stdout)
+    count = "" if is_one else f"{len(x)} inputs, "
+    print(count + _summary(output, seconds, interpreter), file=sys.stderr if out == "-" else sys.stdout)
     if out != "-" and not args.quiet:
         say(f"torchlean: wrote {out}")
     return 0
+
+
+def _holds_many(x: torch.Tensor, interpreter: Interpreter) -> bool:
+    """Whether a tensor of another shape than the input's is many inputs, samples first."""
+    from torchlean_core.train.fitting import fits
+
+    shape = interpreter.input_shape
+    return tuple(x.shape) != shape and x.ndim > 0 and len(x) > 0 and fits(x.shape[1:], shape)
+
+
+def _samples(args: argparse.Namespace, interpreter: Interpreter) -> torch.Tensor:
+    from torchlean_core.train.fitting import Wanted
+    from torchlean_core.train.losses import Objective
+    from torchlean_core.train.source import read_one_set
+
+    if args.seed is not None:
+        raise UsageError("--seed has a meaning with `--input random` only")
+
+    def report(event: dict[str, Any]) -> None:
+        if event.get("event") == "output" and not args.quiet:
+            say(event["text"].rstrip("\n"))
+
+    def tell(message: str) -> None:
+        if not args.quiet:
+            say(f"torchlean: {message}")
+
+    wanted = Wanted(
+        interpreter.input_shape, interpreter.output_shape, Objective(None), args.x, dtype=interpreter.dtype
+    )
+    return read_one_set(args.data, wanted, report, tell)[0].x
+
+
+def _many(args: argparse.Namespace, interpreter: Interpreter, x: torch.Tensor) -> torch.Tensor:
+    from torchlean_core.train.evaluate import BATCH, outputs_of, require_batch_size
+
+    size = BATCH if args.batch_size is None else args.batch_size
+    require_batch_size(size)
+    samples = x.reshape(len(x), *interpreter.input_shape)
+    return outputs_of(interpreter.program, interpreter.params, samples, size)
 
 
 def _interpreter(args: argparse.Namespace, artifact: Path, program: Program) -> Interpreter:

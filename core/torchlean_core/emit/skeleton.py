@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.graph import Program
 from torchlean_core.kinds.code import arguments
 
 _INDENT = "    "
+_WIDTH = 88  # of a line, where the formatter breaks it
+_NAMES = 8  # of parameters that are listed
 
 
-def skeleton(program: Program, options: EmitOptions, *, trains: bool) -> str:
+def skeleton(program: Program, options: EmitOptions, learnable: Sequence[str]) -> str:
     """`make_optimizer` and `train_step` where something trains, and what runs under `__main__`.
 
-    A graph whose output is a loss trains on that loss, every other one on a mean squared error.
+    A graph whose output is a loss trains on that loss, every other one on a mean squared error. What runs says which
+    parameters no gradient reaches, and ends with an error where it reaches none.
+
+    Args:
+        program: The program.
+        options: See there.
+        learnable: Names of the parameters that train.
     """
+    reached = _reached(program)
+    unreached = [name for name in learnable if name not in reached]
+    trains = len(unreached) < len(learnable)
     name = options.class_name
     source, result = program.graph.input_shape, program.graph.output_shape
     own_loss = program.nodes[program.output_id].kind.name == "mse_loss"
@@ -34,8 +47,32 @@ def skeleton(program: Program, options: EmitOptions, *, trains: bool) -> str:
             smoke.append(f"target = torch.zeros({arguments(result)}, dtype={options.dtype_expr})")
         smoke.append("for step in range(3):")
         smoke.append(f'    print(f"step {{step}}: loss {{train_step(model, optimizer, x{target}):.6g}}")')
+    if unreached:
+        smoke += _told(unreached, trains)
     body = "\n".join(_INDENT + line for line in smoke)
     return f'{text}\n\nif __name__ == "__main__":\n{_INDENT}torch.manual_seed(0)\n{body}\n'
+
+
+def _reached(program: Program) -> set[str]:
+    """Names of the parameters that a gradient of the output reaches."""
+    reached = {program.output_id}
+    for node in reversed(program.nodes):
+        if node.id in reached and not node.kind.stops_gradients:
+            reached.update(node.parents)
+    uses = [program.nodes[tensor_id].params.values() for tensor_id in reached]
+    return {use.parameter.name for params in uses for use in params if use is not None and not use.fixed}
+
+
+def _told(unreached: Sequence[str], trains: bool) -> list[str]:
+    """Lines that say which parameters no gradient reaches; an error where no others train."""
+    more = f" and {len(unreached) - _NAMES} more" if len(unreached) > _NAMES else ""
+    names = ", ".join(unreached[:_NAMES]) + more
+    if trains:
+        call, text = "print", f"no gradient reaches {names}: not trained"
+    else:
+        call, text = "raise SystemExit", f"no gradient reaches a parameter, nothing can train: {names}"
+    line = f'{call}("{text}")'
+    return [line] if len(_INDENT + line) <= _WIDTH else [f"{call}(", f'{_INDENT}"{text}"', ")"]
 
 
 _TRAINING = '''

@@ -48,7 +48,7 @@ def body_source(
         needed = {name for layer in layers for text in layer.modules for name in _called(text)}
         body = sequential_class(program, layers, bindings, store, file, options)
     if options.include_training_skeleton:
-        body += skeleton(program, options, trains=any(binding.learnable for binding in bindings))
+        body += skeleton(program, options, [b.parameter.name for b in bindings if b.learnable])
     parts = [attached.READ_WEIGHTS] if file is not None else []
     parts += [attached.helper(name) for name in attached.HELPERS if name in needed]
     parts += _for_structure(bindings, layers is not None, file is not None)

@@ -161,6 +161,7 @@ class Kind:
         layer: The kind as a module of `torch.nn`; None where it has no layer view.
         spreads: Whether the result is the operand copied along axes, as `broadcast_to`.
         keeps_order: Whether the result is the operand's elements in the same row-major order.
+        stops_gradients: Whether no gradient reaches the operands.
         category: Group in the documentation and in completion.
         usual: Place among the kinds that fit, in completion: what is typed most comes first.
     """
@@ -183,6 +184,7 @@ class Kind:
     layer: LayerView | None = None
     spreads: bool = False
     keeps_order: bool = False
+    stops_gradients: bool = False
     category: str = "elementwise"
     usual: int = 100
 

@@ -18,7 +18,13 @@ _SHAPE = FieldType.SHAPE
 
 
 def _unary(
-    name: str, summary: str, formula: str, source: str, layer: str | None = None, usual: int = 100
+    name: str,
+    summary: str,
+    formula: str,
+    source: str,
+    layer: str | None = None,
+    usual: int = 100,
+    stops_gradients: bool = False,
 ) -> Kind:
     return Kind(
         name,
@@ -31,6 +37,7 @@ def _unary(
         source,
         source,
         layer=None if layer is None else layers.plain(layer),
+        stops_gradients=stops_gradients,
         usual=usual,
     )
 
@@ -158,9 +165,10 @@ _KINDS: tuple[Kind, ...] = (
         fields=(_SEED,),
         helpers=("_mix", "_unit"),
         declared=True,
+        stops_gradients=True,
         category="source",
     ),
-    _unary("detach", "Identity that stops gradients.", "x", "{0}.detach()"),
+    _unary("detach", "Identity that stops gradients.", "x", "{0}.detach()", stops_gradients=True),
     _unary("abs", "Absolute value.", "|x|", "torch.abs({0})"),
     _unary("sqrt", "Square root.", "√x", "torch.sqrt({0})"),
     _unary("inv", "Reciprocal.", "1 / x", "torch.reciprocal({0})"),

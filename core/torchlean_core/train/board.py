@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.errors import UsageError
+from torchlean_core.train.measure import METRICS
 from torchlean_core.train.metrics import Entry
 
-_TAGS = {"loss": "loss/train", "val_loss": "loss/validation", "lr": "lr"}
+_TAGS = {"lr": "lr"}
+for _name in ("loss", *METRICS):
+    _TAGS |= {_name: f"{_name}/train", f"val_{_name}": f"{_name}/validation"}
 _VERSION = "brain.Event:2"
 _numbers = itertools.count()
 

@@ -21,10 +21,10 @@ from torchlean_core.train.options import COURSE, HABITS
 FORMAT_NAME = "torchlean.checkpoint.v1"
 """Value of the metadata key `format`."""
 
-Option = str | int | float | None
+Option = str | int | float | bool | None
 """The value of an option."""
 
-_PARAMETER, _OPTIMIZER = "parameter/", "optimizer/"
+_PARAMETER, _OPTIMIZER, _BEST = "parameter/", "optimizer/", "best/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Progress:
         processes: How many processes there were.
         data: Hash of the samples; of those to train on.
         schedule: State of the schedule; None where there is none.
+        best: The best validation so far (`Best.state`); None where there was none.
         metrics: Entries of the metrics so far.
     """
 
@@ -50,6 +51,7 @@ class Progress:
     processes: int
     data: str
     schedule: dict[str, Any] | None
+    best: dict[str, Any] | None
     metrics: list[dict[str, int | float]]
 
     def require_sound(self) -> None:
@@ -65,6 +67,8 @@ class Progress:
             raise ValueError(f"it is of step {self.step} of {self.steps}")
         if not all(type(entry.get("step")) is int and {"loss", "lr"} <= set(entry) for entry in self.metrics):
             raise ValueError("its metrics have entries without a step, a loss or a rate")
+        if self.options["best"] and self.best is None:
+            raise ValueError("it keeps the best validation, and knows of none")
         if not self.metrics or (self.schedule is None) != (self.options["schedule"] == "constant"):
             raise ValueError("it has no metrics" if not self.metrics else "it has a schedule too many or few")
 
@@ -77,11 +81,13 @@ class Checkpoint:
         progress: Where it stood.
         params: All parameters by name.
         optimizer: State of the optimizer (`OptimState.tensors`).
+        best: All parameters by name after the best validation; empty where they are not kept.
     """
 
     progress: Progress
     params: Mapping[str, torch.Tensor]
     optimizer: Mapping[str, torch.Tensor]
+    best: Mapping[str, torch.Tensor]
 
     def save(self, path: Path, program: Program) -> None:
         """Write the checkpoint, whole or not at all.
@@ -91,6 +97,7 @@ class Checkpoint:
         """
         tensors = {_PARAMETER + name: tensor for name, tensor in self.params.items()}
         tensors |= {_OPTIMIZER + name: tensor for name, tensor in self.optimizer.items()}
+        tensors |= {_BEST + name: tensor for name, tensor in self.best.items()}
         arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
         progress = json.dumps(asdict(self.progress))
         metadata = {
@@ -127,13 +134,25 @@ def load_checkpoint(path: Path, program: Program) -> Checkpoint:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: the checkpoint's metadata cannot be read ({error})") from error
     tensors = {name: torch.from_numpy(store.numpy(name).copy()) for name in store.names}
-    params = _under(_PARAMETER, tensors)
+    params, best = _under(_PARAMETER, tensors), _under(_BEST, tensors)
+    _require_parameters(path, program, params, "")
+    if progress.options["best"]:
+        _require_parameters(path, program, best, "of the best validation, ")
+    return Checkpoint(progress, params, _under(_OPTIMIZER, tensors), best)
+
+
+def _require_parameters(path: Path, program: Program, found: Mapping[str, torch.Tensor], which: str) -> None:
+    """Check that tensors are a program's parameters.
+
+    Raises:
+        UserError: One is missing, or has another shape.
+    """
     for parameter in program.parameters():
-        found = params.get(parameter.name)
-        if found is None or tuple(found.shape) != parameter.shape:
-            what = "is missing" if found is None else f"has shape {show_shape(found.shape)}"
-            raise UserError(f"{path}: {parameter.name} {what}, expected {show_shape(parameter.shape)}")
-    return Checkpoint(progress, params, _under(_OPTIMIZER, tensors))
+        tensor = found.get(parameter.name)
+        if tensor is None or tuple(tensor.shape) != parameter.shape:
+            what = "is missing" if tensor is None else f"has shape {show_shape(tensor.shape)}"
+            expected = show_shape(parameter.shape)
+            raise UserError(f"{path}: {which}{parameter.name} {what}, expected {expected}")
 
 
 def _progress(text: str) -> Progress:
@@ -165,7 +184,7 @@ def _is_count(value: Any) -> bool:
 
 def _is_options(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        one is None or type(one) in (str, int, float) for one in value.values()
+        one is None or type(one) in (str, int, float, bool) for one in value.values()
     )
 
 
@@ -173,6 +192,15 @@ def _is_metrics(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(entry, dict) and all(type(one) in (int, float) for one in entry.values())
         for entry in value
+    )
+
+
+def _is_best(value: Any) -> bool:
+    kinds = {"step": (int,), "loss": (int, float), "since": (int,)}
+    return (
+        isinstance(value, dict)
+        and set(value) == set(kinds)
+        and all(type(value[name]) in kinds[name] for name in kinds)
     )
 
 
@@ -184,6 +212,7 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "processes": ("a whole number", _is_count),
     "data": ("a text", lambda value: isinstance(value, str)),
     "schedule": ("an object or null", lambda value: value is None or isinstance(value, dict)),
+    "best": ("an object or null", lambda value: value is None or _is_best(value)),
     "metrics": ("a list of objects of numbers", _is_metrics),
 }
 """Fields of `Progress` as JSON: what each must be, in words, and whether a value is that."""

@@ -8,7 +8,8 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -20,13 +21,14 @@ from safetensors.torch import load_file
 
 from torchlean_core.datasource import SUFFIXES
 from torchlean_core.errors import UsageError, UserError
+from torchlean_core.interp import Batch
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.train.fitting import Wanted, csv_targets, fit
+from torchlean_core.train.losses import Objective
 from torchlean_core.visible import shortened
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,37 +77,55 @@ class Dataset:
         return Dataset(*self.take(order[count:])), Dataset(*self.take(order[:count]))
 
 
-def load_dataset(path: Path, inputs: Shape, outputs: Shape, loss: str | None) -> Dataset:
-    """Read samples and check them.
+def folding(batch: Batch) -> Callable[[Dataset], Dataset]:
+    """What gives samples the axes that a network takes."""
+    return lambda data: Dataset(
+        batch.fold_input(data.x), None if data.y is None else batch.fold_output(data.y)
+    )
+
+
+def load_dataset(
+    path: Path, wanted: Wanted, tell: Callable[[str], None] = lambda message: None
+) -> tuple[Dataset, Objective]:
+    """Read samples and make them fit.
 
     Args:
         path: An .npz or .safetensors file with `x` (samples first) and `y`, or a .csv file whose columns
             are the elements of x, then those of y.
-        inputs: Shape of one input.
-        outputs: Shape of one output.
-        loss: Name of the loss; None for a graph that is its own loss, which takes no targets.
+        wanted: What they must be.
+        tell: Gets what a user should know of how the samples are read.
+
+    Returns:
+        The samples, and the loss with the class axis that the targets say.
 
     Raises:
-        UsageError: The file cannot be read.
+        UsageError: The file cannot be read, or an option does not fit.
         UserError: Its content does not fit.
     """
-    readers = {".npz": _read_npz, ".safetensors": _read_safetensors}
+    readers = {".npz": _read_npz, ".safetensors": _read_safetensors, ".csv": _read_csv}
     suffix = path.suffix.lower()
+    if suffix not in readers:
+        raise UsageError(
+            f"{path}: unknown kind of data; expected a file {', '.join(SUFFIXES)}, or module:function"
+        )
     try:
-        if suffix == ".csv":
-            found = _read_csv(path, inputs, outputs, loss)
-        elif suffix in readers:
-            found = readers[suffix](path)
-        else:
-            raise UsageError(
-                f"{path}: unknown kind of data; expected a file {', '.join(SUFFIXES)}, or module:function"
-            )
+        found = readers[suffix](path, wanted)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     except MemoryError as error:  # also where a damaged header asks for more than there is
         raise UsageError(f"{path}: {error or 'not enough memory'}") from error
+    with _named(path):
+        fitted = fit(found, wanted, tell)
+    return Dataset(fitted.x, fitted.y), fitted.objective
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Put the file in front of what is said of its content; what is said of options needs none."""
     try:
-        return _checked(found, inputs, outputs, loss)
+        yield
+    except UsageError:
+        raise
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
@@ -116,52 +136,55 @@ _UNREADABLE = (*_BAD_HEADER, *_BAD_ARCHIVE)
 """What numpy and zipfile raise for a damaged archive."""
 
 
-def _read_npz(path: Path) -> dict[str, torch.Tensor]:
+def _read_npz(path: Path, wanted: Wanted) -> dict[str, torch.Tensor]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in ("x", "y") if name in archive}
+        with np.load(path, allow_pickle=False) as archive, _named(path):
+            arrays = {role: archive[key] for role, key in wanted.keys(list(archive))}
     except _UNREADABLE as error:
         raise UsageError(f"{path}: not an .npz file of numbers") from error
-    for name, array in arrays.items():
+    for role, array in arrays.items():
         if array.dtype.kind not in "fiub":
-            raise UserError(f"{path}: {name} is {array.dtype}, expected numbers")
-    return {name: torch.from_numpy(_native(array)) for name, array in arrays.items()}
+            raise UserError(f"{path}: {getattr(wanted, role) or role} is {array.dtype}, expected numbers")
+    return {role: torch.from_numpy(native(array)) for role, array in arrays.items()}
 
 
-def _native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The array in a type that torch has: in this machine's byte order, and at most double precision."""
+def native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """An array in a type that torch has: in this machine's byte order, and at most double precision."""
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         return array.astype(np.float64)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+def _read_safetensors(path: Path, wanted: Wanted) -> dict[str, torch.Tensor]:
     try:
         tensors = load_file(path)
     except SafetensorError as error:
         raise UsageError(f"{path}: not a safetensors file ({error})") from error
-    return {name: tensors[name] for name in ("x", "y") if name in tensors}
+    with _named(path):
+        return {role: tensors[key] for role, key in wanted.keys(list(tensors))}
 
 
-def _read_csv(path: Path, inputs: Shape, outputs: Shape, loss: str | None) -> dict[str, torch.Tensor]:
-    targets = _targets(outputs, loss)
+def _read_csv(path: Path, wanted: Wanted) -> dict[str, torch.Tensor]:
+    if wanted.x is not None or wanted.y is not None:
+        raise UsageError(f"{path}: --x and --y name arrays; a CSV file has the columns of x, then those of y")
+    with _named(path):
+        targets = csv_targets(wanted)
+    inputs = wanted.inputs
     width = math.prod(inputs)
     rows: list[list[float]] = []
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file, _named(path):
             for line, values in _numbers(file):
                 expected = len(rows[0]) if rows else None
                 if len(values) - width not in targets or expected not in (None, len(values)):
                     raise UserError(
                         f"line {line} has {len(values)} columns, expected {expected or _sums(width, targets)}: "
                         f"{width} of the input {show_shape(inputs)} and {' or '.join(map(str, targets))} of "
-                        "the target"
+                        f"the target{_class_column(wanted, len(values) - width)}"
                     )
                 rows.append(values)
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: not a CSV file in UTF-8 ({error})") from error
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
     if not rows:
         raise UserError(f"{path}: the dataset is empty")
     table = torch.tensor(rows, dtype=torch.float64)
@@ -170,13 +193,10 @@ def _read_csv(path: Path, inputs: Shape, outputs: Shape, loss: str | None) -> di
     return {"x": x} if shape is None else {"x": x, "y": table[:, width:].reshape(len(rows), *shape)}
 
 
-def _targets(outputs: Shape, loss: str | None) -> dict[int, Shape | None]:
-    """Shapes that a target in a CSV file may have, by their number of columns; None where there is none."""
-    if loss is None:
-        return {0: None}
-    if loss != "cross_entropy":
-        return {math.prod(outputs): outputs}
-    return {math.prod(outputs): outputs, math.prod(outputs[:-1]): outputs[:-1]}
+def _class_column(wanted: Wanted, columns: int) -> str:
+    """A hint where one column is left for the target of a loss that takes values of the output's shape."""
+    is_class = columns == 1 and wanted.takes_targets and not wanted.objective.has_classes
+    return "; for a column of class numbers use --loss cross_entropy" if is_class else ""
 
 
 def _sums(width: int, targets: Iterable[int]) -> str:
@@ -215,90 +235,3 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _checked(found: dict[str, torch.Tensor], inputs: Shape, outputs: Shape, loss: str | None) -> Dataset:
-    if "x" not in found:
-        raise UserError("holds no `x`")
-    x = _shaped("x", _floats("x", found["x"]), inputs)
-    if not len(x):
-        raise UserError("the dataset is empty")
-    if loss is None:
-        return Dataset(x, None)
-    if "y" not in found:
-        raise UserError(f"holds no `y`, which the loss {loss} needs")
-    y = found["y"]
-    if y.shape[:1] != x.shape[:1]:
-        raise UserError(
-            f"x {show_shape(x.shape)} and y {show_shape(y.shape)} differ in the number of samples"
-        )
-    if loss == "cross_entropy":
-        return Dataset(x, _classes(y, outputs))
-    y = _shaped("y", _floats("y", y), outputs)
-    if loss == "bce_with_logits":
-        _require_probabilities(y, loss)
-    return Dataset(x, y)
-
-
-def _classes(y: torch.Tensor, outputs: Shape) -> torch.Tensor:
-    """Class numbers, int64, or probabilities of the output's shape."""
-    if not outputs:
-        raise UserError("cross_entropy needs an output with an axis of classes; this one is a scalar")
-    if y.is_floating_point() and _fits(y.shape[1:], outputs) and not _fits(y.shape[1:], outputs[:-1]):
-        y = _shaped("y", _floats("y", y), outputs)
-        _require_probabilities(y, "cross_entropy")
-        return y
-    y = _shaped("y", y, outputs[:-1])
-    _floats("y", y)
-    exact = y.to(torch.float64)  # class numbers of any type: those that int64 does not hold are out of range
-    if not bool((exact == exact.round()).all()):
-        raise UserError("y must be class numbers (whole numbers) for cross_entropy")
-    low, high = (exact.min().item(), exact.max().item()) if y.numel() else (0, 0)
-    if low < 0 or high >= outputs[-1]:
-        raise UserError(
-            f"y holds class {low if low < 0 else high:g}; there are {outputs[-1]} (0 to {outputs[-1] - 1})"
-        )
-    return y.to(torch.int64)
-
-
-def _require_probabilities(y: torch.Tensor, loss: str) -> None:
-    if not bool(((y >= 0) & (y <= 1)).all()):
-        raise UserError(f"y must be between 0 and 1 for {loss}")
-
-
-def _fits(found: Shape, expected: Shape) -> bool:
-    """Whether shapes are equal up to dimensions of 1 in front."""
-    return _without_ones(found) == _without_ones(expected)
-
-
-def _without_ones(shape: Shape) -> Shape:
-    shape = tuple(shape)
-    while shape[:1] == (1,):
-        shape = shape[1:]
-    return shape
-
-
-def _shaped(name: str, tensor: torch.Tensor, sample: Shape) -> torch.Tensor:
-    if not tensor.ndim or not _fits(tensor.shape[1:], sample):
-        raise UserError(
-            f"{name} has shape {show_shape(tensor.shape)}, expected samples first: "
-            f"[n{''.join(f', {dim}' for dim in sample)}]"
-        )
-    return tensor.reshape(tensor.shape[0], *sample).contiguous()
-
-
-def _floats(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    """The tensor in float32.
-
-    Raises:
-        UserError: It holds complex numbers, or values that are not finite there.
-    """
-    if tensor.is_complex():
-        raise UserError(f"{name} is {str(tensor.dtype).removeprefix('torch.')}, expected numbers")
-    rounded = tensor.to(torch.float32)
-    bad = ~torch.isfinite(rounded)
-    if bool(bad.any()):
-        is_finite = bool(torch.isfinite(tensor[bad].to(torch.float64)).all())
-        what = "too large for float32" if is_finite else "not finite"
-        raise UserError(f"{name} holds {int(bad.sum())} values that are {what}")
-    return rounded

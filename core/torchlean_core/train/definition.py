@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -14,10 +14,18 @@ from torchlean_core.init import Scheme, allocate, fill, pair_with_schemes
 from torchlean_core.init.plan import attention_scales
 from torchlean_core.init.structure import kernel_masks
 from torchlean_core.interp import Batch, compile_batch, resolve_device
-from torchlean_core.interp.interpreter import FLOAT_DTYPES
 from torchlean_core.kinds.numbers import show_shape
-from torchlean_core.train.losses import LOSSES
+from torchlean_core.train.declared import Input, program_inputs
+from torchlean_core.train.fitting import by_targets
+from torchlean_core.train.losses import Objective
+from torchlean_core.train.measure import Tap
 from torchlean_core.train.module import Loss, ScalarModule
+
+Cast = Callable[[torch.Tensor], torch.Tensor]
+"""A parameter's first value to the value in the type that is computed in."""
+
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+"""Types that a module can compute in, where its device can."""
 
 
 @dataclass(frozen=True)
@@ -29,31 +37,37 @@ class ScalarModuleDef:
         params: First values by name, in order; tensors on the device `meta` have a shape only, and need a plan.
         requires_grad: By name, whether a parameter has a gradient; true for those that are not named.
         masks: By name, True where a parameter may change.
+        inputs: What the loss takes behind the parameters, which is checked whenever it is computed; anything where
+            None.
     """
 
     loss: Loss
     params: Mapping[str, torch.Tensor]
     requires_grad: Mapping[str, bool] = field(default_factory=dict)
     masks: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    inputs: Sequence[Input] | None = None
 
     @classmethod
     def of_program(
-        cls, program: Program, loss: str | None = None, params: Mapping[str, torch.Tensor] | None = None
+        cls,
+        program: Program,
+        loss: str | Objective | None = None,
+        params: Mapping[str, torch.Tensor] | None = None,
     ) -> ScalarModuleDef:
         """A graph's loss over batches: of its output against targets, or its output itself.
 
         Args:
             program: The graph. Inputs are (n, *input shape), and targets (n, *output shape).
-            loss: A name of `LOSSES`; None for a graph whose output is its loss.
+            loss: A name of `LOSSES`, or an `Objective` with its options; None for a graph whose output is its loss.
             params: First values; without them the definition needs a plan.
 
         Raises:
             UserError: The loss is unknown, or needed and not given; or values are not those of the graph.
+            UsageError: An option of the loss does not fit the graph.
         """
-        if loss is not None and loss not in LOSSES:
-            raise UserError(f"unknown loss {loss!r}; there are {', '.join(LOSSES)}")
+        objective = loss if isinstance(loss, Objective) else Objective(loss)
         output = program.nodes[program.output_id].shape
-        if loss is None and math.prod(output) != 1:
+        if objective.name is None and math.prod(output) != 1:
             raise UserError(f"the output has shape {show_shape(output)}, so it is no loss; name one")
         shapes = {p.name: torch.empty(p.shape, device="meta") for p in program.parameters()}
         scales = {
@@ -61,33 +75,65 @@ class ScalarModuleDef:
         }
         given = {**shapes, **scales} if params is None else _fitting(params, shapes)
         batch = compile_batch(program)
-        function = batch_loss(batch, loss)
+        axes = objective.class_axes(output) if objective.has_classes else [-1]
+        known = {axis: batch_loss(batch, _on(objective, axis, output)) for axis in axes}
 
         def unfolded(values: Mapping[str, torch.Tensor], x: torch.Tensor, *y: torch.Tensor) -> torch.Tensor:
+            axis = axes[0] if len(axes) == 1 else by_targets(objective, output, y[0])[0].class_axis
+            assert axis is not None, "targets of classes say their axis"
+            function = known[axis if len(axes) == 1 else axis % len(output)]
             return function(values, batch.fold_input(x), *map(batch.fold_output, y))
 
         trained = {p.name: p.trainable for p in program.parameters()}
-        return cls(unfolded, given, trained, kernel_masks(program))
+        inputs = program_inputs(program.nodes[program.input_id].shape, output, objective)
+        return cls(unfolded, given, trained, kernel_masks(program), inputs)
 
     def instantiate(
         self,
         backend: str = "eager",
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        cast: Cast | None = None,
     ) -> ScalarModule:
         """A module whose parameters begin with the values of the definition.
 
+        Args:
+            backend: One of `BACKENDS`.
+            device: Where the parameters are.
+            dtype: Type of the parameters, one of `DTYPES`. float32 stands for TorchLean's `IEEE32Exec` (each
+                operation is rounded as there; sums may be taken in another order), float64 for its `Float`;
+                bfloat16 and float16 have no counterpart: what they give is an approximation.
+            cast: Makes a parameter's first value from the definition's, in place of `dtype`: to another type, or to
+                values rounded in any way. All must come out in one type, in the shapes that they had.
+
         Raises:
-            UserError: A parameter has no values, or the type is neither float32 nor float64.
+            UserError: A parameter has no values, or `cast` gives something else than such values; or nothing trains
+                in the type.
             UsageError: The backend cannot run here, or there is no such device.
         """
         for name, tensor in self.params.items():
             if tensor.is_meta:
                 raise UserError(f"{name} has no value yet; `instantiate_with_plan` gives it one")
-        _require_float(dtype)
         device = resolve_device(str(device))
+        if cast is not None:
+            values = {name: t.to(device, copy=True) for name, t in self._cast(cast).items()}
+            return self._module(values, backend)
+        _require_float(dtype)
         values = {name: t.to(device=device, dtype=dtype, copy=True) for name, t in self.params.items()}
         return self._module(values, backend)
+
+    def _cast(self, cast: Cast) -> dict[str, torch.Tensor]:
+        found: dict[str, torch.Tensor] = {}
+        for name, tensor in self.params.items():
+            value = cast(tensor)
+            if not isinstance(value, torch.Tensor) or value.shape != tensor.shape:
+                what = show_shape(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+                raise UserError(f"cast makes {what} of {name}, expected {show_shape(tensor.shape)}")
+            _require_float(value.dtype)
+            found[name] = value
+        if len(types := {value.dtype for value in found.values()}) > 1:
+            raise UserError(f"cast gives {' and '.join(sorted(map(str, types)))}, expected one type")
+        return found
 
     def instantiate_with_plan(
         self,
@@ -102,7 +148,7 @@ class ScalarModuleDef:
 
         Raises:
             UserError: A parameter has neither values nor an initializer, an initializer does not fit or
-                belongs to no parameter, or the device has not enough memory.
+                belongs to no parameter, nothing trains in the type, or the device has not enough memory.
             UsageError: The backend cannot run here, or there is no such device.
         """
         _require_float(dtype)
@@ -142,7 +188,7 @@ class ScalarModuleDef:
             raise UserError(f"no parameter is named {', '.join(unknown)}; there are {', '.join(self.params)}")
         trained = [name for name in self.params if self.requires_grad.get(name, True)]
         masks = {name: mask.to(values[name].device) for name, mask in self.masks.items()}
-        return ScalarModule(self.loss, values, trained, masks, backend, copy=False)
+        return ScalarModule(self.loss, values, trained, masks, backend, copy=False, inputs=self.inputs)
 
 
 def _fitting(
@@ -160,15 +206,39 @@ def _fitting(
     return {name: params[name] for name in shapes}
 
 
-def batch_loss(batch: Batch, loss: str | None) -> Loss:
-    """The mean loss of a batch: (parameters, x, y), or (parameters, x) where the graph is its own loss."""
+def batch_loss(
+    batch: Batch, loss: Objective | str | None, device: torch.device | str = "cpu", tap: Tap | None = None
+) -> Loss:
+    """The mean loss of a batch: (parameters, x, y), or (parameters, x) where the graph is its own loss.
+
+    Args:
+        batch: The graph for batches.
+        loss: The loss, with its class axis if it has one; or a name of one without classes.
+        device: Where it is computed.
+        tap: Keeps outputs where it is open; not for what is compiled.
+    """
     outputs = batch.function
-    if loss is None:
+    objective = loss if isinstance(loss, Objective) else Objective(loss)
+    if objective.name is None:
         return lambda params, x: outputs(params, x).mean()
-    function = LOSSES[loss]
-    return lambda params, x, y: function(outputs(params, x), y)
+    function = objective.function(device)
+    if tap is None:
+        return lambda params, x, y: function(outputs(params, x), y)
+
+    def tapped(params: Mapping[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        output = outputs(params, x)
+        if tap.is_open:
+            tap.outputs = output.detach()
+        return function(output, y)
+
+    return tapped
+
+
+def _on(objective: Objective, axis: int, outputs: Sequence[int]) -> Objective:
+    return objective.on_axis(axis, outputs) if objective.has_classes else objective
 
 
 def _require_float(dtype: torch.dtype) -> None:
-    if dtype not in FLOAT_DTYPES.values():
-        raise UserError(f"cannot train in {dtype}: expected float32 or float64")
+    if dtype not in DTYPES:
+        names = ", ".join(str(one).removeprefix("torch.") for one in DTYPES)
+        raise UserError(f"cannot train in {dtype}: expected {names}")

@@ -25,7 +25,7 @@ class Diagnosis:
         A node is the place where they arise if its operands are free of them (or hold infinities only, and it
         is the first with NaN). A constant mask that holds -inf on purpose does not count.
         """
-        interpreter = self._interpreter(params)
+        interpreter = self._interpreter(params, x)
         live = self._program.live()
         for sample in self._samples(x):
             state: list[tuple[bool, bool]] = []  # by node: holds NaN, holds an infinity
@@ -41,14 +41,14 @@ class Diagnosis:
     def refusal(self, params: Mapping[str, torch.Tensor], x: torch.Tensor, error: Exception) -> UserError:
         """The error for a step that torch refused: of the node that it refuses for one sample, or in its words."""
         try:
-            self._interpreter(params).function(params, self._samples(x)[0])
+            self._interpreter(params, x).function(params, self._samples(x)[0])
         except UserError as refused:
             return refused
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return UserError(f"torch cannot compute a step: {lines[0][:_SHOWN]}")
 
-    def _interpreter(self, params: Mapping[str, torch.Tensor]) -> Interpreter:
-        tensor = next(iter(params.values()))
+    def _interpreter(self, params: Mapping[str, torch.Tensor], x: torch.Tensor) -> Interpreter:
+        tensor = next(iter(params.values()), x)
         return Interpreter(self._program, params, tensor.dtype, tensor.device)
 
     def _samples(self, x: torch.Tensor) -> torch.Tensor:

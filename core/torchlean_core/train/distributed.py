@@ -38,17 +38,45 @@ class World:
         """Whether this process is the one that writes and reports."""
         return self.rank == 0
 
-    def share(self, index: torch.Tensor) -> tuple[torch.Tensor, float]:
+    def share(self, index: torch.Tensor, counts: torch.Tensor | None = None) -> tuple[torch.Tensor, float]:
         """This process's part of a step's samples, and the weight of its mean loss among the others'.
 
         Gradients are averaged over processes; the weights make that the mean over all samples also where
-        these do not divide evenly. A process without a sample takes one that counts for nothing.
+        these do not divide evenly. A process without a sample that counts takes one that does, for nothing.
+
+        Args:
+            index: Numbers of the step's samples.
+            counts: How much each sample of the data counts in a mean; the same where None.
         """
         if self.size == 1:
             return index, 1.0
         part = index[self.rank :: self.size]
-        weight = len(part) * self.size / len(index)
-        return (part if len(part) else index[:1]), weight
+        if counts is None:
+            weight = len(part) * self.size / len(index)
+        else:
+            total = counts[index].sum().item()
+            weight = counts[part].sum().item() * self.size / total if total else float(len(part) > 0)
+            index = index[counts[index] > 0] if total else index
+        return (part if weight else index[:1]), weight
+
+    def own(self, index: torch.Tensor) -> torch.Tensor:
+        """This process's part of some samples; with those of the others it is all, each once."""
+        return index if self.size == 1 else index[self.rank :: self.size]
+
+    def sum(self, values: torch.Tensor) -> torch.Tensor:
+        """The sum of a tensor over all processes; every one of them has to ask."""
+        if self.size > 1:
+            values = values.clone()
+            dist.all_reduce(values)
+        return values
+
+    def agreed(self, value: float) -> float:
+        """The first process's value of a number, so that all decide alike; every one of them has to ask."""
+        if self.size == 1:
+            return value
+        shared = torch.tensor([value], dtype=torch.float64, device=self.device)
+        dist.broadcast(shared, 0)
+        return float(shared.item())
 
     def mean(self, loss: torch.Tensor, weight: float) -> float:
         """The mean loss of a step over all processes; every one of them has to ask."""
@@ -160,9 +188,12 @@ def replicate(module: ScalarModule, batch: tuple[torch.Tensor, ...]) -> Distribu
     Args:
         module: The module, with the same parameters in every process.
         batch: Any batch: parameters that its loss does not depend on are left out, as there is nothing to wait for.
+
+    Raises:
+        UserError: It depends on none.
     """
     module.descend(*batch)
-    names = [name for name, leaf in module.leaves.items() if leaf.grad is not None]
+    names = [name for name in module.leaves if name not in module.unreached()]
     for leaf in module.leaves.values():
         leaf.grad = None
     return DistributedDataParallel(_Replica(module, names))

@@ -7,56 +7,75 @@ import importlib.util
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import torch
 from safetensors.torch import save_file
 
 from torchlean_core.datasource import NAMED_FUNCTION
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.jobs import run_job
-from torchlean_core.train.data import Dataset, Shape, load_dataset
-
-_EXPECTED = "(x, y), {'x': …, 'y': …}, or samples (x, y) one after the other"
+from torchlean_core.train.data import Dataset, load_dataset
+from torchlean_core.train.fitting import Wanted
+from torchlean_core.train.losses import Objective
+from torchlean_core.train.samples import samples_of
 
 
 def call_for_data(
-    data: str, inputs: Shape, outputs: Shape, loss: str | None, report: Callable[[dict[str, Any]], None]
-) -> Dataset:
+    data: str, wanted: Wanted, report: Callable[[dict[str, Any]], None], tell: Callable[[str], None]
+) -> list[tuple[Dataset, Objective]]:
     """The samples that a function gives, checked as those of a file are.
 
     Args:
         data: `module:function`, the module by its dotted name (from the current folder on) or as a .py file.
-        inputs: As for `load_dataset`.
-        outputs: As for `load_dataset`.
-        loss: As for `load_dataset`.
+        wanted: What samples must be.
         report: Gets `{"event": "output", "text": …}` for what the function prints.
+        tell: As for `load_dataset`.
+
+    Returns:
+        As `load_dataset`: one set of samples, or two where the function gives a set for validation, too.
 
     Raises:
         UserError: The function raises, or what it gives does not fit.
         UsageError: There is no such module or function.
     """
     with tempfile.TemporaryDirectory(prefix="torchlean-") as folder:
-        out = Path(folder) / "data.safetensors"
-        run_job("data", {"data": data, "out": str(out)}, on_event=report)
+        request = {
+            "data": data,
+            "folder": folder,
+            "inputs": list(wanted.inputs),
+            "loss": wanted.objective.name,
+            "x": wanted.x,
+            "y": wanted.y,
+        }
+        run_job("data", request, on_event=report)
+        files = sorted(Path(folder).iterdir())
+        found = replace(wanted, x=None, y=None)  # the worker found them under their names
         try:
-            return load_dataset(out, inputs, outputs, loss)
+            return [load_dataset(file, found, tell) for file in files]
         except UserError as error:
-            raise type(error)(str(error).replace(str(out), data)) from error
+            raise type(error)(_renamed(str(error), files, data)) from error
+
+
+def _renamed(message: str, files: list[Path], data: str) -> str:
+    for file, what in zip(files, ("", " (validation)"), strict=False):
+        message = message.replace(str(file), f"{data}{what}")
+    return message
 
 
 def run(request: Mapping[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """The worker's side: call the function, and write its samples as safetensors.
 
     Args:
-        request: `data` (`module:function`) and `out` (path).
+        request: `data` (`module:function`), `folder` (for the files), and of what is wanted `inputs`, `loss`,
+            `x` and `y`.
         report: Not used.
 
     Returns:
-        `samples`, their number.
+        `samples`, their number in each set.
 
     Raises:
         UserError: The function raises, or gives something else than samples.
@@ -64,15 +83,18 @@ def run(request: Mapping[str, Any], report: Callable[[dict[str, Any]], None]) ->
     """
     match = NAMED_FUNCTION.fullmatch(request["data"])
     assert match is not None, "`is_function` said that it is one"
-    out = Path(request["out"]).absolute()  # before the user's code, which may change the folder
+    folder = Path(request["folder"]).absolute()  # before the user's code, which may change the folder
+    wanted = Wanted(tuple(request["inputs"]), (), Objective(request["loss"]), request["x"], request["y"])
     name = match["function"]
     module = _call(f"importing {match['module']}", lambda: _imported(match["module"]))
     function = getattr(module, name, None)
     if not callable(function):
         raise UsageError(f"{match['module']} has no function {name}")
-    tensors = _call(f"{request['data']}()", lambda: _tensors(function()))
-    save_file({key: tensor.contiguous().clone() for key, tensor in tensors.items()}, out)
-    return {"samples": len(tensors["x"])}
+    sets = _call(f"{request['data']}()", lambda: samples_of(function(), wanted))
+    for place, tensors in enumerate(sets):
+        contiguous = {key: tensor.contiguous().clone() for key, tensor in tensors.items()}
+        save_file(contiguous, folder / f"{place}.safetensors")
+    return {"samples": [len(tensors["x"]) for tensors in sets]}
 
 
 def _imported(name: str) -> ModuleType:
@@ -107,39 +129,5 @@ def _call(what: str, action: Callable[[], Any]) -> Any:
 
 
 def _is_ours(filename: str) -> bool:
-    return filename.startswith("<") or filename == __file__ or "importlib" in Path(filename).parts
-
-
-def _tensors(result: Any) -> dict[str, torch.Tensor]:
-    if isinstance(result, Mapping):
-        if "x" not in result:
-            raise UserError(f"the function's mapping has no `x`; expected {_EXPECTED}")
-        return {key: _tensor(key, result[key]) for key in ("x", "y") if result.get(key) is not None}
-    if isinstance(result, tuple) and len(result) == 2:
-        return {"x": _tensor("x", result[0]), "y": _tensor("y", result[1])}
-    if hasattr(result, "__array__") or isinstance(result, torch.Tensor):
-        return {"x": _tensor("x", result)}
-    if hasattr(result, "__getitem__") and hasattr(result, "__len__"):
-        return _stacked([result[position] for position in range(len(result))])
-    if isinstance(result, Iterable):
-        return _stacked(list(result))
-    raise UserError(f"the function gives a value of type {type(result).__name__}; expected {_EXPECTED}")
-
-
-def _stacked(samples: list[Any]) -> dict[str, torch.Tensor]:
-    if not samples:
-        raise UserError("the dataset is empty")
-    if not all(isinstance(sample, tuple | list) and len(sample) == 2 for sample in samples):
-        return {"x": torch.stack([_tensor("x", sample) for sample in samples])}
-    xs, ys = zip(*samples, strict=True)
-    return {
-        "x": torch.stack([_tensor("x", x) for x in xs]),
-        "y": torch.stack([_tensor("y", y) for y in ys]),
-    }
-
-
-def _tensor(name: str, value: Any) -> torch.Tensor:
-    try:
-        return torch.as_tensor(value).detach().cpu()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"{name} is no array of numbers: {error}") from error
+    path = Path(filename)
+    return filename.startswith("<") or path.parent == Path(__file__).parent or "importlib" in path.parts

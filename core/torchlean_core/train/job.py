@@ -4,101 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from torchlean_core.artifact import load_graph, params_path, stem
-from torchlean_core.artifact.companions import trained_params_path
-from torchlean_core.datasource import is_function
+from torchlean_core.artifact import load_graph, stem
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.files import keep_aside, refuse_overwriting
+from torchlean_core.files import keep_aside
 from torchlean_core.graph import Program, lower
 from torchlean_core.init import default_plan, materialize
 from torchlean_core.init.structure import kernel_masks
-from torchlean_core.interp import Batch, compile_batch
+from torchlean_core.interp import compile_batch
 from torchlean_core.interp.interpreter import require_one_input_shape
 from torchlean_core.params.content import Origin
-from torchlean_core.params.files import require_store_name
 from torchlean_core.params.tensors import find_store, load_tensors, save_tensors
 from torchlean_core.safekeeping.find import lost_by_writing_params
 from torchlean_core.train.board import Board, require_tensorboard
 from torchlean_core.train.checkpoint import Checkpoint, Progress, load_checkpoint
-from torchlean_core.train.curve import require_drawable, write_curve
-from torchlean_core.train.data import Dataset, load_dataset
+from torchlean_core.train.course import PLATEAU
+from torchlean_core.train.curve import write_curve
+from torchlean_core.train.data import Dataset, folding
 from torchlean_core.train.definition import batch_loss
 from torchlean_core.train.diagnose import Diagnosis
 from torchlean_core.train.distributed import World, world
-from torchlean_core.train.function import call_for_data
-from torchlean_core.train.loop import Listeners, Training
-from torchlean_core.train.losses import OWN_LOSS
+from torchlean_core.train.loop import Listeners, Training, metric_words
+from torchlean_core.train.losses import Objective
+from torchlean_core.train.measure import Measure, Tap
 from torchlean_core.train.metrics import MetricsFile
 from torchlean_core.train.module import ScalarModule, with_backend
-from torchlean_core.train.optim import schedule_state
 from torchlean_core.train.options import TrainRequest, parse_options
 from torchlean_core.train.order import Feed
+from torchlean_core.train.outputs import Outputs
 from torchlean_core.train.resume import habits, require_continuable, resumed_request
+from torchlean_core.train.source import data_words, has_own_loss, read_samples, wanted_samples
+from torchlean_core.train.summary import summary
 from torchlean_core.train.synthetic import synthetic_dataset
 
 Report = Callable[[dict[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """The files of a run.
-
-    Attributes:
-        params: Trained parameters.
-        metrics: Metrics as JSON lines.
-        curve: The loss over the steps, drawn.
-        checkpoint: The last checkpoint.
-    """
-
-    params: Path
-    metrics: Path
-    curve: Path
-    checkpoint: Path
-
-    @classmethod
-    def of(cls, artifact: Path, out: str | None, curve: str | None) -> Outputs:
-        """`m.metrics.jsonl`, `m.loss.svg`, `m.checkpoint.safetensors` beside `m.trained.safetensors`.
-
-        Raises:
-            UsageError: `out` has no name of a file.
-        """
-        params = trained_params_path(artifact) if out is None else Path(out)
-        if not params.name:
-            raise UsageError(f"{params}: is a folder, not a parameter file")
-        name = params.name.removesuffix(".safetensors").removesuffix(".trained")
-        return cls(
-            params,
-            metrics=params.with_name(f"{name}.metrics.jsonl"),
-            curve=params.with_name(f"{name}.loss.svg") if curve is None else Path(curve),
-            checkpoint=params.with_name(f"{name}.checkpoint.safetensors"),
-        )
-
-    def check(self, options: TrainRequest) -> None:
-        """Refuse what cannot be written, or must not be, before anything is computed.
-
-        Raises:
-            UsageError: A file would replace one of the inputs, or no regular file, or its folder is missing.
-        """
-        artifact = Path(options.artifact)
-        params = params_path(artifact) if options.params is None else Path(options.params)
-        data = None if options.data is None or is_function(options.data) else Path(options.data)
-        source = Path(options.resume) if isinstance(options.resume, str) else None
-        for path in (self.params, self.metrics, self.curve):
-            refuse_overwriting(path, artifact, params, data, source)
-        refuse_overwriting(self.checkpoint, artifact, params, data)  # a run goes on in its own checkpoint
-        require_store_name(self.params)
-        for path in (self.params, self.curve):
-            if not path.parent.is_dir():
-                raise UsageError(f"{path}: there is no folder {path.parent}")
-        if self.params.resolve() == self.curve.resolve():
-            raise UsageError(f"{self.curve}: would be the trained parameters and the curve")
-        require_drawable(self.curve)
 
 
 def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -114,7 +57,8 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
             `{"event": "output", "text": …}` for what a data function prints.
 
     Returns:
-        `output`, `metrics` and `curve` (paths), `steps`, `first_loss`, `last_loss`, `steps_per_second`,
+        `output`, `metrics` and `curve` (paths), `steps` (taken), `first_loss`, `last_loss`, `last` (the last entry
+        of the metrics), `best_step` (after which validation was best, or null), `steps_per_second`,
         `parameters`, `scalars` (trained), `device`, `notes`, `message`. In a process of several that is not
         the first: `message` only, empty.
 
@@ -147,44 +91,64 @@ class _Job:
         self._outputs.check(options)
         self._options = options
         self._notes: list[str] = []
-        self._loss: str | None = None
+        self._objective = options.objective(has_own_loss(self._program, options.loss))
+        self._rank = len(self._program.nodes[self._program.output_id].shape)
         self._data_hash: str | None = None
 
     def run(self) -> dict[str, Any]:
         options, program, group = self._options, self._program, self._group
-        loss = self._loss = _loss_name(program, options)
         batch = compile_batch(program)
-        function = with_backend(batch_loss(batch, loss), options.backend)
+        with_backend(batch_loss(batch, None), options.backend)  # before anything is computed
         if options.logdir is not None:
             require_tensorboard()
         trainable = _trainable(program)
         self._warn_of_differences()
         params = self._start()
-        data, validation = self._data(params, loss)
-        fold = _folding(batch)
+        data, validation = self._data(params)
+        objective = self._objective
+        fold = folding(batch)
+        tap = Tap() if options.backend == "eager" else None
         module = ScalarModule(
-            function,
+            with_backend(batch_loss(batch, objective, group.device, tap), options.backend),
             {name: tensor.to(group.device) for name, tensor in params.items()},
             trainable,
             kernel_masks(program, group.device),
             copy=False,
         )
+        feeds = [
+            None if part is None else Feed(part, group.device, fold, objective.sample_weights(part.y))
+            for part in (data, validation)
+        ]
+        for feed, what in zip(feeds, ("to train on", "for validation"), strict=True):
+            if feed is not None and feed.counts is not None and not bool(feed.counts.any()):
+                raise UserError(f"none of the targets {what} counts: all are ignored, or of weight 0")
+        assert feeds[0] is not None, "there are samples to train on"
         training = Training(
             module,
             options,
             group,
-            Feed(data, group.device, fold),
-            None if validation is None else Feed(validation, group.device, fold),
+            feeds[0],
+            feeds[1],
             Diagnosis(program),
+            Measure.of(batch, objective, group.device),
+            tap,
         )
         if self._checkpoint is not None:
             progress = self._checkpoint.progress
             self._data_hash = data.sha256()
             require_continuable(progress, training.steps, self._data_hash, group.size, self._resumed_from)
             training.resume(progress.step, dict(self._checkpoint.optimizer), progress.schedule)
+            best = {name: tensor.to(group.device) for name, tensor in self._checkpoint.best.items()}
+            training.best.restore(progress.best, best)
+            if training.ended_early:
+                raise UsageError(
+                    f"{self._resumed_from} is of step {progress.step}, where the run ended early "
+                    f"(--patience {options.patience}): nothing is left to do"
+                )
             self._note(f"resuming {self._resumed_from} at step {progress.step} of {training.steps}")
         if options.backend == "compiled":
             self._note("compiling: the first step takes a while")
+        self._note(summary(options, objective, data, validation, module, group, self._rank))
         return self._train(training, data)
 
     def _train(self, training: Training, data: Dataset) -> dict[str, Any]:
@@ -249,35 +213,63 @@ class _Job:
             self._report({"kind": "warning", "message": message})
         return materialize(program, default_plan(program, options.seed), self._group.device)
 
-    def _data(self, params: Mapping[str, torch.Tensor], loss: str | None) -> tuple[Dataset, Dataset | None]:
+    def _data(self, params: Mapping[str, torch.Tensor]) -> tuple[Dataset, Dataset | None]:
         program, options = self._program, self._options
-        inputs, outputs = program.nodes[program.input_id].shape, program.nodes[program.output_id].shape
         if options.data is None:
-            data = synthetic_dataset(program, params, loss, options.seed)
-            self._note(f"no --data; {len(data)} synthetic samples, seed {options.seed}")
-        elif is_function(options.data):
-            data = call_for_data(options.data, inputs, outputs, loss, self._report)
-            self._note(f"{len(data)} samples from {options.data}")
+            if options.x is not None or options.y is not None:
+                raise UsageError("--x and --y name arrays of --data, which is not given")
+            sets = [synthetic_dataset(program, params, self._objective, options.seed)]
         else:
-            data = load_dataset(Path(options.data), inputs, outputs, loss)
+            wanted = wanted_samples(program, self._objective, options.x, options.y)
+            sets = read_samples(options.data, wanted, self._report, self._note)
+        data, self._objective = sets[0]
         self._group.require_same("samples", len(data))
         self._group.require_same_content("samples", data.sha256)
-        return data.split(options.val_split, torch.Generator().manual_seed(options.seed))
+        if len(sets) > 1:
+            if options.val_split:
+                raise UsageError(
+                    f"{options.data} gives samples for validation, so --val-split has no meaning"
+                )
+            return data, self._validation(*sets[1])
+        parts = data.split(options.val_split, torch.Generator().manual_seed(options.seed))
+        needs = [
+            name
+            for name, is_given in (
+                ("--best", options.best),
+                ("--patience", options.patience is not None),
+                ("--schedule plateau", options.schedule == PLATEAU),
+            )
+            if is_given
+        ]
+        if parts[1] is None and needs:
+            raise UsageError(
+                f"{needs[0]} goes by validation; --val-split 0.1 keeps a tenth of the samples for it"
+            )
+        return parts
+
+    def _validation(self, data: Dataset, objective: Objective) -> Dataset:
+        if objective != self._objective:
+            raise UserError(f"{self._options.data}: the targets for validation have classes on another axis")
+        self._group.require_same("validation samples", len(data))
+        self._group.require_same_content("validation samples", data.sha256)
+        return data
 
     def _keep(self, training: Training, data: Dataset, metrics: MetricsFile) -> None:
-        schedule = training.schedule
         self._data_hash = self._data_hash or data.sha256()
         progress = Progress(
             training.step,
             training.steps,
-            self._options.course(self._loss),
+            self._options.course(self._objective, self._rank),
             habits(self._options, self._outputs.checkpoint),
             self._group.size,
             self._data_hash,
-            None if schedule is None else schedule_state(schedule),
+            training.course.state(),
+            training.best.state(),
             metrics.entries,
         )
-        checkpoint = Checkpoint(progress, training.module.params(), training.state.tensors())
+        checkpoint = Checkpoint(
+            progress, training.module.params(), training.state.tensors(), training.best.params
+        )
         path = self._outputs.checkpoint
         checkpoint.save(path, self._program)
         self._report(
@@ -292,9 +284,13 @@ class _Job:
     def _write_params(self, training: Training) -> None:
         options = self._options
         source = (
-            f"trained, {training.steps} steps of {options.optimizer}, lr {options.learning_rate}, "
-            f"batch size {options.batch_size * self._group.size}, seed {options.seed}, {_data_words(options)}"
+            f"trained, {training.step} steps of {options.optimizer}, lr {options.learning_rate}, "
+            f"batch size {options.batch_size * self._group.size}, seed {options.seed}, {data_words(options.data)}"
         )
+        params = training.module.params()
+        if options.best:
+            params = training.best.params
+            source += f", best validation after step {training.best.step}"
         out = self._outputs.params
         # A run that goes on was asked to go on with what it wrote itself.
         if self._checkpoint is None and lost_by_writing_params(out):
@@ -306,30 +302,39 @@ class _Job:
 
     def _write_curve(self, metrics: MetricsFile) -> None:
         options = self._options
-        title = f"{stem(Path(options.artifact))}: loss, {options.optimizer}, {_data_words(options)}"
+        title = f"{stem(Path(options.artifact))}: loss, {options.optimizer}, {data_words(options.data)}"
         write_curve(self._outputs.curve, metrics.entries, title)
 
     def _result(self, training: Training, metrics: MetricsFile) -> dict[str, Any]:
-        leaves, group = training.module.leaves, self._group
-        scalars = sum(leaf.numel() for leaf in leaves.values())
-        first, last = metrics.entries[0]["loss"], metrics.entries[-1]["loss"]
+        leaves, group, best = training.module.leaves, self._group, training.best
+        trained = [leaf for name, leaf in leaves.items() if name not in training.unreached]
+        scalars = sum(leaf.numel() for leaf in trained)
+        first, last = metrics.entries[0], metrics.entries[-1]
         processes = f" in {group.size} processes" if group.size > 1 else ""
         message = (
-            f"trained {len(leaves)} tensors ({scalars} scalars) on {group.device}{processes} for "
-            f"{training.steps} steps ({training.steps_per_second:.1f} steps/s): "
-            f"loss {first:.6g} -> {last:.6g}"
+            f"trained {len(trained)} tensors ({scalars} scalars) on {group.device}{processes} for "
+            f"{training.step} steps ({training.steps_per_second:.1f} steps/s): "
+            f"loss {first['loss']:.6g} -> {last['loss']:.6g}{metric_words(last, '')}"
         )
-        if "val_loss" in metrics.entries[-1]:
-            message += f", validation {metrics.entries[-1]['val_loss']:.6g}"
+        if "val_loss" in last:
+            message += f", validation {last['val_loss']:.6g}{metric_words(last, 'val_')}"
+        if training.ended_early:
+            message += (
+                f"; ended early, {best.since} validations without a better one than after step {best.step}"
+            )
+        if self._options.best:
+            message += f"; kept the parameters after step {best.step}, validation {best.loss:.6g}"
         return {
             "output": str(self._outputs.params),
             "metrics": str(self._outputs.metrics),
             "curve": str(self._outputs.curve),
-            "steps": training.steps,
-            "first_loss": first,
-            "last_loss": last,
+            "steps": training.step,
+            "first_loss": first["loss"],
+            "last_loss": last["loss"],
+            "last": last,
+            "best_step": best.step or None,
             "steps_per_second": training.steps_per_second,
-            "parameters": len(leaves),
+            "parameters": len(trained),
             "scalars": scalars,
             "device": str(group.device),
             "notes": self._notes,
@@ -337,31 +342,8 @@ class _Job:
         }
 
 
-def _loss_name(program: Program, options: TrainRequest) -> str | None:
-    """The name of the loss, or None where the graph's output is one."""
-    if program.nodes[program.output_id].kind.name != OWN_LOSS:
-        return options.loss or "mse"
-    if options.loss is not None:
-        raise UsageError(
-            f"the artifact's output is {OWN_LOSS}, which is the loss; --loss has no meaning here"
-        )
-    return None
-
-
 def _trainable(program: Program) -> list[str]:
     names = [parameter.name for parameter in program.parameters() if parameter.trainable]
     if not names:
         raise UserError("nothing to train: the artifact has no trainable parameters")
     return names
-
-
-def _folding(batch: Batch) -> Callable[[Dataset], Dataset]:
-    return lambda data: Dataset(
-        batch.fold_input(data.x), None if data.y is None else batch.fold_output(data.y)
-    )
-
-
-def _data_words(options: TrainRequest) -> str:
-    if options.data is None:
-        return "synthetic data"
-    return options.data if is_function(options.data) else Path(options.data).name

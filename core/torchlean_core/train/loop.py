@@ -12,11 +12,13 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from torchlean_core.errors import UserError
+from torchlean_core.train.best import Best
+from torchlean_core.train.course import Course
 from torchlean_core.train.diagnose import Diagnosis, require_finite
 from torchlean_core.train.distributed import World, is_loss_of_another, replicate
+from torchlean_core.train.measure import METRICS, Measure, Tap
 from torchlean_core.train.metrics import Entry
-from torchlean_core.train.module import ScalarModule
-from torchlean_core.train.optim import build_schedule, restore_schedule
+from torchlean_core.train.module import ScalarModule, some
 from torchlean_core.train.options import TrainRequest
 from torchlean_core.train.order import Feed, Order
 from torchlean_core.train.watch import DeferredWatch, Watch
@@ -46,9 +48,11 @@ class Training:
     Attributes:
         module: The parameters and the loss.
         state: The optimizer's state.
-        schedule: The course of the learning rate, if it has one.
+        course: The course of the learning rate.
+        best: The best validation so far.
+        unreached: Names of the parameters that no gradient reaches.
         step: Steps taken.
-        steps: Steps of the whole run.
+        steps: Steps of the whole run, unless it ends early.
         steps_per_second: Speed, without the first step of this process, which also prepares and compiles.
     """
 
@@ -60,6 +64,8 @@ class Training:
         data: Feed,
         validation: Feed | None,
         diagnosis: Diagnosis,
+        measure: Measure | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.module, self.step, self.steps_per_second = module, 0, 0.0
         self._options, self._world, self._data, self._validation = options, world, data, validation
@@ -70,7 +76,12 @@ class Training:
         self._replica: DistributedDataParallel | None = None
         self.state = module.init_optim(options.described())
         self._optimizer = self.state.optimizer
-        self.schedule = build_schedule(self._optimizer, options.schedule, options.learning_rate, self.steps)
+        self.course = Course(
+            self._optimizer, options.schedule, options.learning_rate, self.steps, options.warmup
+        )
+        self.best = Best(keeps=options.best)
+        self.unreached: list[str] = []
+        self._measure, self._tap = measure, tap
         self._watch: Watch = Watch()
         if world.device.type != "cpu":
             self.defer_checks()
@@ -87,41 +98,46 @@ class Training:
         """
         self.state.restore(optimizer)
         self.step = step
-        if self.schedule is not None and schedule is not None:
-            restore_schedule(self.schedule, schedule, step)
-            for group, rate in zip(self._optimizer.param_groups, self.schedule.get_last_lr(), strict=True):
-                group["lr"] = rate
+        self.course.restore(schedule, step)
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether validation has brought nothing better for as long as the run waits for it."""
+        patience = self._options.patience
+        return patience is not None and self.best.since >= patience
 
     def run(self, listeners: Listeners) -> None:
         """Take the steps that are left.
 
         Raises:
             UserError: A loss or a parameter is not finite; the message names the step and the node. Or torch
-                cannot compute a step.
+                cannot compute a step, or no gradient reaches a parameter.
         """
         clip, every = self._options.clip, self._options.checkpoint_every
         leaves = self.module.leaves
         if self._world.size > 1:
-            self._replica = replicate(
-                self.module, self._data.batch(self._world.share(self._order.index(1))[0])
-            )
+            self._replica = replicate(self.module, self._data.batch(self._share(1)[0]))
         began = told = started = time.perf_counter()
         first = self.step + 1
         for step in range(first, self.steps + 1):
-            index, weight = self._world.share(self._order.index(step))
+            logs = self.logs(step)
+            index, weight = self._share(step)
+            if self._tap is not None:
+                self._tap.is_open = logs
             loss = self._descend(index, weight)
+            if step == first:
+                self._require_gradients(listeners)
             if not self._watch.see(loss):
                 raise self._not_finite(step, loss)
+            measured = self._measured(step) if logs else {}
             if clip is not None:
                 torch.nn.utils.clip_grad_norm_(leaves.values(), clip)
             rate = self._optimizer.param_groups[0]["lr"]
             self._optimizer.step()
-            if self.schedule is not None:
-                self.schedule.step()
+            self.course.after(step)
             self.step = step
-            is_last = step == self.steps
-            if self.logs(step):
-                entry = self._entry(loss, weight, rate)
+            if logs:
+                entry = self._entry(loss, weight, rate, measured)
                 listeners.logged(entry)
                 listeners.told(self._event("progress", entry, began, step - first))
                 told = time.perf_counter()
@@ -130,6 +146,7 @@ class Training:
                 entry = {"step": step, "loss": loss.item(), "lr": rate}
                 listeners.told(self._event("pulse", entry, began, step - first))
                 told = time.perf_counter()
+            is_last = step == self.steps or self.ended_early
             if every is not None and (step % every == 0 or is_last):
                 self._settle()
                 require_finite(leaves, step)
@@ -138,12 +155,23 @@ class Training:
             if step == first:
                 self._wait()
                 began = time.perf_counter()
+            if is_last:
+                break
         self._replica = None  # it must go before the group of processes does
         self._settle()
         self._wait()
-        taken = self.steps - first
+        taken = self.step - first
         self.steps_per_second = self._speed(began, taken) if taken else self._speed(started, 1)
-        require_finite(leaves, self.steps)
+        require_finite(leaves, self.step)
+
+    def _share(self, step: int) -> tuple[torch.Tensor, float]:
+        return self._world.share(self._order.index(step), self._data.counts)
+
+    def _require_gradients(self, listeners: Listeners) -> None:
+        self.unreached = self.module.unreached()
+        if self.unreached:
+            message = f"no gradient reaches {some(self.unreached)}: not trained"
+            listeners.told({"kind": "warning", "message": message})
 
     def logs(self, step: int) -> bool:
         """Whether the metrics have an entry for a step."""
@@ -163,41 +191,65 @@ class Training:
                 raise
             raise self._diagnosis.refusal(self.module.params(), batch[0], error) from error
 
-    def _entry(self, loss: torch.Tensor, weight: float, rate: float) -> Entry:
+    def _measured(self, step: int) -> dict[str, float]:
+        """Metrics of a step's samples, with the parameters before it: of outputs that were kept, or made again."""
+        measure = self._measure
+        if measure is None:
+            return {}
+        index = self._order.index(step)
+        own = self._world.own(index)
+        kept = None
+        if self._tap is not None and torch.equal(own, self._share(step)[0]):
+            kept, self._tap.outputs = self._tap.outputs, None
+        if not len(own):  # this process's outputs are of a sample that counts for another
+            sums = measure.nothing()
+        elif kept is not None:
+            sums = measure.sums(kept, self._data.batch(own)[1])
+        else:
+            sums = measure.look(self.module.params(), *self._data.batch(own))[1]
+        return measure.metrics(self._world.sum(sums), self._data.batch(index)[1])
+
+    def _entry(self, loss: torch.Tensor, weight: float, rate: float, measured: dict[str, float]) -> Entry:
         self._settle()
-        entry = {"step": self.step, "loss": self._world.mean(loss, weight), "lr": rate}
+        entry = {"step": self.step, "loss": self._world.mean(loss, weight), "lr": rate, **measured}
         if self._validation is not None:
-            entry["val_loss"] = self._mean_loss(self._validation)
+            found = self._validated(self._validation)
+            entry |= {f"val_{name}": value for name, value in found.items()}
+            agreed = self._world.agreed(found["loss"])
+            self.best.see(self.step, agreed, self.module.params())
+            self.course.validated(agreed, self.step)
         return entry
 
-    def _mean_loss(self, data: Feed) -> float:
-        total = torch.zeros((), dtype=torch.float64)
-        with torch.no_grad():
-            for index in data.in_order(self._options.batch_size):
-                total += self.module.forward(*data.batch(index)).cpu() * len(index)
-        mean = total.item() / data.count
-        if not math.isfinite(mean):
-            raise UserError(f"step {self.step}: the validation loss is {mean}")
-        return mean
+    def _validated(self, data: Feed) -> dict[str, float]:
+        """The mean loss over samples, as `loss`, and their metrics."""
+        found = mean_over(data, self._options.batch_size, self.module, self._measure)
+        if not math.isfinite(found["loss"]):
+            raise UserError(f"step {self.step}: the validation loss is {found['loss']}")
+        return found
 
     def _settle(self) -> None:
         """Stop where one of the last steps was not taken."""
         bad = self._watch.bad_steps()
         if bad:
             step = self.step - bad + 1
-            batch = self._data.batch(self._world.share(self._order.index(step))[0])
+            batch = self._data.batch(self._share(step)[0])
             with torch.no_grad():
                 raise self._not_finite(step, self.module.forward(*batch))
 
     def _not_finite(self, step: int, loss: torch.Tensor) -> UserError:
-        index, _ = self._world.share(self._order.index(step))
+        index, _ = self._share(step)
+        if self._data.counts is not None and not bool(self._data.counts[index].any()):
+            return UserError(
+                f"step {step}: none of the targets of the batch counts; use a larger --batch-size"
+            )
         where = self._diagnosis.first_not_finite(self.module.params(), self._data.batch(index)[0])
         return UserError(f"step {step}: the loss is {loss.item()}; {where}")
 
     def _event(self, kind: str, entry: Entry, began: float, taken: int) -> dict[str, Any]:
         text = f"step {entry['step']}/{self.steps} · loss {entry['loss']:.6g}"
+        text += metric_words(entry, "")
         if "val_loss" in entry:
-            text += f" · validation {entry['val_loss']:.6g}"
+            text += f" · validation {entry['val_loss']:.6g}" + metric_words(entry, "val_")
         event = {"kind": kind, "percentage": 100 * self.step // self.steps, **entry}
         if taken:
             speed = self._speed(began, taken)
@@ -214,6 +266,43 @@ class Training:
     def _wait(self) -> None:
         if self._world.device.type == "cuda":
             torch.cuda.synchronize(self._world.device)
+
+
+def mean_over(data: Feed, size: int, module: ScalarModule, measure: Measure | None) -> dict[str, float]:
+    """The mean loss over all samples of a feed, as `loss`, and their metrics; nothing changes.
+
+    Args:
+        data: The samples.
+        size: How many are computed at once.
+        module: Parameters and loss.
+        measure: The metrics; none where None.
+    """
+    loss = torch.zeros((), dtype=torch.float64)
+    sums = torch.zeros(()) if measure is None else measure.nothing()
+    weight = 0.0
+    with torch.no_grad():
+        for index in data.in_order(size):
+            counts = len(index) if data.counts is None else data.counts[index].sum().item()
+            if not counts:
+                continue
+            batch = data.batch(index)
+            if measure is None:
+                mean = module.forward(*batch)
+            else:
+                mean, found = measure.look(module.params(), *batch)
+                sums = sums + found
+            loss += mean.cpu() * counts
+            weight += counts
+    result = {"loss": loss.item() / weight if weight else math.nan}
+    if measure is not None:
+        result |= measure.metrics(sums, data.targets())
+    return result
+
+
+def metric_words(entry: Entry, prefix: str) -> str:
+    """The metrics of an entry in words: ` · accuracy 0.953`."""
+    found = [(name, entry.get(prefix + name)) for name in METRICS]
+    return "".join(f" · {name} {value:.4g}" for name, value in found if value is not None)
 
 
 def duration(seconds: float) -> str:

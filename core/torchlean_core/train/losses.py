@@ -2,32 +2,200 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 
+from torchlean_core.errors import UsageError, UserError
+from torchlean_core.kinds.numbers import show_shape
+
 LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
+CROSS_ENTROPY = "cross_entropy"
+"""The loss whose output has an axis of classes."""
 
-def _cross_entropy(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Classes are on the last axis; targets are class numbers, or probabilities of the output's shape."""
-    classes = output.shape[-1]
-    if output.ndim == 2:
-        return F.cross_entropy(output, target)
-    if target.is_floating_point():
-        return F.cross_entropy(output.reshape(-1, classes), target.reshape(-1, classes))
-    return F.cross_entropy(output.reshape(-1, classes), target.reshape(-1))
-
-
-LOSSES: dict[str, LossFunction] = {
+_PLAIN: dict[str, LossFunction] = {
     "mse": F.mse_loss,
     "l1": F.l1_loss,
     "huber": F.huber_loss,
-    "cross_entropy": _cross_entropy,
     "bce_with_logits": F.binary_cross_entropy_with_logits,
 }
-"""Every loss; each is the mean over the batch."""
+
+LOSSES = ("mse", "l1", "huber", CROSS_ENTROPY, "bce_with_logits")
+"""Every loss by name; each is the mean over the batch."""
 
 OWN_LOSS = "mse_loss"
 """Kind of an output that is a loss already."""
+
+_AXIS_HINT = "--class-axis says which (1 where the model is one of images or sequences as torch has them)"
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What is minimized: a loss with its options. All but the name belong to cross_entropy.
+
+    Attributes:
+        name: One of `LOSSES`; None where the graph's output is the loss.
+        class_axis: Axis of the artifact's output that the classes are on, counted as in its shape, or from its
+            end where negative; None where it follows from the targets.
+        class_weights: One weight for each class, as torch's `weight`; empty for none.
+        label_smoothing: As torch's, from 0 to 1.
+        ignore_index: Class number of targets that do not count; None for none.
+    """
+
+    name: str | None
+    class_axis: int | None = None
+    class_weights: tuple[float, ...] = ()
+    label_smoothing: float = 0.0
+    ignore_index: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check what does not depend on the output.
+
+        Raises:
+            UserError: The loss is unknown, or an option is impossible or not one of this loss.
+        """
+        if self.name is not None and self.name not in LOSSES:
+            raise UserError(f"unknown loss {self.name!r}; there are {', '.join(LOSSES)}")
+        given = {
+            "--class-axis": self.class_axis is not None,
+            "--class-weights": bool(self.class_weights),
+            "--label-smoothing": self.label_smoothing != 0,
+            "--ignore-index": self.ignore_index is not None,
+        }
+        if self.name != CROSS_ENTROPY and any(given.values()):
+            option = next(option for option, is_given in given.items() if is_given)
+            raise UsageError(f"{option} belongs to --loss cross_entropy, not to {self.name or 'the graph'}")
+        if not 0 <= self.label_smoothing <= 1:
+            raise UsageError(f"--label-smoothing must be from 0 to 1, found {self.label_smoothing}")
+        if any(not (math.isfinite(weight) and weight >= 0) for weight in self.class_weights):
+            raise UsageError("--class-weights must be finite and 0 or greater")
+        if self.class_weights and not any(self.class_weights):
+            raise UsageError("--class-weights are all 0: nothing would count")
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the output has an axis of classes."""
+        return self.name == CROSS_ENTROPY
+
+    def class_axes(self, outputs: Sequence[int]) -> list[int]:
+        """The axes of an output shape that classes can be on: the one that was named, or all larger than 1.
+
+        Class weights leave those of as many classes.
+
+        Raises:
+            UserError: There is none.
+            UsageError: The axis that was named is none of the output's, or has one class only.
+        """
+        if not outputs:
+            raise UserError("cross_entropy needs an output with an axis of classes; this one is a scalar")
+        large = [axis for axis, size in enumerate(outputs) if size > 1]
+        if not large:
+            raise UserError(
+                f"cross_entropy needs two classes or more; the output {show_shape(outputs)} has one value "
+                "(bce_with_logits is the loss of a single logit)"
+            )
+        if self.class_axis is None:
+            weights = len(self.class_weights)
+            if weights and weights not in outputs:
+                raise UsageError(
+                    f"--class-weights has {weights} numbers; the output {show_shape(outputs)} has no axis of "
+                    f"{weights} classes"
+                )
+            return [axis for axis in large if not weights or outputs[axis] == weights]
+        rank = len(outputs)
+        if not -rank <= self.class_axis < rank:
+            raise UsageError(
+                f"--class-axis {self.class_axis}: the output {show_shape(outputs)} has the axes 0 to {rank - 1}"
+            )
+        axis = self.class_axis % rank
+        if axis not in large:
+            raise UsageError(
+                f"--class-axis {self.class_axis}: the output {show_shape(outputs)} has one class there; "
+                "axes are counted as in this shape"
+            )
+        return [axis]
+
+    def on_axis(self, axis: int, outputs: Sequence[int]) -> Objective:
+        """The objective with its classes on this axis of the output.
+
+        Raises:
+            UsageError: There are more or fewer classes than weights.
+        """
+        if self.class_weights and len(self.class_weights) != outputs[axis]:
+            raise UsageError(
+                f"--class-weights has {len(self.class_weights)} numbers for {outputs[axis]} classes"
+            )
+        return replace(self, class_axis=axis - len(outputs))
+
+    def one_axis(self, outputs: Sequence[int]) -> Objective:
+        """The objective with its classes on the only axis that they can be on.
+
+        Raises:
+            UserError: There is none.
+            UsageError: There are several.
+        """
+        if not self.has_classes:
+            return self
+        return self.on_axis(require_one_axis(self.class_axes(outputs), outputs), outputs)
+
+    def function(self, device: torch.device | str = "cpu") -> LossFunction:
+        """The loss of a batch of outputs and targets on a device; the class axis must be known.
+
+        The classes' weights, label smoothing and the ignored class are torch's `F.cross_entropy`'s.
+        """
+        assert self.name is not None, "a graph that is its own loss has no loss between output and target"
+        if not self.has_classes:
+            return _PLAIN[self.name]
+        assert self.class_axis is not None and self.class_axis < 0, "the class axis is known"
+        axis, smoothing = self.class_axis, self.label_smoothing
+        ignored = -100 if self.ignore_index is None else self.ignore_index  # torch's default: no class number
+        weights = torch.tensor(self.class_weights, device=device) if self.class_weights else None
+
+        def cross_entropy(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+            is_numbers = not target.is_floating_point()
+            if axis != -1:
+                output = output.movedim(axis, 1)
+                target = target if is_numbers else target.movedim(axis, 1)
+            elif output.ndim > 2:
+                output = output.reshape(-1, output.shape[-1])
+                target = target.reshape(-1) if is_numbers else target.reshape(output.shape)
+            weight = None if weights is None else weights.to(output)
+            return F.cross_entropy(output, target, weight, ignore_index=ignored, label_smoothing=smoothing)
+
+        return cross_entropy
+
+    def sample_weights(self, y: torch.Tensor | None) -> torch.Tensor | None:
+        """How much each sample counts in the mean: (n,), float64; None where all count the same.
+
+        A mean over a batch is one by these weights, so that means of batches make up the mean of all.
+
+        Args:
+            y: All targets, (n, …).
+        """
+        is_plain = not self.class_weights and self.ignore_index is None
+        if y is None or not self.has_classes or is_plain or y.is_floating_point():
+            return None
+        counts = torch.ones_like(y, dtype=torch.bool) if self.ignore_index is None else y != self.ignore_index
+        if self.class_weights:
+            weights = torch.tensor(self.class_weights, dtype=torch.float64)
+            return (weights[torch.where(counts, y, 0)] * counts).reshape(len(y), -1).sum(1)
+        return counts.to(torch.float64).reshape(len(y), -1).sum(1)
+
+
+def require_one_axis(axes: list[int], outputs: Sequence[int]) -> int:
+    """The only axis of a list that classes can be on.
+
+    Raises:
+        UsageError: There are several.
+    """
+    if len(axes) > 1:
+        *most, last = map(str, axes)
+        raise UsageError(
+            f"the classes can be on axis {', '.join(most)} or {last} of the output {show_shape(outputs)}; "
+            f"{_AXIS_HINT}"
+        )
+    return axes[0]

@@ -13,7 +13,8 @@ from torchlean_core.errors import UsageError
 from torchlean_core.files import replacing, write_text
 
 Entry = dict[str, Any]
-"""The metrics of a step: `step`, `loss` (before it), `lr`, and `val_loss` (after it) with a validation split."""
+"""The metrics of a step: `step`, `loss` and the loss's metrics (before it, of its samples: `accuracy`, or `mae` and
+`r2`), `lr`; with validation samples the same of them after it (`val_loss`, `val_accuracy`, …)."""
 
 
 class MetricsFile:

@@ -14,6 +14,7 @@ from torch import nn
 from torchlean_core.compiler import missing_for_compiling
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.train.declared import Input, require_inputs
 from torchlean_core.train.optim import Optimizer, OptimState
 
 Loss = Callable[..., torch.Tensor]
@@ -21,6 +22,11 @@ Loss = Callable[..., torch.Tensor]
 
 Inputs = Sequence[torch.Tensor]
 """One sample or batch: all inputs of the loss behind the parameters."""
+
+_SHOWN = 8
+
+OnLog = Callable[[int, float], None]
+"""Gets the number of a step, counted from 0, and the loss before it."""
 
 BACKENDS = ("eager", "compiled")
 """How a loss is computed: operator by operator, or through `torch.compile` with inductor."""
@@ -45,6 +51,7 @@ class ScalarModule:
         masks: Mapping[str, torch.Tensor] | None = None,
         backend: str = "eager",
         copy: bool = True,
+        inputs: Sequence[Input] | None = None,
     ) -> None:
         """Take the parameters.
 
@@ -55,6 +62,7 @@ class ScalarModule:
             masks: By name, True where a parameter may change; elsewhere its gradient is zero.
             backend: One of `BACKENDS`.
             copy: Whether to train copies; else the tensors given are what changes.
+            inputs: What the loss takes behind the parameters; anything where None.
 
         Raises:
             UserError: A name belongs to no parameter.
@@ -71,6 +79,8 @@ class ScalarModule:
         self.fixed = {name: tensor for name, tensor in own.items() if name not in trained}
         self._all = {**self.leaves, **self.fixed}
         self._order = list(params)
+        self._inputs = None if inputs is None else tuple(inputs)
+        self._dtype = next((tensor.dtype for tensor in own.values()), torch.float32)
         for name, mask in (masks or {}).items():
             if name in self.leaves:
                 self.leaves[name].register_hook(  # type: ignore[no-untyped-call]
@@ -99,8 +109,25 @@ class ScalarModule:
                 self._all[name].copy_(value)
 
     def forward(self, *xs: Any) -> torch.Tensor:
-        """The loss, a scalar that gradients can be taken of."""
-        return self.loss(self._all, *_inputs(xs))
+        """The loss, a scalar that gradients can be taken of.
+
+        Raises:
+            UserError: The inputs are not those that were declared, or what the loss gives is no scalar; or torch
+                cannot compute it in the type of the parameters.
+        """
+        inputs = _inputs(xs)
+        if self._inputs is not None:
+            require_inputs(inputs, self._inputs, self._dtype)
+        try:
+            loss = self.loss(self._all, *inputs)
+        except RuntimeError as error:
+            if self._dtype.itemsize > 2:
+                raise
+            raise UserError(f"torch cannot compute the loss in {self._dtype} here: {error}") from error
+        if not isinstance(loss, torch.Tensor) or loss.ndim:
+            what = f"has shape {show_shape(loss.shape)}" if isinstance(loss, torch.Tensor) else "is no tensor"
+            raise UserError(f"the loss {what}, expected a scalar; a mean makes one")
+        return loss
 
     def backward(self, *xs: Any) -> dict[str, torch.Tensor]:
         """Gradients of the loss for all parameters; zero where it does not depend on one, or none is asked."""
@@ -119,6 +146,20 @@ class ScalarModule:
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
+
+    def unreached(self) -> list[str]:
+        """Names of the leaves that no gradient reached when it was last taken.
+
+        Raises:
+            UserError: It reached none.
+        """
+        names = [name for name, leaf in self.leaves.items() if leaf.grad is None]
+        if names and len(names) == len(self.leaves):
+            raise UserError(
+                f"no gradient reaches a parameter, so there is nothing to train ({some(names)}): the loss does "
+                "not depend on them, or only through operators without a gradient, such as detach"
+            )
+        return names
 
     def step(self, lr: float, *xs: Any) -> torch.Tensor:
         """One step of plain gradient descent; returns the loss before it."""
@@ -160,17 +201,29 @@ class ScalarModule:
         return loss
 
     def train_sgd(
-        self, lr: float, steps: int, samples: Sequence[Inputs], log_every: int = 1
+        self,
+        lr: float,
+        steps: int,
+        samples: Sequence[Inputs],
+        log_every: int = 1,
+        on_log: OnLog | None = None,
     ) -> list[tuple[int, float]]:
         """Steps of plain gradient descent, the samples in turn (step mod their number).
+
+        Args:
+            lr: Learning rate.
+            steps: How many; 0 for none.
+            samples: Inputs of the loss.
+            log_every: Steps between entries of the log; 0 for an empty one.
+            on_log: Gets step and loss of every entry while training runs.
 
         Returns:
             (step, loss before it) for every `log_every`-th step, counted from 0.
 
         Raises:
-            UserError: There are no samples.
+            UserError: There are no samples, no gradient reaches a parameter, or a number is negative.
         """
-        return self._train(steps, samples, log_every, lambda xs: self.step(lr, *xs))
+        return self._train(steps, samples, log_every, on_log, lambda xs: self.step(lr, *xs))
 
     def train_with(
         self,
@@ -179,6 +232,7 @@ class ScalarModule:
         samples: Sequence[Inputs],
         state: OptimState | None = None,
         log_every: int = 1,
+        on_log: OnLog | None = None,
     ) -> tuple[OptimState, list[tuple[int, float]]]:
         """As `train_sgd`, with an optimizer, from a state (a new one where None).
 
@@ -186,7 +240,9 @@ class ScalarModule:
             UserError: As `train_sgd` and `step_with`.
         """
         current = self.init_optim(optimizer) if state is None else state
-        log = self._train(steps, samples, log_every, lambda xs: self._optimize(optimizer, current, xs))
+        log = self._train(
+            steps, samples, log_every, on_log, lambda xs: self._optimize(optimizer, current, xs)
+        )
         return current, log
 
     def mean_loss(self, samples: Sequence[Inputs]) -> torch.Tensor:
@@ -200,14 +256,25 @@ class ScalarModule:
             return torch.stack([self.forward(*_inputs((xs,))) for xs in samples]).mean()
 
     def _train(
-        self, steps: int, samples: Sequence[Inputs], log_every: int, step: Callable[[Inputs], torch.Tensor]
+        self,
+        steps: int,
+        samples: Sequence[Inputs],
+        log_every: int,
+        on_log: OnLog | None,
+        step: Callable[[Inputs], torch.Tensor],
     ) -> list[tuple[int, float]]:
+        _require_count("steps", steps)
+        _require_count("log_every", log_every)
         _require_samples(samples)
         log: list[tuple[int, float]] = []
         for number in range(steps):
             loss = step(_inputs((samples[number % len(samples)],)))
+            if number == 0:
+                self.unreached()
             if log_every and number % log_every == 0:
                 log.append((number, float(loss)))
+                if on_log is not None:
+                    on_log(*log[-1])
         return log
 
 
@@ -227,6 +294,12 @@ def with_backend(loss: Loss, backend: str) -> Loss:
     return torch.compile(loss, fullgraph=True, dynamic=False)
 
 
+def some(names: Sequence[str]) -> str:
+    """Names in words, at most eight of them."""
+    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + rest
+
+
 def _inputs(xs: Sequence[Any]) -> Inputs:
     """The inputs, whether they came as one sequence or one by one."""
     return tuple(xs[0]) if len(xs) == 1 and isinstance(xs[0], list | tuple) else tuple(xs)
@@ -235,3 +308,8 @@ def _inputs(xs: Sequence[Any]) -> Inputs:
 def _require_samples(samples: Sequence[Inputs]) -> None:
     if not samples:
         raise UserError("the dataset is empty")
+
+
+def _require_count(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise UserError(f"{name} must be a whole number, 0 or greater, found {value!r}")

@@ -1,4 +1,4 @@
-"""Optimizers and schedules of `torch.optim`, described by values, and their state as named tensors."""
+"""Optimizers of `torch.optim`, described by values, and their state as named tensors."""
 
 from __future__ import annotations
 
@@ -7,14 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.optim.lr_scheduler import (
-    CosineAnnealingLR,
-    ExponentialLR,
-    LinearLR,
-    LRScheduler,
-    OneCycleLR,
-    StepLR,
-)
 
 from torchlean_core.errors import UserError
 from torchlean_core.kinds.numbers import show_shape
@@ -30,55 +22,6 @@ _STATE = {"sgd": {"momentum_buffer"}, "adam": _MOMENTS, "adamw": _MOMENTS}
 
 OPTIMIZERS = tuple(_KINDS)
 """Every optimizer by name."""
-
-_LAST = 0.01  # of the first learning rate is what `exponential` ends with
-
-_SCHEDULES: dict[str, Callable[[torch.optim.Optimizer, float, int], LRScheduler | None]] = {
-    "constant": lambda optimizer, lr, steps: None,
-    "cosine": lambda optimizer, lr, steps: CosineAnnealingLR(optimizer, T_max=steps),
-    "linear": lambda optimizer, lr, steps: LinearLR(optimizer, 1.0, 0.0, total_iters=steps),
-    "exponential": lambda optimizer, lr, steps: ExponentialLR(optimizer, gamma=_LAST ** (1 / steps)),
-    "step": lambda optimizer, lr, steps: StepLR(optimizer, step_size=-(-steps // 3), gamma=0.1),
-    "onecycle": lambda optimizer, lr, steps: OneCycleLR(
-        # It may be asked for one rate more than there are steps.
-        optimizer,
-        max_lr=lr,
-        total_steps=steps + 1,
-        cycle_momentum=False,
-    ),
-}
-SCHEDULES = tuple(_SCHEDULES)
-"""Every course of the learning rate by name: cosine and linear end at zero, exponential at a hundredth; step
-takes a tenth after each third of the steps; onecycle rises to the rate and falls to almost nothing."""
-
-
-def build_schedule(optimizer: torch.optim.Optimizer, name: str, lr: float, steps: int) -> LRScheduler | None:
-    """The schedule of a name for so many steps; None where the rate stays what it is."""
-    return _SCHEDULES[name](optimizer, lr, steps)
-
-
-def schedule_state(schedule: LRScheduler) -> dict[str, Any]:
-    """What JSON holds of a schedule's state: numbers and lists of them; the rest follows from the options."""
-    kinds = (int, float, str, list, type(None))
-    return {name: value for name, value in schedule.state_dict().items() if isinstance(value, kinds)}
-
-
-def restore_schedule(schedule: LRScheduler, state: Mapping[str, Any], step: int) -> None:
-    """Take over what `schedule_state` gave after a step of the same schedule.
-
-    Raises:
-        UserError: It is another one's, or of another step.
-    """
-    if _form(state) != _form(schedule_state(schedule)) or state.get("last_epoch") != step:
-        raise UserError(f"the state of the schedule is none of this schedule at step {step}")
-    schedule.load_state_dict(dict(state))
-
-
-def _form(value: Any) -> Any:
-    """What a value is made of, without its numbers."""
-    if isinstance(value, Mapping):
-        return {name: _form(item) for name, item in value.items()}
-    return list(map(_form, value)) if isinstance(value, list) else type(value)
 
 
 @dataclass(frozen=True, slots=True)

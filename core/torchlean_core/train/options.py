@@ -9,9 +9,10 @@ from typing import Any
 from torchlean_core.errors import UsageError
 from torchlean_core.init.arguments import is_seed
 from torchlean_core.init.request import parse_request
-from torchlean_core.train.losses import LOSSES
+from torchlean_core.train.course import SCHEDULES
+from torchlean_core.train.losses import LOSSES, Objective
 from torchlean_core.train.module import BACKENDS
-from torchlean_core.train.optim import OPTIMIZERS, SCHEDULES, Optimizer
+from torchlean_core.train.optim import OPTIMIZERS, Optimizer
 
 DEFAULT_LR = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001}
 DEFAULT_STEPS = 200
@@ -20,19 +21,26 @@ _GREATEST = 3.4e38  # what float32 holds
 
 COURSE = (
     "loss",
+    "class_axis",
+    "class_weights",
+    "label_smoothing",
+    "ignore_index",
     "optimizer",
     "lr",
     "momentum",
     "weight_decay",
     "clip",
     "schedule",
+    "warmup",
+    "best",
+    "patience",
     "batch_size",
     "val_split",
     "seed",
 )
 """Options that a run keeps to its end: a resumed one takes them from its checkpoint."""
 
-HABITS = ("data", "log_every", "checkpoint_every", "device", "backend")
+HABITS = ("data", "x", "y", "log_every", "checkpoint_every", "device", "backend")
 """Options that a resumed run takes from its checkpoint where it is not given others.
 
 Where files go (`out`, `curve`, `logdir`) is not among them: a file that somebody else made says nothing of that.
@@ -47,7 +55,13 @@ class TrainRequest:
         artifact: Path of the artifact.
         params: Path of the parameters to start from; beside the artifact where None.
         data: Path of the data (.npz, .safetensors, .csv), or `module:function`; synthetic where None.
+        x: Name of the inputs in the data; `x` where None.
+        y: Name of the targets in the data; `y` where None.
         loss: Name of the loss; None for the graph's own, else mse.
+        class_axis: Axis of the artifact's output with the classes of cross_entropy; from the targets where None.
+        class_weights: One weight for each class, parted by commas.
+        label_smoothing: Label smoothing of cross_entropy.
+        ignore_index: Class number of targets that do not count.
         out: Path of the trained parameters; beside the artifact where None.
         curve: Path of the drawing of the loss, .svg or .png by its ending; beside `out`, as SVG, where None.
         optimizer: sgd, adam or adamw.
@@ -55,7 +69,10 @@ class TrainRequest:
         momentum: Momentum of sgd.
         weight_decay: Weight decay.
         clip: Greatest norm of all gradients together.
-        schedule: Course of the learning rate, one of `optim.SCHEDULES`.
+        schedule: Course of the learning rate, one of `course.SCHEDULES`.
+        warmup: Steps over which the learning rate rises to what it is; the schedule begins behind them.
+        best: Whether to keep the parameters with the least validation loss, in place of the last.
+        patience: Validations in a row without a better loss that end the run.
         steps: Number of steps; 200 where neither this nor `epochs` is given.
         epochs: Number of passes over the data.
         batch_size: Samples a step, in each process.
@@ -72,7 +89,13 @@ class TrainRequest:
     artifact: str
     params: str | None = None
     data: str | None = None
+    x: str | None = None
+    y: str | None = None
     loss: str | None = None
+    class_axis: int | None = None
+    class_weights: str | None = None
+    label_smoothing: float = 0.0
+    ignore_index: int | None = None
     out: str | None = None
     curve: str | None = None
     optimizer: str = "adam"
@@ -81,6 +104,9 @@ class TrainRequest:
     weight_decay: float = 0.0
     clip: float | None = None
     schedule: str = "constant"
+    warmup: int | None = None
+    best: bool = False
+    patience: int | None = None
     steps: int | None = None
     epochs: int | None = None
     batch_size: int = 32
@@ -102,10 +128,30 @@ class TrainRequest:
         """The optimizer."""
         return Optimizer(self.optimizer, self.learning_rate, self.momentum or 0.0, self.weight_decay)
 
-    def course(self, loss: str | None) -> dict[str, Any]:
-        """The options that a run keeps to its end (`COURSE`), defaults spelled out; None is "does not apply"."""
+    def objective(self, own_loss: bool) -> Objective:
+        """The loss, mse where none is named; `own_loss`: the graph's output is one.
+
+        Raises:
+            UsageError: Options do not go together.
+        """
+        return Objective(
+            None if own_loss else self.loss or "mse",
+            self.class_axis,
+            parse_weights(self.class_weights),
+            self.label_smoothing,
+            self.ignore_index,
+        )
+
+    def course(self, objective: Objective, rank: int) -> dict[str, Any]:
+        """The options that a run keeps to its end (`COURSE`), defaults spelled out; None is "does not apply".
+
+        Args:
+            objective: The loss.
+            rank: Axes of the output, from whose front the class axis is counted.
+        """
+        axis = None if objective.class_axis is None else objective.class_axis % rank
         momentum = None if self.optimizer != "sgd" else self.momentum or 0.0
-        spelled = {"loss": loss, "lr": self.learning_rate, "momentum": momentum}
+        spelled = {"loss": objective.name, "lr": self.learning_rate, "momentum": momentum, "class_axis": axis}
         return {name: spelled[name] if name in spelled else getattr(self, name) for name in COURSE}
 
     def total_steps(self, per_epoch: int) -> int:
@@ -126,13 +172,13 @@ def parse_options(request: Mapping[str, Any]) -> TrainRequest:
         UsageError: A field is unknown, missing or impossible.
     """
     options = parse_request(TrainRequest, "train", request)
-    choices_of = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "loss": tuple(LOSSES), "backend": BACKENDS}
+    choices_of = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "loss": LOSSES, "backend": BACKENDS}
     for name, choices in choices_of.items():
         value = getattr(options, name)
         if value is not None and value not in choices:
             raise UsageError(f"unknown {name} {value!r}; there are {', '.join(choices)}")
     for name in (
-        *("steps", "epochs", "batch_size", "log_every", "checkpoint_every"),
+        *("steps", "epochs", "batch_size", "log_every", "checkpoint_every", "warmup", "patience"),
         *("lr", "clip", "momentum", "weight_decay"),
     ):
         _require_amount(name, getattr(options, name), zero=name in ("momentum", "weight_decay"))
@@ -141,11 +187,25 @@ def parse_options(request: Mapping[str, Any]) -> TrainRequest:
     is_known = "optimizer" in request or not options.resume  # else the checkpoint says which
     if options.momentum is not None and options.optimizer != "sgd" and is_known:
         raise UsageError(f"--momentum belongs to --optimizer sgd, not to {options.optimizer}")
+    if options.warmup is not None and options.schedule == "onecycle":
+        raise UsageError("--schedule onecycle has a rise of its own, so --warmup has no meaning with it")
     if not 0 <= options.val_split < 1:
         raise UsageError(f"--val-split must be at least 0 and less than 1, found {options.val_split}")
     if not is_seed(options.seed):
         raise UsageError(f"--seed must be an unsigned 64-bit integer, found {options.seed}")
     return options
+
+
+def parse_weights(text: str | None) -> tuple[float, ...]:
+    """Weights from their text, `1,2.5,1`.
+
+    Raises:
+        UsageError: A part is no number.
+    """
+    try:
+        return () if text is None else tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"--class-weights are numbers parted by commas, found {text!r:.80}") from error
 
 
 def _require_amount(name: str, value: float | None, *, zero: bool) -> None:

@@ -41,11 +41,29 @@ class Order:
 
 
 class Feed:
-    """Samples on the device: all of them where they are small, else one batch at a time."""
+    """Samples on the device: all of them where they are small, else one batch at a time.
 
-    def __init__(self, data: Dataset, device: torch.device, fold: Callable[[Dataset], Dataset]) -> None:
-        """Prepare samples; `fold` gives them the axes that the network takes."""
-        self._data = fold(data)
+    Attributes:
+        count: How many there are.
+        counts: How much each counts in a mean of the loss: (n,); the same where None.
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        device: torch.device,
+        fold: Callable[[Dataset], Dataset],
+        counts: torch.Tensor | None = None,
+    ) -> None:
+        """Prepare samples; `fold` gives them the axes that the network takes.
+
+        Args:
+            data: The samples.
+            device: Where they go.
+            fold: Gives them the axes that the network takes.
+            counts: How much each counts in a mean (`Objective.sample_weights`); the same where None.
+        """
+        self._data, self.counts = fold(data), counts
         self._device = device
         self.count = len(data)
         tensors = self._data.tensors()
@@ -61,6 +79,11 @@ class Feed:
             return self._data.take(index.pin_memory().to(self._device, non_blocking=True))
         taken = self._data.take(index)
         return tuple(tensor.pin_memory().to(self._device, non_blocking=True) for tensor in taken)
+
+    def targets(self) -> torch.Tensor:
+        """All targets, wherever they are kept."""
+        assert self._data.y is not None, "a loss with metrics has targets"
+        return self._data.y
 
     def in_order(self, size: int) -> list[torch.Tensor]:
         """Indices of all samples, so many at a time."""

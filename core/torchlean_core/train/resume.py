@@ -10,6 +10,7 @@ from typing import Any
 from torchlean_core.datasource import is_function
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.train.checkpoint import Option, Progress
+from torchlean_core.train.course import is_laid_out
 from torchlean_core.train.options import COURSE, HABITS, TrainRequest, option
 
 
@@ -66,7 +67,7 @@ def require_continuable(progress: Progress, steps: int, data: str, processes: in
             f"{path}: the run was one of {progress.processes} processes, and this has {processes}; "
             "the batches would be others"
         )
-    if steps != progress.steps and progress.schedule is not None:
+    if steps != progress.steps and is_laid_out(str(progress.options["schedule"])):
         raise UsageError(
             f"{path}: the schedule {progress.options['schedule']} was laid out for {progress.steps} steps, "
             f"not for {steps}"

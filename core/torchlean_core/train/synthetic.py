@@ -13,6 +13,7 @@ from torchlean_core.init.arguments import MAX_SEED
 from torchlean_core.interp import compile_batch
 from torchlean_core.train.data import Dataset
 from torchlean_core.train.diagnose import Diagnosis
+from torchlean_core.train.losses import Objective
 
 _SAMPLES = 256
 _AT_ONCE = 16
@@ -22,17 +23,21 @@ _TEACHER = 0x7EAC4E12
 
 
 def synthetic_dataset(
-    program: Program, params: Mapping[str, torch.Tensor], loss: str | None, seed: int
-) -> Dataset:
+    program: Program, params: Mapping[str, torch.Tensor], objective: Objective, seed: int
+) -> tuple[Dataset, Objective]:
     """Samples that a network of this graph can learn: a fixed random teacher of the same graph made them.
 
     Args:
         program: The graph.
         params: Parameters by name, of which those count that training leaves alone.
-        loss: Name of the loss; None for a graph that is its own loss.
+        objective: The loss.
         seed: Seed of inputs and teacher.
 
+    Returns:
+        The samples, and the loss with its class axis.
+
     Raises:
+        UsageError: It is not clear which axis of the output has the classes.
         UserError: The teacher's outputs are not finite, or no targets for this loss can be made of them; or
             torch cannot compute the graph.
     """
@@ -41,12 +46,13 @@ def synthetic_dataset(
     count = max(8, min(_SAMPLES, _ELEMENTS // size))
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(count, *shape, generator=generator)
-    if loss is None:
-        return Dataset(x, None)
+    if objective.name is None:
+        return Dataset(x, None), objective
+    objective = objective.one_axis(program.nodes[program.output_id].shape)
     output = _outputs(program, _teacher(program, params, seed), x)
     if not bool(torch.isfinite(output).all()):
         raise UserError("no synthetic data: this graph's outputs on random inputs are not finite; use --data")
-    return Dataset(x, _targets(output, loss))
+    return Dataset(x, _targets(output, objective)), objective
 
 
 def _outputs(program: Program, params: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
@@ -60,14 +66,13 @@ def _outputs(program: Program, params: Mapping[str, torch.Tensor], x: torch.Tens
     return output.unsqueeze(1) if batch.folds_output else output
 
 
-def _targets(output: torch.Tensor, loss: str) -> torch.Tensor:
-    if loss == "bce_with_logits":
+def _targets(output: torch.Tensor, objective: Objective) -> torch.Tensor:
+    if objective.name == "bce_with_logits":
         return (output > output.mean()).to(torch.float32)
-    if loss != "cross_entropy":
+    if not objective.has_classes:
         return output
-    if output.ndim < 2 or output.shape[-1] == 0:
-        raise UserError("cross_entropy needs an output with an axis of classes")
-    return output.argmax(dim=-1)
+    assert objective.class_axis is not None, "the only axis was taken"
+    return output.argmax(dim=objective.class_axis)
 
 
 def _teacher(program: Program, params: Mapping[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor]:

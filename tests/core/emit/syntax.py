@@ -9,11 +9,11 @@ NODES = {
     "AugAssign", "Expr", "Constant", "Name", "Load", "Store", "Attribute", "Call", "keyword", "Tuple", "List", "Dict",
     "ListComp", "comprehension", "For", "If", "IfExp", "Continue", "With", "withitem", "Subscript", "Slice", "Starred",
     "BinOp", "Add", "Sub", "Mult", "Div", "FloorDiv", "Mod", "Pow", "MatMult", "BitXor", "BitAnd", "RShift",
-    "UnaryOp", "USub", "Compare", "Eq", "Gt", "JoinedStr", "FormattedValue",
+    "UnaryOp", "USub", "Compare", "Eq", "Gt", "JoinedStr", "FormattedValue", "Raise",
 }  # fmt: skip
 MODULES = {"json", "mmap", "struct", "torch", "torch.nn.functional", "pathlib"}
 CALLED = {
-    "super", "super().__init__", "float", "range", "list", "print", "slice", "int",
+    "super", "super().__init__", "SystemExit", "float", "range", "list", "print", "slice", "int",
     "read_weights", "structure", "compact", "Reshape", "_mix", "_unit", "make_optimizer", "train_step",
     "Path", "path.open", "file.read", "file.fileno", "struct.unpack", "json.loads", "header.items", "mmap.mmap",
     "optimizer.zero_grad", "optimizer.step", "loss.backward", "loss.item", "y.mean", "y.mean().item", "model",

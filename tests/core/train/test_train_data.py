@@ -11,13 +11,15 @@ from safetensors.torch import save_file as save_torch
 
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.train.data import Dataset, load_dataset
+from torchlean_core.train.fitting import Wanted
+from torchlean_core.train.losses import Objective
 
 X = np.arange(12, dtype=np.float64).reshape(3, 4)
 Y = np.array([[1, 2], [3, 4], [5, 6]], dtype=np.int32)
 
 
 def load(path, inputs=(4,), outputs=(2,), loss="mse"):
-    return load_dataset(path, inputs, outputs, loss)
+    return load_dataset(path, Wanted(inputs, outputs, Objective(loss)))[0]
 
 
 def npz(tmp_path, **arrays):

@@ -21,11 +21,12 @@ from torchlean_core.errors import UsageError, UserError
 from torchlean_core.init.schemes import SCHEMES
 from torchlean_core.params import ParameterStore
 from torchlean_core.train import loop
+from torchlean_core.train.course import SCHEDULES
 from torchlean_core.train.distributed import is_loss_of_another
 from torchlean_core.train.job import run
 from torchlean_core.train.losses import LOSSES
 from torchlean_core.train.module import BACKENDS
-from torchlean_core.train.optim import OPTIMIZERS, SCHEDULES
+from torchlean_core.train.optim import OPTIMIZERS
 from torchlean_core.train.order import Order
 
 
@@ -367,3 +368,45 @@ def test_gpu_names_the_step_and_the_node(folder):
     np.savez("d.npz", x=np.array([[1.0, 0.0]]), y=np.array([[1.0]]))
     with pytest.raises(UserError, match=r"step 1: the loss is inf; .* node 2 \(log\)"):
         train(artifact="log.ir.json", data="d.npz", device="cuda", steps=9)
+
+
+@needs_gloo
+def test_two_processes_weigh_targets_and_validate_as_one_does(folder):
+    """Classes of different weight and ignored targets: the mean of the processes' means is not that of the batch."""
+    y = np.random.default_rng(3).integers(0, 3, 40)
+    y[::3] = 255
+    np.savez("d.npz", x=np.random.default_rng(4).normal(size=(40, 4)), y=y)
+    options = [
+        "--data",
+        "d.npz",
+        "--loss",
+        "cross_entropy",
+        "--class-weights",
+        "1,5,0.2",
+        "--ignore-index",
+        "255",
+    ]
+    options += [
+        "--steps",
+        "12",
+        "--val-split",
+        "0.2",
+        "--log-every",
+        "1",
+        "--patience",
+        "3",
+        "--best",
+        "--lr",
+        "0.3",
+    ]
+    options += ["-q", "--device", "cpu"]
+    done = in_two_processes("m.ir.json", *options, "--batch-size", "3", "-o", "two.safetensors")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert main(["train", "m.ir.json", *options, "--batch-size", "6", "-o", "one.safetensors"]) == 0
+    one, two = (
+        [json.loads(line) for line in Path(f"{name}.metrics.jsonl").read_text().splitlines()]
+        for name in ("one", "two")
+    )
+    assert len(one) == len(two) < 12
+    for expected, found in zip(one, two, strict=True):
+        assert found == pytest.approx(expected, rel=1e-4)

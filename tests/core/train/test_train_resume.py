@@ -49,6 +49,14 @@ RUNS = {
     "exponential": {"schedule": "exponential"},
     "step": {"schedule": "step"},
     "onecycle": {"schedule": "onecycle"},
+    "plateau": {"schedule": "plateau", "lr": 0.3},
+    "warmup": {"warmup": 25},
+    "warmup before cosine": {"schedule": "cosine", "warmup": 7},
+    "warmup before linear": {"schedule": "linear", "warmup": 22},
+    "warmup before plateau": {"schedule": "plateau", "warmup": 5, "lr": 0.3},
+    "best": {"best": True, "lr": 0.3},
+    "patience": {"patience": 4, "lr": 0.5, "best": True},
+    "classes": {"loss": "cross_entropy", "class_axis": 1, "class_weights": "1,2,3", "label_smoothing": 0.1},
     "epochs": {"epochs": 6, "steps": None},
     "whole batches": {"batch_size": 256, "lr": 0.1},
 }
@@ -79,6 +87,14 @@ def test_a_resumed_run_takes_its_options_from_the_checkpoint(folder, capsys):
 def test_defaults_that_are_spelled_out_are_the_same(folder):
     train_until(2, steps=4, checkpoint_every=2, optimizer="sgd")
     assert train(resume=True, loss="mse", lr=0.01, momentum=0, weight_decay=0, batch_size=32)["steps"] == 4
+
+
+def test_the_class_axis_that_the_targets_said_is_the_same_when_it_is_named(folder):
+    np.savez("d.npz", x=data_x(), y=data_y().argmax(1))
+    train_until(2, steps=4, checkpoint_every=2, data="d.npz", loss="cross_entropy")
+    assert train(resume=True, class_axis=1)["steps"] == 4
+    with pytest.raises(UsageError, match="was made with --class-axis 1, not 0"):
+        train(resume=True, class_axis=0)
 
 
 HABITS = {"data": "d.npz", "log_every": 3, "checkpoint_every": 4}

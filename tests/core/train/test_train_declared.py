@@ -1,0 +1,181 @@
+"""What a scalar module promises of its inputs, its loss, its log and its types."""
+
+import pytest
+import torch
+
+from tests.core.train.train_graphs import CNN_NODES, MLP_NODES, artifact
+from torchlean_core.artifact import parse_graph
+from torchlean_core.errors import UserError
+from torchlean_core.graph import lower
+from torchlean_core.init import default_plan
+from torchlean_core.train import Input, Objective, Optimizer, ScalarModule, ScalarModuleDef
+
+X, Y = torch.linspace(-1, 1, 20).reshape(5, 1, 4), torch.linspace(0, 1, 15).reshape(5, 1, 3)
+CLASSES = torch.tensor([[0], [1], [2], [0], [1]])
+
+
+def module(loss="mse", **options):
+    program = lower(parse_graph(artifact(*MLP_NODES)))
+    return ScalarModuleDef.of_program(program, loss).instantiate_with_plan(default_plan(program), **options)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ((X,), r"the loss takes 2 inputs \(x, y\), found 1"),
+        ((X, Y, Y), "the loss takes 2 inputs .*, found 3"),
+        ((X[:, 0], Y), r"x is float32 \[5, 4\], expected float32 \[n, 1, 4\]"),
+        ((X, Y[:, :, :1]), r"y is float32 \[5, 1, 1\], expected float32 \[5, 1, 3\]; nothing is broadcast"),
+        ((X, Y[:1]), r"y is float32 \[1, 1, 3\], expected float32 \[5, 1, 3\]"),
+        ((X, Y[0, 0]), r"y is float32 \[3\], expected"),
+        ((X.double(), Y), r"x is float64 \[5, 1, 4\], expected float32"),
+        ((X, Y.long()), "y is int64 .* expected float32"),
+        ((X, Y.tolist()), "y is of type list, expected a tensor"),
+    ],
+)
+def test_inputs_are_those_that_were_declared(inputs, message):
+    scalar = module()
+    for call in (
+        lambda: scalar.forward(*inputs),
+        lambda: scalar.backward(inputs),
+        lambda: scalar.step(0.1, *inputs),
+        lambda: scalar.train_sgd(0.1, 1, [inputs]),
+        lambda: scalar.mean_loss([inputs]),
+    ):
+        with pytest.raises(UserError, match=message):
+            call()
+
+
+def test_class_numbers_and_probabilities_are_both_targets_of_classes():
+    scalar = module("cross_entropy")
+    one_hot = torch.nn.functional.one_hot(CLASSES, 3).float()
+    assert scalar.forward(X, CLASSES).item() == pytest.approx(scalar.forward(X, one_hot).item())
+    with pytest.raises(UserError, match=r"y is int64 \[5\], expected float32 \[5, 1, 3\] or int64 \[5, 1\]"):
+        scalar.forward(X, CLASSES[:, 0])
+
+
+def test_the_class_axis_follows_from_the_targets_of_a_call():
+    nodes = CNN_NODES[:3]  # (4, 6, 6) to (4, 3, 3)
+    program = lower(parse_graph(artifact(*nodes)))
+    x = torch.randn(2, 4, 6, 6, generator=torch.Generator().manual_seed(0))
+    y = torch.zeros(2, 3, 3, dtype=torch.int64)
+
+    def loss(objective, y):
+        definition = ScalarModuleDef.of_program(program, objective)
+        return definition.instantiate_with_plan(default_plan(program)).forward(x, y)
+
+    assert loss("cross_entropy", y).item() == loss(Objective("cross_entropy", 0), y).item()
+    with pytest.raises(UserError, match="axis 1 or 2 of the output"):
+        loss("cross_entropy", torch.zeros(2, 4, 3, dtype=torch.int64))
+
+
+def test_inputs_of_a_loss_by_hand_are_declared_with_sizes_and_names():
+    inputs = [Input("x", ("n", 3)), Input("target", ("n", 3)), Input("label", ("n",), torch.int64)]
+    scalar = ScalarModuleDef(
+        lambda params, x, y, z: ((params["w"] * x - y) ** 2).mean(), {"w": torch.ones(3)}, inputs=inputs
+    ).instantiate()
+    labels = torch.zeros(2, dtype=torch.int64)
+    assert scalar.forward(torch.ones(2, 3), torch.ones(2, 3), labels).item() == 0
+    with pytest.raises(UserError, match=r"target is float32 \[2, 1\], expected float32 \[2, 3\]"):
+        scalar.forward(torch.ones(2, 3), torch.ones(2, 1), labels)
+    with pytest.raises(UserError, match=r"label is int64 \[3\], expected int64 \[2\]"):
+        scalar.forward(torch.ones(2, 3), torch.ones(2, 3), torch.zeros(3, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (lambda params, x: params["w"] * x, r"the loss has shape \[2\], expected a scalar"),
+        (lambda params, x: (params["w"] * x).sum().reshape(1), r"the loss has shape \[1\]"),
+        (lambda params, x: 3.0, "the loss is no tensor"),
+    ],
+)
+def test_the_loss_is_a_scalar_everywhere(loss, message):
+    scalar = ScalarModule(loss, {"w": torch.ones(2)})
+    x = torch.ones(2)
+    for call in (
+        lambda: scalar.forward(x),
+        lambda: scalar.backward(x),
+        lambda: scalar.step(0.1, x),
+        lambda: scalar.train_with(Optimizer(), 1, [(x,)]),
+        lambda: scalar.mean_loss([(x,)]),
+    ):
+        with pytest.raises(UserError, match=message):
+            call()
+
+
+def test_the_log_is_told_while_training_runs():
+    scalar, told = module(), []
+
+    def hear(step, loss):
+        told.append((step, loss))
+        if step == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scalar.train_sgd(0.1, 100, [(X, Y)], log_every=2, on_log=hear)
+    assert told == module().train_sgd(0.1, 5, [(X, Y)], log_every=2)
+    told.clear()
+    _, log = module().train_with(
+        Optimizer("adam"), 6, [(X, Y)], log_every=3, on_log=lambda *e: told.append(e)
+    )
+    assert told == log
+
+
+@pytest.mark.parametrize("options", [{"steps": -1}, {"log_every": -1}, {"steps": 1.5}, {"steps": True}])
+def test_numbers_of_steps_are_whole_and_not_negative(options):
+    (name,) = options
+    scalar, options = module(), {"steps": 2, **options}
+    for call in (
+        lambda: scalar.train_sgd(0.1, samples=[(X, Y)], **options),
+        lambda: scalar.train_with(Optimizer(), samples=[(X, Y)], **options),
+    ):
+        with pytest.raises(UserError, match=f"{name} must be a whole number, 0 or greater, found"):
+            call()
+    assert scalar.train_sgd(0.1, 0, [(X, Y)]) == []
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_types_train(dtype, optimizer):
+    scalar = module(dtype=dtype)
+    sample = (X.to(dtype), Y.to(dtype))
+    before = scalar.mean_loss([sample])
+    assert before.dtype == dtype
+    scalar.train_with(Optimizer(optimizer, lr=0.02), 30, [sample])
+    assert scalar.mean_loss([sample]) < before
+    assert {tensor.dtype for tensor in scalar.params().values()} == {dtype}
+
+
+VALUES = {"w": torch.tensor([1.0, 2.0009765625]), "b": torch.tensor(0.5)}
+
+
+def definition():
+    return ScalarModuleDef(lambda params, x: (params["w"] * x + params["b"]).mean(), VALUES)
+
+
+def test_cast_makes_the_first_values():
+    double = definition().instantiate(cast=lambda tensor: tensor.double())
+    assert double.params()["w"].dtype == torch.float64
+    rounded = definition().instantiate(cast=lambda tensor: tensor.bfloat16().float())
+    assert rounded.params()["w"].tolist() == [1.0, 2.0]
+    same = definition().instantiate(cast=lambda tensor: tensor)
+    same.set_params({"b": torch.tensor(7.0)})
+    assert VALUES["b"].item() == 0.5
+
+
+@pytest.mark.parametrize(
+    ("cast", "message"),
+    [
+        (lambda tensor: tensor[:1] if tensor.ndim else tensor, r"cast makes \[1\] of w, expected \[2\]"),
+        (lambda tensor: tensor.tolist(), "cast makes list of w"),
+        (lambda tensor: tensor.int(), "cannot train in torch.int32: expected float32, float64, bfloat16"),
+        (
+            lambda tensor: tensor.double() if tensor.ndim else tensor,
+            "float32 and torch.float64, expected one",
+        ),
+    ],
+)
+def test_a_cast_to_something_else_is_refused(cast, message):
+    with pytest.raises(UserError, match=message):
+        definition().instantiate(cast=cast)
