@@ -10,22 +10,14 @@ import torch
 from torch import nn
 
 from tests.core.capture.support import captured, exact, function, kinds
-from tests.core.capture.zoo.survey import Entry, entries, survey
+from tests.core.capture.zoo.survey import Entry, constructor, entries, survey
 from tests.core.capture.zoo.training import OPTIMIZERS, agreement
 from torchlean_core.artifact import load_graph
-from torchlean_core.capture.load import load_model
-from torchlean_core.capture.target import Target
 from torchlean_core.capture.write import write_captured
 from torchlean_core.graph import lower
 from torchlean_core.params import ParameterStore
 
 LIMIT = 1e-6
-
-
-def constructor(entry: Entry):
-    loaded = load_model(Target(entry.file, entry.name))
-    assert loaded.construct is not None
-    return loaded.construct
 
 
 @pytest.mark.parametrize("entry", entries("identities"), ids=str)

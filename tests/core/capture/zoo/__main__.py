@@ -1,4 +1,4 @@
-"""Measures the whole zoo and writes docs/capture-coverage.md: `make coverage`."""
+"""Measures the whole zoo, writes docs/capture-coverage.md and docs/training-coverage.md: `make coverage`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import sys
 
 import torch
 
-from tests.core.capture.zoo.survey import CAPTURED, entries, survey
+from tests.core.capture.zoo import training_table
+from tests.core.capture.zoo.survey import CAPTURED, TRAINED, constructor, entries, survey
 from tests.core.capture.zoo.table import DOCUMENT, document
+from tests.core.capture.zoo.training import OPTIMIZERS, agreement
 from torchlean_core.files import write_text
 
 
@@ -20,6 +22,14 @@ def main() -> None:
         print(f"{number}/{len(found)} {entry}", file=sys.stderr)
         outcomes[entry] = survey(entry)
     write_text(DOCUMENT, document(outcomes))
+    trained = {}
+    for entry in [*(one for one in found if one.family in CAPTURED), *entries(*TRAINED)]:
+        print(f"training {entry}", file=sys.stderr)
+        outcome = outcomes.get(entry) or survey(entry, export=False)
+        if outcome.captured is not None:
+            new = constructor(entry)
+            trained[entry] = outcome, {one: agreement(new, outcome.captured, one) for one in OPTIMIZERS}
+    write_text(training_table.DOCUMENT, training_table.document(trained))
 
 
 if __name__ == "__main__":

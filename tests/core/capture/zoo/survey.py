@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,8 @@ CAPTURED = (
     "recurrent",
 )
 """Files whose models have an exact form, as those of `full_size` have; those of `refused` have none."""
+TRAINED = ("identities", "differing")
+"""Files whose models show what a parameter is."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,13 @@ def entries(*families: str) -> list[Entry]:
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and "# torchlean:" in lines[node.lineno - 2]:
                 found.append(Entry(family, node.name))
     return found
+
+
+def constructor(entry: Entry) -> Callable[[], torch.nn.Module]:
+    """What builds a model, in eval mode, with the parameters that it is captured with."""
+    loaded = load_model(Target(entry.file, entry.name))
+    assert loaded.construct is not None
+    return loaded.construct
 
 
 @dataclass(frozen=True)
