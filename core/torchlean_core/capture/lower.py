@@ -214,6 +214,8 @@ class Lowerer:
                 )
             if not all(type(size) is int for size in meta.shape):
                 raise Refused("the shape of its result depends on values")
+            if meta.dtype == torch.float64 and not any(map(self._gives_float64, node.all_input_nodes)):
+                self._refuse_float64()
             assert value.shape == tuple(meta.shape), (
                 f"lowering of {node.target} gives shape {value.shape}, torch gives {tuple(meta.shape)}"
             )
@@ -221,6 +223,25 @@ class Lowerer:
             return result
         missing = Unknown(f"a further result (such as indices) of {node.target}, which has no form here")
         return tuple(missing if value is None else value for value in result)
+
+    def _gives_float64(self, node: torch.fx.Node) -> bool:
+        """Whether a node depends on the input and gives float64."""
+        meta = node.meta.get("val")
+        depends = isinstance(self._values.get(node), Value | Masked)
+        return depends and isinstance(meta, torch.Tensor) and meta.dtype == torch.float64
+
+    def _refuse_float64(self) -> None:
+        """Where float64 begins: what follows was refused with it.
+
+        Raises:
+            Refused: It was not allowed to compute in float32 instead.
+        """
+        if not self.builder.may_approximate("float64", "float32"):
+            raise Refused(
+                "computes in float64 from here on, where an artifact's values are float32; compute in float32, or "
+                "allow it in its place",
+                allow="float64=float32",
+            )
 
     def _stub(self, node: torch.fx.Node) -> Any:
         def stand_in(meta: Any) -> Any:

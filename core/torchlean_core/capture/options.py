@@ -9,8 +9,9 @@ from typing import Any
 
 from torchlean_core.errors import UsageError
 
-APPROXIMATIONS = {"gelu": ("tanh",)}
-"""Substitutions that a user may allow: the forms that can stand for an operator that has no exact one."""
+APPROXIMATIONS = {"gelu": {"tanh": 1e-2}, "float64": {"float32": 1e-3}}
+"""Substitutions that a user may allow: the forms that can stand for an operator (or type) that has no exact one,
+each with the largest relative error of an artifact that it may lead to."""
 
 
 def known_approximations() -> list[str]:

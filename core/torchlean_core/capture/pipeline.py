@@ -123,7 +123,9 @@ def capture(
     verification = None
     if options.verify:
         stage("verifying")
-        verification = verify(instances, finished, measure=bool(builder.approximated))
+        verification = verify(
+            instances, finished, approximated={name: options.approximate[name] for name in builder.approximated}
+        )
     notes = builder.notes
     if builder.approximated:
         marks = _marks(options.approximate, builder.approximated, verification)

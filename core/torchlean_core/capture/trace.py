@@ -127,7 +127,7 @@ def _decompositions() -> dict[torch._ops.OpOverload[..., Any], Callable[..., Any
 
 
 def _softshrink(x: torch.Tensor, lambd: float = 0.5) -> torch.Tensor:
-    return x - torch.nn.functional.hardtanh(x, -lambd, lambd)
+    return x - x.clamp(-lambd, lambd)
 
 
 def _rrelu(
@@ -151,7 +151,7 @@ def _without_steps(exported: torch.export.ExportedProgram) -> None:
         if node.target is torch.ops.aten.softshrink.default:
             x, lambd = (*node.args, 0.5)[:2]
             with exported.graph.inserting_before(node):
-                clamped = exported.graph.call_function(torch.ops.aten.hardtanh.default, (x, -lambd, lambd))
+                clamped = exported.graph.call_function(torch.ops.aten.clamp.default, (x, -lambd, lambd))
             clamped.meta = dict(node.meta)
             node.target, node.args, node.kwargs = torch.ops.aten.sub.Tensor, (x, clamped), {}
 

@@ -96,12 +96,6 @@ def hardswish(b: GraphBuilder, x: Value) -> Value:
     return b.times(x, hardsigmoid(b, x))
 
 
-@lowers(aten.softshrink.default)
-def softshrink(b: GraphBuilder, x: Value, lambd: float = 0.5) -> Value:
-    """relu(x - lambda) - relu(-lambda - x)."""
-    return b.minus(b.unary("relu", b.minus(x, float(lambd))), b.unary("relu", b.minus(-float(lambd), x)))
-
-
 @lowers(aten.silu.default)
 def silu(b: GraphBuilder, x: Value) -> Value:
     """Product of x and sigmoid(x)."""

@@ -1,0 +1,165 @@
+"""Comparison in float32, in which artifacts and generated code compute: what rounding costs at the ends of the range.
+
+Where inputs are so large that exponentials are infinite whatever they are computed in, the artifact may be no number
+where the module leaves such an entry out: a mask cannot hide NaN here. Else it may lose as much as the module itself loses in float32 against its own float64, and as much as the last
+place of the input is worth there (its conditioning), times a margin; and it is finite where the module is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from torchlean_core.capture.assemble import Finished
+from torchlean_core.capture.builder import Provenance
+from torchlean_core.capture.probes import Probe, nudged
+from torchlean_core.graph import Program
+from torchlean_core.interp import Interpreter
+
+MARGIN = 64
+"""How much more than module or conditioning the artifact may lose: it computes in another order."""
+
+LARGEST = torch.finfo(torch.float32).max
+"""The largest float32."""
+
+_EPS = torch.finfo(torch.float32).eps
+_FLOOR = 2.0**-120
+"""Below this float32 has no full precision left."""
+
+_NUDGES = 4
+
+Forward = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """More is lost than rounding explains.
+
+    Attributes:
+        probe: The input.
+        error: Largest absolute difference, infinite where the artifact alone is not finite.
+        scale: Largest absolute value of the module's result.
+        precise: The artifact in float64, on the same input.
+        expected: The module's result, in float64 where that means the same.
+    """
+
+    probe: Probe
+    error: float
+    scale: float
+    precise: torch.Tensor
+    expected: torch.Tensor
+
+    @property
+    def of_rounding(self) -> bool:
+        """Whether the artifact is right in float64, so that nothing but digits is lost."""
+        wanted = self.expected.double()
+        finite = torch.isfinite(wanted)
+        difference = (self.precise - wanted)[finite].abs()
+        near = not bool((difference > 1e-4 * max(self.scale, _FLOOR)).any())
+        return near and _finite_where(self.precise, wanted)
+
+
+class Sides:
+    """Artifact and module on special inputs.
+
+    Attributes:
+        artifact: The artifact in float32.
+        precise: The artifact in float64.
+        module: The module in float32.
+        reference: The module in float64, None where that means something else.
+    """
+
+    def __init__(
+        self, artifact: Interpreter, precise: Interpreter, module: Forward, reference: Forward | None
+    ) -> None:
+        self.artifact = artifact
+        self.precise = precise
+        self.module = module
+        self.reference = reference
+
+    def loss(self, probe: Probe, *, cheap: bool = False) -> Loss | None:
+        """What the artifact loses on an input, where that is too much.
+
+        Args:
+            probe: The input.
+            cheap: Ask the module in float64 only where float32 leaves a doubt.
+        """
+        module = self.module(probe.x).double()
+        found = self.artifact.run(probe.x).double()
+        if cheap and self._within(found, module, None, 0.0) is None:
+            return None
+        expected = module if self.reference is None else self.reference(probe.x.double())
+        rounding = None if self.reference is None else module
+        if self._within(found, expected, rounding, 0.0) is None:
+            return None
+        conditioning = self._conditioning(probe.x, expected)
+        measured = self._within(found, expected, rounding, conditioning)
+        if measured is None:
+            return None
+        precise = self.precise.run(probe.x.double())
+        if probe.may_overflow and math.isinf(measured[0]) and not _finite_where(precise, expected):
+            return None
+        return Loss(probe, *measured, precise, expected)
+
+    def _within(
+        self, found: torch.Tensor, expected: torch.Tensor, module: torch.Tensor | None, conditioning: float
+    ) -> tuple[float, float] | None:
+        """None where the error is explained; else the error, and the size of the result."""
+        used = expected if module is None else module
+        counts = torch.isfinite(expected) & torch.isfinite(used) & (used.abs() < LARGEST)
+        if not bool(counts.any()):
+            return None
+        scale = float(expected[counts].abs().max())
+        if not bool(torch.isfinite(found[counts]).all()):
+            return math.inf, scale
+        own = float((used - expected)[counts].abs().max())
+        error = float((found - expected)[counts].abs().max())
+        # Where the module's float64 is no reference, its own rounding is not known either.
+        relative = _EPS if module is not None else 16 * _EPS
+        allowed = MARGIN * max(own, conditioning, relative * scale, _FLOOR)
+        return None if error <= allowed else (error, scale)
+
+    def _conditioning(self, x: torch.Tensor, expected: torch.Tensor) -> float:
+        """The largest change of the result when every element of the input moves within its last place."""
+        forward = self.reference or (lambda moved: self.module(moved.float()).double())
+        factor = 1.0 if self.reference is not None else 2.0  # so that float32 moves at all
+        largest = 0.0
+        for seed in range(_NUDGES):
+            moved = x.double() + factor * (nudged(x, seed) - x.double())
+            change = (forward(moved) - expected).abs()
+            change = change[torch.isfinite(change)]
+            largest = max(largest, float(change.max()) if change.numel() else 0.0)
+        return largest
+
+
+def blamed(program: Program, tensors: Mapping[str, torch.Tensor], artifact: Finished, probe: Probe) -> Provenance:
+    """Where a node comes from that makes the most of its operands' errors, in float32 against float64."""
+    in_float32, precise = (Interpreter(program, tensors, dtype) for dtype in (torch.float32, torch.float64))
+    errors: dict[int, float] = {}
+    worst, culprit = 0.0, program.output_id
+    pairs = zip(in_float32.values(probe.x), precise.values(probe.x.double()), strict=True)
+    for (node, found), (_, expected) in pairs:
+        errors[node.id] = _relative(found.double(), expected)
+        inherited = max((errors[parent] for parent in node.parents), default=0.0)
+        growth = errors[node.id] / max(inherited, _EPS)
+        if growth > worst and not math.isinf(inherited):
+            worst, culprit = growth, node.id
+    raw = next(node.raw for node in program.nodes if node.id == culprit)
+    return artifact.origins[raw]
+
+
+def _finite_where(found: torch.Tensor, expected: torch.Tensor) -> bool:
+    return bool(torch.isfinite(found[torch.isfinite(expected)]).all())
+
+
+def _relative(found: torch.Tensor, expected: torch.Tensor) -> float:
+    finite = torch.isfinite(expected)
+    if not bool(finite.any()):
+        return 0.0
+    if not bool(torch.isfinite(found[finite]).all()):
+        return math.inf
+    scale = float(expected[finite].abs().max())
+    return float((found - expected)[finite].abs().max()) / max(scale, _FLOOR)
