@@ -124,7 +124,9 @@ def capture(
     if options.verify:
         stage("verifying")
         verification = verify(
-            instances, finished, approximated={name: options.approximate[name] for name in builder.approximated}
+            instances,
+            finished,
+            approximated={name: options.approximate[name] for name in builder.approximated},
         )
     notes = builder.notes
     if builder.approximated:

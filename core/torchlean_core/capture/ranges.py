@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 _SAME = frozenset(
     "detach reshape flatten permute broadcast_to select reduce_mean swap_first_two transpose3d_last_two".split()
 )
-_FIXED = {"tanh": (-1.0, 1.0), "sin": (-1.0, 1.0), "cos": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0)}
+_FIXED = {
+    "tanh": (-1.0, 1.0),
+    "sin": (-1.0, 1.0),
+    "cos": (-1.0, 1.0),
+    "sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+}
 _SAFE_EXPONENT = 80.0
 """Its exponential is far from the largest float32."""
 

@@ -1,14 +1,15 @@
 """Comparison in float32, in which artifacts and generated code compute: what rounding costs at the ends of the range.
 
-Where inputs are so large that exponentials are infinite whatever they are computed in, the artifact may be no number
-where the module leaves such an entry out: a mask cannot hide NaN here. Else it may lose as much as the module itself loses in float32 against its own float64, and as much as the last
-place of the input is worth there (its conditioning), times a margin; and it is finite where the module is.
+The artifact is finite where the module is, and may lose as much as the module itself loses in float32 against its own
+float64, or as much as the last place of the input and of the parameters is worth there (the conditioning), times a
+margin. One thing is forgiven: where inputs are so large that exponentials are infinite whatever they are computed in,
+the artifact may be no number where the module leaves such an entry out, since no mask can hide NaN here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -29,7 +30,8 @@ _EPS = torch.finfo(torch.float32).eps
 _FLOOR = 2.0**-120
 """Below this float32 has no full precision left."""
 
-_NUDGES = 4
+NUDGES = 4
+"""Neighbours that are looked at."""
 
 Forward = Callable[[torch.Tensor], torch.Tensor]
 
@@ -68,15 +70,22 @@ class Sides:
     Attributes:
         artifact: The artifact in float32.
         precise: The artifact in float64.
+        neighbours: The same with parameters that float32 cannot tell from these, or hardly.
         module: The module in float32.
         reference: The module in float64, None where that means something else.
     """
 
     def __init__(
-        self, artifact: Interpreter, precise: Interpreter, module: Forward, reference: Forward | None
+        self,
+        artifact: Interpreter,
+        precise: Interpreter,
+        neighbours: Callable[[], Iterator[Interpreter]],
+        module: Forward,
+        reference: Forward | None,
     ) -> None:
         self.artifact = artifact
         self.precise = precise
+        self.neighbours = neighbours
         self.module = module
         self.reference = reference
 
@@ -95,11 +104,12 @@ class Sides:
         rounding = None if self.reference is None else module
         if self._within(found, expected, rounding, 0.0) is None:
             return None
-        conditioning = self._conditioning(probe.x, expected)
+        precise = self.precise.run(probe.x.double())
+        near = [_largest(other.run(probe.x.double()) - precise) for other in self.neighbours()]
+        conditioning = max(self._conditioning(probe.x, expected), *near)
         measured = self._within(found, expected, rounding, conditioning)
         if measured is None:
             return None
-        precise = self.precise.run(probe.x.double())
         if probe.may_overflow and math.isinf(measured[0]) and not _finite_where(precise, expected):
             return None
         return Loss(probe, *measured, precise, expected)
@@ -127,15 +137,15 @@ class Sides:
         forward = self.reference or (lambda moved: self.module(moved.float()).double())
         factor = 1.0 if self.reference is not None else 2.0  # so that float32 moves at all
         largest = 0.0
-        for seed in range(_NUDGES):
+        for seed in range(NUDGES):
             moved = x.double() + factor * (nudged(x, seed) - x.double())
-            change = (forward(moved) - expected).abs()
-            change = change[torch.isfinite(change)]
-            largest = max(largest, float(change.max()) if change.numel() else 0.0)
+            largest = max(largest, _largest(forward(moved) - expected))
         return largest
 
 
-def blamed(program: Program, tensors: Mapping[str, torch.Tensor], artifact: Finished, probe: Probe) -> Provenance:
+def blamed(
+    program: Program, tensors: Mapping[str, torch.Tensor], artifact: Finished, probe: Probe
+) -> Provenance:
     """Where a node comes from that makes the most of its operands' errors, in float32 against float64."""
     in_float32, precise = (Interpreter(program, tensors, dtype) for dtype in (torch.float32, torch.float64))
     errors: dict[int, float] = {}
@@ -149,6 +159,11 @@ def blamed(program: Program, tensors: Mapping[str, torch.Tensor], artifact: Fini
             worst, culprit = growth, node.id
     raw = next(node.raw for node in program.nodes if node.id == culprit)
     return artifact.origins[raw]
+
+
+def _largest(change: torch.Tensor) -> float:
+    finite = change[torch.isfinite(change)].abs()
+    return float(finite.max()) if finite.numel() else 0.0
 
 
 def _finite_where(found: torch.Tensor, expected: torch.Tensor) -> bool:

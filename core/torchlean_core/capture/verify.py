@@ -15,8 +15,8 @@ from torchlean_core.capture.errors import CaptureError, CaptureFinding
 from torchlean_core.capture.instances import Instances, changed_attribute
 from torchlean_core.capture.options import APPROXIMATIONS
 from torchlean_core.capture.places import located
-from torchlean_core.capture.probes import is_small, random_inputs, special_inputs
-from torchlean_core.capture.rounding import LARGEST, Loss, Sides, blamed
+from torchlean_core.capture.probes import is_small, nudged, random_inputs, special_inputs
+from torchlean_core.capture.rounding import LARGEST, NUDGES, Loss, Sides, blamed
 from torchlean_core.graph import lower
 from torchlean_core.interp import Interpreter
 
@@ -39,7 +39,9 @@ class Verification:
     inputs: int
 
 
-def verify(instances: Instances, artifact: Finished, *, approximated: Mapping[str, str] | None = None) -> Verification:
+def verify(
+    instances: Instances, artifact: Finished, *, approximated: Mapping[str, str] | None = None
+) -> Verification:
     """Compare on random inputs, in float64 where the module can be converted; then in float32 on special ones.
 
     A module of any size is run a bounded number of times (see `probes`). What an instance gives for its first input
@@ -105,14 +107,33 @@ class _Comparison:
         dtype = torch.float64
         calls = _Calls(self.instances, self.instances.copy)
         results = [calls(x.float()) for x in inputs]
-        exact = Interpreter(
-            *compact(lower(self.artifact.graph), {**self.artifact.tensors, **self.artifact.unrounded}), dtype
-        )
-        rounding = max(map(relative_error, map(exact.run, inputs), expected)) <= LIMITS[dtype]
+        exact = map(self._unrounded().run, inputs)
+        rounding = max(map(relative_error, exact, expected)) <= LIMITS[dtype]
         if not rounding and not _computes_otherwise(found, expected, results):
             return None
         in_float32 = Interpreter(self.program, self.tensors, torch.float32)
         return max(map(relative_error, (in_float32.run(x.float()) for x in inputs), results))
+
+    def _unrounded(self) -> Interpreter:
+        """The artifact in float64, with constants that are not rounded to float32."""
+        tensors = {**self.artifact.tensors, **self.artifact.unrounded}
+        return Interpreter(*compact(lower(self.artifact.graph), tensors), torch.float64)
+
+    def _neighbours(self) -> Iterator[Interpreter]:
+        """The artifact in float64 with parameters that differ in or behind the last place of float32.
+
+        Constants that make up an operator's form stay what they are.
+        """
+        yield self._unrounded()
+        fixed = {
+            f"const_{node.id}" for node in self.artifact.graph.nodes if node.extra.get("trainable") is False
+        }
+        for seed in range(NUDGES):
+            moved = {
+                name: tensor if name in fixed else nudged(tensor, seed)
+                for name, tensor in self.tensors.items()
+            }
+            yield Interpreter(self.program, moved, torch.float64)
 
     def _different(
         self,
@@ -149,6 +170,7 @@ class _Comparison:
         sides = Sides(
             Interpreter(self.program, self.tensors, torch.float32),
             Interpreter(self.program, self.tensors, torch.float64),
+            self._neighbours,
             in_float32,
             self.calls if same_in_float64 else None,
         )

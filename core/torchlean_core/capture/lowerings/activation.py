@@ -137,9 +137,7 @@ def softplus(b: GraphBuilder, x: Value, beta: float = 1, threshold: float = 20) 
             f"softplus with threshold={threshold} has a step there; it is exact from {EXACT_THRESHOLD:g} on"
         )
     y = b.times(x, float(beta))
-    return b.times(
-        b.plus(b.binary("max_elem", y, 0.0), log_one_plus_exp(b, b.unary("abs", y))), 1.0 / beta
-    )
+    return b.times(b.plus(b.binary("max_elem", y, 0.0), log_one_plus_exp(b, b.unary("abs", y))), 1.0 / beta)
 
 
 @lowers(aten.log_sigmoid.default)

@@ -156,7 +156,7 @@ def logit(b: GraphBuilder, x: Value) -> Value:
 
 @lowers(aten.hypot.default)
 def hypot(b: GraphBuilder, x: Operand, other: Operand) -> Value:
-    """s sqrt((x/s)^2 + (y/s)^2), s the larger absolute value, so that no square over- or underflows."""
+    """Scaled, s sqrt((x/s)^2 + (y/s)^2), s the larger absolute value, so that no square over- or underflows."""
     first, second = b.operands(x, other)
     larger = b.binary("max_elem", b.unary("abs", first), b.unary("abs", second))
     scale = b.unary("detach", b.binary("max_elem", larger, SMALLEST_NORMAL))
