@@ -16,6 +16,7 @@ from torchlean_core.capture.builder import GraphBuilder, Provenance
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
 from torchlean_core.capture.places import first_line, line_in, located, module_of_node
 from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
+from torchlean_core.capture.steps import bend_of, lower_bend, serves_bends
 from torchlean_core.capture.trace import Traced
 from torchlean_core.capture.values import Known, Masked, Unknown, Value
 
@@ -134,6 +135,11 @@ class Lowerer:
             container, index = args
             return container[index] if isinstance(container, tuple | list) else container
         self._locate(node)
+        if serves_bends(node, self._values):
+            return Unknown("a condition on the input")
+        if bend := bend_of(node, self._values):
+            result = lower_bend(self.builder, bend, self._values)
+            return self._checked(node, self.builder.broadcast(result, tuple(node.meta["val"].shape)))
         flat = _pytree.tree_leaves((args, kwargs))
         unknown = [leaf for leaf in flat if isinstance(leaf, Unknown)]
         if any(leaf.why is None for leaf in unknown):

@@ -25,11 +25,13 @@ class Probe:
         kind: What it is, for a message (`large (100000 times normal ones)`).
         x: The input, float32.
         may_overflow: Whether it is so large that exponentials of it have no value in any type.
+        parts: Of a mixture, the inputs of which it was mixed.
     """
 
     kind: str
     x: torch.Tensor
     may_overflow: bool = False
+    parts: tuple[Probe, ...] = ()
 
 
 def is_small(artifact: Finished) -> bool:
@@ -69,7 +71,8 @@ def special_inputs(shape: Shape, *, small: bool) -> list[Probe]:
         return [*parts, large]
     place = torch.randint(len(parts), shape, generator=generator)
     mixed = torch.stack([part.x for part in parts]).gather(0, place[None])[0]
-    return [Probe("a mixture of zeros, whole, tiny, offset and negative numbers", mixed, True), large]
+    what = "a mixture of zeros, whole, tiny, offset and negative numbers"
+    return [Probe(what, mixed, True, tuple(parts)), large]
 
 
 def nudged(x: torch.Tensor, seed: int) -> torch.Tensor:
