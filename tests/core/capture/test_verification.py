@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -117,7 +117,7 @@ def test_the_operator_that_loses_its_digits_is_named(size: int, monkeypatch: pyt
 class _Counted(nn.Module):
     """Counts its calls in a list that all copies share."""
 
-    calls: list[str] = []
+    calls: ClassVar[list[str]] = []
 
     def __init__(self) -> None:
         super().__init__()
