@@ -59,7 +59,8 @@ class Options:
     params: bool = _option("write the parameters beside the artifact", default=True)
     verify: bool = _option("compare the artifact with the model on random inputs", default=True)
     approximate: Mapping[str, str] = _option(
-        "allow a substitution that is not exact (gelu=tanh); may be repeated", default_factory=dict
+        "allow a substitution that is not exact (gelu=tanh, float64=float32); may be repeated",
+        default_factory=dict,
     )
     max_parameters: int = _option("refuse a capture with more scalars in all", default=250_000_000)
 
