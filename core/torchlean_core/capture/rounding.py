@@ -69,7 +69,7 @@ class Sides:
 
     Attributes:
         artifact: The artifact in float32.
-        precise: The artifact in float64.
+        precise: Makes the artifact in float64, which is seldom needed.
         neighbours: The same with parameters that float32 cannot tell from these, or hardly.
         module: The module in float32.
         reference: The module in float64, None where that means something else.
@@ -78,7 +78,7 @@ class Sides:
     def __init__(
         self,
         artifact: Interpreter,
-        precise: Interpreter,
+        precise: Callable[[], Interpreter],
         neighbours: Callable[[], Iterator[Interpreter]],
         module: Forward,
         reference: Forward | None,
@@ -104,7 +104,7 @@ class Sides:
         rounding = None if self.reference is None else module
         if self._within(found, expected, rounding, 0.0) is None:
             return None
-        precise = self.precise.run(probe.x.double())
+        precise = self.precise().run(probe.x.double())
         near = [_largest(other.run(probe.x.double()) - precise) for other in self.neighbours()]
         conditioning = max(self._conditioning(probe.x, expected), *near)
         measured = self._within(found, expected, rounding, conditioning)

@@ -169,7 +169,7 @@ class _Comparison:
         in_float32 = _Calls(self.instances, self.instances.copy)
         sides = Sides(
             Interpreter(self.program, self.tensors, torch.float32),
-            Interpreter(self.program, self.tensors, torch.float64),
+            lambda: Interpreter(self.program, self.tensors, torch.float64),
             self._neighbours,
             in_float32,
             self.calls if same_in_float64 else None,
