@@ -10,8 +10,10 @@ from typing import Any
 
 import torch
 
+from torchlean_core.capture.early import selected_early
 from torchlean_core.capture.errors import CaptureFinding, Refused
 from torchlean_core.capture.places import Stack, located
+from torchlean_core.capture.ranges import Range
 from torchlean_core.capture.values import Known, NodeIndex, Operand, Shape, Tensor, Value, content
 from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, Problems
 from torchlean_core.kinds.numbers import show_shape
@@ -85,6 +87,7 @@ class GraphBuilder:
         approximated: Those of them that were made, and where.
         file: The model file.
         drafts: The nodes so far.
+        ranges: Bounds of their values, where they were asked for.
     """
 
     max_parameters: int = 250_000_000
@@ -95,6 +98,7 @@ class GraphBuilder:
     approximated: dict[str, list[Stack]] = field(default_factory=dict)
     file: Path = Path("model")
     drafts: list[Draft] = field(default_factory=list)
+    ranges: dict[NodeIndex, Range] = field(default_factory=dict)
     _shared: dict[Any, Value] = field(default_factory=dict)
     _alive: list[Known] = field(default_factory=list)
 
@@ -342,6 +346,9 @@ class GraphBuilder:
         shape = (*x.shape[:axis], len(indices), *x.shape[axis + 1 :])
         if size == 1:
             return self.broadcast(x, shape)
+        early = selected_early(self, x, axis, indices)
+        if early is not None:
+            return early
         self.check_size(len(indices) * size, "a selection matrix")
         return self._append(SELECT, [x], shape, {"axis": axis, "indices": indices})
 

@@ -15,7 +15,6 @@ from torchlean_core.capture.errors import CaptureFinding
 from torchlean_core.capture.gradient_flow import Unseen
 from torchlean_core.capture.instances import Instances
 from torchlean_core.capture.places import Stack, first_line, located
-from torchlean_core.capture.verify import float64_instances
 from torchlean_core.graph import Program, lower
 from torchlean_core.interp import Interpreter
 
@@ -154,18 +153,25 @@ def _wrong(instances: Instances, artifact: Finished) -> list[str]:
         _CannotRun: The module cannot be run with gradients.
     """
     shape = artifact.graph.input_shape
-    new = float64_instances(instances, shape)
-    dtype = torch.float32 if new is None else torch.float64
+    dtype = torch.float64 if _runs_in_float64(instances, shape) else torch.float32
     program, tensors = compact(lower(artifact.graph), {**artifact.tensors, **artifact.unrounded})
     interpreter = Interpreter(program, tensors, dtype)
     generator = torch.Generator().manual_seed(2)
     found: dict[str, None] = {}
     for _ in range(2):
         x = torch.randn(shape, generator=generator, dtype=dtype)
-        expected = _of_module((new or instances.copy)(), x, interpreter.output_shape)
+        expected = _of_module(instances.copy().to(dtype), x, interpreter.output_shape)
         ours = _of_artifact(interpreter, program, x)
         found.update(dict.fromkeys(_differing(ours, expected, dtype)))
     return list(found)
+
+
+def _runs_in_float64(instances: Instances, shape: tuple[int, ...]) -> bool:
+    try:
+        result = instances.call(instances.copy().double(), torch.zeros(shape, dtype=torch.float64))
+    except Exception:  # whatever a model does that was written for float32
+        return False
+    return isinstance(result, torch.Tensor) and result.dtype == torch.float64
 
 
 def _weights(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:

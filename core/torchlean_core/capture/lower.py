@@ -18,6 +18,7 @@ from torchlean_core.capture.known_views import fixed, view_of
 from torchlean_core.capture.places import first_line, line_in, located, module_of_node
 from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
+from torchlean_core.capture.steps import bend_of, lower_bend, serves_bends
 from torchlean_core.capture.trace import Traced
 from torchlean_core.capture.values import Known, Masked, Unknown, Value
 
@@ -135,6 +136,12 @@ class Lowerer:
             assert isinstance(index, int), "results are told by number"
             return container[index] if isinstance(container, tuple | list) else container
         self._locate(node)
+        if serves_bends(node, self._values):
+            return Unknown("a condition on the input")
+        if bend := bend_of(node, self._values):
+            operands = {one: self._operand(one, node) for one in bend.operands()}
+            result = lower_bend(self.builder, bend, operands)
+            return self._checked(node, self.builder.broadcast(result, tuple(node.meta["val"].shape)))
         args, kwargs = _pytree.tree_map_only(
             torch.fx.Node, lambda n: self._operand(n, node), (node.args, node.kwargs)
         )
@@ -327,6 +334,8 @@ class Lowerer:
                 )
             if not all(type(size) is int for size in meta.shape):
                 raise Refused("the shape of its result depends on values")
+            if meta.dtype == torch.float64 and not any(map(self._gives_float64, node.all_input_nodes)):
+                self._refuse_float64()
             assert value.shape == tuple(meta.shape), (
                 f"lowering of {node.target} gives shape {value.shape}, torch gives {tuple(meta.shape)}"
             )
@@ -334,6 +343,25 @@ class Lowerer:
             return result
         missing = Unknown(f"a further result (such as indices) of {node.target}, which has no form here")
         return tuple(missing if value is None else value for value in result)
+
+    def _gives_float64(self, node: torch.fx.Node) -> bool:
+        """Whether a node depends on the input and gives float64."""
+        meta = node.meta.get("val")
+        depends = isinstance(self._values.get(node), Value | Masked)
+        return depends and isinstance(meta, torch.Tensor) and meta.dtype == torch.float64
+
+    def _refuse_float64(self) -> None:
+        """Where float64 begins: what follows was refused with it.
+
+        Raises:
+            Refused: It was not allowed to compute in float32 instead.
+        """
+        if not self.builder.may_approximate("float64", "float32"):
+            raise Refused(
+                "computes in float64 from here on, where an artifact's values are float32; compute in float32, or "
+                "allow it in its place",
+                allow="float64=float32",
+            )
 
     def _stub(self, node: torch.fx.Node) -> Any:
         def stand_in(meta: Any) -> Any:

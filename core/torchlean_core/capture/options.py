@@ -9,8 +9,9 @@ from typing import Any
 
 from torchlean_core.errors import UsageError
 
-APPROXIMATIONS = {"gelu": ("tanh",)}
-"""Substitutions that a user may allow: the forms that can stand for an operator that has no exact one."""
+APPROXIMATIONS = {"gelu": {"tanh": 1e-2}, "float64": {"float32": 1e-3}}
+"""Substitutions that a user may allow: the forms that can stand for an operator (or type) that has no exact one,
+each with the largest relative error of an artifact that it may lead to."""
 
 
 def known_approximations() -> list[str]:
@@ -59,7 +60,8 @@ class Options:
     params: bool = _option("write the parameters beside the artifact", default=True)
     verify: bool = _option("compare the artifact with the model on random inputs", default=True)
     approximate: Mapping[str, str] = _option(
-        "allow a substitution that is not exact (gelu=tanh); may be repeated", default_factory=dict
+        "allow a substitution that is not exact (gelu=tanh, float64=float32); may be repeated",
+        default_factory=dict,
     )
     fold: bool = _option(
         "write weights that are computed of parameters as constants, which train by themselves", default=False

@@ -132,7 +132,11 @@ def capture(
     verification = None
     if options.verify:
         stage("verifying")
-        verification = verify(instances, finished, measure=bool(builder.approximated))
+        verification = verify(
+            instances,
+            finished,
+            approximated={name: options.approximate[name] for name in builder.approximated},
+        )
     differ = differences(instances, finished, traced.unseen, verify=options.verify)
     notes = [*instances.notes, *builder.notes, *(one.finding for one in differ)]
     if differ:

@@ -155,7 +155,7 @@ def _decompositions() -> dict[torch._ops.OpOverload[..., Any], Callable[..., Any
 
 
 def _softshrink(x: torch.Tensor, lambd: float = 0.5) -> torch.Tensor:
-    return x - torch.nn.functional.hardtanh(x, -lambd, lambd)
+    return torch.relu(x - lambd) - torch.relu(-lambd - x)
 
 
 def _rrelu(
@@ -201,10 +201,15 @@ def _without_steps(exported: torch.export.ExportedProgram) -> None:
     for node in list(exported.graph.nodes):
         if node.target is torch.ops.aten.softshrink.default:
             x, lambd = (*node.args, 0.5)[:2]
+            sides = [(torch.ops.aten.sub.Tensor, (x, lambd)), (torch.ops.aten.rsub.Scalar, (x, -lambd))]
             with exported.graph.inserting_before(node):
-                clamped = exported.graph.call_function(torch.ops.aten.hardtanh.default, (x, -lambd, lambd))
-            clamped.meta = dict(node.meta)
-            node.target, node.args, node.kwargs = torch.ops.aten.sub.Tensor, (x, clamped), {}
+                distances = [exported.graph.call_function(*side) for side in sides]
+                beyond = [
+                    exported.graph.call_function(torch.ops.aten.relu.default, (one,)) for one in distances
+                ]
+            for new in (*distances, *beyond):
+                new.meta = dict(node.meta)
+            node.target, node.args, node.kwargs = torch.ops.aten.sub.Tensor, tuple(beyond), {}
 
 
 def _export(module: torch.nn.Module, example: torch.Tensor, shown: str, stacks: Stacks) -> Traced:

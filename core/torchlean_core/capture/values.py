@@ -107,6 +107,13 @@ class Known:
             result = result.moved(step)
         return result
 
+    def entries(self, axis: int, chosen: Sequence[int]) -> Known | None:
+        """Entries of an axis; None where they are no view of a tensor that has a name."""
+        order = [axis, *(other for other in range(len(self.shape)) if other != axis)]
+        taken = self.moved(views.permute(*order)).rows(chosen)
+        back = [order.index(place) for place in range(len(order))]
+        return None if taken is None else taken.moved(views.permute(*back))
+
 
 def absent(tensor: torch.Tensor) -> Known:
     """What stands where the model has no tensor, and changes nothing."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,8 +11,12 @@ import torch
 
 from torchlean_core.capture.assemble import Finished
 from torchlean_core.capture.compact import compact
-from torchlean_core.capture.errors import CaptureError
+from torchlean_core.capture.errors import CaptureError, CaptureFinding
 from torchlean_core.capture.instances import Instances, changed_attribute
+from torchlean_core.capture.options import APPROXIMATIONS
+from torchlean_core.capture.places import located
+from torchlean_core.capture.probes import is_small, nudged, random_inputs, special_inputs
+from torchlean_core.capture.rounding import LARGEST, NUDGES, Loss, Sides, blamed
 from torchlean_core.graph import lower
 from torchlean_core.interp import Interpreter
 
@@ -34,72 +39,227 @@ class Verification:
     inputs: int
 
 
-def verify(instances: Instances, artifact: Finished, *, measure: bool = False) -> Verification:
-    """Compare on random inputs, in float64 where the module can be converted, else in float32.
+def verify(
+    instances: Instances, artifact: Finished, *, approximated: Mapping[str, str] | None = None
+) -> Verification:
+    """Compare on random inputs, in float64 where the module can be converted; then in float32 on special ones.
 
-    Every input goes to an instance that never ran; one more gets them all, and must give the same. Where float64
-    shows more than rounding, two things are no error of the capture: constants that float32 does not hold
-    exactly, and a module that means something else in float64. Then the judgement is float32's.
+    A module of any size is run a bounded number of times (see `probes`). What an instance gives for its first input
+    it must give again after all others. Where float64 shows more than rounding, two things are no error of the
+    capture: constants that float32 does not hold exactly, and a module that means something else in float64. Then
+    the judgement is float32's.
 
     Args:
         instances: Gives instances of the module.
         artifact: The graph and its parameters.
-        measure: Report an error of any size, for an artifact that is known to be an approximation.
+        approximated: Forms that are not exact but were allowed and taken, by operator or type. Then the error on
+            random inputs is measured, and may be as large as that form's bound; special inputs are not looked at.
 
     Raises:
         CaptureError: They differ by more than rounding, or forward is no function of its input.
     """
-    shape = artifact.graph.input_shape
-    new = float64_instances(instances, shape)
-    dtype = torch.float32 if new is None else torch.float64
-    new = new or instances.copy
-    program, tensors = compact(lower(artifact.graph), artifact.tensors)
-    interpreter = Interpreter(program, tensors, dtype)
-    inputs = list(_inputs(shape, dtype))
-    found, expected = [], []
-    for x in inputs:
-        expected.append(instances.call(new(), x, _HINT).detach())
-        found.append(interpreter.run(x))
-    worst = max(map(relative_error, found, expected))
-    running = new()
-    for x, first in zip(inputs, expected, strict=True):
-        later, again = (instances.call(running, x, _HINT).detach() for _ in range(2))
-        if _differ(first, later) or _differ(later, again):
-            raise _stateful(instances, new(), running)
-    if measure or worst <= LIMITS[dtype]:
-        return Verification(worst, dtype, len(inputs))
-    if dtype == torch.float64:
-        results = [instances.call(instances.copy(), x.float(), _HINT).detach() for x in inputs]
-        exact = Interpreter(
-            *compact(lower(artifact.graph), {**artifact.tensors, **artifact.unrounded}), dtype
+    comparison = _Comparison(instances, artifact)
+    if approximated:
+        return comparison.measured(approximated)
+    verification, same_in_float64 = comparison.of_values()
+    comparison.at_the_ends(same_in_float64)
+    return verification
+
+
+class _Comparison:
+    """Artifact and module, side by side."""
+
+    def __init__(self, instances: Instances, artifact: Finished) -> None:
+        self.instances = instances
+        self.artifact = artifact
+        self.small = is_small(artifact)
+        self.program, self.tensors = compact(lower(artifact.graph), artifact.tensors)
+
+    def of_values(self) -> tuple[Verification, bool]:
+        """How both agree on random inputs, and whether that is so in float64."""
+        calls, inputs, expected = self._random(in_float64=True)
+        self.calls, dtype = calls, inputs[0].dtype
+        interpreter = Interpreter(self.program, self.tensors, dtype)
+        found = [interpreter.run(x) for x in inputs]
+        worst = max(map(relative_error, found, expected))
+        if self.small or worst > LIMITS[dtype]:
+            calls.check_state()
+        if worst <= LIMITS[dtype]:
+            return Verification(worst, dtype, len(inputs)), dtype == torch.float64
+        error = self._in_float32(inputs, found, expected) if dtype == torch.float64 else None
+        if error is None or error > LIMITS[torch.float32]:
+            raise self._different(calls.new, inputs, found, worst)
+        return Verification(error, torch.float32, len(inputs)), False
+
+    def _random(self, *, in_float64: bool) -> tuple[_Calls, list[torch.Tensor], list[torch.Tensor]]:
+        """An instance, in float64 where that was asked for and can be, random inputs, and its results."""
+        inputs = list(random_inputs(self.artifact.graph.input_shape, torch.float64, small=self.small))
+        calls = _in_float64(self.instances, inputs[0]) if in_float64 else None
+        if calls is None:
+            inputs = [x.float() for x in inputs]
+            calls = _Calls(self.instances, self.instances.copy)
+        return calls, inputs, [calls(x) for x in inputs]
+
+    def _in_float32(
+        self, inputs: Sequence[torch.Tensor], found: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]
+    ) -> float | None:
+        """The error in float32 where float64 is no judge of it."""
+        dtype = torch.float64
+        calls = _Calls(self.instances, self.instances.copy)
+        results = [calls(x.float()) for x in inputs]
+        exact = map(self._unrounded().run, inputs)
+        rounding = max(map(relative_error, exact, expected)) <= LIMITS[dtype]
+        if not rounding and not _computes_otherwise(found, expected, results):
+            return None
+        in_float32 = Interpreter(self.program, self.tensors, torch.float32)
+        return max(map(relative_error, (in_float32.run(x.float()) for x in inputs), results))
+
+    def _unrounded(self) -> Interpreter:
+        """The artifact in float64, with constants that are not rounded to float32."""
+        tensors = {**self.artifact.tensors, **self.artifact.unrounded}
+        return Interpreter(*compact(lower(self.artifact.graph), tensors), torch.float64)
+
+    def _neighbours(self) -> Iterator[Interpreter]:
+        """The artifact in float64 with parameters that differ in or behind the last place of float32.
+
+        Constants that make up an operator's form stay what they are.
+        """
+        yield self._unrounded()
+        fixed = {
+            f"const_{node.id}" for node in self.artifact.graph.nodes if node.extra.get("trainable") is False
+        }
+        for seed in range(NUDGES):
+            moved = {
+                name: tensor if name in fixed else nudged(tensor, seed)
+                for name, tensor in self.tensors.items()
+            }
+            yield Interpreter(self.program, moved, torch.float64)
+
+    def _different(
+        self,
+        new: Callable[[], torch.nn.Module],
+        inputs: Sequence[torch.Tensor],
+        found: Sequence[torch.Tensor],
+        worst: float,
+    ) -> CaptureError:
+        dtype = inputs[0].dtype
+        with _without_fast_path():
+            calls = _Calls(self.instances, new)
+            plain = [calls(x) for x in inputs]
+        if max(map(relative_error, found, plain)) <= LIMITS[dtype]:
+            return self._error(
+                "torch's fast path for attention layers, which it takes for inference only, gives another result "
+                f"than their definition (relative error {worst:.3g}), as it does for "
+                'nn.GELU(approximate="tanh") and padding masks; call torch.backends.mha.set_fastpath_enabled(False) '
+                "in the model file to mean the definition (nothing was written)"
+            )
+        name = str(dtype).removeprefix("torch.")
+        return self._error(
+            f"the artifact differs from the model by a relative error of {worst:.3g} (limit "
+            f"{LIMITS[dtype]:g} in {name}); nothing was written. The model does something that its trace does "
+            "not show, such as a change through `.data` or by NumPy; where it does not, a report with the model helps"
         )
-        rounding = max(map(relative_error, map(exact.run, inputs), expected)) <= LIMITS[dtype]
-        if rounding or _computes_otherwise(found, expected, results):
-            in_float32 = Interpreter(program, tensors, torch.float32)
-            error = max(map(relative_error, (in_float32.run(x.float()) for x in inputs), results))
-            if error <= LIMITS[torch.float32]:
-                return Verification(error, torch.float32, len(inputs))
-    with _without_fast_path():
-        plain = [instances.call(new(), x, _HINT).detach() for x in inputs]
-    if max(map(relative_error, found, plain)) <= LIMITS[dtype]:
-        raise CaptureError.at(
-            instances.loaded.shown,
+
+    def at_the_ends(self, same_in_float64: bool) -> None:
+        """Compare in float32 on special inputs.
+
+        Raises:
+            CaptureError: The artifact loses more than rounding explains.
+        """
+        in_float32 = _Calls(self.instances, self.instances.copy)
+        sides = Sides(
+            Interpreter(self.program, self.tensors, torch.float32),
+            lambda: Interpreter(self.program, self.tensors, torch.float64),
+            self._neighbours,
+            in_float32,
+            self.calls if same_in_float64 else None,
+        )
+        for probe in special_inputs(self.artifact.graph.input_shape, small=self.small):
+            try:
+                loss = sides.loss(probe, cheap=not self.small)
+            except CaptureError:
+                continue  # the model itself refuses such an input
+            if loss is not None:
+                in_float32.check_state()
+                raise self._lost(loss)
+        in_float32.check_state()
+
+    def _lost(self, loss: Loss) -> CaptureError:
+        """The error for an input at which the artifact is not what the module is."""
+        size = "infinite or no number" if math.isinf(loss.error) else f"off by {loss.error:.3g}"
+        there = f"for inputs that are {loss.probe.kind} the artifact is {size}, where the model's result is at most "
+        if not loss.of_rounding:
+            return self._error(
+                f"{there}{loss.scale:.3g}; nothing was written. There the model does something that its trace does "
+                "not show, such as a branch that is taken only while it is traced"
+            )
+        where = blamed(self.program, self.tensors, self.artifact, loss.probe)
+        loaded = self.instances.loaded
+        finding = CaptureFinding(
             "TL603",
-            f"torch's fast path for attention layers, which it takes for inference only, gives another result than "
-            f'their definition (relative error {worst:.3g}), as it does for nn.GELU(approximate="tanh") and '
-            "padding masks; call torch.backends.mha.set_fastpath_enabled(False) in the model file to mean the "
-            "definition (nothing was written)",
-            instances.loaded.line,
+            f"{there}{loss.scale:.3g}, in float32 (in float64 both agree); nothing was written. Its form here "
+            "loses the digits that PyTorch's own function keeps; keep its operand in a smaller range",
+            where.line or loaded.line,
+            where.debug_target,
+            where.module,
         )
-    name = str(dtype).removeprefix("torch.")
-    raise CaptureError.at(
-        instances.loaded.shown,
-        "TL603",
-        f"the artifact differs from the model by a relative error of {worst:.3g} (limit "
-        f"{LIMITS[dtype]:g} in {name}); nothing was written. The model does something that its trace does "
-        "not show, such as a change through `.data` or by NumPy; where it does not, a report with the model helps",
-        instances.loaded.line,
-    )
+        return CaptureError.of(loaded.shown, located(finding, where.stack, loaded.file))
+
+    def measured(self, approximated: Mapping[str, str]) -> Verification:
+        """The error of an artifact that is an approximation.
+
+        Raises:
+            CaptureError: It is larger than what was allowed can explain.
+        """
+        calls, inputs, expected = self._random(in_float64="float64" not in approximated)
+        interpreter = Interpreter(self.program, self.tensors, inputs[0].dtype)
+        worst = max(map(relative_error, map(interpreter.run, inputs), expected))
+        calls.check_state()
+        bounds = {f"{name}={form}": APPROXIMATIONS[name][form] for name, form in approximated.items()}
+        if worst > max(bounds.values()):
+            raise self._error(
+                f"with {', '.join(bounds)} the artifact differs from the model by a relative error of {worst:.3g}, "
+                f"more than the {max(bounds.values()):g} that this may cost; nothing was written"
+            )
+        return Verification(worst, inputs[0].dtype, len(inputs))
+
+    def _error(self, message: str) -> CaptureError:
+        loaded = self.instances.loaded
+        return CaptureError.at(loaded.shown, "TL603", message, loaded.line)
+
+
+class _Calls:
+    """Calls of one instance of the module, all in a row."""
+
+    def __init__(self, instances: Instances, new: Callable[[], torch.nn.Module]) -> None:
+        self.instances = instances
+        self.new = new
+        self._module = new()
+        self._first: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        if self._first is not None and x is self._first[0]:
+            return self._first[1]
+        result = self._run(x)
+        if self._first is None:
+            self._first = x, result
+        return result
+
+    def _run(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.instances.call(self._module, x, _HINT).detach()
+        return result
+
+    def check_state(self) -> None:
+        """Give it the first input again.
+
+        Raises:
+            CaptureError: The result is another one.
+        """
+        if self._first is None:
+            return
+        x, first = self._first
+        if _differ(first, self._run(x)):
+            raise _stateful(self.instances, self.new(), self._module)
 
 
 def _computes_otherwise(
@@ -155,8 +315,11 @@ def _stateful(instances: Instances, fresh: torch.nn.Module, ran: torch.nn.Module
 
 
 def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """max|a-b| / max|b|; equal infinities and NaN in the same places count as equal, in others as infinite."""
-    found, expected = found.double(), expected.double()
+    """max|a-b| / max|b|; equal infinities and NaN in the same places count as equal, in others as infinite.
+
+    What float32 does not hold counts as infinite, whatever it was computed in.
+    """
+    found, expected = _as_float32_holds(found), _as_float32_holds(expected)
     finite = torch.isfinite(found) & torch.isfinite(expected)
     same = (found == expected) | (found.isnan() & expected.isnan())
     if not bool((finite | same).all()):
@@ -166,22 +329,17 @@ def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
     return difference / scale if scale > 0 else difference
 
 
-def float64_instances(instances: Instances, shape: tuple[int, ...]) -> Callable[[], torch.nn.Module] | None:
-    """Gives instances that compute in float64; None where the module does not allow it."""
+def _as_float32_holds(x: torch.Tensor) -> torch.Tensor:
+    """In float64, infinite from the largest float32 on."""
+    x = x.double()
+    return torch.where(x.abs() >= LARGEST, x.sign() * math.inf, x)
 
-    def new() -> torch.nn.Module:
-        return instances.copy().double()
 
+def _in_float64(instances: Instances, first: torch.Tensor) -> _Calls | None:
+    """An instance that computes in float64 and was given its first input; None where the module does not allow it."""
+    calls = _Calls(instances, lambda: instances.copy().double())
     try:
-        result = instances.call(new(), torch.ones(shape, dtype=torch.float64))
+        result = calls(first)
     except Exception:
         return None
-    return new if isinstance(result, torch.Tensor) and result.dtype == torch.float64 else None
-
-
-def _inputs(shape: tuple[int, ...], dtype: torch.dtype) -> Iterator[torch.Tensor]:
-    """Random inputs: normal ones at three scales, and positive ones."""
-    generator = torch.Generator().manual_seed(1)
-    for scale in (1.0, 0.1, 4.0):
-        yield torch.randn(shape, generator=generator, dtype=dtype) * scale
-    yield torch.rand(shape, generator=generator, dtype=dtype)
+    return calls if result.dtype == torch.float64 else None

@@ -97,7 +97,7 @@ def test_the_nearest_of_two_counts() -> None:
             "# torchlean:",
             "a directive without a key: expected `example-shape=1,4` or `approximate=gelu=tanh`",
         ),
-        ("approximate=gelu", "gelu", "approximation 'gelu': expected `gelu=tanh`"),
+        ("approximate=gelu", "gelu", "approximation 'gelu': expected `gelu=tanh` or `float64=float32`"),
     ],
 )
 def test_a_wrong_directive_is_marked_where_it_is_wrong(directive: str, marked: str, message: str) -> None:
@@ -180,7 +180,10 @@ def completed(marked: str, shapes=()) -> list[str]:
             "# torchlean: example-shape=1,▮4",
             ["# torchlean: example-shape=1,8", "# torchlean: example-shape=8"],
         ),
-        ("# torchlean: approximate=▮", ["# torchlean: approximate=gelu=tanh"]),
+        (
+            "# torchlean: approximate=▮",
+            ["# torchlean: approximate=gelu=tanh", "# torchlean: approximate=float64=float32"],
+        ),
         ("# torchlean: other=▮", []),
         ("# tor▮", ["# torchlean: "]),
         ("# ▮", ["# torchlean: "]),

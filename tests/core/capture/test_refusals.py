@@ -100,7 +100,7 @@ REFUSED: dict[str, tuple[Any, tuple[int, ...], str]] = {
         "only where a softmax follows directly",
     ),
     "other dtype": (Lambda(lambda m, x: (x.bfloat16() * 2).float()), (2,), "gives bfloat16"),
-    "comparison": (Lambda(lambda m, x: (x > 0) * x), (2,), "aten.gt.Scalar"),
+    "comparison": (Lambda(lambda m, x: (x > 0) * (x + 1)), (2,), "aten.gt.Scalar"),
     "argmax": (Lambda(lambda m, x: x.argmax() + x), (2,), "aten.argmax.default"),
     "indices of a pool": (
         Lambda(lambda m, x: F.max_pool2d(x, 2, return_indices=True)[1] * x[:, :1, :1]),
@@ -111,8 +111,8 @@ REFUSED: dict[str, tuple[Any, tuple[int, ...], str]] = {
     "random numbers": (Lambda(lambda m, x: x + torch.rand_like(x)), (2,), "draws random numbers"),
     "sort": (Lambda(lambda m, x: x.sort()[0]), (2,), "aten.sort.default"),
     "constant of infinite scale": (Lambda(lambda m, x: x * float("inf")), (2,), "not finite"),
-    "fully masked attention": (
-        Lambda(lambda m, x: F.scaled_dot_product_attention(x, x, x, torch.zeros(3, 3, dtype=torch.bool))),
+    "fully masked softmax": (
+        Lambda(lambda m, x: (x + torch.full((3, 4), -torch.inf)).softmax(-1)),
         (1, 3, 4),
         "masks a whole row",
     ),

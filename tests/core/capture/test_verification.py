@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -10,9 +11,10 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from tests.core.capture.support import captured, exact, function, kinds
+from tests.core.capture.support import Lambda, captured, exact, function, kinds
 from torchlean_core.capture.compact import compact
 from torchlean_core.capture.errors import CaptureError
+from torchlean_core.capture.registry import LOWERINGS
 from torchlean_core.graph import lower
 from torchlean_core.interp import Interpreter
 
@@ -52,10 +54,97 @@ def test_what_is_computed_of_parameters_is_computed_by_nodes_where_it_has_a_form
     assert exact(result) and result.notes == []
 
 
-def test_float64_in_between_is_rounding_only() -> None:
+FLOAT64: dict[str, Any] = {
+    "a conversion": lambda m, x: (x.double() * 2).sin().float(),
+    "a buffer": lambda m, x: (x * m.w).float(),
+    "a sum": lambda m, x: x.sum(dtype=torch.float64).float() * m.w.float(),
+    "a softmax": lambda m, x: x.softmax(0, dtype=torch.float64).float(),
+}
+
+
+@pytest.mark.parametrize("name", FLOAT64)
+def test_float64_in_between_is_refused_once_where_it_begins(name: str) -> None:
+    w = torch.randn(4, dtype=torch.float64)
+    with pytest.raises(CaptureError, match="computes in float64 from here on") as caught:
+        function(lambda m, x: FLOAT64[name](m, x).exp(), (2, 4), w=w)
+    (finding,) = caught.value.findings
+    assert finding.code == "TL601" and finding.allow == "float64=float32" and finding.line is not None
+
+
+def test_float64_of_what_is_known_beforehand_is_no_reason() -> None:
     w = nn.Parameter(torch.randn(4, 3, dtype=torch.float64))
-    result = function(lambda m, x: (x.double() @ m.w).float(), (2, 4), w=w)
-    assert result.verification is not None and result.verification.max_relative_error < 1e-6
+    assert function(lambda m, x: x @ (2 * m.w).float(), (2, 4), w=w).verification is not None
+
+
+def test_float64_may_be_allowed_with_the_error_measured_in_float32() -> None:
+    module = Lambda(lambda m, x: (x.double() * 3).sin().float())
+    result = captured(module, (2, 4), approximate={"float64": "float32"})
+    check = result.verification
+    assert check is not None and check.dtype == torch.float32 and check.max_relative_error < 1e-6
+    assert [note.code for note in result.notes] == ["TL405"]
+
+
+def test_an_approximation_is_no_worse_than_its_bound() -> None:
+    module = Lambda(lambda m, x: (x.double() * 1e6).sin().float())
+    with pytest.raises(CaptureError, match=r"more than the 0\.001 that this may cost"):
+        captured(module, (2, 4), approximate={"float64": "float32"})
+
+
+def _only_while_traced(m: Any, x: torch.Tensor) -> torch.Tensor:
+    return x.clamp(-50, 50) if torch.compiler.is_compiling() else x.clamp(-100, 100)
+
+
+def test_a_branch_outside_of_ordinary_inputs_is_found() -> None:
+    with pytest.raises(CaptureError, match=r"offset .* off by 50, .* at most 100"):
+        function(_only_while_traced, (2, 6))
+
+
+def test_a_model_that_computes_in_few_digits_itself_may_be_captured() -> None:
+    result = function(lambda m, x: (x + 1000.0) - 1000.0, (2, 3))
+    assert exact(result)
+
+
+def test_a_function_minus_its_value_at_zero_is_captured() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1))
+    result = function(lambda m, x: m.net(x) - m.net(torch.zeros_like(x)), (1, 2), net=net)
+    assert result.verification is not None and result.verification.dtype == torch.float64
+
+
+@pytest.mark.parametrize("size", [3, 400], ids=["small", "large"])
+def test_the_operator_that_loses_its_digits_is_named(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lossy(b: Any, x: Any) -> Any:
+        return b.minus(b.unary("exp", x), 1.0)
+
+    operator = torch.ops.aten.expm1.default
+    monkeypatch.setitem(LOWERINGS, operator, replace(LOWERINGS[operator], function=lossy))
+    with pytest.raises(CaptureError) as caught:
+        function(lambda m, x: torch.expm1(x * 1e-4) * 1e4, (size, size))
+    (finding,) = caught.value.findings
+    assert finding.operator == "aten.expm1.default" and finding.span is not None
+    assert "loses the digits" in finding.message and "bug" not in finding.message
+
+
+class _Counted(nn.Module):
+    """Counts its calls in a list that all copies share."""
+
+    calls: ClassVar[list[str]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(400, 300)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls.append("")
+        return self.layer(x)
+
+
+def test_a_large_model_is_run_a_few_times_only() -> None:
+    _Counted.calls.clear()
+    captured(_Counted(), (1, 400), verify=False)
+    before = len(_Counted.calls)
+    captured(_Counted(), (1, 400))
+    assert len(_Counted.calls) - 2 * before <= 5
 
 
 @pytest.mark.parametrize("activation", [nn.GELU(approximate="tanh"), F.relu], ids=["gelu", "relu"])

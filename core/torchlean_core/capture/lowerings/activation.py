@@ -8,6 +8,8 @@ import torch
 
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
+from torchlean_core.capture.lowerings.digits import exp_minus_one, log_one_plus
+from torchlean_core.capture.lowerings.ties import at_least, at_most, negative_part
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Operand, Tensor, Value
 
@@ -23,14 +25,15 @@ def relu(b: GraphBuilder, x: Value) -> Value:
     return b.unary("relu", x)
 
 
-def _negative_part(b: GraphBuilder, x: Value) -> Value:
-    return b.binary("min_elem", x, 0.0)
-
-
 @lowers(aten.leaky_relu.default)
 def leaky_relu(b: GraphBuilder, x: Value, negative_slope: float = 0.01) -> Value:
-    """relu(x) + slope * min(x, 0)."""
-    return b.plus(b.unary("relu", x), b.times(_negative_part(b, x), float(negative_slope)))
+    """The sum slope * x + (1 - slope) * relu(x), whose gradient at 0 is the slope, as PyTorch has it."""
+    slope = float(negative_slope)
+    if slope == 0:
+        return b.unary("relu", x)
+    if 0 < slope <= 1:
+        return b.plus(b.times(x, slope), b.times(b.unary("relu", x), 1.0 - slope))
+    return b.plus(b.unary("relu", x), b.times(negative_part(b, x), slope))
 
 
 @lowers(aten.prelu.default, aten._prelu_kernel.default)
@@ -39,18 +42,16 @@ def prelu(b: GraphBuilder, x: Value, weight: Tensor) -> Value:
     slope = b.value(weight)
     if len(x.shape) >= 2 and len(slope.shape) == 1 and slope.shape != (1,):
         slope = b.reshape(slope, (slope.shape[0], *(1,) * (len(x.shape) - 2)))
-    return b.plus(b.unary("relu", x), b.times(_negative_part(b, x), slope))
+    return b.plus(b.unary("relu", x), b.times(negative_part(b, x), slope))
 
 
 @lowers(aten.clamp.default, aten.clamp.Tensor)
 def clamp(b: GraphBuilder, x: Value, min: Operand | None = None, max: Operand | None = None) -> Value:
-    """min(max(x, least), greatest)."""
-    if isinstance(min, bool | int | float) and min == 0:
-        x = b.unary("relu", x)
-    elif min is not None and min != -math.inf:
-        x = b.binary("max_elem", x, min)
+    """min(max(x, least), greatest); at the bounds the gradient passes."""
+    if min is not None and min != -math.inf:
+        x = at_least(b, x, min, passes=True)
     if max is not None and max != math.inf:
-        x = b.binary("min_elem", x, max)
+        x = at_most(b, x, max, passes=True)
     return x
 
 
@@ -68,20 +69,25 @@ def clamp_max(b: GraphBuilder, x: Value, max: Operand) -> Value:
 
 @lowers(aten.hardtanh.default)
 def hardtanh(b: GraphBuilder, x: Value, min_val: float = -1.0, max_val: float = 1.0) -> Value:
-    """A clamp."""
-    return clamp(b, x, min_val, max_val)
+    """min(max(x, least), greatest); at the bounds the gradient is 0."""
+    lower = b.unary("relu", x) if min_val == 0 else _stopped_below(b, x, float(min_val))
+    return lower if max_val == math.inf else at_most(b, lower, float(max_val), passes=False)
+
+
+def _stopped_below(b: GraphBuilder, x: Value, least: float) -> Value:
+    return x if least == -math.inf else at_least(b, x, least, passes=False)
 
 
 @lowers(aten.relu6.default)
 def relu6(b: GraphBuilder, x: Value) -> Value:
     """min(relu(x), 6)."""
-    return clamp(b, x, 0.0, 6.0)
+    return hardtanh(b, x, 0.0, 6.0)
 
 
 @lowers(aten.hardsigmoid.default)
 def hardsigmoid(b: GraphBuilder, x: Value) -> Value:
     """relu6(x + 3) / 6."""
-    return b.times(clamp(b, b.plus(x, 3.0), 0.0, 6.0), 1.0 / 6.0)
+    return b.times(relu6(b, b.plus(x, 3.0)), 1.0 / 6.0)
 
 
 @lowers(aten.hardswish.default)
@@ -99,9 +105,8 @@ def silu(b: GraphBuilder, x: Value) -> Value:
 @lowers(aten.elu.default)
 def elu(b: GraphBuilder, x: Value, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Value:
     """Sum of both sides: scale * (relu(x) + alpha * (exp(min(x, 0) * input_scale) - 1))."""
-    exponential = b.unary("exp", b.times(_negative_part(b, x), float(input_scale)))
-    below = b.times(b.minus(exponential, 1.0), float(alpha) * float(scale))
-    return b.plus(b.times(b.unary("relu", x), float(scale)), below)
+    below = exp_minus_one(b, b.times(negative_part(b, x), float(input_scale)), small=True)
+    return b.plus(b.times(b.unary("relu", x), float(scale)), b.times(below, float(alpha) * float(scale)))
 
 
 @lowers(aten.celu.default)
@@ -116,26 +121,29 @@ def selu(b: GraphBuilder, x: Value) -> Value:
     return elu(b, x, 1.6732632423543772848170429916717, 1.0507009873554804934193349852946)
 
 
-def _log_one_plus_exp(b: GraphBuilder, x: Value) -> Value:
-    """log(1 + exp(-abs(x))), which never overflows."""
-    return b.unary("log", b.plus(b.unary("exp", b.times(b.unary("abs", x), -1.0)), 1.0))
+def log_one_plus_exp(b: GraphBuilder, distance: Value) -> Value:
+    """log(1 + exp(-distance)) for what is not negative: never overflows."""
+    return log_one_plus(b, b.unary("exp", b.times(distance, -1.0)), small=True)
 
 
 @lowers(aten.softplus.default)
 def softplus(b: GraphBuilder, x: Value, beta: float = 1, threshold: float = 20) -> Value:
-    """(relu(y) + log(1 + exp(-abs(y)))) / beta with y = beta * x."""
+    """(max(y, 0) + log(1 + exp(-abs(y)))) / beta with y = beta * x.
+
+    Of a maximum, since that has the gradient 1/2 at 0, which is the sum's.
+    """
     if threshold < EXACT_THRESHOLD:
         raise Refused(
             f"softplus with threshold={threshold} has a step there; it is exact from {EXACT_THRESHOLD:g} on"
         )
     y = b.times(x, float(beta))
-    return b.times(b.plus(b.unary("relu", y), _log_one_plus_exp(b, y)), 1.0 / beta)
+    return b.times(b.plus(b.binary("max_elem", y, 0.0), log_one_plus_exp(b, b.unary("abs", y))), 1.0 / beta)
 
 
 @lowers(aten.log_sigmoid.default)
 def log_sigmoid(b: GraphBuilder, x: Value) -> Value:
     """min(x, 0) - log(1 + exp(-abs(x)))."""
-    return b.minus(_negative_part(b, x), _log_one_plus_exp(b, x))
+    return b.minus(b.binary("min_elem", x, 0.0), log_one_plus_exp(b, b.unary("abs", x)))
 
 
 @lowers(aten.log_sigmoid_forward.default)
@@ -155,7 +163,7 @@ def threshold(b: GraphBuilder, x: Value, threshold: float, value: float) -> Valu
     """The maximum of x and the threshold, where that is also the value below it."""
     if threshold != value:
         raise Refused(f"a threshold of {threshold} with another value ({value}) below it is a step there")
-    return clamp(b, x, min=threshold)
+    return _stopped_below(b, x, float(threshold)) if threshold else b.unary("relu", x)
 
 
 @lowers(aten.glu.default)

@@ -9,7 +9,7 @@ import torch
 import torchlean_core.capture.attention_operator  # noqa: F401 -- registers the operator
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
-from torchlean_core.capture.lowerings.masks import has_minus_infinity, masked_sum, unmasked
+from torchlean_core.capture.lowerings.masks import has_minus_infinity, masked_sum, safe_softmax
 from torchlean_core.capture.lowerings.matrix import matmul
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Tensor, Value
@@ -45,8 +45,8 @@ def scaled_dot_product_attention(
     if isinstance(attn_mask, Known):
         attn_mask = _additive(attn_mask)
     if attn_mask is not None and has_minus_infinity(attn_mask):
-        scores = unmasked(b, masked_sum(b, scores, attn_mask), len(scores.shape) - 1)
-    elif attn_mask is not None:
+        return matmul(b, safe_softmax(b, masked_sum(b, scores, attn_mask), -1), value)
+    if attn_mask is not None:
         scores = b.plus(scores, attn_mask)
     return matmul(b, b.add("softmax", scores, axis=len(scores.shape) - 1), value)
 

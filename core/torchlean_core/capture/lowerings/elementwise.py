@@ -8,13 +8,18 @@ import torch
 
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
-from torchlean_core.capture.lowerings.masks import has_minus_infinity, masked_sum
+from torchlean_core.capture.lowerings.activation import log_one_plus_exp
+from torchlean_core.capture.lowerings.digits import exp_minus_one, log_one_plus, root
+from torchlean_core.capture.lowerings.masks import LARGEST, has_minus_infinity, masked_sum
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Masked, Operand, Value
 
 aten = torch.ops.aten
 
 MAX_EXPONENT = 32
+
+SMALLEST_NORMAL = 2.0**-126
+"""The smallest positive float32 of full precision."""
 
 
 @lowers(aten.tanh.default)
@@ -91,14 +96,14 @@ def square(b: GraphBuilder, x: Value) -> Value:
 
 @lowers(aten.log1p.default)
 def log1p(b: GraphBuilder, x: Value) -> Value:
-    """log(1 + x)."""
-    return b.unary("log", b.plus(x, 1.0))
+    """log(1 + x), with its digits near 0."""
+    return log_one_plus(b, x)
 
 
 @lowers(aten.expm1.default)
 def expm1(b: GraphBuilder, x: Value) -> Value:
-    """exp(x) - 1."""
-    return b.minus(b.unary("exp", x), 1.0)
+    """exp(x) - 1, with its digits near 0."""
+    return exp_minus_one(b, x)
 
 
 @lowers(aten.exp2.default)
@@ -121,8 +126,8 @@ def log10(b: GraphBuilder, x: Value) -> Value:
 
 @lowers(aten.sinh.default)
 def sinh(b: GraphBuilder, x: Value) -> Value:
-    """(exp(x) - exp(-x)) / 2."""
-    return b.times(b.minus(b.unary("exp", x), b.unary("exp", neg(b, x))), 0.5)
+    """tanh(x / 2) (cosh(x) + 1), in which nothing cancels."""
+    return b.times(b.unary("tanh", b.times(x, 0.5)), b.plus(cosh(b, x), 1.0))
 
 
 @lowers(aten.cosh.default)
@@ -139,9 +144,8 @@ def tan(b: GraphBuilder, x: Value) -> Value:
 
 @lowers(aten.atanh.default)
 def atanh(b: GraphBuilder, x: Value) -> Value:
-    """log((1 + x) / (1 - x)) / 2."""
-    ratio = b.times(b.plus(x, 1.0), b.unary("inv", b.minus(1.0, x)))
-    return b.times(b.unary("log", ratio), 0.5)
+    """(log(1 + x) - log(1 - x)) / 2, with their digits near 0."""
+    return b.times(b.minus(log_one_plus(b, x), log_one_plus(b, neg(b, x))), 0.5)
 
 
 @lowers(aten.logit.default)
@@ -152,15 +156,25 @@ def logit(b: GraphBuilder, x: Value) -> Value:
 
 @lowers(aten.hypot.default)
 def hypot(b: GraphBuilder, x: Operand, other: Operand) -> Value:
-    """sqrt(x x + y y)."""
-    return b.unary("sqrt", b.plus(b.times(x, x), b.times(other, other)))
+    """Scaled, s sqrt((x/s)^2 + (y/s)^2), s the larger absolute value, so that no square over- or underflows."""
+    first, second = b.operands(x, other)
+    larger = b.binary("max_elem", b.unary("abs", first), b.unary("abs", second))
+    scale = b.unary("detach", b.binary("max_elem", larger, SMALLEST_NORMAL))
+    ratios = [b.times(side, b.unary("inv", scale)) for side in (first, second)]
+    return b.times(scale, b.unary("sqrt", b.plus(*(b.times(ratio, ratio) for ratio in ratios))))
 
 
 @lowers(aten.logaddexp.default)
 def logaddexp(b: GraphBuilder, x: Operand, other: Operand) -> Value:
-    """The form m + log(1 + exp(-abs(x - y))), m the maximum, so that it stays finite."""
-    apart = b.times(b.unary("abs", b.minus(x, other)), -1.0)
-    return b.plus(b.binary("max_elem", x, other), b.unary("log", b.plus(b.unary("exp", apart), 1.0)))
+    """The form m + log(1 + exp(-abs(x - y))), m the maximum, so that it stays finite.
+
+    The distance is that of finite numbers: infinity minus infinity is none.
+    """
+    finite = [
+        b.binary("max_elem", b.binary("min_elem", side, LARGEST), -LARGEST) for side in b.operands(x, other)
+    ]
+    distance = b.unary("abs", b.minus(*finite))
+    return b.plus(b.binary("max_elem", x, other), log_one_plus_exp(b, distance))
 
 
 @lowers(aten.addcmul.default)
@@ -275,13 +289,14 @@ def power(b: GraphBuilder, x: Value, exponent: float) -> Value:
             f"exponent {exponent}: supported are integers up to {MAX_EXPONENT} and multiples of 1/8 between them"
         )
     result = _natural_power(b, x, int(whole)) if whole else None
-    root = x
+    factor = x
     for part in (4, 2, 1):  # 1/2, 1/4 and 1/8
         if not int(eighths) & (2 * part - 1):
             break
-        root = b.unary("sqrt", root)
+        # The derivative of a power over 1 is 0 at 0, where that of its root is infinite.
+        factor = root(b, factor) if whole else b.unary("sqrt", factor)
         if int(eighths) & part:
-            result = root if result is None else b.times(result, root)
+            result = factor if result is None else b.times(result, factor)
     assert result is not None
     return result
 

@@ -14,6 +14,10 @@ from torchlean_core.capture.values import Known, Masked, Operand, Tensor, Value
 aten = torch.ops.aten
 
 
+LARGEST = torch.finfo(torch.float32).max
+"""The largest float32."""
+
+
 def has_minus_infinity(x: object) -> bool:
     """Whether an operand is a known tensor, or a number, with -inf in it and otherwise finite."""
     if isinstance(x, bool | int | float):
@@ -59,8 +63,28 @@ def softmax_core(b: GraphBuilder, x: Value | Masked, dim: int, half_to_float: bo
 
 @lowers(aten._safe_softmax.default, masked=True)
 def safe_softmax(b: GraphBuilder, x: Value | Masked, dim: int, dtype: torch.dtype | None = None) -> Value:
-    """As `softmax`; fully masked rows, for which it gives zeros, are refused."""
-    return softmax(b, x, dim, dtype)
+    """As `softmax`, but of a row that is masked whole it gives zeros: computed without a mask, then left out."""
+    if not isinstance(x, Masked) or not x.shape:
+        return softmax(b, x, dim, dtype)
+    axis = dim % len(x.shape)
+    empty = _empty_rows(x, axis)
+    if not bool(empty.any()):
+        return softmax(b, x, dim, dtype)
+    mask = torch.where(empty, 0.0, x.mask.tensor.expand(x.shape))
+    kept = torch.where(empty, 0.0, 1.0)
+    return b.times(softmax(b, Masked(x.value, _smallest(mask)), dim, dtype), _smallest(kept))
+
+
+def _smallest(tensor: torch.Tensor) -> Known:
+    """A constant without the copies of it along leading axes."""
+    while tensor.dim() > 1 and bool((tensor == tensor[:1]).all()):
+        tensor = tensor[0]
+    return Known(tensor)
+
+
+def _empty_rows(x: Masked, axis: int) -> torch.Tensor:
+    """Where the mask leaves nothing of a row, with 1 for the axis."""
+    return (x.mask.tensor.expand(x.shape) == -math.inf).all(dim=axis, keepdim=True)
 
 
 def unmasked(b: GraphBuilder, x: Masked, axis: int) -> Value:
@@ -69,15 +93,14 @@ def unmasked(b: GraphBuilder, x: Masked, axis: int) -> Value:
     Raises:
         Refused: A whole row is masked: its softmax has no value.
     """
-    mask = x.mask.tensor
-    if bool((mask.expand(x.shape) == -math.inf).all(dim=axis).any()):
+    if bool(_empty_rows(x, axis).any()):
         raise Refused("a mask that masks a whole row: its softmax has no value")
-    return b.plus(x.value, b.const(Known(mask, x.mask.name), mask=True))
+    return b.plus(x.value, b.const(Known(x.mask.tensor, x.mask.name), mask=True))
 
 
 @lowers(aten.where.self, aten.where.ScalarSelf, aten.where.ScalarOther, masked=True)
 def where(b: GraphBuilder, condition: Tensor, x: Operand | Masked, other: Operand | Masked) -> Value | Masked:
-    """The sum condition * x + (1 - condition) * other, for a known condition.
+    """Each of two tensors between bounds that leave it as it is where it is taken, for a known condition.
 
     Raises:
         Refused: The condition depends on the input: a step has no exact form.
@@ -93,7 +116,29 @@ def where(b: GraphBuilder, condition: Tensor, x: Operand | Masked, other: Operan
         raise Refused(
             "mixes a sum that holds -inf with other values; -inf has a meaning only before a softmax"
         )
-    return b.plus(_kept(b, x, keep), _kept(b, other, ~keep))
+    if isinstance(other, Value) and not isinstance(x, Value):
+        x, other, keep = other, x, ~keep
+    if not isinstance(x, Value):
+        return b.plus(_kept(x, keep), _kept(other, ~keep))
+    if isinstance(other, Value) or (isinstance(other, Known) and other.trainable):
+        return b.binary("max_elem", _sunk(b, x, keep), _sunk(b, other, ~keep))
+    return filled(b, x, keep, other)
+
+
+def _sunk(b: GraphBuilder, x: Operand, keep: torch.Tensor) -> Value:
+    """A tensor where a mask holds, elsewhere less than every number that float32 has."""
+    return b.binary("min_elem", x, Known(torch.where(keep, LARGEST, -LARGEST)))
+
+
+def filled(b: GraphBuilder, x: Value, keep: torch.Tensor, other: Known | bool | int | float) -> Value:
+    """A tensor where a mask holds, a constant elsewhere: between bounds, which infinities cannot cross.
+
+    A product with the mask would make NaN of them. Elsewhere it is first made less than the constant, so that it
+    gets no gradient, also where it equals the constant.
+    """
+    constant = other.tensor if isinstance(other, Known) else torch.tensor(float(other), dtype=torch.float64)
+    least = torch.where(keep, torch.tensor(-LARGEST, dtype=torch.float64), constant.double())
+    return b.binary("max_elem", _sunk(b, x, keep), Known(least))
 
 
 def _is_all(x: object, number: float) -> bool:
@@ -102,10 +147,8 @@ def _is_all(x: object, number: float) -> bool:
     return isinstance(x, Known) and bool((x.tensor == number).all())
 
 
-def _kept(b: GraphBuilder, x: Operand, keep: torch.Tensor) -> Operand:
-    """A tensor where a mask holds, zero elsewhere."""
-    if isinstance(x, Value):
-        return b.times(x, Known(keep.float()))
+def _kept(x: Operand, keep: torch.Tensor) -> Known:
+    """A known tensor where a mask holds, zero elsewhere."""
     if isinstance(x, bool | int | float):
         x = Known(torch.tensor(float(x), dtype=torch.float64))
     assert isinstance(x, Known)
@@ -131,11 +174,11 @@ def _negated(mask: Tensor) -> Tensor:
 
 @lowers(aten.tril.default)
 def tril(b: GraphBuilder, x: Value, diagonal: int = 0) -> Value:
-    """Product with a triangle of ones."""
-    return b.times(x, Known(torch.ones(x.shape[-2:]).tril(diagonal)))
+    """Zero above a diagonal."""
+    return filled(b, x, torch.ones(x.shape[-2:], dtype=torch.bool).tril(diagonal), 0.0)
 
 
 @lowers(aten.triu.default)
 def triu(b: GraphBuilder, x: Value, diagonal: int = 0) -> Value:
-    """Product with a triangle of ones."""
-    return b.times(x, Known(torch.ones(x.shape[-2:]).triu(diagonal)))
+    """Zero below a diagonal."""
+    return filled(b, x, torch.ones(x.shape[-2:], dtype=torch.bool).triu(diagonal), 0.0)

@@ -9,9 +9,11 @@ import torch
 
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
+from torchlean_core.capture.lowerings.digits import root_of_sum
+from torchlean_core.capture.lowerings.masks import LARGEST
 from torchlean_core.capture.lowerings.shape import axis_of
 from torchlean_core.capture.registry import lowers
-from torchlean_core.capture.values import Value
+from torchlean_core.capture.values import Tensor, Value
 
 aten = torch.ops.aten
 
@@ -120,6 +122,64 @@ def variance_axes(
     return variance(b, x, dim, 1 if unbiased else 0, keepdim)
 
 
+@lowers(aten.std.correction)
+def deviation(
+    b: GraphBuilder,
+    x: Value,
+    dim: Sequence[int] | None = None,
+    correction: float | None = None,
+    keepdim: bool = False,
+) -> Value:
+    """The root of the variance; where that is 0 the gradient is 0."""
+    return root_of_sum(b, variance(b, x, dim, correction, keepdim))
+
+
+@lowers(aten.std.dim)
+def deviation_axes(
+    b: GraphBuilder, x: Value, dim: Sequence[int] | None, unbiased: bool = True, keepdim: bool = False
+) -> Value:
+    """As `deviation`."""
+    return deviation(b, x, dim, 1 if unbiased else 0, keepdim)
+
+
+@lowers(aten.var_mean.correction)
+def variance_and_mean(
+    b: GraphBuilder,
+    x: Value,
+    dim: Sequence[int] | None = None,
+    correction: float | None = None,
+    keepdim: bool = False,
+) -> tuple[Value, Value]:
+    """Both."""
+    return variance(b, x, dim, correction, keepdim), mean_axes(b, x, dim, keepdim)
+
+
+@lowers(aten.std_mean.correction)
+def deviation_and_mean(
+    b: GraphBuilder,
+    x: Value,
+    dim: Sequence[int] | None = None,
+    correction: float | None = None,
+    keepdim: bool = False,
+) -> tuple[Value, Value]:
+    """Both."""
+    return deviation(b, x, dim, correction, keepdim), mean_axes(b, x, dim, keepdim)
+
+
+@lowers(aten.cosine_similarity.default)
+def cosine_similarity(b: GraphBuilder, x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Value:
+    """Sum of the products of both, each divided by its norm.
+
+    A norm below eps becomes eps, and keeps its own gradient, as PyTorch has it.
+    """
+    sides = []
+    for side in b.operands(x1, x2):
+        norm = vector_norm(b, side, 2, [dim], True)
+        missing = b.unary("detach", b.unary("relu", b.minus(float(eps), norm)))
+        sides.append(b.times(side, b.unary("inv", b.plus(norm, missing))))
+    return sum_axes(b, b.times(*sides), [dim])
+
+
 @lowers(aten.linalg_vector_norm.default)
 def vector_norm(
     b: GraphBuilder,
@@ -129,13 +189,13 @@ def vector_norm(
     keepdim: bool = False,
     dtype: torch.dtype | None = None,
 ) -> Value:
-    """The 1-norm, the 2-norm and the largest absolute value."""
+    """The 1-norm, the 2-norm (of which the gradient at 0 is 0) and the largest absolute value."""
     if ord == math.inf:
         return amax(b, b.unary("abs", x), dim or (), keepdim)
     if ord == 1:
         return sum_axes(b, b.unary("abs", x), dim, keepdim)
     if ord == 2:
-        return b.unary("sqrt", sum_axes(b, b.times(x, x), dim, keepdim))
+        return root_of_sum(b, sum_axes(b, b.times(x, x), dim, keepdim))
     raise Refused(f"the {ord}-norm: supported are 1, 2 and inf")
 
 
@@ -182,10 +242,19 @@ def min_all(b: GraphBuilder, x: Value) -> Value:
     return amin(b, x)
 
 
+def _shift(b: GraphBuilder, x: Value, dim: Sequence[int]) -> Value:
+    """The maximum over axes as a finite number without a gradient: what is subtracted and added again.
+
+    Where several elements are the largest, the pool's gradient is not PyTorch's; here it cancels.
+    """
+    largest = amax(b, x, dim, True)
+    return b.unary("detach", b.binary("max_elem", b.binary("min_elem", largest, LARGEST), -LARGEST))
+
+
 @lowers(aten.logsumexp.default)
 def logsumexp(b: GraphBuilder, x: Value, dim: Sequence[int], keepdim: bool = False) -> Value:
     """The form m + log(sum(exp(x - m))), m the maximum, so that it stays finite."""
-    largest = amax(b, x, dim, True)
+    largest = _shift(b, x, dim)
     sums = sum_axes(b, b.unary("exp", b.minus(x, largest)), dim, True)
     return _keep_not(b, b.plus(b.unary("log", sums), largest), x, dim, keepdim)
 
@@ -200,7 +269,7 @@ def log_softmax(b: GraphBuilder, x: Value, dim: int, dtype: torch.dtype | None =
     """The form x - m - log(sum(exp(x - m))), m the maximum, so that it stays finite."""
     if not x.shape:
         return b.full(0.0, ())
-    shifted = b.minus(x, amax(b, x, [dim], True))
+    shifted = b.minus(x, _shift(b, x, [dim]))
     return b.minus(shifted, b.unary("log", sum_axes(b, b.unary("exp", shifted), [dim], True)))
 
 

@@ -10,7 +10,9 @@ import torch
 from torchlean_core.capture.assemble import apply_matrix
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
+from torchlean_core.capture.lowerings.masks import filled
 from torchlean_core.capture.lowerings.shape import axis_of, cat
+from torchlean_core.capture.ranges import range_of
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Tensor, Value
 
@@ -231,9 +233,21 @@ def copy(b: GraphBuilder, x: Tensor, src: Tensor) -> Value:
 
 @lowers(aten.cumsum.default)
 def cumsum(b: GraphBuilder, x: Value, dim: int, dtype: torch.dtype | None = None) -> Value:
-    """Product with a triangle of ones."""
+    """Product with a triangle of ones; of what can be infinite the sums of all that a triangle leaves."""
     if not x.shape:
         return x
     axis = axis_of(dim, len(x.shape))
-    triangle = torch.ones(x.shape[axis], x.shape[axis]).tril()
-    return apply_matrix(b, x, axis, triangle, "running sum")
+    size = x.shape[axis]
+    triangle = torch.ones(size, size).tril()
+    if not range_of(b, x.index).wild or math.prod(x.shape) * size > _FEW:
+        return apply_matrix(b, x, axis, triangle, "running sum")
+    last = [i for i in range(len(x.shape)) if i != axis] + [axis]
+    moved = b.permute(x, last)
+    rows = b.reshape(moved, (*moved.shape[:-1], 1, size))
+    parts = filled(b, b.broadcast(rows, (*moved.shape[:-1], size, size)), triangle.bool(), 0.0)
+    sums = b.add("reduce_sum", parts, axis=len(parts.shape) - 1)
+    return b.permute(sums, [last.index(i) for i in range(len(last))])
+
+
+_FEW = 1 << 20
+"""Elements up to which each running sum may have terms of its own."""

@@ -40,7 +40,7 @@ def document(outcomes: Mapping[Entry, tuple[Outcome, Mapping[str, Agreement]]]) 
         cells = [f"{max(one.losses, one.outputs):.0e}, {one.parameters:.0e}" for one in found.values()]
         mark = "TL407" if is_told else ""
         rows.append(f"| `{entry}` | {captured.parameters:,} | {' | '.join(cells)} | {mark} |")
-    counts = f"{equal} of {len(outcomes)} models train alike to 1e-5; TL407 says of {told} that they do not, and of no other."
+    counts = f"{equal} of {len(outcomes)} models train alike to 1e-5; TL407 says of the other {told} that they do not."
     head = _INTRODUCTION.format(
         steps=STEPS, counts=counts, heads=" | ".join(OPTIMIZERS), bars="|".join(["--:"] * len(OPTIMIZERS))
     )

@@ -1,0 +1,204 @@
+"""Conditions on the input that make no step: `x * (x > 0)`, `where(x > 0, x, 0.1 * x)`, `masked_fill(x < 0, 0)`.
+
+A condition has no form of its own. But where x is compared with a number and both results are multiples of x, or x and
+the number itself, the whole is continuous: a rectifier or a bound. Which of the two slopes holds exactly at the number
+decides the gradient there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from torchlean_core.capture.builder import GraphBuilder
+from torchlean_core.capture.lowerings.ties import at_least, at_most, negative_part
+from torchlean_core.capture.values import Known, Operand, Value
+
+aten = torch.ops.aten
+
+_COMPARISONS = {
+    aten.gt.Scalar: (True, False),
+    aten.ge.Scalar: (True, True),
+    aten.lt.Scalar: (False, False),
+    aten.le.Scalar: (False, True),
+}
+"""Whether a comparison holds above the number, and whether it holds at it."""
+_SELECTIONS = frozenset({aten.where.self, aten.where.ScalarOther, aten.where.ScalarSelf, aten.where.Scalar})
+_FILLINGS = frozenset({aten.masked_fill.Scalar, aten.masked_fill.Tensor})
+_PRODUCTS = frozenset({aten.mul.Tensor})
+_NUMBERS = {
+    aten.zeros_like.default: 0.0,
+    aten.ones_like.default: 1.0,
+    aten.zeros.default: 0.0,
+    aten.ones.default: 1.0,
+}
+_CONVERSIONS = frozenset({aten._to_copy.default, aten.to.dtype, aten.type_as.default})
+_COPIES = frozenset({aten.clone.default, aten.alias.default})
+_COPIES_OF_CONSTANTS = _COPIES | {
+    aten.lift_fresh_copy.default,
+    aten.detach.default,
+    aten.detach_.default,
+}
+_CHECK = aten._assert_tensor_metadata.default
+_FULL = frozenset({aten.full_like.default, aten.full.default, aten.scalar_tensor.default})
+
+Values = Mapping[torch.fx.Node, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bend:
+    """A continuous function of one operand with one bend.
+
+    Attributes:
+        x: The operand.
+        at: Where the bend is.
+        above: The slope above it, a number, or what gives a factor.
+        below: The slope below it.
+        as_above: Whether the gradient at the bend is that above.
+    """
+
+    x: torch.fx.Node
+    at: float
+    above: torch.fx.Node | float
+    below: torch.fx.Node | float
+    as_above: bool
+
+    def operands(self) -> list[torch.fx.Node]:
+        """The nodes that it is made of."""
+        return [one for one in (self.x, self.above, self.below) if isinstance(one, torch.fx.Node)]
+
+
+def bend_of(node: torch.fx.Node, values: Values) -> Bend | None:
+    """The bend that a use of a condition is; None where it is none, or none that is continuous."""
+    if node.target in _SELECTIONS:
+        condition, yes, no = node.args
+    elif node.target in _FILLINGS:
+        condition, yes, no = node.args[1], node.args[2], node.args[0]
+    elif node.target in _PRODUCTS:
+        first, second = node.args
+        condition, yes, no = (first, second, 0.0) if _comparison(first) is not None else (second, first, 0.0)
+    else:
+        return None
+    compared = _comparison(condition)
+    if compared is None or compared.target not in _COMPARISONS:
+        return None
+    x, at = compared.args
+    if not isinstance(x, torch.fx.Node) or not isinstance(at, bool | int | float):
+        return None
+    if not isinstance(values.get(x), Value):
+        return None  # known beforehand, or refused
+    over, including = _COMPARISONS[compared.target]
+    above, below = (yes, no) if over else (no, yes)
+    pieces = _piece(above, x, values), _piece(below, x, values)
+    if None in pieces or not math.isfinite(at):
+        return None
+    (slope_above, height_above), (slope_below, height_below) = pieces  # type: ignore[misc]
+    multiples = at == height_above == height_below == 0
+    bound = (slope_above, height_above, slope_below, height_below) in ((1, 0, 0, at), (0, at, 1, 0))
+    if not multiples and not bound:
+        return None
+    return Bend(x, float(at), slope_above, slope_below, including if over else not including)
+
+
+def serves_bends(node: torch.fx.Node, values: Values) -> bool:
+    """Whether a node is a comparison (its conversion to numbers, or a check of it) of which only bends are made."""
+    if node.target is _CHECK:
+        return isinstance(node.args[0], torch.fx.Node) and serves_bends(node.args[0], values)
+    users = [user for user in node.users if user.target is not _CHECK]
+    if _comparison(node) is None or not users:
+        return False
+    return all(bend_of(user, values) is not None or serves_bends(user, values) for user in users)
+
+
+def lower_bend(b: GraphBuilder, bend: Bend, values: Values) -> Value:
+    """A bound, or the slopes times both parts of the operand."""
+    x = values[bend.x]
+    if bend.at != 0:
+        bounded = at_least if bend.above == 1 else at_most
+        return bounded(b, x, bend.at, passes=bend.as_above == (bend.above == 1))
+    above, below = (_slope(slope, values) for slope in (bend.above, bend.below))
+    if bend.as_above:
+        over, under = at_least(b, x, 0.0, passes=True), b.times(b.unary("relu", b.times(x, -1.0)), -1.0)
+    else:
+        if isinstance(above, float) and isinstance(below, float) and 0 < below <= above:
+            return b.plus(b.times(x, below), b.times(b.unary("relu", x), above - below))
+        over, under = b.unary("relu", x), negative_part(b, x)
+    parts = [b.times(part, slope) for part, slope in ((over, above), (under, below)) if _counts(slope)]
+    return b.plus(*parts) if len(parts) == 2 else parts[0] if parts else b.full(0.0, x.shape)
+
+
+def _slope(slope: torch.fx.Node | float, values: Values) -> Operand:
+    if not isinstance(slope, torch.fx.Node):
+        return slope
+    operand = values[slope]
+    assert isinstance(operand, Value | Known)
+    return operand
+
+
+def _counts(slope: Operand) -> bool:
+    return not (isinstance(slope, float) and slope == 0)
+
+
+def _comparison(node: Any) -> torch.fx.Node | None:
+    """The comparison that a node is, or is made a number from."""
+    if not isinstance(node, torch.fx.Node):
+        return None
+    if node.target in _CONVERSIONS and isinstance(node.args[0], torch.fx.Node):
+        return _comparison(node.args[0])
+    return node if node.target in _COMPARISONS else None
+
+
+def _same(a: Any, c: Any, depth: int = 4) -> bool:
+    """Whether two arguments are one value: the same, or computed in the same way."""
+    if not isinstance(a, torch.fx.Node) or not isinstance(c, torch.fx.Node):
+        return type(a) is type(c) and bool(a == c)
+    if a is c:
+        return True
+    alike = a.op == c.op == "call_function" and a.target is c.target and a.kwargs == c.kwargs
+    if not alike or not depth or len(a.args) != len(c.args) or a.is_impure() or c.is_impure():
+        return False
+    seeded = (
+        isinstance(a.target, torch._ops.OpOverload) and torch.Tag.nondeterministic_seeded in a.target.tags
+    )
+    return not seeded and all(_same(*pair, depth - 1) for pair in zip(a.args, c.args, strict=True))
+
+
+def _number(node: torch.fx.Node, values: Values) -> float | None:
+    """The number that a constant of one element holds, which is no parameter or buffer."""
+    while node.target in _COPIES_OF_CONSTANTS and isinstance(node.args[0], torch.fx.Node):
+        node = node.args[0]
+    known = values.get(node)
+    if not isinstance(known, Known) or known.state or known.tensor.numel() != 1:
+        return None
+    return float(known.tensor)
+
+
+def _piece(node: Any, x: torch.fx.Node, values: Values) -> tuple[torch.fx.Node | float, float] | None:
+    """Slope and height of what is taken on one side."""
+    if isinstance(node, bool | int | float):
+        return 0.0, float(node)
+    if not isinstance(node, torch.fx.Node):
+        return None
+    while node.target in _COPIES and isinstance(node.args[0], torch.fx.Node):
+        node = node.args[0]
+    if _same(node, x):
+        return 1.0, 0.0
+    if (number := _number(node, values)) is not None:
+        return 0.0, number
+    if node.target in _NUMBERS:
+        return 0.0, _NUMBERS[node.target]
+    if node.target in _FULL:
+        number = node.args[-1]
+        return (0.0, float(number)) if isinstance(number, bool | int | float) else None
+    if node.target is aten.neg.default and _same(node.args[0], x):
+        return -1.0, 0.0
+    if node.target in (aten.mul.Tensor, aten.mul.Scalar) and any(_same(side, x) for side in node.args[:2]):
+        factor = node.args[1] if _same(node.args[0], x) else node.args[0]
+        if isinstance(factor, bool | int | float):
+            return float(factor), 0.0
+        return (factor, 0.0) if isinstance(factor, torch.fx.Node) else None
+    return None
