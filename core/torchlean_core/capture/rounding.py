@@ -155,8 +155,10 @@ def blamed(
     in_float32, precise = (Interpreter(program, tensors, dtype) for dtype in (torch.float32, torch.float64))
     errors: dict[int, float] = {}
     worst, culprit = 0.0, program.output_id
-    pairs = zip(in_float32.values(probe.x), precise.values(probe.x.double()), strict=True)
-    for (node, found), (_, expected) in pairs:
+    # One after the other: each turns gradients off, and on again at its end.
+    rounded = list(in_float32.values(probe.x))
+    exact = list(precise.values(probe.x.double()))
+    for (node, found), (_, expected) in zip(rounded, exact, strict=True):
         errors[node.id] = _relative(found.double(), expected)
         inherited = max((errors[parent] for parent in node.parents), default=0.0)
         growth = errors[node.id] / max(inherited, _EPS)

@@ -123,6 +123,7 @@ def test_the_operator_that_loses_its_digits_is_named(size: int, monkeypatch: pyt
     (finding,) = caught.value.findings
     assert finding.operator == "aten.expm1.default" and finding.span is not None
     assert "loses the digits" in finding.message and "bug" not in finding.message
+    assert torch.is_grad_enabled()
 
 
 class _Counted(nn.Module):
