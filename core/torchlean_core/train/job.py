@@ -297,7 +297,6 @@ class _Job:
             self._note(f"what was in {out.name} is kept as {keep_aside(out).name}")
         before = find_store(Path(options.artifact), None if options.params is None else Path(options.params))
         carried = None if before is None else before.carried()
-        params = training.module.params()
         save_tensors(out, params, self._program.graph, source, Origin.TRAIN, carried)
 
     def _write_curve(self, metrics: MetricsFile) -> None:
