@@ -364,7 +364,7 @@ class GraphBuilder:
         aligned = torch_broadcast_axes(x.shape, target)
         if aligned is None:
             raise Refused(f"no broadcast from {show_shape(x.shape)} to {show_shape(target)}")
-        if broadcast_axes(x.shape, target) != aligned:
+        if broadcast_axes(x.shape, target) != aligned or tuple(aligned) == target:
             x = self.reshape(x, aligned)
         if x.shape == target:
             return x

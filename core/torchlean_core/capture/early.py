@@ -2,7 +2,8 @@
 
 A selection is a product with a matrix of zeros and ones, and zero times infinity is NaN. It commutes with elementwise
 operators, and with all others that keep the axis; so entries that are not taken are left out before their logarithm or
-reciprocal is computed. Where nothing can be infinite a selection stays where the model makes it.
+reciprocal is computed. Where nothing can be infinite a selection stays where the model makes it, but for parts of sums
+of linear layers (the gates of a recurrent layer): made early, they become parts of the layers' weights.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from torchlean_core.capture.ranges import range_of
-from torchlean_core.capture.values import Shape, Value
+from torchlean_core.capture.values import NodeIndex, Shape, Value
 from torchlean_core.kinds.shapes import broadcast_axes
 
 if TYPE_CHECKING:
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
 _ELEMENTWISE = frozenset(
     "detach abs sqrt inv relu tanh sigmoid exp log sin cos add sub mul_elem max_elem min_elem".split()
 )
+_SUMS = frozenset({"add", "sub"})
+_MOVES = frozenset({"reshape", "flatten", "select"})
 _ALONG_AN_AXIS = frozenset({"reduce_sum", "reduce_mean"})
 
 
 def selected_early(b: GraphBuilder, x: Value, axis: int, indices: Sequence[int]) -> Value | None:
-    """Entries of one axis, selected before what can be infinite; None where that makes no difference."""
-    if not range_of(b, x.index).wild:
+    """Entries of one axis, selected before what can be infinite or splits a layer; None where nothing is won."""
+    if not range_of(b, x.index).wild and not _splits_layers(b, x, axis):
         return None
     draft = b.draft(x)
     before = b.provenance
@@ -35,6 +38,27 @@ def selected_early(b: GraphBuilder, x: Value, axis: int, indices: Sequence[int])
         return _commuted(b, x, draft, axis, list(indices))
     finally:
         b.provenance = before
+
+
+def _splits_layers(b: GraphBuilder, x: Value, axis: int) -> bool:
+    """Whether entries of the last axis are taken of a sum of linear layers, or of one behind another selection."""
+    draft = b.draft(x)
+    if axis != len(x.shape) - 1:
+        return False
+    behind = draft.kind == "select" and draft.fields["axis"] != axis
+    return (behind or draft.kind in _SUMS) and all(
+        _is_of_layers(b, index, x.shape[axis]) for index in draft.parents
+    )
+
+
+def _is_of_layers(b: GraphBuilder, index: NodeIndex, outputs: int) -> bool:
+    """Whether a value is a sum of linear layers with that many outputs, reshaped and selected along other axes."""
+    draft = b.drafts[index]
+    if draft.kind == "linear":
+        return draft.shape[-1] == outputs
+    if draft.kind not in _SUMS | _MOVES or draft.shape[-1:] != (outputs,):
+        return False
+    return all(_is_of_layers(b, parent, outputs) for parent in draft.parents)
 
 
 def _commuted(b: GraphBuilder, x: Value, draft: Draft, axis: int, indices: list[int]) -> Value | None:
