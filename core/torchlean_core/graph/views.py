@@ -266,6 +266,8 @@ def source(view: View, text: str) -> str:
 
 def _step_source(step: Step, text: str) -> str:
     value = step.value
+    if value == () and step.name in ("permute", "slice", "flip"):
+        return text  # torch wants an axis
     if step.name == "slice":
         ranges = {axis: f"{start}:{stop}" for axis, start, stop in value}
         return f"{text}[{', '.join(ranges.get(axis, ':') for axis in range(max(ranges) + 1))}]"
