@@ -16,7 +16,7 @@ from torchlean_core.graph import Program, lower
 from torchlean_core.init import default_plan, materialize
 from torchlean_core.init.structure import kernel_masks
 from torchlean_core.interp import compile_batch
-from torchlean_core.interp.interpreter import require_one_input_shape
+from torchlean_core.interp.interpreter import full_precision, require_one_input_shape
 from torchlean_core.params.content import Origin
 from torchlean_core.params.tensors import find_store, load_tensors, save_tensors
 from torchlean_core.safekeeping.find import lost_by_writing_params
@@ -174,7 +174,8 @@ class _Job:
                 self._keep(current, data, metrics)
                 kept = True
 
-            training.run(Listeners(logged, self._report, checkpoint))
+            with full_precision():
+                training.run(Listeners(logged, self._report, checkpoint))
             if not self._group.is_first:
                 return {"message": ""}
             self._write_params(training)

@@ -15,7 +15,9 @@ from tests.core.capture.zoo.training import OPTIMIZERS, agreement
 from torchlean_core.artifact import load_graph
 from torchlean_core.capture.write import write_captured
 from torchlean_core.graph import lower
+from torchlean_core.interp.interpreter import full_precision
 from torchlean_core.params import ParameterStore
+from torchlean_core.train import Optimizer, ScalarModuleDef
 
 LIMIT = 1e-6
 
@@ -144,3 +146,31 @@ def test_the_store_of_a_captured_model_says_which_uses_share_a_tensor(tmp_path: 
     }
     program = lower(load_graph(tmp_path / "m.ir.json"))
     assert store.validate(program) == []
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("entry", entries("identities"), ids=str)
+def test_gpu_trains_shared_and_fixed_parameters_as_the_cpu_does(entry: Entry) -> None:
+    outcome = survey(entry, export=False)
+    assert outcome.captured is not None
+    program = lower(outcome.captured.graph)
+    definition = ScalarModuleDef.of_program(program, "mse", outcome.captured.tensors)
+    generator = torch.Generator().manual_seed(1)
+    samples = [
+        (
+            torch.randn(2, *outcome.captured.graph.input_shape, generator=generator),
+            torch.randn(2, *outcome.captured.graph.output_shape, generator=generator),
+        )
+        for _ in range(3)
+    ]
+    trained = {}
+    for device in ("cpu", "cuda"):
+        module = definition.instantiate(device=device)
+        with full_precision():
+            module.train_with(
+                Optimizer("sgd", lr=1e-3, momentum=0.9), 6, [(x.to(device), y.to(device)) for x, y in samples]
+            )
+        trained[device] = module.params()
+    for name, expected in trained["cpu"].items():
+        torch.testing.assert_close(trained["cuda"][name].cpu(), expected, rtol=1e-4, atol=1e-5)

@@ -150,3 +150,11 @@ def test_options_of_many_inputs_are_refused_for_one(folder, capsys):
     assert "have a meaning with many inputs only" in capsys.readouterr().err
     assert main(["run", "m.ir.json", "--data", "d.npz", "--seed", "3"]) == 2
     assert "--seed has a meaning with `--input random` only" in capsys.readouterr().err
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_gpu_evaluates_as_the_cpu_does(folder, capsys):
+    on_cpu, on_gpu = (evaluated(capsys, "--data", "d.npz", "--device", device) for device in ("cpu", "cuda"))
+    assert on_gpu["loss"] == pytest.approx(on_cpu["loss"], rel=1e-5)
+    assert on_gpu["r2"] == pytest.approx(on_cpu["r2"], rel=1e-5)
