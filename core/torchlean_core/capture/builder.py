@@ -82,7 +82,7 @@ class GraphBuilder:
         max_parameters: Most scalars that all parameters together may have.
         debug_targets: Whether nodes carry `debug_target`.
         provenance: Given to each node that is added.
-        notes: What the user should know of the capture (TL606, TL405).
+        notes: What the user should know of the capture (TL606).
         approximate: Substitutions that are not exact but were asked for: form by operator (`gelu`: `tanh`).
         approximated: Those of them that were made, and where.
         file: The model file.
