@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from torchlean_core.capture.values import Known
-from torchlean_core.graph.views import expand, flip, narrow, permute, reshape
+from torchlean_core.graph.views import embed, expand, flip, narrow, permute, reshape
 
 aten = torch.ops.aten
 
@@ -120,6 +120,14 @@ def _looked_up(target: Any, x: Known, indices: Any, *rest: Any, **kwargs: Any) -
     return None if taken is None else taken.reshape(*indices.shape, *x.shape[1:])
 
 
+def _diagonal(target: Any, x: Known, *args: Any, **kwargs: Any) -> Known | None:
+    """The matrix with a vector on its diagonal."""
+    if len(x.shape) != 1 or any(args) or any(kwargs.get(name) for name in ("diagonal", "offset")):
+        return None
+    size = x.shape[0]
+    return x.moved(embed((size * size,), (0,), (size + 1,))).moved(reshape((size, size)))
+
+
 def _indexed(target: Any, x: Known, indices: Sequence[Any]) -> Known | None:
     only = indices[0] if len(indices) == 1 else None
     is_place = (
@@ -168,6 +176,8 @@ _RULES: dict[torch._ops.OpOverload, Rule] = {
     aten.select.int: _selected,
     **dict.fromkeys((aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default), _split),
     aten.unbind.int: _unbound,
+    aten.diag.default: _diagonal,
+    aten.diag_embed.default: _diagonal,
     aten.embedding.default: _looked_up,
     aten.index.Tensor: _indexed,
 }

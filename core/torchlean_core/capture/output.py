@@ -54,8 +54,15 @@ def summary(result: dict[str, Any], output: Path, seconds: float) -> str:
             f"  verified: largest relative error {result['max_relative_error']:.1e} ({result['dtype']})"
         )
     lines += [f"  kept: {output.with_name(Path(path).name)}" for path in result.get("kept", ())]
-    for note in result["notes"]:
-        where = f" (line {note['line']})" if note["line"] else ""
-        lines.append(f"  {note['code']}: {note['message']}{where}")
+    lines += [f"  {note}" for note in notes_of(result)]
     lines.append(f"  took {seconds:.1f} s")
     return "\n".join(lines)
+
+
+def notes_of(result: dict[str, Any]) -> list[str]:
+    """What the user should know of a capture, a line each: `TL407: … (line 33)`."""
+    found = []
+    for note in result["notes"]:
+        where = f" (line {note['line']})" if note["line"] else ""
+        found.append(f"{note['code']}: {note['message']}{where}")
+    return found

@@ -25,12 +25,14 @@ class Probe:
         kind: What it is, for a message (`large (100000 times normal ones)`).
         x: The input, float32.
         may_overflow: Whether it is so large that exponentials of it have no value in any type.
+        may_underflow: Whether it is so small that squares of it have few digits.
         parts: Of a mixture, the inputs of which it was mixed.
     """
 
     kind: str
     x: torch.Tensor
     may_overflow: bool = False
+    may_underflow: bool = False
     parts: tuple[Probe, ...] = ()
 
 
@@ -65,14 +67,17 @@ def special_inputs(shape: Shape, *, small: bool) -> list[Probe]:
         "offset (1000 plus normal ones)": lambda: normal() + 1e3,
         "negative": lambda: -torch.rand(shape, generator=generator) * 10,
     }
-    parts = [Probe(kind, make(), kind.startswith("offset")) for kind, make in kinds.items()]
+    parts = [
+        Probe(kind, make(), kind.startswith("offset"), kind.startswith("tiny"))
+        for kind, make in kinds.items()
+    ]
     large = Probe("large (100000 times normal ones)", normal() * 1e5, True)
     if small:
         return [*parts, large]
     place = torch.randint(len(parts), shape, generator=generator)
     mixed = torch.stack([part.x for part in parts]).gather(0, place[None])[0]
     what = "a mixture of zeros, whole, tiny, offset and negative numbers"
-    return [Probe(what, mixed, True, tuple(parts)), large]
+    return [Probe(what, mixed, may_overflow=True, parts=tuple(parts)), large]
 
 
 def nudged(x: torch.Tensor, seed: int) -> torch.Tensor:

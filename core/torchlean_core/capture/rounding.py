@@ -30,6 +30,9 @@ _EPS = torch.finfo(torch.float32).eps
 _FLOOR = 2.0**-120
 """Below this float32 has no full precision left."""
 
+_UNDERFLOWN = 2.0**-16
+"""Digits that are left of a square of 1e-20, which float32 holds as a denormal number; a sixty-fourth of 1e-3."""
+
 NUDGES = 4
 """Neighbours that are looked at."""
 
@@ -98,16 +101,16 @@ class Sides:
         """
         module = self.module(probe.x).double()
         found = self.artifact.run(probe.x).double()
-        if cheap and self._within(found, module, None, 0.0) is None:
+        if cheap and self._within(found, module, None, 0.0, probe) is None:
             return self._loss_of_a_part(probe) if _differ_often(found, module) else None
         expected = module if self.reference is None else self.reference(probe.x.double())
         rounding = None if self.reference is None else module
-        if self._within(found, expected, rounding, 0.0) is None:
+        if self._within(found, expected, rounding, 0.0, probe) is None:
             return None
         precise = self.precise().run(probe.x.double())
         near = [_largest(other.run(probe.x.double()) - precise) for other in self.neighbours()]
         conditioning = max(self._conditioning(probe.x, expected), *near)
-        measured = self._within(found, expected, rounding, conditioning)
+        measured = self._within(found, expected, rounding, conditioning, probe)
         if measured is None:
             return None
         if probe.may_overflow and math.isinf(measured[0]) and not _finite_where(precise, expected):
@@ -120,7 +123,12 @@ class Sides:
         return next((loss for loss in losses if loss is not None), None)
 
     def _within(
-        self, found: torch.Tensor, expected: torch.Tensor, module: torch.Tensor | None, conditioning: float
+        self,
+        found: torch.Tensor,
+        expected: torch.Tensor,
+        module: torch.Tensor | None,
+        conditioning: float,
+        probe: Probe,
     ) -> tuple[float, float] | None:
         """None where the error is explained; else the error, and the size of the result."""
         used = expected if module is None else module
@@ -134,6 +142,8 @@ class Sides:
         error = float((found - expected)[counts].abs().max())
         # Where the module's float64 is no reference, its own rounding is not known either.
         relative = _EPS if module is not None else 16 * _EPS
+        if probe.may_underflow:
+            relative = _UNDERFLOWN
         allowed = MARGIN * max(own, conditioning, relative * scale, _FLOOR)
         return None if error <= allowed else (error, scale)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from torchlean_core.artifact.companions import params_path
 from torchlean_core.capture.configured import capture_request, configured, example_shape
-from torchlean_core.capture.output import check_output
+from torchlean_core.capture.output import check_output, notes_of
 from torchlean_core.capture.target import Target, parse_target
 from torchlean_core.cli.capture_worker import Progress, run_worker
 from torchlean_core.cli.console import out, say
@@ -112,6 +112,9 @@ def capture_all(
                 say(f"torchlean: {error}")
                 result = None
             rows.append(_row(entry, result, time.monotonic() - start))
+            if result is not None and not args.quiet:
+                for note in notes_of(result):
+                    say(f"torchlean: {entry.model}: {note}")
     if not args.quiet:
         out(args).print(_table(rows))
         done = len(entries) - failed

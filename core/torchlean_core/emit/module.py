@@ -131,7 +131,7 @@ def _named(
     own = {binding.parameter.model for binding in bindings} - {None}
     if not own & set(state.names):
         raise UserError("--names model: the artifact does not say what its parameters are called in a model")
-    carried = {} if store is None else {n: c for n, c in store.carried().items() if n in state.names}
+    carried = {} if store is None else store.carried(state.further)
     ties = {name: first for name, first in state.tied.items() if first in own}
     naming = Naming(bindings, [*carried, *ties], of_model=True)
     lines = list(tied(ties, naming))

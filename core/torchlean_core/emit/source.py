@@ -13,6 +13,7 @@ from torchlean_core.emit.sequential import sequential_class
 from torchlean_core.emit.skeleton import skeleton
 from torchlean_core.graph import Program, to_sequential
 from torchlean_core.params import ParameterStore
+from torchlean_core.params.model_names import ModelState
 
 
 def body_source(
@@ -36,7 +37,8 @@ def body_source(
     scalars = sum(prod(binding.shape) for binding in bindings)
     large = scalars > options.literal_limit
     if options.names == "model" and store is not None:
-        large = large or any(content.shape != () for content in store.carried().values())
+        further = store.carried(ModelState.of(program).further)
+        large = large or any(content.shape != () for content in further.values())
     file = params_name if large else None
     if layers is None:
         needed = {name for node in nodes for name in node.kind.helpers}

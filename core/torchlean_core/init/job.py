@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from torchlean_core.artifact import load_graph, params_path
+from torchlean_core.artifact import artifact_hash, load_graph, params_path
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import keep_aside, refuse_overwriting
 from torchlean_core.graph import Parameter, Program, lower
@@ -23,6 +23,7 @@ from torchlean_core.interp import resolve_device
 from torchlean_core.params import ParameterStore
 from torchlean_core.params.content import Content, Origin
 from torchlean_core.params.files import Format, read_tensors, require_store_name
+from torchlean_core.params.model_names import ModelState
 from torchlean_core.params.take import take
 from torchlean_core.params.tensors import save_tensors
 from torchlean_core.safekeeping.find import lost_by_writing_params
@@ -123,8 +124,8 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     kept = _kept(out, Path(options.artifact), program, options.force)
     _warn_about_values(program, kept, options, report)
     report({"kind": "progress", "percentage": 0, "message": f"initializing {out.name}"})
-    existing = _existing(out, Path(options.artifact))
-    carried = {} if existing is None else existing.carried()
+    existing = _existing(out, Path(options.artifact), program)
+    carried = {} if existing is None else existing.carried(ModelState.of(program).further)
     tensors, source = _tensors(program, options, override, kept, existing, carried)
     # What a plan draws can be drawn again; what was read from somebody's file may be nowhere else.
     origin = None if options.source is not None else Origin.INIT
@@ -181,7 +182,7 @@ def _kept(out: Path, artifact: Path, program: Program, force: bool) -> dict[str,
             )
         raise UsageError(f"{out} exists; --force replaces it")
     fixed = {parameter.name for parameter in _fixed(program)}
-    store = _existing(out, artifact)
+    store = _existing(out, artifact, program)
     if not fixed or store is None:
         return {}
     for issue in store.validate(program, values=False):
@@ -190,10 +191,14 @@ def _kept(out: Path, artifact: Path, program: Program, force: bool) -> dict[str,
     return {name: torch.from_numpy(store.numpy(name).copy()) for name in fixed if name in store.tensors}
 
 
-def _existing(out: Path, artifact: Path) -> ParameterStore | None:
-    """The parameters that are replaced, else those beside the artifact."""
-    path = out if out.exists() else params_path(artifact)
-    return ParameterStore.load(path) if path.exists() else None
+def _existing(out: Path, artifact: Path, program: Program) -> ParameterStore | None:
+    """Parameters as they were, made for the artifact if any are: those that are replaced, or those beside it."""
+    stores = [
+        ParameterStore.load(path) for path in dict.fromkeys((out, params_path(artifact))) if path.exists()
+    ]
+    made_for = artifact_hash(program.graph)
+    own = [store for store in stores if store.metadata.get("artifact") == made_for]
+    return next(iter([*own, *stores]), None)
 
 
 def _fixed(program: Program) -> list[Parameter]:

@@ -29,11 +29,13 @@ class ModelState:
         names: Its entries, in order.
         tied: Names whose tensor has an earlier one: that.
         folded: Entries that constants of the artifact were computed from.
+        further: Entries that are no parameters of the artifact.
     """
 
     names: tuple[str, ...] = ()
     tied: Mapping[str, str] = field(default_factory=dict)
     folded: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, program: Program) -> ModelState:
@@ -42,10 +44,13 @@ class ModelState:
         recorded = _recorded(program.graph)
         names, tied = recorded.get("names"), recorded.get("tied")
         folded = recorded.get("folded")
+        known = tuple(names) if _is_texts(names) else tuple(own)
+        ties = dict(tied) if isinstance(tied, dict) and _is_texts(list(tied.values())) else {}
         return cls(
-            tuple(names) if _is_texts(names) else tuple(own),
-            dict(tied) if isinstance(tied, dict) and _is_texts(list(tied.values())) else {},
+            known,
+            ties,
             tuple(folded) if _is_texts(folded) else (),
+            tuple(name for name in known if name not in own and name not in ties),
         )
 
 
@@ -105,13 +110,13 @@ def from_model(
         where: What messages begin with: the file.
         arrays: The entries.
         program: The artifact.
-        before: Entries as they were captured, of those without a place among the parameters.
+        before: Entries as they were captured.
 
     Raises:
         UserError: Entries are missing, extra or do not agree; or what was folded into constants is another now.
     """
     state = ModelState.of(program)
-    expected = {p.model: p for p in program.parameters() if p.model is not None}
+    expected = {p.model: p for p in program.parameters() if p.model in state.names}
     unknown = [name for name in arrays if name not in state.names]
     if unknown:
         raise UserError(
@@ -134,7 +139,7 @@ def from_model(
     changed = [
         name
         for name in state.folded
-        if name in whole and name not in expected and name in before and not _equal(whole[name], before[name])
+        if name in whole and name in before and not _equal(whole[name], before[name])
     ]
     if changed:
         raise UserError(
@@ -146,7 +151,7 @@ def from_model(
     carried = {
         name: array for name, array in whole.items() if name not in expected and name not in state.tied
     }
-    left = tuple(p.name for p in program.parameters() if p.model is None)
+    left = tuple(p.name for p in program.parameters() if p.model not in expected)
     return Taken(found, carried, left)
 
 
@@ -182,7 +187,7 @@ def to_model(arrays: Mapping[str, Array], carried: Mapping[str, Array], program:
             "the artifact does not say what its parameters are called in a model; capture it again, or give its own "
             "names"
         )
-    own = {p.model: arrays[p.name] for p in program.parameters() if p.model is not None}
+    own = {p.model: arrays[p.name] for p in program.parameters() if p.model in state.names}
     derived = {name for p in program.parameters() if p.trainable for name in p.derived}
     found, missing = {}, []
     for name in state.names:

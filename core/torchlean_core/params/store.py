@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,11 +68,11 @@ class ParameterStore:
             raise UserError(f"{self.path}: {name} is {DTYPES[info.dtype].word}, expected float32")
         return self._map[info.begin : info.end].view(NUMPY_TYPES[info.dtype]).reshape(info.shape)
 
-    def carried(self) -> dict[str, Content]:
-        """Entries of the model's `state_dict` that no node uses, by their names there."""
+    def carried(self, known: Collection[str] | None = None) -> dict[str, Content]:
+        """Entries of the model's `state_dict` that no node uses, by their names there; if any are named, of those."""
         found = {}
         for name, info in self.tensors.items():
-            if name.startswith(CARRIED):
+            if name.startswith(CARRIED) and (known is None or name.removeprefix(CARRIED) in known):
                 data = memoryview(b"".join(self.pieces(name)))
                 found[name.removeprefix(CARRIED)] = Content(info.dtype, info.shape, data)
         return found

@@ -64,6 +64,9 @@ def take(
         found = match_tensors(where, gathered(arrays, program, where), program, optional)
         return Parameters(found, _known(carried, state), of_model=False)
     known = {name: as_array(content) for name, content in before.items()}
+    if existing is not None:
+        stored = {p.model: p.name for p in program.parameters() if p.name in existing.tensors}
+        known.update((model, existing.numpy(name)) for model, name in stored.items() if model in state.folded)
     taken = from_model(where, arrays, program, known)
     rest = {} if existing is None else {n: existing.numpy(n) for n in taken.left if n in existing.tensors}
     found = match_tensors(where, {**taken.arrays, **rest}, program, optional)
@@ -72,4 +75,4 @@ def take(
 
 
 def _known(carried: Mapping[str, Content], state: ModelState) -> dict[str, Content]:
-    return {name: content for name, content in carried.items() if name in state.names}
+    return {name: content for name, content in carried.items() if name in state.further}

@@ -208,7 +208,8 @@ class _Scale:
         self._logarithmic = logarithmic
         self._low, self._high = self._of(low), self._of(high)
         if self._high == self._low:  # one point, or all alike: in the middle
-            margin = max(abs(self._low) * 1e-3, 1e-6) if low != round(low) or logarithmic else 1.0
+            least = 1e-6 if low != round(low) or logarithmic else 1.0
+            margin = max(abs(self._low) * 1e-3, least)
             self._low, self._high = self._low - margin, self._high + margin
         self._start, self._end = start, end
 

@@ -18,6 +18,7 @@ from torchlean_core.init.structure import kernel_masks
 from torchlean_core.interp import compile_batch
 from torchlean_core.interp.interpreter import full_precision, require_one_input_shape
 from torchlean_core.params.content import Origin
+from torchlean_core.params.model_names import ModelState
 from torchlean_core.params.tensors import find_store, load_tensors, save_tensors
 from torchlean_core.safekeeping.find import lost_by_writing_params
 from torchlean_core.train.board import Board, require_tensorboard
@@ -297,7 +298,7 @@ class _Job:
         if self._checkpoint is None and lost_by_writing_params(out):
             self._note(f"what was in {out.name} is kept as {keep_aside(out).name}")
         before = find_store(Path(options.artifact), None if options.params is None else Path(options.params))
-        carried = None if before is None else before.carried()
+        carried = None if before is None else before.carried(ModelState.of(self._program).further)
         save_tensors(out, params, self._program.graph, source, Origin.TRAIN, carried)
 
     def _write_curve(self, metrics: MetricsFile) -> None:

@@ -83,6 +83,16 @@ def index_select(b: GraphBuilder, x: Value, dim: int, index: Tensor) -> Value:
     return b.select(x, axis_of(dim, len(x.shape)), index.tensor.reshape(-1).tolist())
 
 
+@lowers(aten.embedding.default, ignores=["padding_idx", "scale_grad_by_freq", "sparse"])
+def embedding(b: GraphBuilder, weight: Tensor, indices: Tensor) -> Value:
+    """Rows of a table at places that are known; what is ignored concerns the gradient, which is compared."""
+    if not isinstance(indices, Known):
+        raise Refused("a table is looked up at places that depend on the input")
+    table = b.value(weight)
+    rows = b.select(table, 0, [index % table.shape[0] for index in indices.tensor.reshape(-1).tolist()])
+    return b.reshape(rows, (*indices.shape, *table.shape[1:]))
+
+
 @lowers(aten.flip.default, moves=True)
 def flip(b: GraphBuilder, x: Value, dims: Sequence[int]) -> Value:
     """Axes reversed."""
