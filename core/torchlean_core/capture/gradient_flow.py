@@ -77,6 +77,13 @@ class _Handle:
         """Nothing is there to remove."""
 
 
+def detach_data(graph: torch.fx.Graph) -> None:
+    """Read `.data`, which a symbolic trace has as an attribute, as `detach`."""
+    for node in graph.nodes:
+        if node.target is getattr and node.args[1:] == ("data",):
+            node.op, node.target, node.args = "call_method", "detach", node.args[:1]
+
+
 def inline_regions(module: torch.fx.GraphModule) -> dict[str, str]:
     """Put the operators of regions without gradients (and with them, inside) where the regions stand.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import mul
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def differences(
         unseen: What changes gradients and is not in the trace.
         verify: Whether to compare gradients; else only what was folded is told.
     """
-    folded = list(_folded(artifact, instances.loaded.file))
+    folded = [*_folded(artifact, instances.loaded.file), *_of_the_model(instances, artifact)]
     if not verify:
         return folded
     try:
@@ -79,6 +80,9 @@ def differences(
         return folded
     names = _listed(left)
     nodes = _nodes_of(lower(artifact.graph), left)
+    hooked = [name for name in left if name and _hooks(instances.loaded.module.get_parameter(name))]
+    if hooked and set(left) <= {_INPUT, *hooked}:
+        return [*folded, _at((), f"a hook changes a gradient: {names}", instances, nodes)]
     if unseen:
         return [
             *folded,
@@ -109,6 +113,51 @@ def _folded(artifact: Finished, file: Path) -> Iterator[Difference]:
         reason = f"{parameter.name} was computed from {of} and {what}"
         finding = CaptureFinding(CODE, DIFFERS + reason, origin.line, origin.debug_target, origin.module)
         yield Difference(reason, located(finding, origin.stack, file), (parameter.node,))
+
+
+def _hooks(parameter: torch.nn.Parameter) -> bool:
+    return bool(parameter._backward_hooks)
+
+
+def _of_the_model(instances: Instances, artifact: Finished) -> Iterator[Difference]:
+    """What the model's own tensors show: code that runs after a gradient, shared memory, another type."""
+    program = lower(artifact.graph)
+    trained = {p.model for p in program.parameters() if p.trainable and p.model is not None}
+    module = instances.pristine()
+    parameters = dict(module.named_parameters())
+    for name, parameter in parameters.items():
+        if name not in trained:
+            continue
+        nodes = _nodes_of(program, [name])
+        if getattr(parameter, "_post_accumulate_grad_hooks", None):
+            yield _at((), f"a hook runs after the gradient of `{name}` is there", instances, nodes)
+        if parameter.dtype != torch.float32:
+            kind = str(parameter.dtype).removeprefix("torch.")
+            yield _at((), f"`{name}` is {kind} in the model, and float32 here", instances, nodes)
+    for name, other in _sharing(module):
+        if {name, other} & trained:
+            reason = f"`{name}` and `{other}` share memory: in the model either changes both"
+            yield _at((), reason, instances, _nodes_of(program, [name, other]))
+
+
+def _sharing(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
+    """Names of parameters and buffers that are different tensors over the same elements."""
+    by_storage: dict[int, list[tuple[str, torch.Tensor]]] = {}
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        if tensor.numel():
+            others = by_storage.setdefault(tensor.untyped_storage().data_ptr(), [])
+            yield from ((other, name) for other, one in others if one is not tensor and _overlap(one, tensor))
+            others.append((name, tensor))
+
+
+def _overlap(*tensors: torch.Tensor) -> bool:
+    """Whether two tensors of one storage have elements between each other's first and last."""
+    starts = [tensor.data_ptr() for tensor in tensors]
+    ends = [
+        start + tensor.element_size() * (1 + sum(map(mul, (n - 1 for n in tensor.shape), tensor.stride())))
+        for start, tensor in zip(starts, tensors, strict=True)
+    ]
+    return bool(max(starts) < min(ends))
 
 
 def _at(
@@ -167,7 +216,7 @@ def _compared(instances: Instances, artifact: Finished, dtype: torch.dtype) -> l
     interpreter = Interpreter(program, tensors, dtype)
     generator = torch.Generator().manual_seed(2)
     found: dict[str, None] = {}
-    module = instances.copy().to(dtype)
+    module = instances.new().to(dtype)  # a copy has no hooks on its parameters
     for _ in range(2):
         x = torch.randn(shape, generator=generator, dtype=dtype)
         expected = _of_module(module, x, interpreter.output_shape)

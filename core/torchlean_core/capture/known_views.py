@@ -120,9 +120,9 @@ def _looked_up(target: Any, x: Known, indices: Any, *rest: Any, **kwargs: Any) -
     return None if taken is None else taken.reshape(*indices.shape, *x.shape[1:])
 
 
-def _diagonal(target: Any, x: Known, *args: Any, **kwargs: Any) -> Known | None:
+def _diagonal(target: Any, x: Known, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Known | None:
     """The matrix with a vector on its diagonal."""
-    if len(x.shape) != 1 or any(args) or any(kwargs.get(name) for name in ("diagonal", "offset")):
+    if len(x.shape) != 1 or offset or {dim1 % 2, dim2 % 2} != {0, 1}:
         return None
     size = x.shape[0]
     return x.moved(embed((size * size,), (0,), (size + 1,))).moved(reshape((size, size)))
@@ -176,7 +176,6 @@ _RULES: dict[torch._ops.OpOverload, Rule] = {
     aten.select.int: _selected,
     **dict.fromkeys((aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default), _split),
     aten.unbind.int: _unbound,
-    aten.diag.default: _diagonal,
     aten.diag_embed.default: _diagonal,
     aten.embedding.default: _looked_up,
     aten.index.Tensor: _indexed,

@@ -60,9 +60,11 @@ def summary(result: dict[str, Any], output: Path, seconds: float) -> str:
 
 
 def notes_of(result: dict[str, Any]) -> list[str]:
-    """What the user should know of a capture, a line each: `TL407: … (line 33)`."""
+    """What the user should know of a capture, a line each: `TL407: … (line 33, aten.conv2d.default)`."""
     found = []
     for note in result["notes"]:
-        where = f" (line {note['line']})" if note["line"] else ""
-        found.append(f"{note['code']}: {note['message']}{where}")
+        line = f"line {note['line']}" if note["line"] else None
+        told = [line, note["operator"], f"in {note['module']}" if note["module"] else None]
+        where = ", ".join(part for part in told if part)
+        found.append(f"{note['code']}: {note['message']}" + (f" ({where})" if where else ""))
     return found

@@ -25,7 +25,7 @@ from torchlean_core.capture.attention_operator import KeepingAttention
 from torchlean_core.capture.autocast import refusing_autocast, without_autocast
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
 from torchlean_core.capture.fx_tracer import Tracer
-from torchlean_core.capture.gradient_flow import Unseen, inline_regions, reached, watching
+from torchlean_core.capture.gradient_flow import Unseen, detach_data, inline_regions, reached, watching
 from torchlean_core.capture.in_place import is_composite, rename_in_place, without_identities
 from torchlean_core.capture.places import Stacks, first_line, located, text_of
 from torchlean_core.capture.plain_answers import plain_answers
@@ -357,6 +357,7 @@ def _state_kept(module: torch.nn.Module) -> Iterator[None]:
 def _fx(module: torch.nn.Module, example: torch.Tensor, reason: str, stacks: Stacks) -> Traced:
     with _TraceGuard(), _state_kept(module), stacks.recording(), refusing_autocast():
         graph = Tracer().trace(module)
+    detach_data(graph)
     symbolic = torch.fx.GraphModule(module, graph)
     parameters = dict(symbolic.named_parameters(remove_duplicate=False))
     state: dict[str, torch.Tensor] = {**parameters, **dict(symbolic.named_buffers(remove_duplicate=False))}

@@ -168,10 +168,12 @@ def _shape(name: str, claims: list[Claim]) -> Shape:
     if said or whole:
         shape = (said or whole)[0]
     else:
-        least = [source_shape(one.identity.view, one.shape) for one in claims]
+        least = [_source(one) for one in claims]
         known = [one for one in least if one is not None]
         if not known or len({len(one) for one in known}) != 1:
-            raise _malformed(claims[0].node, f"the shape of {name!r} is unknown: give it as `shape`")
+            raise _malformed(
+                claims[0].node, f"the shape of {name!r} does not follow from its views: give it as `shape`"
+            )
         shape = tuple(map(max, zip(*known, strict=True)))
     for one in claims:
         try:
@@ -184,3 +186,10 @@ def _shape(name: str, claims: list[Claim]) -> Shape:
                 f"{one.use} is a view of {name!r} of shape {show_shape(found)}, expected {show_shape(one.shape)}",
             )
     return shape
+
+
+def _source(claim: Claim) -> Shape | None:
+    try:
+        return source_shape(claim.identity.view, claim.shape)
+    except ViewError as error:
+        raise _malformed(claim.node, f"{claim.identity.name!r}: {error}") from error

@@ -60,6 +60,11 @@ def payloads_of(graph: Graph) -> tuple[dict[int, Payload], dict[str, Absent]]:
     claims: dict[str, Claim] = {}
     for node in graph.nodes:
         said = identities(node)
+        roles = [slot.role for slot in slots[node.id]]
+        if roles and (unknown := next((role for role in said if role not in roles), None)):
+            raise UserError(
+                f"TL502 node {node.id} ({node.kind}): `parameters`: there is no {unknown}; there are {', '.join(roles)}"
+            )
         own = [_claim(node, slot, said.get(slot.role, PLAIN)) for slot in slots[node.id]]
         claims.update((claim.use, claim) for claim in own)
         tensors.add(claim for claim in own if not claim.identity.absent)

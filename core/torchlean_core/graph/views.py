@@ -152,19 +152,33 @@ _RULES: Mapping[str, Callable[[Any, Shape], Shape]] = {
 
 
 def source_shape(view: View, shape: Shape) -> Shape | None:
-    """The least shape of a tensor of which a view has this shape; None where a step does not tell."""
+    """The least shape of a tensor of which a view has this shape; None where a step does not tell.
+
+    Raises:
+        ViewError: No tensor has such a view.
+    """
     for step in reversed(view):
+        value = step.value
         if step.name == "permute":
-            shape = tuple(shape[step.value.index(axis)] for axis in range(len(step.value)))
+            if sorted(value) != list(range(len(shape))):
+                raise ViewError(f"permute {show_shape(value)} is no order of the axes of {show_shape(shape)}")
+            shape = tuple(shape[value.index(axis)] for axis in range(len(value)))
         elif step.name == "slice":
             sizes = list(shape)
-            for axis, _, stop in step.value:
-                if axis >= len(sizes):
-                    return None
+            for axis, start, stop in value:
+                if axis >= len(sizes) or stop - start != sizes[axis]:
+                    raise ViewError(f"slice [{axis}, {start}, {stop}] does not give {show_shape(shape)}")
                 sizes[axis] = stop
             shape = tuple(sizes)
-        elif step.name == "blocks" and len(shape) > 1 and step.value and not shape[1] % step.value:
-            shape = (shape[0], shape[1] // step.value, *shape[2:])
+        elif step.name == "blocks":
+            if len(shape) < 2 or not value or shape[1] % value or shape[0] % value:
+                raise ViewError(f"blocks {value} does not divide {show_shape(shape)}")
+            shape = (shape[0], shape[1] // value, *shape[2:])
+        elif step.name == "embed" and not any(value[1]):
+            room, _, apart = value
+            if room != shape or len(apart) != len(room) or 0 in apart:
+                raise ViewError(f"embed into {show_shape(room)} does not give {show_shape(shape)}")
+            shape = tuple((size - 1) // by + 1 for size, by in zip(room, apart, strict=True))
         elif step.name != "flip":
             return None
     return shape

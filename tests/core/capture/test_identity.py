@@ -50,13 +50,21 @@ def test_every_parameter_is_stored_once_and_says_whether_it_trains(entry: Entry)
             assert not (parameter.trainable and not own[parameter.model].requires_grad)
 
 
+def source_of(entry: Entry, lines: list[str]) -> str:
+    """Text of a model's class."""
+    start = lines.index(f"class {entry.name}(nn.Module):")
+    end = next((n for n in range(start + 1, len(lines)) if lines[n][:1] not in ("", " ")), len(lines))
+    return "\n".join(lines[start:end])
+
+
 @pytest.mark.parametrize("entry", entries("differing"), ids=str)
 def test_what_trains_otherwise_is_told_at_its_line(entry: Entry) -> None:
     outcome = survey(entry, export=False)
     assert outcome.captured is not None and outcome.captured.verification is not None
     lines = entry.file.read_text(encoding="utf-8").splitlines()
     notes = [note for note in outcome.captured.notes if note.code == "TL407"]
-    assert notes and all("# here" in lines[note.line - 1] for note in notes if note.line is not None)
+    where = "# here" if "# here" in source_of(entry, lines) else f"class {entry.name}"
+    assert notes and all(note.line is not None and where in lines[note.line - 1] for note in notes)
     recorded = json.loads(outcome.captured.text)["training_differs"]
     assert [entry["reason"] for entry in recorded] == [
         note.message.removeprefix("training this artifact is not training the model: ") for note in notes
@@ -68,8 +76,8 @@ def test_what_trains_otherwise_is_told_at_its_line(entry: Entry) -> None:
 def test_what_is_told_is_so(entry: Entry) -> None:
     outcome = survey(entry, export=False)
     assert outcome.captured is not None
-    if entry.name == "Pruned":
-        pytest.skip("differs only once a weight crosses the threshold")
+    if entry.name in ("Pruned", "SharedMemory"):
+        pytest.skip("a weight has to cross the threshold first; memory is shared in float32 only")
     found = agreement(constructor(entry), outcome.captured, "momentum")
     assert found.outputs > 1e-6
 

@@ -57,7 +57,9 @@ def test_the_shape_of_a_tensor_of_which_there_are_only_parts_is_the_least_that_h
 
 def test_a_reshape_alone_does_not_tell_the_shape_which_must_be_given() -> None:
     view = [{"reshape": [4, 4]}]
-    with pytest.raises(UserError, match="the shape of 'w' is unknown: give it as `shape`"):
+    with pytest.raises(
+        UserError, match="the shape of 'w' does not follow from its views: give it as `shape`"
+    ):
         program({"W": {"name": "w", "view": view}}, {})
     found = program({"W": {"name": "w", "view": view, "shape": [16]}}, {})
     assert found.parameters()[0].shape == (16,)

@@ -113,3 +113,30 @@ class PaddedTable(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x * self.table(torch.tensor([0, 1, 2]))  # here
+
+
+# torchlean: example-shape=1,6
+class HookOnParameter(nn.Module):
+    """A hook on the gradient of a parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(6, 4)
+        self.a.weight.register_hook(lambda gradient: 0.1 * gradient)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.a(x)
+
+
+# torchlean: example-shape=1,6
+class SharedMemory(nn.Module):
+    """Two parameters of their own over the same memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(6, 6)
+        self.b = nn.Linear(6, 6)
+        self.b.weight = nn.Parameter(self.a.weight.data)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(torch.tanh(self.a(x)))

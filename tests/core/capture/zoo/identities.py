@@ -225,11 +225,13 @@ class Positions(nn.Module):
         self.relative = nn.Parameter(torch.randn(11, 2) * 0.1)
         places = torch.arange(6)
         self.register_buffer("index", places[:, None] - places[None, :] + 5, persistent=False)
+        self.words = nn.Embedding(7, 8)
         self.qkv = nn.Linear(8, 24)
         self.out = nn.Linear(8, 8)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = x + self.position(torch.arange(6))
+        x = x + self.position(torch.arange(6)) + self.words(torch.tensor([3, 0, 3, 6, 1, 1]))
+        x = x @ torch.diag(self.words.weight[2])
         q, k, v = self.qkv(x).view(1, 6, 3, 2, 4).permute(2, 0, 3, 1, 4)
         scores = q @ k.transpose(-1, -2) / math.sqrt(4) + self.relative[self.index].permute(2, 0, 1)
         return self.out((scores.softmax(-1) @ v).transpose(1, 2).reshape(1, 6, 8))

@@ -1,5 +1,7 @@
 """Multilayer perceptrons, on vectors."""
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -54,7 +56,7 @@ class EveryActivation(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.ModuleList(nn.Linear(12, 12) for _ in ACTIVATIONS)
-        self.activations = nn.ModuleList(ACTIVATIONS)
+        self.activations = nn.ModuleList(copy.deepcopy(ACTIVATIONS))
         self.gate = nn.Sequential(nn.Linear(12, 24), nn.GLU())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
