@@ -176,6 +176,7 @@ _RULES: dict[torch._ops.OpOverload, Rule] = {
     aten.select.int: _selected,
     **dict.fromkeys((aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default), _split),
     aten.unbind.int: _unbound,
+    aten.diag.default: _diagonal,
     aten.diag_embed.default: _diagonal,
     aten.embedding.default: _looked_up,
     aten.index.Tensor: _indexed,

@@ -57,9 +57,11 @@ def take(
     where = str(path)
     state = ModelState.of(program)
     ours = {use.name for use in program.uses()} | set(program.without)
-    arrays = without_prefixes(given.arrays, {*ours, *state.names})
+    stripped = without_prefixes({**given.arrays, **given.carried}, {*ours, *state.names})
+    further = {name: array for name, array in stripped.items() if name in state.further}
+    arrays = {name: array for name, array in stripped.items() if name not in further}
     before = {} if existing is None else existing.carried()
-    carried = {**before, **{name: as_content(array) for name, array in given.carried.items()}}
+    carried = {**before, **{name: as_content(array) for name, array in further.items()}}
     if not is_of_model(arrays, program):
         found = match_tensors(where, gathered(arrays, program, where), program, optional)
         return Parameters(found, _known(carried, state), of_model=False)
@@ -67,7 +69,7 @@ def take(
     if existing is not None:
         stored = {p.model: p.name for p in program.parameters() if p.name in existing.tensors}
         known.update((model, existing.numpy(name)) for model, name in stored.items() if model in state.folded)
-    taken = from_model(where, arrays, program, known)
+    taken = from_model(where, {**arrays, **further}, program, known)
     rest = {} if existing is None else {n: existing.numpy(n) for n in taken.left if n in existing.tensors}
     found = match_tensors(where, {**taken.arrays, **rest}, program, optional)
     carried.update((name, as_content(array)) for name, array in taken.carried.items())

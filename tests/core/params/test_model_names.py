@@ -193,3 +193,47 @@ def test_names_of_the_model_need_an_artifact(folder: Path, capsys) -> None:
     write(folder, TiedDecoder())
     assert main(["params", "convert", "m.params.safetensors", "-o", "b.pt", "--names", "model"]) == 2
     assert "--artifact" in capsys.readouterr().err
+
+
+def test_step_counters_come_in_and_go_out_with_the_names(folder: Path) -> None:
+    write(folder, UnusedHead())
+    other = UnusedHead()
+    other.norm.num_batches_tracked += 5
+    torch.save({"model": {f"module.{name}": t for name, t in other.state_dict().items()}}, "c.pt")
+    assert main(["init", "m.ir.json", "--from", "c.pt", "--force", "-q", "-o", "new.safetensors"]) == 0
+    arguments = ["params", "convert", "new.safetensors", "-o", "back.pt", "--artifact", "m.ir.json"]
+    assert main([*arguments, "--names", "model", "-q"]) == 0
+    state = torch.load("back.pt", weights_only=True)
+    assert state["norm.num_batches_tracked"] == 5
+    assert all(torch.equal(tensor, other.state_dict()[name]) for name, tensor in state.items())
+
+
+class Scaled(nn.Module):
+    """A constant beside the parameters, and a weight that is no entry of the state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(6, 6)
+        self.register_buffer("basis", torch.randn(6, 6), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) * 0.5 + nn.functional.linear(x, self.basis)
+
+
+def test_what_the_state_has_no_entry_for_stays_as_captured(folder: Path) -> None:
+    write(folder, Scaled())
+    torch.save(Scaled().state_dict(), "c.pt")
+    before = ParameterStore.load(Path("m.params.safetensors"))
+    basis = next(p.name for p in lower(load_graph(Path("m.ir.json"))).parameters() if p.model == "basis")
+    assert main(["init", "m.ir.json", "--from", "c.pt", "-o", "new.safetensors", "-q"]) == 0
+    assert np.array_equal(ParameterStore.load(Path("new.safetensors")).numpy(basis), before.numpy(basis))
+
+
+def test_entries_of_another_model_do_not_stay(folder: Path) -> None:
+    write(folder, UnusedHead())
+    Path("m.params.safetensors").rename("other.safetensors")
+    Path("m.ir.json").rename("first.ir.json")
+    model = write(folder, Scaled())
+    torch.save(model.state_dict(), "c.pt")
+    assert main(["init", "m.ir.json", "--from", "c.pt", "-o", "other.safetensors", "--force", "-q"]) == 0
+    assert ParameterStore.load(Path("other.safetensors")).carried() == {}
