@@ -226,9 +226,10 @@ class Lowerer:
         lowering = LOWERINGS.get(target)
         if lowering is None:
             raise Refused("has no exact form in torchlean.ir.v1")
-        place = _APPLIED_TO.get(target, 0)
         args = list(args)
-        if place < len(args) and isinstance(args[place], Known):
+        real = (n for n, x in enumerate(args) if isinstance(x, Known) and x.tensor.is_floating_point())
+        place = _APPLIED_TO.get(target, next(real, None))
+        if place is not None and isinstance(args[place], Known):
             args[place] = self.builder.value(args[place])
         return self._apply(target, lowering, args, kwargs)
 

@@ -133,7 +133,7 @@ def _named(
         raise UserError("--names model: the artifact does not say what its parameters are called in a model")
     carried = {} if store is None else store.carried(state.further)
     ties = {name: first for name, first in state.tied.items() if first in own}
-    naming = Naming(bindings, [*carried, *ties], of_model=True)
+    naming = Naming(bindings, [*carried, *ties], of_model=True, state=state.names)
     lines = list(tied(ties, naming))
     for name, content in carried.items():
         is_number = content.shape == ()

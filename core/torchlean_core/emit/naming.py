@@ -6,7 +6,7 @@ Under the model's names the module's `state_dict` has the entries of the model's
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from torchlean_core.emit.bindings import Binding
@@ -38,13 +38,21 @@ class _Holder:
 class Naming:
     """Where the tensors of a module are held."""
 
-    def __init__(self, bindings: Iterable[Binding], further: Iterable[str] = (), *, of_model: bool) -> None:
+    def __init__(
+        self,
+        bindings: Iterable[Binding],
+        further: Iterable[str] = (),
+        *,
+        of_model: bool,
+        state: Collection[str] = (),
+    ) -> None:
         """Find a place for every tensor.
 
         Args:
             bindings: The tensors that the module computes with.
             further: Names in the model of tensors that it only holds.
             of_model: Whether to take the model's names, where there are any.
+            state: Entries of the model's `state_dict`.
         """
         self._names: dict[str, str] = {}
         self._root = _Holder()
@@ -54,6 +62,7 @@ class Naming:
         for name in [*self._names.values(), *further]:
             self._add(name)
         self._of_model = of_model
+        self._state = state
 
     def _add(self, name: str) -> None:
         holder = self._root
@@ -85,7 +94,7 @@ class Naming:
         name = self._names[binding.parameter.name]
         if binding.learnable:
             return self.set_parameter(name, f"nn.Parameter({value})")
-        is_own = self._of_model and binding.parameter.model is None
+        is_own = self._of_model and binding.parameter.model not in self._state
         return self.set_buffer(name, value, persistent=not is_own)
 
     def set_parameter(self, name: str, value: str) -> str:
