@@ -71,7 +71,7 @@ def differences(
     if not verify:
         return folded
     try:
-        wrong = _wrong(instances, artifact)
+        wrong = _wrong(instances, artifact, bare=bool(unseen))
     except _CannotRun as error:
         return [*folded, _at((), str(error), instances, ())]
     told = {name for one in artifact_derived(artifact) for name in one}
@@ -122,6 +122,7 @@ def _hooks(parameter: torch.nn.Parameter) -> bool:
 def _of_the_model(instances: Instances, artifact: Finished) -> Iterator[Difference]:
     """What the model's own tensors show: code that runs after a gradient, shared memory, another type."""
     program = lower(artifact.graph)
+    used = {p.model for p in program.parameters()}
     trained = {p.model for p in program.parameters() if p.trainable and p.model is not None}
     module = instances.pristine()
     parameters = dict(module.named_parameters())
@@ -135,7 +136,7 @@ def _of_the_model(instances: Instances, artifact: Finished) -> Iterator[Differen
             kind = str(parameter.dtype).removeprefix("torch.")
             yield _at((), f"`{name}` is {kind} in the model, and float32 here", instances, nodes)
     for name, other in _sharing(module):
-        if {name, other} & trained:
+        if {name, other} <= used and {name, other} & trained:
             reason = f"`{name}` and `{other}` share memory: in the model either changes both"
             yield _at((), reason, instances, _nodes_of(program, [name, other]))
 
@@ -197,20 +198,25 @@ class _CannotRun(Exception):
 Gradients = dict[str, torch.Tensor]
 
 
-def _wrong(instances: Instances, artifact: Finished) -> list[str]:
+def _wrong(instances: Instances, artifact: Finished, *, bare: bool) -> list[str]:
     """Names of the parameters, and the input, whose gradient is another; in the model's order.
+
+    Args:
+        instances: Gives instances of the module.
+        artifact: The graph and its parameters.
+        bare: Whether to compare for inputs without gradients, too, as data are: functions can depend on that.
 
     Raises:
         _CannotRun: The module cannot be run with gradients.
     """
     # Large models are compared in float32, and again in float64 only where that leaves a doubt.
-    found = [] if is_small(artifact) else _compared(instances, artifact, torch.float32)
+    found = [] if is_small(artifact) else _compared(instances, artifact, torch.float32, bare)
     if (found or is_small(artifact)) and _runs_in_float64(instances, artifact.graph.input_shape):
-        return _compared(instances, artifact, torch.float64)
-    return found if not is_small(artifact) else _compared(instances, artifact, torch.float32)
+        return _compared(instances, artifact, torch.float64, bare)
+    return found if not is_small(artifact) else _compared(instances, artifact, torch.float32, bare)
 
 
-def _compared(instances: Instances, artifact: Finished, dtype: torch.dtype) -> list[str]:
+def _compared(instances: Instances, artifact: Finished, dtype: torch.dtype, bare: bool) -> list[str]:
     shape = artifact.graph.input_shape
     program, tensors = compact(lower(artifact.graph), {**artifact.tensors, **artifact.unrounded})
     interpreter = Interpreter(program, tensors, dtype)
@@ -222,6 +228,10 @@ def _compared(instances: Instances, artifact: Finished, dtype: torch.dtype) -> l
         expected = _of_module(module, x, interpreter.output_shape)
         ours = _of_artifact(interpreter, program, x)
         found.update(dict.fromkeys(_differing(ours, expected, dtype)))
+        if bare:
+            plain = {_INPUT: ours[_INPUT]} if _INPUT in ours else {}
+            plain.update(_of_module(module, x, interpreter.output_shape, bare=True))
+            found.update(dict.fromkeys(_differing(ours, plain, dtype)))
     return list(found)
 
 
@@ -238,14 +248,23 @@ def _weights(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(3), dtype=dtype)
 
 
-def _of_module(module: torch.nn.Module, x: torch.Tensor, shape: tuple[int, ...]) -> Gradients:
-    leaf = x.clone().requires_grad_()
+def _of_module(
+    module: torch.nn.Module, x: torch.Tensor, shape: tuple[int, ...], *, bare: bool = False
+) -> Gradients:
+    leaf = x.clone().requires_grad_(not bare)
     parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
     try:
         with torch.enable_grad():
             # No leaf, as a batch that went through another layer before: in-place operators may change it.
             output = module(leaf.clone())
-            return _gradients(output, {_INPUT: leaf, **parameters}, shape)
+            if not output.requires_grad:
+                return {}
+            # Not `torch.autograd.grad`, which recomputed activations (reentrant checkpoints) do not take.
+            (output * _weights(shape, output.dtype)).sum().backward()
+        found = {name: p.grad for name, p in {_INPUT: leaf, **parameters}.items() if p.grad is not None}
+        for parameter in parameters.values():
+            parameter.grad = None
+        return found
     except Exception as error:
         raise _CannotRun(f"the model cannot be run with gradients ({first_line(error)})") from error
 
