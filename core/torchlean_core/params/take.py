@@ -62,7 +62,7 @@ def take(
     arrays = {name: array for name, array in stripped.items() if name not in further}
     before = {} if existing is None else existing.carried()
     carried = {**before, **{name: as_content(array) for name, array in further.items()}}
-    if not is_of_model(arrays, program):
+    if not is_of_model(stripped, program):
         found = match_tensors(where, gathered(arrays, program, where), program, optional)
         return Parameters(found, _known(carried, state), of_model=False)
     known = {name: as_array(content) for name, content in before.items()}
