@@ -134,7 +134,10 @@ def test_what_was_folded_at_the_capture_must_be_the_same(folder, capsys) -> None
     state["mask"] = 1 - state["mask"]
     torch.save(state, "c.pt")
     assert main(["init", "m.ir.json", "--from", "c.pt", "--force"]) == 1
-    assert "'mask' was made a part of constants when the model was captured" in capsys.readouterr().err
+    assert (
+        "constants of the artifact were computed from 'mask' when the model was captured"
+        in capsys.readouterr().err
+    )
 
 
 class Normed(nn.Module):
