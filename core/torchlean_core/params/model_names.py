@@ -143,8 +143,8 @@ def from_model(
     ]
     if changed:
         raise UserError(
-            f"{where}: constants of the artifact were computed from {_shown(changed)} when the model was captured, which "
-            "is another here; capture the model again with these weights loaded"
+            f"{where}: constants of the artifact were computed from {_shown(changed)} when the model was captured, "
+            "which is another here; capture the model again with these weights loaded"
         )
     for name, parameter in expected.items():
         found[parameter.name] = whole[name]
