@@ -182,6 +182,12 @@ def avg_pool_pad(call: Call) -> str:
     return _padded_pool("avg_pool2d", call, "0.0")
 
 
+def linear(call: Call) -> str:
+    """`F.linear`, without a bias where the model has none."""
+    bias = "" if "b" in call.absent else f", {call.params['b']}"
+    return f"F.linear({call.args[0]}, {call.params['W']}{bias})"
+
+
 def conv2d(call: Call) -> str:
     """`F.conv2d`, and what it means where torch refuses an empty operand or no output channels."""
     f, p = call.fields, call.params
@@ -196,7 +202,8 @@ def conv2d(call: Call) -> str:
         groups, dilation = call.sparse
         options += f", dilation={square(*dilation)}" if dilation != (1, 1) else ""
         options += f", groups={groups}" if groups != 1 else ""
-    return f"F.conv2d({operand}, {p['kernel']}, {p['bias']}{options})"
+    bias = "" if "bias" in call.absent else f", {p['bias']}"
+    return f"F.conv2d({operand}, {p['kernel']}{bias}{options})"
 
 
 def batch_norm(call: Call) -> str:

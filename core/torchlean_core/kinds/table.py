@@ -399,8 +399,8 @@ _KINDS: tuple[Kind, ...] = (
         "x Wᵀ + b",
         "as declared; all dimensions but the last are the parent's",
         "`F.linear(x, W, b)`",
-        "F.linear({0}, {W}, {b})",
-        "F.linear({0}, {W}, {b})",
+        code.linear,
+        code.linear,
         param_prefix="linear",
         params=(
             ParamSpec("W", lambda f, xs, y: (y[-1], xs[0][-1]), True, "Weight, (out, in)."),
