@@ -16,10 +16,11 @@ from torchlean_core.init.structure import kernel_masks
 from torchlean_core.interp import Batch, compile_batch, resolve_device
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.train.declared import Input, program_inputs
+from torchlean_core.train.diagnose import Diagnosis
 from torchlean_core.train.fitting import by_targets
 from torchlean_core.train.losses import Objective
 from torchlean_core.train.measure import Tap
-from torchlean_core.train.module import Loss, ScalarModule
+from torchlean_core.train.module import Explain, Loss, ScalarModule
 
 Cast = Callable[[torch.Tensor], torch.Tensor]
 """A parameter's first value to the value in the type that is computed in."""
@@ -39,6 +40,7 @@ class ScalarModuleDef:
         masks: By name, True where a parameter may change.
         inputs: What the loss takes behind the parameters, which is checked whenever it is computed; anything where
             None.
+        explain: Says where a loss that is not finite comes from; nothing more is said where None.
     """
 
     loss: Loss
@@ -46,6 +48,7 @@ class ScalarModuleDef:
     requires_grad: Mapping[str, bool] = field(default_factory=dict)
     masks: Mapping[str, torch.Tensor] = field(default_factory=dict)
     inputs: Sequence[Input] | None = None
+    explain: Explain | None = None
 
     @classmethod
     def of_program(
@@ -86,7 +89,11 @@ class ScalarModuleDef:
 
         trained = {p.name: p.trainable for p in program.parameters()}
         inputs = program_inputs(program.nodes[program.input_id].shape, output, objective)
-        return cls(unfolded, given, trained, kernel_masks(program), inputs)
+        diagnosis = Diagnosis(program)
+        return cls(
+            *(unfolded, given, trained, kernel_masks(program), inputs),
+            explain=lambda values, xs: diagnosis.first_not_finite(values, xs[0]),
+        )
 
     def instantiate(
         self,
@@ -188,7 +195,9 @@ class ScalarModuleDef:
             raise UserError(f"no parameter is named {', '.join(unknown)}; there are {', '.join(self.params)}")
         trained = [name for name in self.params if self.requires_grad.get(name, True)]
         masks = {name: mask.to(values[name].device) for name, mask in self.masks.items()}
-        return ScalarModule(self.loss, values, trained, masks, backend, copy=False, inputs=self.inputs)
+        return ScalarModule(
+            self.loss, values, trained, masks, backend, copy=False, inputs=self.inputs, explain=self.explain
+        )
 
 
 def _fitting(

@@ -179,3 +179,53 @@ def test_cast_makes_the_first_values():
 def test_a_cast_to_something_else_is_refused(cast, message):
     with pytest.raises(UserError, match=message):
         definition().instantiate(cast=cast)
+
+
+@pytest.mark.parametrize("lr", [-1, -1e-30, float("nan"), float("inf"), "0.1", True, None])
+def test_rates_are_finite_and_not_negative(lr):
+    scalar = module()
+    before = {name: value.clone() for name, value in scalar.params().items()}
+    for call in (
+        lambda: scalar.train_sgd(lr, 2, [(X, Y)]),
+        lambda: scalar.train_sgd(lr, 0, [(X, Y)]),
+        lambda: scalar.step(lr, X, Y),
+        lambda: Optimizer("adam", lr=lr),
+    ):
+        with pytest.raises(UserError, match="lr must be a finite number, 0 or greater, found"):
+            call()
+    for options in ({"momentum": -0.1}, {"weight_decay": float("nan")}):
+        with pytest.raises(UserError, match=f"{next(iter(options))} must be a finite number"):
+            Optimizer("sgd", **options)
+    assert all(torch.equal(before[name], value) for name, value in scalar.params().items())
+
+
+@pytest.mark.parametrize(
+    "train", [lambda m, s: m.train_sgd(1e30, 9, s), lambda m, s: m.train_with(Optimizer("sgd", 1e30), 9, s)]
+)
+def test_a_loss_that_is_not_finite_stops_before_its_step_and_names_step_and_node(train):
+    scalar = module()
+    with pytest.raises(
+        UserError, match=r"step [12]: the loss is (inf|nan); the first node that gives .* is node"
+    ):
+        train(scalar, [(X, Y)])
+    at_the_start = module()
+    start = at_the_start.params()["linear_1_b"].clone()
+    with pytest.raises(
+        UserError, match=r"step 0: the loss is inf; every node is finite, only the loss itself"
+    ):
+        train(at_the_start, [(X, Y * 1e30)])
+    assert torch.equal(at_the_start.params()["linear_1_b"], start)
+
+
+def test_a_loss_that_is_not_finite_stops_in_half_types_and_of_a_loss_by_hand():
+    with pytest.raises(UserError, match=r"step 0: the loss is inf$"):
+        module(dtype=torch.float16).train_sgd(0.1, 2, [(X.half(), Y.half() * 6e4)])
+    scalar = ScalarModule(lambda params, x: (params["w"] * x).log().sum(), {"w": torch.ones(2)})
+    with pytest.raises(UserError, match=r"step 0: the loss is nan$"):
+        scalar.train_sgd(0.1, 2, [(-torch.ones(2),)])
+
+
+def test_parameters_that_the_last_step_made_infinite_are_refused():
+    scalar = ScalarModule(lambda params, x: (params["w"] * x).sum(), {"w": torch.ones(2)})
+    with pytest.raises(UserError, match="step 0 made w not finite; try a smaller learning rate"):
+        scalar.train_sgd(1e38, 1, [(torch.full((2,), 1e30),)])
