@@ -229,3 +229,53 @@ def test_parameters_that_the_last_step_made_infinite_are_refused():
     scalar = ScalarModule(lambda params, x: (params["w"] * x).sum(), {"w": torch.ones(2)})
     with pytest.raises(UserError, match="step 0 made w not finite; try a smaller learning rate"):
         scalar.train_sgd(1e38, 1, [(torch.full((2,), 1e30),)])
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "message"),
+    [
+        (
+            CLASSES + 1,
+            {},
+            r"y holds class 3; there are 3 \(0 to 2\); ignore_index 3 leaves such targets out$",
+        ),
+        (CLASSES - 2, {}, r"y holds class -2; there are 3 \(0 to 2\)$"),
+        (CLASSES - 100, {}, "y holds class -100"),
+        (CLASSES + 1, {"ignore_index": 1}, "y holds class 3"),
+    ],
+)
+def test_a_class_out_of_range_is_told(y, options, message):
+    scalar = module(Objective("cross_entropy", **options))
+    for call in (lambda: scalar.forward(X, y), lambda: scalar.train_with(Optimizer(), 2, [(X, y)])):
+        with pytest.raises(UserError, match=message):
+            call()
+    assert module(Objective("cross_entropy", ignore_index=3)).forward(X, CLASSES + 1).isfinite()
+
+
+@pytest.mark.parametrize(
+    ("loss", "sample"), [("mse", (X[:0], Y[:0])), ("cross_entropy", (X[:0], CLASSES[:0]))]
+)
+def test_an_empty_batch_is_an_error(loss, sample):
+    scalar = module(loss)
+    for call in (lambda: scalar.forward(*sample), lambda: scalar.mean_loss([sample])):
+        with pytest.raises(UserError, match=r"x is float32 \[0, 1, 4\]: the batch is empty"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "mse", "class_axis": 1}, "^class_axis belongs to the loss cross_entropy, not to mse"),
+        (
+            {"name": None, "ignore_index": 1},
+            "^ignore_index belongs to the loss cross_entropy, not to the graph",
+        ),
+        ({"class_weights": (1.0, -1.0)}, "^class_weights must be finite"),
+        ({"label_smoothing": 2}, "^label_smoothing must be from 0 to 1"),
+        ({"class_axis": 5}, "^class_axis 5: the output .* has the axes 0 to 1"),
+        ({"class_weights": (1.0, 2.0)}, "^class_weights has 2 numbers; the output"),
+    ],
+)
+def test_an_objective_speaks_of_its_arguments(arguments, message):
+    with pytest.raises(UserError, match=message):
+        module(Objective(**{"name": "cross_entropy", **arguments}))
