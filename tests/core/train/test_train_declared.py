@@ -1,5 +1,7 @@
 """What a scalar module promises of its inputs, its loss, its log and its types."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from tests.core.train.train_graphs import CNN_NODES, MLP_NODES, artifact
 from torchlean_core.artifact import parse_graph
 from torchlean_core.errors import UserError
 from torchlean_core.graph import lower
-from torchlean_core.init import default_plan
+from torchlean_core.init import Scheme, default_plan
 from torchlean_core.train import Input, Objective, Optimizer, ScalarModule, ScalarModuleDef
 
 X, Y = torch.linspace(-1, 1, 20).reshape(5, 1, 4), torch.linspace(0, 1, 15).reshape(5, 1, 3)
@@ -164,6 +166,29 @@ def test_cast_makes_the_first_values():
     assert VALUES["b"].item() == 0.5
 
 
+def test_a_cast_takes_what_initializers_give():
+    scalar = module(cast=lambda tensor: tensor.bfloat16().double())
+    plain = module()
+    for name, value in scalar.params().items():
+        assert value.dtype == torch.float64
+        assert torch.equal(value, plain.params()[name].bfloat16().double())
+    ones = [Scheme("ones"), Scheme("zeros")]
+    doubled = definition().instantiate_with_initializers(ones, cast=lambda tensor: 2 * tensor)
+    assert doubled.params()["w"].tolist() == [2.0, 2.0]
+    kept = definition().instantiate_with_plan({"b": Scheme("ones")}, cast=lambda tensor: tensor.double())
+    assert kept.params()["w"].tolist() == VALUES["w"].tolist() and kept.params()["b"].dtype == torch.float64
+    before = VALUES["w"].clone()
+    same = definition().instantiate_with_plan({"b": Scheme("ones")}, cast=lambda tensor: tensor)
+    same.set_params({"w": torch.zeros(2)})
+    assert torch.equal(VALUES["w"], before)
+
+
+def test_a_cast_that_is_no_function_is_refused():
+    for call in (module, definition().instantiate):
+        with pytest.raises(UserError, match="cast is of type str, expected a function of a tensor"):
+            call(cast="double")
+
+
 @pytest.mark.parametrize(
     ("cast", "message"),
     [
@@ -279,3 +304,12 @@ def test_an_empty_batch_is_an_error(loss, sample):
 def test_an_objective_speaks_of_its_arguments(arguments, message):
     with pytest.raises(UserError, match=message):
         module(Objective(**{"name": "cross_entropy", **arguments}))
+
+
+def test_the_example_of_the_docs_runs(folder, capsys):
+    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text(encoding="utf-8")
+    example = page.partition("## From Python")[2].partition("```python\n")[2].partition("```")[0]
+    names: dict[str, object] = {}
+    exec(example, names)
+    assert capsys.readouterr().out.startswith("0 ")
+    assert {tensor.dtype for tensor in names["again"].params().values()} == {torch.float64}
