@@ -19,7 +19,7 @@ from torchlean_core.capture.memory import UNINITIALIZED, Memory, combined, moved
 from torchlean_core.capture.places import first_line, line_in, located, module_of_node
 from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
-from torchlean_core.capture.steps import bend_of, lower_bend, serves_bends
+from torchlean_core.capture.steps import ADVICE, CONDITIONS, bend_of, lower_bend, serves_bends
 from torchlean_core.capture.trace import Traced
 from torchlean_core.capture.values import Known, Masked, Unknown, Value
 
@@ -311,7 +311,7 @@ class Lowerer:
         if target is torch.ops.aten._local_scalar_dense.default:
             raise Refused("takes a number out of a tensor that depends on the input (`.item()`)")
         if depends_on_input:
-            raise Refused("has no exact form in torchlean.ir.v1")
+            raise Refused("has no exact form in torchlean.ir.v1" + (ADVICE if target in CONDITIONS else ""))
         return self._computed(target, args, kwargs)
 
     def _computed(self, target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:

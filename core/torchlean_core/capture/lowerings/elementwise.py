@@ -126,7 +126,7 @@ def log10(b: GraphBuilder, x: Value) -> Value:
 
 @lowers(aten.sinh.default)
 def sinh(b: GraphBuilder, x: Value) -> Value:
-    """Twice sinh(x / 2) cosh(x / 2), which is as large as sinh(x) where that is finite."""
+    """The product of both functions of x / 2, doubled, which is finite where the result is."""
     half_sinh, half_cosh = _of_half(b, x)
     return b.times(b.times(half_sinh, 2.0), half_cosh)
 
