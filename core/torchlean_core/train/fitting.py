@@ -50,13 +50,16 @@ class Wanted:
             UserError: One that is needed is missing; the message lists those that are there.
         """
         wanted = {"x": self.x or "x", "y": self.y or "y"} if self.takes_targets else {"x": self.x or "x"}
+        missing = [role for role, name in wanted.items() if name not in found]
         for role, name in wanted.items():
             if name not in found:
                 why = "" if role == "x" else f", which the loss {self.objective.name} needs"
                 listed = ", ".join(shortened(key) for key in found[:_SHOWN_KEYS]) or "nothing"
                 more = ", …" if len(found) > _SHOWN_KEYS else ""
                 others = [key for key in found if key not in wanted.values()]
-                hint = f"; --{role} NAME says which is meant" if others else ""
+                options = " ".join(f"--{one} NAME" for one in missing)
+                says = "say which are meant" if len(missing) > 1 else "says which is meant"
+                hint = f"; {options} {says}" if others else ""
                 raise UserError(f"holds no `{name}`{why}; it holds {listed}{more}{hint}")
             yield role, name
 
