@@ -94,6 +94,10 @@ CASES: dict[str, tuple[Function, Any]] = {
         lambda x: torch.where(~(x.tanh() <= 0), x.tanh(), x.tanh().exp() - 1),
         [-1.0, 0.0, 2.0],
     ),
+    "huber as its refusal says": (
+        lambda x: x.abs().clamp(max=1) * (x.abs() - x.abs().clamp(max=1) / 2),
+        [-3.0, -1.0, -0.5, 0.0, 1.0, 2.0],
+    ),
     "x * ~(x < 0)": (lambda x: x * ~(x < 0), [-1.0, 0.0, 2.0]),
     "x * not(x <= 0)": (lambda x: x * torch.logical_not(x <= 0).float(), [-1.0, 0.0, 2.0]),
     "x * not not(x > 0)": (lambda x: x * ~~(x > 0), [-1.0, 0.0, 2.0]),
