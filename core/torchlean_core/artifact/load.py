@@ -85,7 +85,9 @@ def require_valid(graph: Graph) -> None:
 
     Raises:
         GraphError: It has errors.
+        UserError: It is no graph, holds something else than nodes, or cannot be written as JSON.
     """
+    _require_nodes(graph)
     try:
         text = serialize_graph(graph)
     except (TypeError, ValueError) as error:
@@ -93,6 +95,22 @@ def require_valid(graph: Graph) -> None:
     errors = [finding for finding in check_text(text).findings if finding.severity is Severity.ERROR]
     if errors:
         raise GraphError(errors)
+
+
+def _require_nodes(graph: Any) -> None:
+    """Refuse what no file could hold: nodes of another class, sizes that are no whole numbers."""
+    if not isinstance(graph, Graph):
+        raise UserError(f"expected a Graph, found a value of type {type(graph).__name__}")
+    for place, node in enumerate(graph.nodes):
+        if not isinstance(node, Node):
+            raise UserError(f"nodes[{place}] of the graph is of type {type(node).__name__}, expected a Node")
+        for shape in (node.shape, *(node.tuple_shapes or ())):
+            sizes = shape if isinstance(shape, tuple | list) else () if shape is None else (shape,)
+            if bad := [size for size in sizes if type(size) is not int]:
+                raise UserError(
+                    f"node {node.id} ({node.kind}) has the shape {shape!r}: {bad[0]!r} is of type "
+                    f"{type(bad[0]).__name__}, expected int"
+                )
 
 
 def graph_of(report: Report, name: str = "artifact", *, validate: bool = True) -> Graph:

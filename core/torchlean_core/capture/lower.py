@@ -15,14 +15,13 @@ import torchlean_core.capture.lowerings  # noqa: F401 -- fills the registry
 from torchlean_core.capture.builder import GraphBuilder, Provenance
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
 from torchlean_core.capture.known_views import fixed, view_of
+from torchlean_core.capture.memory import UNINITIALIZED, Memory, combined, moved, unwritten
 from torchlean_core.capture.places import first_line, line_in, located, module_of_node
 from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
-from torchlean_core.capture.steps import bend_of, lower_bend, serves_bends
+from torchlean_core.capture.steps import ADVICE, CONDITIONS, bend_of, lower_bend, serves_bends
 from torchlean_core.capture.trace import Traced
 from torchlean_core.capture.values import Known, Masked, Unknown, Value
-
-_UNINITIALIZED = ("aten::empty", "aten::new_empty", "aten::empty_like", "aten::empty_strided")
 
 _SHAPE_ONLY = frozenset(
     f"aten::{name}"
@@ -35,6 +34,7 @@ _SHAPE_ONLY = frozenset(
 _APPLIED_TO = {torch.ops.aten.addmm.default: 1, torch.ops.aten.baddbmm.default: 1}
 """Place of the argument that stands for a layer's input, where it is not the first."""
 
+_UNWRITTEN = "uses memory that nothing was written to"
 _MASKED = (
     "an infinite constant (-inf) was added or filled in before; it has a meaning only where a softmax follows "
     "directly"
@@ -87,15 +87,17 @@ class Lowerer:
                 self._values[node] = Known(tensor) if isinstance(tensor, torch.Tensor) else Unknown()
             elif node.op == "call_function":
                 self._values[node] = self._call(node)
-        self._refuse_masked_output()
+        self._refuse_partial_output()
         if self.refusals:
             raise refused_operators(self.shown, self.refusals)
         return source, self._output()
 
-    def _refuse_masked_output(self) -> None:
+    def _refuse_partial_output(self) -> None:
         for node in self.traced.outputs:
             if isinstance(self._values.get(node), Masked):
                 self._refuse(node, _MASKED)
+            elif isinstance(self._values.get(node), Memory):
+                self._refuse(node, "is returned, where not all of it was written")
 
     def _refuse(self, node: torch.fx.Node, message: str, allow: str | None = None) -> None:
         self._locate(node)
@@ -152,10 +154,24 @@ class Lowerer:
         try:
             if unknown:
                 raise Refused(f"uses {unknown[0].why}")
-            return self._checked(node, self._result(node, args, kwargs, flat))
+            written = None
+            if any(isinstance(leaf, Memory) for leaf in flat):
+                args, kwargs, written = self._moved(node, args, kwargs)
+                flat = _pytree.tree_leaves((args, kwargs))
+            result = self._checked(node, self._result(node, args, kwargs, flat))
+            return result if written is None else combined(result, written)
         except Refused as error:
             self._refuse(node, str(error), error.allow)
             return self._stub(node)
+
+    def _moved(self, node: torch.fx.Node, args: Any, kwargs: Any) -> Any:
+        """Arguments with values for memory, and which elements of the result are written; None where all are."""
+        if isinstance(node.target, torch._ops.OpOverload) and node.target._schema.name in _SHAPE_ONLY:
+            return *_pytree.tree_map_only(Memory, lambda memory: memory.value, (args, kwargs)), None
+        found = moved(node.target, args, kwargs)
+        if found is None:
+            raise Refused(_UNWRITTEN)
+        return found
 
     def _operand(self, source: Any, user: torch.fx.Node | None) -> Any:
         """A node's value as another takes it: detached where the one was made without gradients, but not the other.
@@ -176,9 +192,11 @@ class Lowerer:
                 return fixed(one)
             if isinstance(one, Masked):
                 return Masked(self.builder.unary("detach", one.value), one.mask)
+            if isinstance(one, Memory):
+                return Memory(stopped(one.value), one.written)
             return self.builder.unary("detach", one)
 
-        return _pytree.tree_map_only(Value | Masked | Known, stopped, value)
+        return _pytree.tree_map_only(Value | Masked | Known | Memory, stopped, value)
 
     def _result(self, node: torch.fx.Node, args: Any, kwargs: Any, flat: Sequence[Any]) -> Any:
         """The result of an operator; parameters are folded into a constant only where nothing else is left."""
@@ -253,6 +271,8 @@ class Lowerer:
             return value
         if isinstance(value, Known):
             result: Any = value
+        elif isinstance(value, Memory) and isinstance(value.value, Known):
+            result = value.value
         else:
             args, kwargs = _pytree.tree_map_only(torch.fx.Node, self._constant, (node.args, node.kwargs))
             if node.target is operator.getitem:
@@ -285,14 +305,14 @@ class Lowerer:
             return self._apply(target, lowering, args, kwargs)
         if torch.Tag.nondeterministic_seeded in target.tags:
             raise Refused("draws random numbers")
-        if target._schema.name in _UNINITIALIZED:
-            return Unknown("memory that nothing was written to")
+        if target._schema.name in UNINITIALIZED:
+            return combined(*unwritten(node.meta["val"]))
         if target._schema.is_mutable:
             raise Refused("changes a tensor in place")
         if target is torch.ops.aten._local_scalar_dense.default:
             raise Refused("takes a number out of a tensor that depends on the input (`.item()`)")
         if depends_on_input:
-            raise Refused("has no exact form in torchlean.ir.v1")
+            raise Refused("has no exact form in torchlean.ir.v1" + (ADVICE if target in CONDITIONS else ""))
         return self._computed(target, args, kwargs)
 
     def _computed(self, target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
@@ -348,7 +368,8 @@ class Lowerer:
     def _gives_float64(self, node: torch.fx.Node) -> bool:
         """Whether a node depends on the input and gives float64."""
         meta = node.meta.get("val")
-        depends = isinstance(self._values.get(node), Value | Masked)
+        value = self._values.get(node)
+        depends = isinstance(value.value if isinstance(value, Memory) else value, Value | Masked)
         return depends and isinstance(meta, torch.Tensor) and meta.dtype == torch.float64
 
     def _refuse_float64(self) -> None:

@@ -1,4 +1,5 @@
-"""Conditions on the input that make no step: `x * (x > 0)`, `where(x > 0, x, 0.1 * x)`, `masked_fill(x < 0, 0)`.
+"""Conditions on the input that make no step: `x * (x > 0)`, `where(x > 0, x, 0.1 * x)`, `masked_fill(x < 0, 0)`,
+`where(x > 0, x, exp(x) - 1)`.
 
 A condition has no form of its own. But where x is compared with a number and both results are multiples of x, or x and
 the number itself, the whole is continuous: a rectifier or a bound. Which of the two slopes holds exactly at the number
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 
 from torchlean_core.capture.builder import GraphBuilder
+from torchlean_core.capture.lowerings.activation import elu
 from torchlean_core.capture.lowerings.ties import at_least, at_most, negative_part
 from torchlean_core.capture.values import Known, Operand, Value
 
@@ -27,6 +29,14 @@ _COMPARISONS = {
     aten.le.Scalar: (False, True),
 }
 """Whether a comparison holds above the number, and whether it holds at it."""
+CONDITIONS = frozenset({*_COMPARISONS, aten.gt.Tensor, aten.ge.Tensor, aten.lt.Tensor, aten.le.Tensor})
+"""Operators whose refusal comes with `ADVICE`."""
+ADVICE = (
+    "; conditions on the input are captured where they make a rectifier or a bound, as in x * (x > 0) or "
+    "where(x > c, x, c): where this is one, write relu, clamp, maximum, abs, F.leaky_relu, F.elu, F.hardtanh or "
+    "F.softshrink, and Huber's loss as c * (a - c / 2) with a = abs(x), c = a.clamp(max=1)"
+)
+_NOTS = frozenset({aten.bitwise_not.default, aten.logical_not.default})
 _SELECTIONS = frozenset({aten.where.self, aten.where.ScalarOther, aten.where.ScalarSelf, aten.where.Scalar})
 _FILLINGS = frozenset({aten.masked_fill.Scalar, aten.masked_fill.Tensor})
 _PRODUCTS = frozenset({aten.mul.Tensor})
@@ -59,6 +69,8 @@ class Bend:
         above: The slope above it, a number, or what gives a factor.
         below: The slope below it.
         as_above: Whether the gradient at the bend is that above.
+        alpha: Factor of exp(x) - 1, where that is what is below 0, in place of a slope.
+        digits: Whether that difference has its digits near 0.
     """
 
     x: torch.fx.Node
@@ -66,6 +78,8 @@ class Bend:
     above: torch.fx.Node | float
     below: torch.fx.Node | float
     as_above: bool
+    alpha: float | None = None
+    digits: bool = False
 
     def operands(self) -> list[torch.fx.Node]:
         """The nodes that it is made of."""
@@ -92,7 +106,13 @@ def bend_of(node: torch.fx.Node, values: Values) -> Bend | None:
     if not isinstance(values.get(x), Value):
         return None  # known beforehand, or refused
     over, including = _COMPARISONS[compared.target]
+    if _is_negated(condition):
+        yes, no = no, yes
     above, below = (yes, no) if over else (no, yes)
+    as_above = including if over else not including
+    if at == 0 and _piece(above, x, values) == (1.0, 0.0) and (curve := _exponential(below, x)) is not None:
+        is_smooth = curve[0] == 1  # else the slope at 0 is that below
+        return Bend(x, 0.0, 1.0, 0.0, as_above, *curve) if is_smooth or not as_above else None
     pieces = _piece(above, x, values), _piece(below, x, values)
     if None in pieces or not math.isfinite(at):
         return None
@@ -101,7 +121,7 @@ def bend_of(node: torch.fx.Node, values: Values) -> Bend | None:
     bound = (slope_above, height_above, slope_below, height_below) in ((1, 0, 0, at), (0, at, 1, 0))
     if not multiples and not bound:
         return None
-    return Bend(x, float(at), slope_above, slope_below, including if over else not including)
+    return Bend(x, float(at), slope_above, slope_below, as_above)
 
 
 def serves_bends(node: torch.fx.Node, values: Values) -> bool:
@@ -117,6 +137,11 @@ def serves_bends(node: torch.fx.Node, values: Values) -> bool:
 def lower_bend(b: GraphBuilder, bend: Bend, values: Values) -> Value:
     """A bound, or the slopes times both parts of the operand."""
     x = values[bend.x]
+    if bend.alpha is not None:
+        if bend.digits:
+            return elu(b, x, bend.alpha)
+        power = b.minus(b.unary("exp", negative_part(b, x)), 1.0)
+        return b.plus(b.unary("relu", x), b.times(power, bend.alpha))
     if bend.at != 0:
         bounded = at_least if bend.above == 1 else at_most
         return bounded(b, x, bend.at, passes=bend.as_above == (bend.above == 1))
@@ -147,9 +172,37 @@ def _comparison(node: Any) -> torch.fx.Node | None:
     """The comparison that a node is, or is made a number from."""
     if not isinstance(node, torch.fx.Node):
         return None
-    if node.target in _CONVERSIONS and isinstance(node.args[0], torch.fx.Node):
+    if node.target in _CONVERSIONS | _NOTS and isinstance(node.args[0], torch.fx.Node):
         return _comparison(node.args[0])
     return node if node.target in _COMPARISONS else None
+
+
+def _is_negated(node: Any) -> bool:
+    """Whether a condition holds where its comparison does not."""
+    negated = False
+    while node.target not in _COMPARISONS:
+        negated ^= node.target in _NOTS
+        node = node.args[0]
+    return negated
+
+
+def _exponential(node: Any, x: torch.fx.Node) -> tuple[float, bool] | None:
+    """The factor of exp(x) - 1 that a value is, and whether it has its digits (`expm1`); None for something else."""
+    if not isinstance(node, torch.fx.Node):
+        return None
+    args: Any = node.args
+    if node.target in (aten.mul.Tensor, aten.mul.Scalar):
+        for factor, other in (args[:2], args[1::-1]):
+            if isinstance(factor, int | float) and (inner := _exponential(other, x)) is not None:
+                return factor * inner[0], inner[1]
+        return None
+    if node.target is aten.expm1.default:
+        return (1.0, True) if _same(args[0], x) else None
+    less_one = {aten.sub.Tensor: 1, aten.sub.Scalar: 1, aten.add.Tensor: -1, aten.add.Scalar: -1}
+    if node.target not in less_one or node.kwargs or args[1:] != (less_one[node.target],):
+        return None
+    is_exp = isinstance(args[0], torch.fx.Node) and args[0].target is aten.exp.default
+    return (1.0, False) if is_exp and _same(args[0].args[0], x) else None
 
 
 def _same(a: Any, c: Any, depth: int = 4) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torchlean_core.errors import UserError
 from torchlean_core.graph.lowering import Program, TensorNode
+from torchlean_core.graph.model import Graph
 from torchlean_core.graph.parameters import Use
 from torchlean_core.kinds import INPUT
 
@@ -50,8 +51,12 @@ def to_sequential(program: Program, start: int = 0) -> tuple[Layer, ...]:
         start: Occurrence of its first layer with parameters, where other layers with parameters come before it.
 
     Raises:
-        UserError: A node has no layer view (the first one is named), or the start is no whole number >= 0.
+        UserError: A node has no layer view (the first one is named), the start is no whole number >= 0, or what is
+            given is no program.
     """
+    if not isinstance(program, Program):
+        hint = "; lower(graph) makes one" if isinstance(program, Graph) else ""
+        raise UserError(f"expected a Program, found a value of type {type(program).__name__}{hint}")
     if not isinstance(start, int) or isinstance(start, bool) or start < 0:
         raise UserError(f"the start index must be a whole number >= 0, found {start!r}")
     live = program.live()

@@ -137,8 +137,10 @@ def require_whole(plan: Mapping[str, Scheme], program: Program, kept: Collection
         kept: Names of parameters that get their values from elsewhere; they may be in the plan or not.
 
     Raises:
-        UserError: One is missing, belongs to no parameter or to an attention scale, or does not fit its parameter.
+        UserError: One is missing, is no `Scheme`, belongs to no parameter or to an attention scale, or does not fit
+            its parameter.
     """
+    require_schemes(plan)
     parameters = {parameter.name: parameter for parameter in program.parameters()}
     for name, scheme in plan.items():
         parameter = parameters.get(name)
@@ -159,6 +161,23 @@ def require_whole(plan: Mapping[str, Scheme], program: Program, kept: Collection
         _require_fit(f"{plan[name].name} does not fit {words}", parameter.shape, plan[name])
 
 
+def require_schemes(plan: Any) -> None:
+    """Refuse what is no mapping from names to initializers.
+
+    Raises:
+        UserError: It is something else, or an initializer is.
+    """
+    if not isinstance(plan, Mapping):
+        raise UserError(f"a plan is a mapping from parameters' names to schemes, found {type(plan).__name__}")
+    for name, scheme in plan.items():
+        _require_scheme(f"the plan's initializer of {shortened(str(name))}", scheme)
+
+
+def _require_scheme(what: str, scheme: Any) -> None:
+    if not isinstance(scheme, Scheme):
+        raise UserError(f"{what} is of type {type(scheme).__name__}, expected a Scheme")
+
+
 def pair_with_schemes(
     schemes: Sequence[Scheme], parameters: Sequence[tuple[str, tuple[int, ...], str]]
 ) -> Plan:
@@ -169,8 +188,10 @@ def pair_with_schemes(
         parameters: Name and shape of each parameter, and words that follow them in messages.
 
     Raises:
-        UserError: The list is shorter or longer, or an initializer does not fit its parameter.
+        UserError: The list is shorter or longer, or an initializer is no `Scheme`, or does not fit its parameter.
     """
+    for position, scheme in enumerate(schemes, start=1):
+        _require_scheme(f"initializer {position}", scheme)
     counts = f"the plan has {len(schemes)} initializers for {len(parameters)} parameters"
     if len(schemes) < len(parameters):
         name, shape, words = parameters[len(schemes)]
@@ -194,7 +215,7 @@ def _require_fit(where: str, shape: tuple[int, ...], scheme: Scheme) -> None:
         raise UserError(
             f"{where}: it has no fan_in, which takes a rank of 2 or more, or {needed} in the plan"
         )
-    if scheme.name == "flat" and len(scheme.values) != math.prod(shape):
+    if scheme.values is not None and len(scheme.values) != math.prod(shape):
         raise UserError(f"{where}: {len(scheme.values)} values for {math.prod(shape)} elements")
 
 
@@ -205,8 +226,6 @@ def _scheme(entry: Any, position: int) -> Scheme:
     if not isinstance(entry, dict) or not isinstance(entry.get("scheme"), str):
         raise UserError(f'{where} must be an object with a "scheme"')
     name = entry["scheme"]
-    if name == "flat" and "values" not in entry:
-        raise UserError(f"{where}: flat needs its values")
     arguments = {key: value for key, value in entry.items() if key != "scheme"}
     for key in arguments:
         if name in SCHEMES and key not in SCHEMES[name]:

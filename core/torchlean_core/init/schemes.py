@@ -50,7 +50,7 @@ class Scheme:
         hi: Upper bound of `uniform`.
         mean: Mean of `normal`.
         std: Standard deviation of `normal`.
-        values: Row-major payload of `flat`.
+        values: Row-major payload of `flat`, which needs it; None for the others.
         fan_in: Fan of xavier and kaiming in place of the shape's.
         fan_out: Fan of xavier in place of the shape's.
     """
@@ -61,7 +61,7 @@ class Scheme:
     hi: float = 1.0
     mean: float = 0.0
     std: float = 1.0
-    values: tuple[float, ...] = ()
+    values: tuple[float, ...] | None = None
     fan_in: int | None = None
     fan_out: int | None = None
 
@@ -69,7 +69,8 @@ class Scheme:
         """Refuse what plan files refuse; nested lists of values become flat.
 
         Raises:
-            UserError: There is no scheme of that name, it takes no such argument, or a value is out of range.
+            UserError: There is no scheme of that name, it takes no such argument, or a value is out of range or
+                missing.
         """
         if self.name not in SCHEMES:
             raise UserError(f"unknown scheme {self.name!r}; there are {', '.join(SCHEMES)}")
@@ -85,6 +86,8 @@ class Scheme:
         if self.lo > self.hi:
             raise UserError(f"lo {self.lo} is greater than hi {self.hi}")
         if self.name == "flat":
+            if self.values is None:
+                raise UserError("flat needs its values")
             object.__setattr__(self, "values", tuple(map(float, leaves(self.values))))
 
     def fits(self, rank: int) -> bool:
@@ -207,7 +210,10 @@ def _bounds(shape: Sequence[int], scheme: Scheme) -> tuple[float, float]:
     return -limit, 2.0 * limit
 
 
-def _fill_flat(tensor: torch.Tensor, values: Sequence[float], shape: Sequence[int], first: int) -> None:
+def _fill_flat(
+    tensor: torch.Tensor, values: Sequence[float] | None, shape: Sequence[int], first: int
+) -> None:
+    assert values is not None, "flat has values"
     size = math.prod(shape)
     if len(values) != size:
         raise UserError(f"flat has {len(values)} values, but {show_shape(shape)} has {size} elements")

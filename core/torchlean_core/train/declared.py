@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from torchlean_core.errors import UserError
-from torchlean_core.train.fitting import without_axis
+from torchlean_core.train.fitting import by_targets, class_numbers, without_axis
 from torchlean_core.train.losses import Objective
 
 Dims = Sequence[int | str]
@@ -16,6 +16,9 @@ Dims = Sequence[int | str]
 
 Form = tuple[Dims, torch.dtype | None]
 """A shape and a type; the type of the module's parameters where None."""
+
+Check = Callable[[torch.Tensor], None]
+"""Refuses values, with a `UserError`, of an input whose shape and type are right."""
 
 CLASS_NUMBERS = torch.int64
 """Type of class numbers."""
@@ -30,12 +33,14 @@ class Input:
         shape: Its shape, such as `("n", 4)`.
         dtype: Its type; that of the module's parameters where None.
         others: Other forms that it may have, each a shape and a type as above.
+        check: What its values are held against; any will do where None.
     """
 
     name: str
     shape: Dims
     dtype: torch.dtype | None = None
     others: Sequence[Form] = ()
+    check: Check | None = None
 
     def forms(self) -> list[Form]:
         """All forms that it may have."""
@@ -43,7 +48,7 @@ class Input:
 
 
 def require_inputs(xs: Sequence[torch.Tensor], declared: Sequence[Input], dtype: torch.dtype) -> None:
-    """Check the number, shapes and types of inputs; nothing is broadcast.
+    """Check the number, shapes, types and declared values of inputs; nothing is broadcast.
 
     Args:
         xs: The inputs.
@@ -51,7 +56,7 @@ def require_inputs(xs: Sequence[torch.Tensor], declared: Sequence[Input], dtype:
         dtype: Type of the module's parameters.
 
     Raises:
-        UserError: They are something else.
+        UserError: They are something else, or a batch is empty: the first axis has a name, and no elements.
     """
     if len(xs) != len(declared):
         names = ", ".join(one.name for one in declared)
@@ -72,6 +77,10 @@ def require_inputs(xs: Sequence[torch.Tensor], declared: Sequence[Input], dtype:
                 f"{one.name} is {_words(x.shape, x.dtype, {})}, expected {expected}; nothing is broadcast or cast"
             )
         sizes |= matched
+        if x.ndim and not x.shape[0] and isinstance(one.shape[0], str):
+            raise UserError(f"{one.name} is {_words(x.shape, x.dtype, {})}: the batch is empty")
+        if one.check is not None:
+            one.check(x)
 
 
 def program_inputs(inputs: Sequence[int], outputs: Sequence[int], objective: Objective) -> list[Input]:
@@ -84,7 +93,14 @@ def program_inputs(inputs: Sequence[int], outputs: Sequence[int], objective: Obj
     numbers: list[Form] = [
         (("n", *without_axis(outputs, axis)), CLASS_NUMBERS) for axis in objective.class_axes(outputs)
     ]
-    return [x, Input("y", ("n", *outputs), None, numbers)]
+
+    def check(y: torch.Tensor) -> None:
+        if y.dtype == CLASS_NUMBERS:
+            known = by_targets(objective, tuple(outputs), y)[0]
+            assert known.class_axis is not None, "targets of classes say their axis"
+            class_numbers(y, outputs[known.class_axis], known)
+
+    return [x, Input("y", ("n", *outputs), None, numbers, check)]
 
 
 def _matched(found: Sequence[int], expected: Dims, sizes: dict[str, int]) -> dict[str, int] | None:

@@ -11,15 +11,16 @@ import torch
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Program
 from torchlean_core.init import Scheme, allocate, fill, pair_with_schemes
-from torchlean_core.init.plan import attention_scales
+from torchlean_core.init.plan import attention_scales, require_schemes
 from torchlean_core.init.structure import kernel_masks
 from torchlean_core.interp import Batch, compile_batch, resolve_device
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.train.declared import Input, program_inputs
+from torchlean_core.train.diagnose import Diagnosis
 from torchlean_core.train.fitting import by_targets
 from torchlean_core.train.losses import Objective
 from torchlean_core.train.measure import Tap
-from torchlean_core.train.module import Loss, ScalarModule
+from torchlean_core.train.module import Explain, Loss, ScalarModule
 
 Cast = Callable[[torch.Tensor], torch.Tensor]
 """A parameter's first value to the value in the type that is computed in."""
@@ -39,6 +40,7 @@ class ScalarModuleDef:
         masks: By name, True where a parameter may change.
         inputs: What the loss takes behind the parameters, which is checked whenever it is computed; anything where
             None.
+        explain: Says where a loss that is not finite comes from; nothing more is said where None.
     """
 
     loss: Loss
@@ -46,6 +48,7 @@ class ScalarModuleDef:
     requires_grad: Mapping[str, bool] = field(default_factory=dict)
     masks: Mapping[str, torch.Tensor] = field(default_factory=dict)
     inputs: Sequence[Input] | None = None
+    explain: Explain | None = None
 
     @classmethod
     def of_program(
@@ -86,7 +89,11 @@ class ScalarModuleDef:
 
         trained = {p.name: p.trainable for p in program.parameters()}
         inputs = program_inputs(program.nodes[program.input_id].shape, output, objective)
-        return cls(unfolded, given, trained, kernel_masks(program), inputs)
+        diagnosis = Diagnosis(program)
+        return cls(
+            *(unfolded, given, trained, kernel_masks(program), inputs),
+            explain=lambda values, xs: diagnosis.first_not_finite(values, xs[0]),
+        )
 
     def instantiate(
         self,
@@ -116,24 +123,11 @@ class ScalarModuleDef:
                 raise UserError(f"{name} has no value yet; `instantiate_with_plan` gives it one")
         device = resolve_device(str(device))
         if cast is not None:
-            values = {name: t.to(device, copy=True) for name, t in self._cast(cast).items()}
-            return self._module(values, backend)
+            cast_values = _cast(self.params, cast)
+            return self._module({n: t.to(device, copy=True) for n, t in cast_values.items()}, backend)
         _require_float(dtype)
         values = {name: t.to(device=device, dtype=dtype, copy=True) for name, t in self.params.items()}
         return self._module(values, backend)
-
-    def _cast(self, cast: Cast) -> dict[str, torch.Tensor]:
-        found: dict[str, torch.Tensor] = {}
-        for name, tensor in self.params.items():
-            value = cast(tensor)
-            if not isinstance(value, torch.Tensor) or value.shape != tensor.shape:
-                what = show_shape(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
-                raise UserError(f"cast makes {what} of {name}, expected {show_shape(tensor.shape)}")
-            _require_float(value.dtype)
-            found[name] = value
-        if len(types := {value.dtype for value in found.values()}) > 1:
-            raise UserError(f"cast gives {' and '.join(sorted(map(str, types)))}, expected one type")
-        return found
 
     def instantiate_with_plan(
         self,
@@ -141,31 +135,47 @@ class ScalarModuleDef:
         backend: str = "eager",
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        cast: Cast | None = None,
     ) -> ScalarModule:
         """A module whose parameters are made on the device and filled there.
 
         Parameters that the plan does not name keep the definition's values.
 
+        Args:
+            plan: Initializers by the names of parameters.
+            backend: As for `instantiate`.
+            device: As for `instantiate`.
+            dtype: As for `instantiate`.
+            cast: As for `instantiate`; it gets what an initializer gives in float32.
+
         Raises:
-            UserError: A parameter has neither values nor an initializer, an initializer does not fit or
-                belongs to no parameter, nothing trains in the type, or the device has not enough memory.
+            UserError: A parameter has neither values nor an initializer, an initializer is no `Scheme`, does not fit
+                or belongs to no parameter, `cast` gives something else than values, nothing trains in the type, or
+                the device has not enough memory.
             UsageError: The backend cannot run here, or there is no such device.
         """
         _require_float(dtype)
+        require_schemes(plan)
         for name in plan:
             if name not in self.params:
                 raise UserError(f"the plan names {name}, which is no parameter")
         shapes = {name: tuple(tensor.shape) for name, tensor in self.params.items()}
-        values = allocate(shapes, resolve_device(str(device)), dtype)
-        for name, tensor in values.items():
+        place = resolve_device(str(device))
+        values = allocate(shapes, place, torch.float32 if cast is not None else dtype)
+        for name, tensor in list(values.items()):
             if name not in plan:
                 if self.params[name].is_meta:
                     raise UserError(f"{name} {show_shape(tensor.shape)} has no initializer, and no value")
-                tensor.copy_(self.params[name])
+                if cast is not None:  # which gets it as it is
+                    values[name] = self.params[name].to(place, copy=True)
+                else:
+                    tensor.copy_(self.params[name])
                 continue
             fill(tensor, plan[name])
             if name in self.masks:
                 tensor.mul_(self.masks[name].to(tensor.device))
+        if cast is not None:
+            values = {name: tensor.to(place) for name, tensor in _cast(values, cast).items()}
         return self._module(values, backend)
 
     def instantiate_with_initializers(
@@ -174,6 +184,7 @@ class ScalarModuleDef:
         backend: str = "eager",
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        cast: Cast | None = None,
     ) -> ScalarModule:
         """As `instantiate_with_plan`, from one initializer for each parameter, in order.
 
@@ -181,14 +192,17 @@ class ScalarModuleDef:
             UserError: The list is shorter or longer than the parameters, or as `instantiate_with_plan`.
         """
         shapes = [(name, tuple(tensor.shape), "") for name, tensor in self.params.items()]
-        return self.instantiate_with_plan(pair_with_schemes(initializers, shapes), backend, device, dtype)
+        plan = pair_with_schemes(initializers, shapes)
+        return self.instantiate_with_plan(plan, backend, device, dtype, cast)
 
     def _module(self, values: Mapping[str, torch.Tensor], backend: str) -> ScalarModule:
         if unknown := sorted(set(self.requires_grad) - set(self.params)):
             raise UserError(f"no parameter is named {', '.join(unknown)}; there are {', '.join(self.params)}")
         trained = [name for name in self.params if self.requires_grad.get(name, True)]
         masks = {name: mask.to(values[name].device) for name, mask in self.masks.items()}
-        return ScalarModule(self.loss, values, trained, masks, backend, copy=False, inputs=self.inputs)
+        return ScalarModule(
+            self.loss, values, trained, masks, backend, copy=False, inputs=self.inputs, explain=self.explain
+        )
 
 
 def _fitting(
@@ -236,6 +250,23 @@ def batch_loss(
 
 def _on(objective: Objective, axis: int, outputs: Sequence[int]) -> Objective:
     return objective.on_axis(axis, outputs) if objective.has_classes else objective
+
+
+def _cast(values: Mapping[str, torch.Tensor], cast: Cast) -> dict[str, torch.Tensor]:
+    """What `cast` makes of values: floats of one type, in the shapes that they had."""
+    if not callable(cast):
+        raise UserError(f"cast is of type {type(cast).__name__}, expected a function of a tensor")
+    found: dict[str, torch.Tensor] = {}
+    for name, tensor in values.items():
+        value = cast(tensor)
+        if not isinstance(value, torch.Tensor) or value.shape != tensor.shape:
+            what = show_shape(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+            raise UserError(f"cast makes {what} of {name}, expected {show_shape(tensor.shape)}")
+        _require_float(value.dtype)
+        found[name] = value
+    if len(types := {value.dtype for value in found.values()}) > 1:
+        raise UserError(f"cast gives {' and '.join(sorted(map(str, types)))}, expected one type")
+    return found
 
 
 def _require_float(dtype: torch.dtype) -> None:

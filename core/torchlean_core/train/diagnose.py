@@ -56,7 +56,9 @@ class Diagnosis:
         return x.reshape(x.shape[0], *self._program.nodes[self._program.input_id].shape)
 
 
-def require_finite(params: Mapping[str, torch.Tensor], step: int) -> None:
+def require_finite(
+    params: Mapping[str, torch.Tensor], step: int, advice: str = "a smaller --lr, or --clip"
+) -> None:
     """Refuse parameters that the last step made NaN or infinite.
 
     Raises:
@@ -64,7 +66,7 @@ def require_finite(params: Mapping[str, torch.Tensor], step: int) -> None:
     """
     for name, tensor in params.items():
         if not bool(torch.isfinite(tensor).all()):
-            raise UserError(f"step {step} made {name} not finite; try a smaller --lr, or --clip")
+            raise UserError(f"step {step} made {name} not finite; try {advice}")
 
 
 def _is_mask(node: TensorNode) -> bool:

@@ -99,6 +99,7 @@ def run(request: Mapping[str, Any], report: Callable[[dict[str, Any]], None]) ->
         parse_weights(options.class_weights),
         options.label_smoothing,
         options.ignore_index,
+        of_command=True,
     )
     store = require_store(program, artifact, None if options.params is None else Path(options.params))
     if store is not None:

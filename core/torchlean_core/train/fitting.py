@@ -11,7 +11,7 @@ import torch
 
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.kinds.numbers import show_shape
-from torchlean_core.train.losses import CROSS_ENTROPY, Objective, require_one_axis
+from torchlean_core.train.losses import CROSS_ENTROPY, Objective
 from torchlean_core.visible import shortened
 
 Shape = tuple[int, ...]
@@ -50,13 +50,16 @@ class Wanted:
             UserError: One that is needed is missing; the message lists those that are there.
         """
         wanted = {"x": self.x or "x", "y": self.y or "y"} if self.takes_targets else {"x": self.x or "x"}
+        missing = [role for role, name in wanted.items() if name not in found]
         for role, name in wanted.items():
             if name not in found:
                 why = "" if role == "x" else f", which the loss {self.objective.name} needs"
                 listed = ", ".join(shortened(key) for key in found[:_SHOWN_KEYS]) or "nothing"
                 more = ", …" if len(found) > _SHOWN_KEYS else ""
                 others = [key for key in found if key not in wanted.values()]
-                hint = f"; --{role} NAME says which is meant" if others else ""
+                options = " ".join(f"--{one} NAME" for one in missing)
+                says = "say which are meant" if len(missing) > 1 else "says which is meant"
+                hint = f"; {options} {says}" if others else ""
                 raise UserError(f"holds no `{name}`{why}; it holds {listed}{more}{hint}")
             yield role, name
 
@@ -126,7 +129,7 @@ def _with_classes(x: torch.Tensor, y: torch.Tensor, wanted: Wanted) -> Fitted:
         _require_probabilities(y, CROSS_ENTROPY)
         return Fitted(x, y, objective)
     assert objective.class_axis is not None, "the targets said which"
-    y = _class_numbers(shaped("y", y, sample), outputs[objective.class_axis], objective.ignore_index)
+    y = class_numbers(shaped("y", y, sample), outputs[objective.class_axis], objective)
     counts = objective.sample_weights(y)
     if counts is not None and not bool(counts.any()):
         raise UserError("no target counts: all are ignored, or of classes with weight 0")
@@ -147,13 +150,13 @@ def by_targets(objective: Objective, outputs: Shape, y: torch.Tensor) -> tuple[O
     axes = objective.class_axes(outputs)
     fitting = [axis for axis in axes if fits(y.shape[1:], without_axis(outputs, axis))]
     if fitting:
-        axis = require_one_axis(fitting, outputs)
+        axis = objective.require_one_axis(fitting, outputs)
         return objective.on_axis(axis, outputs), without_axis(outputs, axis)
     if not (y.is_floating_point() and fits(y.shape[1:], outputs)):
         raise UserError(_no_class_shape(y, axes, outputs))
     if objective.ignore_index is not None:
-        raise UsageError("--ignore-index is a class number, and y holds probabilities")
-    return objective.on_axis(require_one_axis(axes, outputs), outputs), outputs
+        raise UsageError(f"{objective.spelled('ignore_index')} is a class number, and y holds probabilities")
+    return objective.on_axis(objective.require_one_axis(axes, outputs), outputs), outputs
 
 
 def _no_class_shape(y: torch.Tensor, axes: list[int], outputs: Shape) -> str:
@@ -168,7 +171,18 @@ def _no_class_shape(y: torch.Tensor, axes: list[int], outputs: Shape) -> str:
     return text
 
 
-def _class_numbers(y: torch.Tensor, count: int, ignored: int | None) -> torch.Tensor:
+def class_numbers(y: torch.Tensor, count: int, objective: Objective) -> torch.Tensor:
+    """Targets as class numbers in int64.
+
+    Args:
+        y: The targets, of any shape and type.
+        count: How many classes there are.
+        objective: The loss, which may ignore one number.
+
+    Raises:
+        UserError: One is no whole number, or is out of range.
+    """
+    ignored = objective.ignore_index
     floats("y", y)
     exact = y.to(torch.float64)  # class numbers of any type: those that int64 does not hold are out of range
     if not bool((exact == exact.round()).all()):
@@ -178,7 +192,8 @@ def _class_numbers(y: torch.Tensor, count: int, ignored: int | None) -> torch.Te
     if bad.numel():
         lowest = bad.min().item()
         found = lowest if lowest < 0 else bad.max().item()
-        hint = f"; --ignore-index {found:g} leaves such targets out" if bool((bad == bad[0]).all()) else ""
+        alike = bool((bad == bad[0]).all())
+        hint = f"; {objective.spelled('ignore_index')} {found:g} leaves such targets out" if alike else ""
         raise UserError(f"y holds class {found:g}; there are {count} (0 to {count - 1}){hint}")
     return y.to(torch.int64)
 
@@ -275,6 +290,6 @@ def csv_targets(wanted: Wanted) -> dict[int, Shape | None]:
         for axis in axes:
             shape = without_axis(outputs, axis)
             same = [other for other in axes if math.prod(without_axis(outputs, other)) == math.prod(shape)]
-            require_one_axis(same, outputs)
+            wanted.objective.require_one_axis(same, outputs)
             found[math.prod(shape)] = shape
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -30,8 +30,6 @@ LOSSES = ("mse", "l1", "huber", CROSS_ENTROPY, "bce_with_logits")
 OWN_LOSS = "mse_loss"
 """Kind of an output that is a loss already."""
 
-_AXIS_HINT = "--class-axis says which (1 where the model is one of images or sequences as torch has them)"
-
 
 @dataclass(frozen=True, slots=True)
 class Objective:
@@ -44,6 +42,7 @@ class Objective:
         class_weights: One weight for each class, as torch's `weight`; empty for none.
         label_smoothing: As torch's, from 0 to 1.
         ignore_index: Class number of targets that do not count; None for none.
+        of_command: Whether messages name options of the command line, in place of these arguments.
     """
 
     name: str | None
@@ -51,6 +50,7 @@ class Objective:
     class_weights: tuple[float, ...] = ()
     label_smoothing: float = 0.0
     ignore_index: int | None = None
+    of_command: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check what does not depend on the output.
@@ -61,20 +61,27 @@ class Objective:
         if self.name is not None and self.name not in LOSSES:
             raise UserError(f"unknown loss {self.name!r}; there are {', '.join(LOSSES)}")
         given = {
-            "--class-axis": self.class_axis is not None,
-            "--class-weights": bool(self.class_weights),
-            "--label-smoothing": self.label_smoothing != 0,
-            "--ignore-index": self.ignore_index is not None,
+            "class_axis": self.class_axis is not None,
+            "class_weights": bool(self.class_weights),
+            "label_smoothing": self.label_smoothing != 0,
+            "ignore_index": self.ignore_index is not None,
         }
         if self.name != CROSS_ENTROPY and any(given.values()):
-            option = next(option for option, is_given in given.items() if is_given)
-            raise UsageError(f"{option} belongs to --loss cross_entropy, not to {self.name or 'the graph'}")
+            option = self.spelled(next(name for name, is_given in given.items() if is_given))
+            loss = "--loss cross_entropy" if self.of_command else "the loss cross_entropy"
+            raise UsageError(f"{option} belongs to {loss}, not to {self.name or 'the graph'}")
         if not 0 <= self.label_smoothing <= 1:
-            raise UsageError(f"--label-smoothing must be from 0 to 1, found {self.label_smoothing}")
+            option = self.spelled("label_smoothing")
+            raise UsageError(f"{option} must be from 0 to 1, found {self.label_smoothing}")
+        weights = self.spelled("class_weights")
         if any(not (math.isfinite(weight) and weight >= 0) for weight in self.class_weights):
-            raise UsageError("--class-weights must be finite and 0 or greater")
+            raise UsageError(f"{weights} must be finite and 0 or greater")
         if self.class_weights and not any(self.class_weights):
-            raise UsageError("--class-weights are all 0: nothing would count")
+            raise UsageError(f"{weights} are all 0: nothing would count")
+
+    def spelled(self, argument: str) -> str:
+        """An argument as whoever gave it knows it: `class_axis`, or `--class-axis`."""
+        return "--" + argument.replace("_", "-") if self.of_command else argument
 
     @property
     def has_classes(self) -> bool:
@@ -98,24 +105,21 @@ class Objective:
                 f"cross_entropy needs two classes or more; the output {show_shape(outputs)} has one value "
                 "(bce_with_logits is the loss of a single logit)"
             )
+        option, where = self.spelled("class_axis"), f"the output {show_shape(outputs)}"
         if self.class_axis is None:
             weights = len(self.class_weights)
             if weights and weights not in outputs:
                 raise UsageError(
-                    f"--class-weights has {weights} numbers; the output {show_shape(outputs)} has no axis of "
-                    f"{weights} classes"
+                    f"{self.spelled('class_weights')} has {weights} numbers; {where} has no axis of {weights} classes"
                 )
             return [axis for axis in large if not weights or outputs[axis] == weights]
         rank = len(outputs)
         if not -rank <= self.class_axis < rank:
-            raise UsageError(
-                f"--class-axis {self.class_axis}: the output {show_shape(outputs)} has the axes 0 to {rank - 1}"
-            )
+            raise UsageError(f"{option} {self.class_axis}: {where} has the axes 0 to {rank - 1}")
         axis = self.class_axis % rank
         if axis not in large:
             raise UsageError(
-                f"--class-axis {self.class_axis}: the output {show_shape(outputs)} has one class there; "
-                "axes are counted as in this shape"
+                f"{option} {self.class_axis}: {where} has one class there; axes are counted as in this shape"
             )
         return [axis]
 
@@ -127,7 +131,7 @@ class Objective:
         """
         if self.class_weights and len(self.class_weights) != outputs[axis]:
             raise UsageError(
-                f"--class-weights has {len(self.class_weights)} numbers for {outputs[axis]} classes"
+                f"{self.spelled('class_weights')} has {len(self.class_weights)} numbers for {outputs[axis]} classes"
             )
         return replace(self, class_axis=axis - len(outputs))
 
@@ -140,7 +144,22 @@ class Objective:
         """
         if not self.has_classes:
             return self
-        return self.on_axis(require_one_axis(self.class_axes(outputs), outputs), outputs)
+        return self.on_axis(self.require_one_axis(self.class_axes(outputs), outputs), outputs)
+
+    def require_one_axis(self, axes: list[int], outputs: Sequence[int]) -> int:
+        """The only axis of a list that classes can be on.
+
+        Raises:
+            UsageError: There are several.
+        """
+        if len(axes) > 1:
+            *most, last = map(str, axes)
+            raise UsageError(
+                f"the classes can be on axis {', '.join(most)} or {last} of the output {show_shape(outputs)}; "
+                f"{self.spelled('class_axis')} says which (1 where the model is one of images or sequences as "
+                "torch has them)"
+            )
+        return axes[0]
 
     def function(self, device: torch.device | str = "cpu") -> LossFunction:
         """The loss of a batch of outputs and targets on a device; the class axis must be known.
@@ -184,18 +203,3 @@ class Objective:
             weights = torch.tensor(self.class_weights, dtype=torch.float64)
             return (weights[torch.where(counts, y, 0)] * counts).reshape(len(y), -1).sum(1)
         return counts.to(torch.float64).reshape(len(y), -1).sum(1)
-
-
-def require_one_axis(axes: list[int], outputs: Sequence[int]) -> int:
-    """The only axis of a list that classes can be on.
-
-    Raises:
-        UsageError: There are several.
-    """
-    if len(axes) > 1:
-        *most, last = map(str, axes)
-        raise UsageError(
-            f"the classes can be on axis {', '.join(most)} or {last} of the output {show_shape(outputs)}; "
-            f"{_AXIS_HINT}"
-        )
-    return axes[0]

@@ -15,7 +15,8 @@ from torchlean_core.compiler import missing_for_compiling
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.train.declared import Input, require_inputs
-from torchlean_core.train.optim import Optimizer, OptimState
+from torchlean_core.train.diagnose import require_finite
+from torchlean_core.train.optim import Optimizer, OptimState, require_amount
 
 Loss = Callable[..., torch.Tensor]
 """(parameters by name, inputs…) to a scalar; a pure function."""
@@ -24,6 +25,9 @@ Inputs = Sequence[torch.Tensor]
 """One sample or batch: all inputs of the loss behind the parameters."""
 
 _SHOWN = 8
+
+Explain = Callable[[Mapping[str, torch.Tensor], Inputs], str]
+"""(parameters, inputs) of a loss that is not finite, to words that say where that arises."""
 
 OnLog = Callable[[int, float], None]
 """Gets the number of a step, counted from 0, and the loss before it."""
@@ -52,6 +56,7 @@ class ScalarModule:
         backend: str = "eager",
         copy: bool = True,
         inputs: Sequence[Input] | None = None,
+        explain: Explain | None = None,
     ) -> None:
         """Take the parameters.
 
@@ -63,6 +68,7 @@ class ScalarModule:
             backend: One of `BACKENDS`.
             copy: Whether to train copies; else the tensors given are what changes.
             inputs: What the loss takes behind the parameters; anything where None.
+            explain: Says where a loss that is not finite comes from; nothing more is said where None.
 
         Raises:
             UserError: A name belongs to no parameter.
@@ -80,6 +86,7 @@ class ScalarModule:
         self._all = {**self.leaves, **self.fixed}
         self._order = list(params)
         self._inputs = None if inputs is None else tuple(inputs)
+        self._explain = explain
         self._dtype = next((tensor.dtype for tensor in own.values()), torch.float32)
         for name, mask in (masks or {}).items():
             if name in self.leaves:
@@ -162,13 +169,21 @@ class ScalarModule:
         return names
 
     def step(self, lr: float, *xs: Any) -> torch.Tensor:
-        """One step of plain gradient descent; returns the loss before it."""
+        """One step of plain gradient descent; returns the loss before it.
+
+        Raises:
+            UserError: The learning rate is negative or not finite, or as `forward`.
+        """
+        require_amount("lr", lr)
         loss = self.descend(*xs)
+        self._subtract(lr)
+        return loss
+
+    def _subtract(self, lr: float) -> None:
         with torch.no_grad():
             for leaf in self.leaves.values():
                 if leaf.grad is not None:
                     leaf.sub_(leaf.grad, alpha=lr)
-        return loss
 
     def init_optim(self, optimizer: Optimizer) -> OptimState:
         """The state of an optimizer before its first step on these parameters.
@@ -186,19 +201,18 @@ class ScalarModule:
         Raises:
             UserError: The state is another optimizer's, or belongs to another module.
         """
-        self._optimize(optimizer, state, xs)
+        self._require_own(optimizer, state)
+        self.descend(*xs)
+        state.optimizer.step()
         return state
 
-    def _optimize(self, optimizer: Optimizer, state: OptimState, xs: Sequence[Any]) -> torch.Tensor:
+    def _require_own(self, optimizer: Optimizer, state: OptimState) -> None:
         if state.kind != optimizer:
             raise UserError(f"the state is one of {state.kind}, not of {optimizer}")
         if any(leaf is not self.leaves.get(name) for name, leaf in state.leaves.items()):
             raise UserError(
                 "the optimizer's state belongs to another module; `init_optim` makes one for this"
             )
-        loss = self.descend(*xs)
-        state.optimizer.step()
-        return loss
 
     def train_sgd(
         self,
@@ -221,9 +235,12 @@ class ScalarModule:
             (step, loss before it) for every `log_every`-th step, counted from 0.
 
         Raises:
-            UserError: There are no samples, no gradient reaches a parameter, or a number is negative.
+            UserError: There are no samples, no gradient reaches a parameter, or a number is negative or none; or a
+                loss or a parameter is not finite, and the message names the step. The step of such a loss is not
+                taken.
         """
-        return self._train(steps, samples, log_every, on_log, lambda xs: self.step(lr, *xs))
+        require_amount("lr", lr)
+        return self._train(steps, samples, log_every, on_log, lambda: self._subtract(lr))
 
     def train_with(
         self,
@@ -240,10 +257,8 @@ class ScalarModule:
             UserError: As `train_sgd` and `step_with`.
         """
         current = self.init_optim(optimizer) if state is None else state
-        log = self._train(
-            steps, samples, log_every, on_log, lambda xs: self._optimize(optimizer, current, xs)
-        )
-        return current, log
+        self._require_own(optimizer, current)
+        return current, self._train(steps, samples, log_every, on_log, current.optimizer.step)
 
     def mean_loss(self, samples: Sequence[Inputs]) -> torch.Tensor:
         """The mean of the loss over samples, a scalar; nothing changes.
@@ -261,21 +276,35 @@ class ScalarModule:
         samples: Sequence[Inputs],
         log_every: int,
         on_log: OnLog | None,
-        step: Callable[[Inputs], torch.Tensor],
+        update: Callable[[], object],
     ) -> list[tuple[int, float]]:
         _require_count("steps", steps)
         _require_count("log_every", log_every)
         _require_samples(samples)
         log: list[tuple[int, float]] = []
         for number in range(steps):
-            loss = step(_inputs((samples[number % len(samples)],)))
+            xs = _inputs((samples[number % len(samples)],))
+            loss = self.descend(*xs)
             if number == 0:
                 self.unreached()
+            if not bool(torch.isfinite(loss)):
+                raise self._not_finite(number, loss, xs)
+            update()
             if log_every and number % log_every == 0:
                 log.append((number, float(loss)))
                 if on_log is not None:
                     on_log(*log[-1])
+        if steps:
+            require_finite(self.leaves, steps - 1, "a smaller learning rate")
         return log
+
+    def _not_finite(self, step: int, loss: torch.Tensor, xs: Inputs) -> UserError:
+        text = f"step {step}: the loss is {loss.item()}"
+        if (
+            self._explain is None or self._dtype.itemsize <= 2
+        ):  # a graph is looked at in float32 and float64 only
+            return UserError(text)
+        return UserError(f"{text}; {self._explain(self.params(), xs)}")
 
 
 def with_backend(loss: Loss, backend: str) -> Loss:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import torch
@@ -40,6 +42,15 @@ class Optimizer:
     momentum: float = 0.0
     weight_decay: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that no optimizer steps with.
+
+        Raises:
+            UserError: The learning rate, momentum or weight decay is negative or not finite.
+        """
+        for name in ("lr", "momentum", "weight_decay"):
+            require_amount(name, getattr(self, name))
+
     def build(self, leaves: list[torch.Tensor]) -> torch.optim.Optimizer:
         """The optimizer of torch for some tensors, in one kernel for all of them ("fused").
 
@@ -54,6 +65,17 @@ class Optimizer:
         if self.name == "sgd":
             options["momentum"] = self.momentum
         return _KINDS[self.name](leaves, fused=True, **options)
+
+
+def require_amount(name: str, value: Any) -> None:
+    """Refuse what is no finite number, 0 or greater.
+
+    Raises:
+        UserError: It is not.
+    """
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value < 0:
+        raise UserError(f"{name} must be a finite number, 0 or greater, found {str(value)[:40]}")
 
 
 class OptimState:

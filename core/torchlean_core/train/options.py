@@ -140,6 +140,7 @@ class TrainRequest:
             parse_weights(self.class_weights),
             self.label_smoothing,
             self.ignore_index,
+            of_command=True,
         )
 
     def course(self, objective: Objective, rank: int) -> dict[str, Any]:

@@ -54,6 +54,8 @@ def _of_one(result: Any, wanted: Wanted) -> Tensors:
         x, y = _tensor("x", result[0]), _tensor("y", result[1])
         if wanted.takes_targets or not fits(x.shape, wanted.inputs):  # else two samples without targets
             return {"x": x, "y": y}
+    if isinstance(result, tuple | list) and len(result) > 2 and _is_parts(result, wanted):
+        raise UserError(f"the function gives {len(result)} arrays, expected two, x and y: return (x, y)")
     if _is_array(result):
         return {"x": _tensor("x", result)}
     if isinstance(result, DataLoader):
@@ -65,6 +67,14 @@ def _of_one(result: Any, wanted: Wanted) -> Tensors:
     if isinstance(result, Iterable):
         return _joined(list(result), wanted)
     raise UserError(f"the function gives a value of type {type(result).__name__}; expected {EXPECTED}")
+
+
+def _is_parts(result: Sequence[Any], wanted: Wanted) -> bool:
+    """Whether arrays are x, y and more: the first is a batch of inputs, and the targets are missing else."""
+    if not wanted.takes_targets or not all(map(_is_array, result)):
+        return False
+    shapes = [np.shape(part) for part in result]
+    return len(shapes[0]) > 0 and fits(shapes[0][1:], wanted.inputs)
 
 
 def _is_array(value: Any) -> bool:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
 from tests.core.capture.accuracy import FUNCTIONS, PAGE, measure
+from tests.core.capture.support import Lambda, captured
+from torchlean_core.graph import lower
+from torchlean_core.interp import Interpreter
 
 KNOWN_TO_BE_WORSE = {"exp2", "std of pairs"}
 """Each is explained on the page."""
@@ -31,3 +35,19 @@ def test_a_form_keeps_the_digits_that_the_page_says(name: str) -> None:
         assert (
             name in KNOWN_TO_BE_WORSE or found.here <= max(8 * found.torch, 4e-7) or math.isinf(found.torch)
         )
+
+
+@pytest.mark.parametrize("name", ["sinh", "cosh"])
+def test_hyperbolic_functions_have_their_gradients_near_0_and_their_values_up_to_overflow(name: str) -> None:
+    function = getattr(torch, name)
+    near = torch.logspace(-30, 1.5, 500)
+    x = torch.cat([near, -near, torch.linspace(80, 89.41, 500), torch.zeros(1)])
+    result = captured(Lambda(lambda m, x: function(x)), tuple(x.shape), verify=False)
+    interpreter = Interpreter(lower(result.graph), result.tensors)
+    operand, exact = x.clone().requires_grad_(), x.double().requires_grad_()
+    found, expected = interpreter.function(interpreter.params, operand), function(exact)
+    torch.testing.assert_close(found.double(), expected, rtol=4e-7, atol=0)
+    (gradient,) = torch.autograd.grad(found.sum(), operand)
+    (true,) = torch.autograd.grad(expected.sum(), exact)
+    small = x.abs() < 88
+    torch.testing.assert_close(gradient.double()[small], true[small], rtol=4e-7, atol=0)

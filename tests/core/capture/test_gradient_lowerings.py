@@ -84,6 +84,23 @@ CASES: dict[str, tuple[Function, Any]] = {
     "masked_fill with its own value": (lambda x: x.masked_fill(EYE, -1e9), [[-1e9, -1e9], [0.0, 1.0]]),
     "tril": (lambda x: x.tril(), [[0.0, -INF], [0.0, 1.0]]),
     "triu": (lambda x: x.triu(), [[0.0, 1.0], [INF, 1.0]]),
+    "elu by hand": (lambda x: torch.where(x > 0, x, 0.3 * (torch.exp(x) - 1)), [-30.0, -1.0, 0.0, 2.0, 40.0]),
+    "elu by hand, expm1": (
+        lambda x: torch.where(x <= 0, 2 * torch.expm1(x), x),
+        [-30.0, -1.0, -1e-6, 0.0, 2.0],
+    ),
+    "elu by hand, alpha 1": (lambda x: torch.where(x >= 0, x, torch.exp(x) - 1), [-1.0, 0.0, 2.0]),
+    "elu by hand of tanh": (
+        lambda x: torch.where(~(x.tanh() <= 0), x.tanh(), x.tanh().exp() - 1),
+        [-1.0, 0.0, 2.0],
+    ),
+    "huber as its refusal says": (
+        lambda x: x.abs().clamp(max=1) * (x.abs() - x.abs().clamp(max=1) / 2),
+        [-3.0, -1.0, -0.5, 0.0, 1.0, 2.0],
+    ),
+    "x * ~(x < 0)": (lambda x: x * ~(x < 0), [-1.0, 0.0, 2.0]),
+    "x * not(x <= 0)": (lambda x: x * torch.logical_not(x <= 0).float(), [-1.0, 0.0, 2.0]),
+    "x * not not(x > 0)": (lambda x: x * ~~(x > 0), [-1.0, 0.0, 2.0]),
     "x * (x > 0)": (lambda x: x * (x > 0), [-1.0, 0.0, 2.0]),
     "x * (x > 0).float()": (lambda x: x * (x > 0).float(), [-1.0, 0.0, 2.0]),
     "(2 x) * ((2 x) >= 0)": (lambda x: (2 * x) * ((2 * x) >= 0), [-1.0, 0.0, 2.0]),
@@ -155,12 +172,17 @@ def test_a_rectifier_written_with_a_condition_is_one_node(name: str) -> None:
         lambda x: x * (x > 0.5),
         lambda x: x * (x > 0) + (x > 1).float(),
         lambda x: (x + 1) * (x > 0),
+        lambda x: torch.where(x > 0, x, torch.expm1(2 * x)),
+        lambda x: torch.where(x > 0, x, torch.exp(x) - 2),
+        lambda x: torch.where(x > 1, x, torch.expm1(x)),
+        lambda x: torch.where(~(x > 0), x, torch.expm1(x)),
     ],
 )
 def test_a_step_stays_refused_where_it_is_compared(forward: Function) -> None:
     with pytest.raises(CaptureError) as caught:
         captured(Lambda(lambda m, x: forward(x)), (3,))
     assert caught.value.findings[0].operator == "aten.gt.Scalar"
+    assert "write relu, clamp, maximum, abs, F.leaky_relu, F.elu" in str(caught.value)
 
 
 EARLY: dict[str, tuple[Function, Any]] = {

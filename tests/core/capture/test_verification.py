@@ -25,6 +25,12 @@ def test_an_epsilon_that_depends_on_the_type_is_judged_in_float32() -> None:
     assert check is not None and check.dtype == torch.float32 and check.max_relative_error < 1e-6
 
 
+def test_a_deviation_whose_squares_vanish_at_tiny_inputs_is_as_exact_as_the_model() -> None:
+    for correction in (0, 1):
+        assert exact(function(lambda m, x: x.std(dim=1, correction=correction), (3, 4)))  # noqa: B023
+    assert exact(function(lambda m, x: torch.std_mean(x, dim=1)[0], (3, 4)))
+
+
 def test_a_constant_that_float32_does_not_hold_is_judged_in_float32() -> None:
     result = function(lambda m, x: torch.sin((2 * torch.pi * x) @ m.w), (5, 3), w=100 * torch.ones(3, 2))
     check = result.verification

@@ -129,3 +129,30 @@ def test_layers_are_counted_from_a_start_index() -> None:
 def test_a_start_index_is_a_whole_number(start: Any) -> None:
     with pytest.raises(UserError, match="start index must be a whole number >= 0"):
         to_sequential(lower(parse_graph(CHAIN)), start)
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        (built({"id": 1, "kind": "relu"}), r"nodes\[1\] of the graph is of type dict, expected a Node"),  # type: ignore[arg-type]
+        (
+            built(Node(1, "relu", (0,), (1, 4.0))),
+            r"node 1 \(relu\) has the shape \(1, 4\.0\): 4\.0 is of type float",
+        ),  # type: ignore[arg-type]
+        (built(Node(1, "relu", (0,), (1, True))), r"True is of type bool, expected int"),
+        (CHAIN, "expected a Graph, found a value of type str"),
+    ],
+)
+def test_a_graph_of_something_else_than_nodes_and_whole_sizes_is_refused(graph: Any, message: str) -> None:
+    for call in (require_valid, lambda graph: emit_source(graph, None, EmitOptions())):
+        with pytest.raises(UserError, match=message):
+            call(graph)
+
+
+def test_layers_are_those_of_a_program_not_of_a_graph() -> None:
+    with pytest.raises(
+        UserError, match=r"expected a Program, found a value of type Graph; lower\(graph\) makes one"
+    ):
+        to_sequential(parse_graph(CHAIN))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="expected a Program, found a value of type str"):
+        to_sequential(CHAIN)  # type: ignore[arg-type]

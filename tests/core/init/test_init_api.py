@@ -14,6 +14,7 @@ from torchlean_core.artifact import parse_graph
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Program, lower
 from torchlean_core.init import Scheme, default_plan, fill, materialize, unit, value_at
+from torchlean_core.train import ScalarModuleDef
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,8 @@ from torchlean_core.init import Scheme, default_plan, fill, materialize, unit, v
         ({"name": "xavier_uniform", "fan_in": 0}, "fan_in must be a whole number > 0"),
         ({"name": "flat", "values": (1.0, math.nan)}, "values must be a list of finite"),
         ({"name": "flat", "values": (1.0, "2")}, "values must be a list of finite"),
+        ({"name": "flat"}, "flat needs its values"),
+        ({"name": "zeros", "values": ()}, "zeros takes no 'values'"),
     ],
 )
 def test_a_scheme_refuses_what_a_plan_file_does(arguments: dict[str, Any], message: str) -> None:
@@ -55,6 +58,27 @@ def program() -> Program:
         {"kind": "linear", "parents": [0], "shape": [1, 3]},
     )
     return lower(parse_graph(text))
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        ({"linear_1_W": 3}, "the plan's initializer of 'linear_1_W' is of type int, expected a Scheme"),
+        ({"linear_1_W": "zeros"}, "is of type str, expected a Scheme"),
+        ([Scheme("zeros")], "a plan is a mapping from parameters' names to schemes, found list"),
+    ],
+)
+def test_a_plan_of_something_else_than_schemes_is_refused(plan: Any, message: str) -> None:
+    calls = (
+        lambda: materialize(program(), plan),
+        lambda: ScalarModuleDef.of_program(program(), "mse").instantiate_with_plan(plan),
+    )
+    for call in calls:
+        with pytest.raises(UserError) as caught:
+            call()
+        assert message in str(caught.value)
+    with pytest.raises(UserError, match="initializer 1 is of type int, expected a Scheme"):
+        ScalarModuleDef.of_program(program(), "mse").instantiate_with_initializers([3, 4])  # type: ignore[list-item]
 
 
 def test_a_plan_without_an_initializer_is_refused_by_its_name() -> None:

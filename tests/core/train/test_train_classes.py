@@ -168,7 +168,7 @@ def test_classes_on_the_last_axis_of_a_sequence(folder):
 
 def fitted(outputs, y, **options):
     x = torch.zeros(len(y), 2)
-    wanted = Wanted((2,), outputs, Objective("cross_entropy", **options))
+    wanted = Wanted((2,), outputs, Objective("cross_entropy", of_command=True, **options))
     return fit({"x": x, "y": y}, wanted, lambda message: None)
 
 

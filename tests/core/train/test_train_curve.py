@@ -66,6 +66,11 @@ def test_the_curve_shows_both_losses(folder):
     assert {"training", "validation", "step", "m: loss, adam, synthetic data"} <= words
 
 
+def test_a_flat_curve_of_huge_losses_is_drawn():
+    root = ET.fromstring(curve_svg(entries(3.6e29, 3.6e29, 3.6e29), "m"))
+    assert len(root.find("svg:polyline", SPACE).get("points").split()) == 3
+
+
 @pytest.mark.parametrize("losses", LOSSES)
 def test_every_point_of_a_curve_is_on_the_paper(losses):
     root = ET.fromstring(curve_svg(entries(*losses), "a <b> & \x1b\udc80 c"))

@@ -1,5 +1,7 @@
 """What a scalar module promises of its inputs, its loss, its log and its types."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from tests.core.train.train_graphs import CNN_NODES, MLP_NODES, artifact
 from torchlean_core.artifact import parse_graph
 from torchlean_core.errors import UserError
 from torchlean_core.graph import lower
-from torchlean_core.init import default_plan
+from torchlean_core.init import Scheme, default_plan
 from torchlean_core.train import Input, Objective, Optimizer, ScalarModule, ScalarModuleDef
 
 X, Y = torch.linspace(-1, 1, 20).reshape(5, 1, 4), torch.linspace(0, 1, 15).reshape(5, 1, 3)
@@ -164,6 +166,29 @@ def test_cast_makes_the_first_values():
     assert VALUES["b"].item() == 0.5
 
 
+def test_a_cast_takes_what_initializers_give():
+    scalar = module(cast=lambda tensor: tensor.bfloat16().double())
+    plain = module()
+    for name, value in scalar.params().items():
+        assert value.dtype == torch.float64
+        assert torch.equal(value, plain.params()[name].bfloat16().double())
+    ones = [Scheme("ones"), Scheme("zeros")]
+    doubled = definition().instantiate_with_initializers(ones, cast=lambda tensor: 2 * tensor)
+    assert doubled.params()["w"].tolist() == [2.0, 2.0]
+    kept = definition().instantiate_with_plan({"b": Scheme("ones")}, cast=lambda tensor: tensor.double())
+    assert kept.params()["w"].tolist() == VALUES["w"].tolist() and kept.params()["b"].dtype == torch.float64
+    before = VALUES["w"].clone()
+    same = definition().instantiate_with_plan({"b": Scheme("ones")}, cast=lambda tensor: tensor)
+    same.set_params({"w": torch.zeros(2)})
+    assert torch.equal(VALUES["w"], before)
+
+
+def test_a_cast_that_is_no_function_is_refused():
+    for call in (module, definition().instantiate):
+        with pytest.raises(UserError, match="cast is of type str, expected a function of a tensor"):
+            call(cast="double")
+
+
 @pytest.mark.parametrize(
     ("cast", "message"),
     [
@@ -179,3 +204,112 @@ def test_cast_makes_the_first_values():
 def test_a_cast_to_something_else_is_refused(cast, message):
     with pytest.raises(UserError, match=message):
         definition().instantiate(cast=cast)
+
+
+@pytest.mark.parametrize("lr", [-1, -1e-30, float("nan"), float("inf"), "0.1", True, None])
+def test_rates_are_finite_and_not_negative(lr):
+    scalar = module()
+    before = {name: value.clone() for name, value in scalar.params().items()}
+    for call in (
+        lambda: scalar.train_sgd(lr, 2, [(X, Y)]),
+        lambda: scalar.train_sgd(lr, 0, [(X, Y)]),
+        lambda: scalar.step(lr, X, Y),
+        lambda: Optimizer("adam", lr=lr),
+    ):
+        with pytest.raises(UserError, match="lr must be a finite number, 0 or greater, found"):
+            call()
+    for options in ({"momentum": -0.1}, {"weight_decay": float("nan")}):
+        with pytest.raises(UserError, match=f"{next(iter(options))} must be a finite number"):
+            Optimizer("sgd", **options)
+    assert all(torch.equal(before[name], value) for name, value in scalar.params().items())
+
+
+@pytest.mark.parametrize(
+    "train", [lambda m, s: m.train_sgd(1e30, 9, s), lambda m, s: m.train_with(Optimizer("sgd", 1e30), 9, s)]
+)
+def test_a_loss_that_is_not_finite_stops_before_its_step_and_names_step_and_node(train):
+    scalar = module()
+    with pytest.raises(
+        UserError, match=r"step [12]: the loss is (inf|nan); the first node that gives .* is node"
+    ):
+        train(scalar, [(X, Y)])
+    at_the_start = module()
+    start = at_the_start.params()["linear_1_b"].clone()
+    with pytest.raises(
+        UserError, match=r"step 0: the loss is inf; every node is finite, only the loss itself"
+    ):
+        train(at_the_start, [(X, Y * 1e30)])
+    assert torch.equal(at_the_start.params()["linear_1_b"], start)
+
+
+def test_a_loss_that_is_not_finite_stops_in_half_types_and_of_a_loss_by_hand():
+    with pytest.raises(UserError, match=r"step 0: the loss is inf$"):
+        module(dtype=torch.float16).train_sgd(0.1, 2, [(X.half(), Y.half() * 6e4)])
+    scalar = ScalarModule(lambda params, x: (params["w"] * x).log().sum(), {"w": torch.ones(2)})
+    with pytest.raises(UserError, match=r"step 0: the loss is nan$"):
+        scalar.train_sgd(0.1, 2, [(-torch.ones(2),)])
+
+
+def test_parameters_that_the_last_step_made_infinite_are_refused():
+    scalar = ScalarModule(lambda params, x: (params["w"] * x).sum(), {"w": torch.ones(2)})
+    with pytest.raises(UserError, match="step 0 made w not finite; try a smaller learning rate"):
+        scalar.train_sgd(1e38, 1, [(torch.full((2,), 1e30),)])
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "message"),
+    [
+        (
+            CLASSES + 1,
+            {},
+            r"y holds class 3; there are 3 \(0 to 2\); ignore_index 3 leaves such targets out$",
+        ),
+        (CLASSES - 2, {}, r"y holds class -2; there are 3 \(0 to 2\)$"),
+        (CLASSES - 100, {}, "y holds class -100"),
+        (CLASSES + 1, {"ignore_index": 1}, "y holds class 3"),
+    ],
+)
+def test_a_class_out_of_range_is_told(y, options, message):
+    scalar = module(Objective("cross_entropy", **options))
+    for call in (lambda: scalar.forward(X, y), lambda: scalar.train_with(Optimizer(), 2, [(X, y)])):
+        with pytest.raises(UserError, match=message):
+            call()
+    assert module(Objective("cross_entropy", ignore_index=3)).forward(X, CLASSES + 1).isfinite()
+
+
+@pytest.mark.parametrize(
+    ("loss", "sample"), [("mse", (X[:0], Y[:0])), ("cross_entropy", (X[:0], CLASSES[:0]))]
+)
+def test_an_empty_batch_is_an_error(loss, sample):
+    scalar = module(loss)
+    for call in (lambda: scalar.forward(*sample), lambda: scalar.mean_loss([sample])):
+        with pytest.raises(UserError, match=r"x is float32 \[0, 1, 4\]: the batch is empty"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "mse", "class_axis": 1}, "^class_axis belongs to the loss cross_entropy, not to mse"),
+        (
+            {"name": None, "ignore_index": 1},
+            "^ignore_index belongs to the loss cross_entropy, not to the graph",
+        ),
+        ({"class_weights": (1.0, -1.0)}, "^class_weights must be finite"),
+        ({"label_smoothing": 2}, "^label_smoothing must be from 0 to 1"),
+        ({"class_axis": 5}, "^class_axis 5: the output .* has the axes 0 to 1"),
+        ({"class_weights": (1.0, 2.0)}, "^class_weights has 2 numbers; the output"),
+    ],
+)
+def test_an_objective_speaks_of_its_arguments(arguments, message):
+    with pytest.raises(UserError, match=message):
+        module(Objective(**{"name": "cross_entropy", **arguments}))
+
+
+def test_the_example_of_the_docs_runs(folder, capsys):
+    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text(encoding="utf-8")
+    example = page.partition("## From Python")[2].partition("```python\n")[2].partition("```")[0]
+    names: dict[str, object] = {}
+    exec(example, names)
+    assert capsys.readouterr().out.startswith("0 ")
+    assert {tensor.dtype for tensor in names["again"].params().values()} == {torch.float64}

@@ -62,6 +62,8 @@ def frame(): return {"x": Frame(), "y": Y}
 def sparse(): return X.to_sparse(), Y
 def arrays(): return {"x": X.numpy().astype(">f8"), "y": Y.tolist()}
 
+def three_arrays(): return X, Y, X[:, 0]
+def three_lists(): return [X, Y, Y]
 def other_names(): return {"images": X, "labels": Y, "weights": Y}
 def dicts_of_other_names(): return Dicts("images", "labels")
 def sets(): return random_split(SET, [15, 8], generator=torch.Generator().manual_seed(0))
@@ -148,7 +150,12 @@ def test_two_sets_are_those_for_training_and_validation(folder, name):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("other_names", "the mapping holds no `x`; it holds 'images', 'labels', 'weights'; --x NAME"),
+        (
+            "other_names",
+            "the mapping holds no `x`; it holds 'images', 'labels', 'weights'; --x NAME --y NAME say",
+        ),
+        ("three_arrays", "the function gives 3 arrays, expected two, x and y"),
+        ("three_lists", "the function gives 3 arrays, expected two"),
         ("triples", "a sample has 3 parts (Tensor, Tensor, int), expected (x, y)"),
         ("three_sets", "the function gives 3 data sets; expected (x, y)"),
         ("ragged", "sample 9 has x of shape [3], the first one [4]; samples must have one shape"),
@@ -173,7 +180,8 @@ def test_keys_of_a_file_are_listed_and_chosen(folder, capsys):
     options = ["train", "m.ir.json", "--data", "d.npz", "--steps", "1", "--loss", "cross_entropy"]
     assert main(options) == 1
     assert (
-        "d.npz: holds no `x`; it holds 'X', 'labels'; --x NAME says which is meant" in capsys.readouterr().err
+        "d.npz: holds no `x`; it holds 'X', 'labels'; --x NAME --y NAME say which are meant"
+        in capsys.readouterr().err
     )
     assert main([*options, "--x", "X"]) == 1
     assert "holds no `y`, which the loss cross_entropy needs" in capsys.readouterr().err

@@ -126,14 +126,23 @@ def log10(b: GraphBuilder, x: Value) -> Value:
 
 @lowers(aten.sinh.default)
 def sinh(b: GraphBuilder, x: Value) -> Value:
-    """tanh(x / 2) (cosh(x) + 1), in which nothing cancels."""
-    return b.times(b.unary("tanh", b.times(x, 0.5)), b.plus(cosh(b, x), 1.0))
+    """The product of both functions of x / 2, doubled, which is finite where the result is."""
+    half_sinh, half_cosh = _of_half(b, x)
+    return b.times(b.times(half_sinh, 2.0), half_cosh)
 
 
 @lowers(aten.cosh.default)
 def cosh(b: GraphBuilder, x: Value) -> Value:
-    """(exp(x) + exp(-x)) / 2."""
-    return b.times(b.plus(b.unary("exp", x), b.unary("exp", neg(b, x))), 0.5)
+    """1 + 2 sinh(x / 2)^2, whose gradient has its digits near 0, too."""
+    half_sinh, _ = _of_half(b, x)
+    return b.plus(b.times(b.times(half_sinh, 2.0), half_sinh), 1.0)
+
+
+def _of_half(b: GraphBuilder, x: Value) -> tuple[Value, Value]:
+    """sinh(x / 2), as tanh(x / 4) (cosh(x / 2) + 1), in which nothing cancels, and cosh(x / 2)."""
+    half = b.times(x, 0.5)
+    half_cosh = b.times(b.plus(b.unary("exp", half), b.unary("exp", neg(b, half))), 0.5)
+    return b.times(b.unary("tanh", b.times(half, 0.5)), b.plus(half_cosh, 1.0)), half_cosh
 
 
 @lowers(aten.tan.default)
