@@ -230,7 +230,7 @@ class Lowerer:
         """Whether an operator computes a real number of parameters that train."""
         metas = node.meta.get("val")
         first = metas[0] if isinstance(metas, tuple | list) and metas else metas
-        real = isinstance(first, torch.Tensor) and first.is_floating_point()
+        real = isinstance(first, torch.Tensor) and first.dtype == torch.float32
         schema = node.target._schema.name if isinstance(node.target, torch._ops.OpOverload) else ""
         return (
             not self.fold

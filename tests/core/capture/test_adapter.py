@@ -201,6 +201,7 @@ plain = capture(recurrent.Elman, (1, 4, 3), include_debug_targets=False, prefer_
 assert not any("debug_target" in node for node in plain["nodes"])
 sequential = capture(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()), (1, 2))
 assert len(sequential["captured_from"].pop("artifact_sha256")) == 64
+assert sequential["captured_from"].pop("state") == {"names": ["0.weight", "0.bias"]}
 assert sequential["captured_from"] == {"class": "Sequential", "example_shape": [1, 2]}
 
 def refused(*arguments):

@@ -97,7 +97,7 @@ def test_an_approximation_is_no_worse_than_its_bound() -> None:
 
 
 def _only_while_traced(m: Any, x: torch.Tensor) -> torch.Tensor:
-    return x.clamp(-50, 50) if torch.compiler.is_compiling() else x.clamp(-100, 100)
+    return x.clamp(-50, 50) if type(x) is not torch.Tensor else x.clamp(-100, 100)
 
 
 def test_a_branch_outside_of_ordinary_inputs_is_found() -> None:
@@ -151,7 +151,7 @@ def test_a_large_model_is_run_a_few_times_only() -> None:
     captured(_Counted(), (1, 400), verify=False)
     before = len(_Counted.calls)
     captured(_Counted(), (1, 400))
-    assert len(_Counted.calls) - 2 * before <= 5
+    assert len(_Counted.calls) - 2 * before <= 5 + 2, "for values, and for gradients"
 
 
 @pytest.mark.parametrize("activation", [nn.GELU(approximate="tanh"), F.relu], ids=["gelu", "relu"])
