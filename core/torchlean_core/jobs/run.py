@@ -165,8 +165,13 @@ def _next(worker: WorkerProcess) -> Message | Output | Closed | None:
     try:
         return worker.inbox.get(timeout=_TICK)
     except queue.Empty:
+        if not worker.ended():
+            return None
+    try:
+        return worker.inbox.get(timeout=_DRAIN)  # on a busy machine what it said last may be on its way
+    except queue.Empty:
         # A child of the user's code can hold the channel open after the worker itself is gone.
-        return Closed() if worker.ended() else None
+        return Closed()
 
 
 def _forward_rest(worker: WorkerProcess, on_event: Callable[[dict[str, Any]], None] | None) -> None:
