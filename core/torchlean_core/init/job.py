@@ -121,10 +121,11 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     out = Path(options.out) if options.out is not None else params_path(Path(options.artifact))
     refuse_overwriting(out, Path(options.artifact), _path(options.plan), _path(options.source))
     require_store_name(out)
-    kept = _kept(out, Path(options.artifact), program, options.force)
+    _refuse_replacing(out, options.force)
+    existing = _existing(out, Path(options.artifact), program)
+    kept = _kept(existing, program)
     _warn_about_values(program, kept, options, report)
     report({"kind": "progress", "percentage": 0, "message": f"initializing {out.name}"})
-    existing = _existing(out, Path(options.artifact), program)
     carried = {} if existing is None else existing.carried(ModelState.of(program).further)
     tensors, source = _tensors(program, options, override, kept, existing, carried)
     # What a plan draws can be drawn again; what was read from somebody's file may be nowhere else.
@@ -170,19 +171,18 @@ def _parse(request: Mapping[str, Any]) -> InitRequest:
     return options
 
 
-def _kept(out: Path, artifact: Path, program: Program, force: bool) -> dict[str, torch.Tensor]:
-    """Values that are kept: those marked not trainable, from the file to be replaced.
-
-    Where the output is a new file, they come from the parameter file beside the artifact.
-    """
+def _refuse_replacing(out: Path, force: bool) -> None:
     if out.exists() and not force:
         if losses := lost_by_writing_params(out):
             raise WouldReplace(
                 losses, f"{out} exists; --force replaces it and keeps what is lost: {losses[0].what}"
             )
         raise UsageError(f"{out} exists; --force replaces it")
+
+
+def _kept(store: ParameterStore | None, program: Program) -> dict[str, torch.Tensor]:
+    """Values that are kept: those marked not trainable."""
     fixed = {parameter.name for parameter in _fixed(program)}
-    store = _existing(out, artifact, program)
     if not fixed or store is None:
         return {}
     for issue in store.validate(program, values=False):
@@ -192,10 +192,20 @@ def _kept(out: Path, artifact: Path, program: Program, force: bool) -> dict[str,
 
 
 def _existing(out: Path, artifact: Path, program: Program) -> ParameterStore | None:
-    """Parameters as they were, made for the artifact if any are: those that are replaced, or those beside it."""
-    stores = [
-        ParameterStore.load(path) for path in dict.fromkeys((out, params_path(artifact))) if path.exists()
-    ]
+    """Parameters as they were, made for the artifact if any are: those that are replaced, or those beside it.
+
+    Raises:
+        UserError: A file is damaged, and values in it must be kept.
+    """
+    stores = []
+    for path in dict.fromkeys((out, params_path(artifact))):
+        if path.exists():
+            try:
+                stores.append(ParameterStore.load(path))
+            except UserError:
+                if _fixed(program):
+                    raise
+                # Nothing in it can be used, and replacing it is the remedy for that.
     made_for = artifact_hash(program.graph)
     own = [store for store in stores if store.metadata.get("artifact") == made_for]
     return next(iter([*own, *stores]), None)

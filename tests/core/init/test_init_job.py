@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -294,3 +295,15 @@ def test_broken_artifact_is_named(tmp_path, capsys):
     path.write_text(MLP.replace('"relu"', '"rellu"'))
     fails(capsys, 1, "TL014", path)
     fails(capsys, 2, "absent.ir.json", tmp_path / "absent.ir.json")
+
+
+def test_force_replaces_a_damaged_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("m.ir.json").write_text(
+        '{"format": "torchlean.ir.v1", "input_id": 0, "output_id": 1, "nodes": ['
+        '{"id": 0, "kind": "input", "parents": [], "shape": [1, 2]},'
+        '{"id": 1, "kind": "linear", "parents": [0], "shape": [1, 3]}]}'
+    )
+    Path("m.params.safetensors").write_bytes(b"damaged")
+    assert main(["init", "m.ir.json", "--force", "-q"]) == 0
+    assert ParameterStore.load(Path("m.params.safetensors")).names == ["linear_1_W", "linear_1_b"]
