@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 from torchlean_core.capture.errors import CaptureFinding, Refused
 from torchlean_core.capture.places import Stacks, located, module_of_node
 from torchlean_core.capture.refusals import refused_operators
+from torchlean_core.capture.regions import rename_outputs, take_out
 
 _SHORTER = (torch.bfloat16, torch.float16)
 
@@ -35,7 +36,8 @@ def without_autocast(exported: torch.export.ExportedProgram, shown: str, stacks:
                 found = list(_shortened(region, stacks))
                 refused += found
                 if not found:
-                    _take_out(module, node, region)
+                    _, _, _, _, body, *operands = node.args
+                    rename_outputs(exported, take_out(module, node, body, operands))
         module.recompile()
     if refused:
         raise refused_operators(shown, refused)
@@ -58,30 +60,6 @@ def _shortened(region: torch.fx.GraphModule, stacks: Stacks) -> Iterator[Capture
             modules=(module[0],) if module else (),
         )
         yield located(finding, stacks.of_node(node), Path(stacks.code.file))
-
-
-def _take_out(module: torch.fx.GraphModule, call: torch.fx.Node, region: torch.fx.GraphModule) -> None:
-    """Put a region's operators in the place of the call of it."""
-    arguments: Any = call.args
-    graph, (_, _, _, _, body, *operands) = module.graph, arguments
-    placeholders = [node for node in region.graph.nodes if node.op == "placeholder"]
-    taken: dict[torch.fx.Node, Any] = dict(zip(placeholders, operands, strict=True))
-    with graph.inserting_before(call):
-        for node in region.graph.nodes:
-            if node.op == "output":
-                break
-            if node not in taken:
-                taken[node] = graph.node_copy(node, taken.__getitem__)
-            if node.op == "get_attr":  # a region in the region
-                taken[node].target = f"{call.name}_{node.target}"
-                setattr(module, taken[node].target, getattr(region, str(node.target)))
-    results: Any = torch.fx.map_arg(region.graph.output_node().args[0], taken.__getitem__)
-    for user in list(call.users):
-        number: Any = user.args[1]  # of the result: a region gives a tuple
-        user.replace_all_uses_with(results[number])
-        graph.erase_node(user)
-    graph.erase_node(call)
-    graph.erase_node(body)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import torch
 from torch.autograd import Function
 
 from torchlean_core.capture.places import Stack, Stacks
+from torchlean_core.capture.regions import take_out
 
 aten = torch.ops.aten
 
@@ -97,29 +98,8 @@ def inline_regions(module: torch.fx.GraphModule) -> dict[str, str]:
         if node.op != "call_function" or node.target is not _REGION:
             continue
         _, body, *operands = node.args
-        inner = getattr(module, body.target)
-        inline_regions(inner)
-        values = dict(zip((n for n in inner.graph.nodes if n.op == "placeholder"), operands, strict=True))
-        results: Any = ()
-        with module.graph.inserting_before(node):
-            for one in inner.graph.nodes:
-                if one.op == "output":
-                    results = one.args[0]
-                elif one.op == "get_attr":
-                    name = f"{body.target}_{one.target}".replace(".", "_")
-                    setattr(module, name, getattr(inner, one.target))
-                    values[one] = module.graph.get_attr(name)
-                    values[one].meta = dict(one.meta)
-                elif one.op != "placeholder":
-                    values[one] = module.graph.node_copy(one, values.__getitem__)
-        for user in list(node.users):
-            result = values[results[user.args[1]]]
-            user.replace_all_uses_with(result)
-            renamed[user.name] = result.name
-            module.graph.erase_node(user)
-        module.graph.erase_node(node)
-        if not body.users:
-            module.graph.erase_node(body)
+        inline_regions(getattr(module, body.target))
+        renamed.update(take_out(module, node, body, operands))
     return renamed
 
 

@@ -18,11 +18,12 @@ from torchlean_core.capture.gradient_flow import Unseen
 from torchlean_core.capture.instances import Instances
 from torchlean_core.capture.places import Stack, first_line, located
 from torchlean_core.capture.probes import is_small
+from torchlean_core.capture.verify import float64_calls
 from torchlean_core.graph import Program, lower
 from torchlean_core.interp import Interpreter
+from torchlean_core.kinds import TRAINING_DIFFERS
 
 CODE = "TL407"
-DIFFERS = "training this artifact is not training the model: "
 
 _INPUT = ""
 """Stands for the network's input among names of parameters."""
@@ -67,20 +68,22 @@ def differences(
         unseen: What changes gradients and is not in the trace.
         verify: Whether to compare gradients; else only what was folded is told.
     """
-    folded = [*_folded(artifact, instances.loaded.file), *_of_the_model(instances, artifact)]
+    program = lower(artifact.graph)
+    folded = [*_folded(program, artifact, instances.loaded.file), *_of_the_model(program, instances)]
     if not verify:
         return folded
     try:
-        wrong = _wrong(instances, artifact, bare=bool(unseen))
+        wrong = _wrong(instances, program, artifact, bare=bool(unseen))
     except _CannotRun as error:
         return [*folded, _at((), str(error), instances, ())]
-    told = {name for one in artifact_derived(artifact) for name in one}
+    told = {name for parameter in program.parameters() for name in parameter.derived}
     left = [name for name in wrong if name not in told]
     if not left:
         return folded
     names = _listed(left)
-    nodes = _nodes_of(lower(artifact.graph), left)
-    hooked = [name for name in left if name and _hooks(instances.loaded.module.get_parameter(name))]
+    nodes = _nodes_of(program, left)
+    model = instances.loaded.module
+    hooked = [name for name in left if name and model.get_parameter(name)._backward_hooks]
     if hooked and set(left) <= {_INPUT, *hooked}:
         return [*folded, _at((), f"a hook changes a gradient: {names}", instances, nodes)]
     if unseen:
@@ -93,35 +96,27 @@ def differences(
     return [*folded, _at(stack, names, instances, nodes, operator)]
 
 
-def artifact_derived(artifact: Finished) -> list[tuple[str, ...]]:
-    """Names of the parameters that each folded payload tensor was computed from."""
-    return [p.derived for p in lower(artifact.graph).parameters() if p.derived]
-
-
 def _distinct(unseen: Sequence[Unseen]) -> list[Unseen]:
     return list({(one.what, one.stack): one for one in unseen}.values())
 
 
-def _folded(artifact: Finished, file: Path) -> Iterator[Difference]:
+def _folded(program: Program, artifact: Finished, file: Path) -> Iterator[Difference]:
     """A finding for each payload tensor that was computed of parameters of the model."""
-    for parameter in lower(artifact.graph).parameters():
+    for parameter in program.parameters():
         if not parameter.derived:
             continue
         origin = artifact.origins[parameter.node]
         of = ", ".join(f"`{name}`" for name in parameter.derived)
         what = "is trained by itself" if parameter.trainable else "stays as it is"
         reason = f"{parameter.name} was computed from {of} and {what}"
-        finding = CaptureFinding(CODE, DIFFERS + reason, origin.line, origin.debug_target, origin.module)
+        finding = CaptureFinding(
+            CODE, TRAINING_DIFFERS + reason, origin.line, origin.debug_target, origin.module
+        )
         yield Difference(reason, located(finding, origin.stack, file), (parameter.node,))
 
 
-def _hooks(parameter: torch.nn.Parameter) -> bool:
-    return bool(parameter._backward_hooks)
-
-
-def _of_the_model(instances: Instances, artifact: Finished) -> Iterator[Difference]:
+def _of_the_model(program: Program, instances: Instances) -> Iterator[Difference]:
     """What the model's own tensors show: code that runs after a gradient, shared memory, another type."""
-    program = lower(artifact.graph)
     used = {p.model for p in program.parameters()}
     trained = {p.model for p in program.parameters() if p.trainable and p.model is not None}
     module = instances.pristine()
@@ -164,7 +159,7 @@ def _overlap(*tensors: torch.Tensor) -> bool:
 def _at(
     stack: Stack, reason: str, instances: Instances, nodes: Sequence[int], operator: str | None = None
 ) -> Difference:
-    finding = CaptureFinding(CODE, DIFFERS + reason, instances.loaded.line, operator)
+    finding = CaptureFinding(CODE, TRAINING_DIFFERS + reason, instances.loaded.line, operator)
     return Difference(reason, located(finding, stack, instances.loaded.file), tuple(nodes))
 
 
@@ -198,27 +193,42 @@ class _CannotRun(Exception):
 Gradients = dict[str, torch.Tensor]
 
 
-def _wrong(instances: Instances, artifact: Finished, *, bare: bool) -> list[str]:
+def _wrong(instances: Instances, program: Program, artifact: Finished, *, bare: bool) -> list[str]:
     """Names of the parameters, and the input, whose gradient is another; in the model's order.
 
     Args:
         instances: Gives instances of the module.
+        program: The artifact's graph, lowered.
         artifact: The graph and its parameters.
         bare: Whether to compare for inputs without gradients, too, as data are: functions can depend on that.
 
     Raises:
         _CannotRun: The module cannot be run with gradients.
     """
+    tensors = {**artifact.tensors, **artifact.unrounded}
+
+    def compared(dtype: torch.dtype) -> list[str]:
+        return _compared(instances, program, tensors, dtype, bare)
+
     # Large models are compared in float32, and again in float64 only where that leaves a doubt.
-    found = [] if is_small(artifact) else _compared(instances, artifact, torch.float32, bare)
-    if (found or is_small(artifact)) and _runs_in_float64(instances, artifact.graph.input_shape):
-        return _compared(instances, artifact, torch.float64, bare)
-    return found if not is_small(artifact) else _compared(instances, artifact, torch.float32, bare)
+    found = None if is_small(artifact) else compared(torch.float32)
+    if found == []:
+        return []
+    first = torch.zeros(artifact.graph.input_shape, dtype=torch.float64)
+    if float64_calls(instances, first) is not None:
+        return compared(torch.float64)
+    return compared(torch.float32) if found is None else found
 
 
-def _compared(instances: Instances, artifact: Finished, dtype: torch.dtype, bare: bool) -> list[str]:
-    shape = artifact.graph.input_shape
-    program, tensors = compact(lower(artifact.graph), {**artifact.tensors, **artifact.unrounded})
+def _compared(
+    instances: Instances,
+    program: Program,
+    tensors: Mapping[str, torch.Tensor],
+    dtype: torch.dtype,
+    bare: bool,
+) -> list[str]:
+    shape = program.graph.input_shape
+    program, tensors = compact(program, tensors)
     interpreter = Interpreter(program, tensors, dtype)
     generator = torch.Generator().manual_seed(2)
     found: dict[str, None] = {}
@@ -233,14 +243,6 @@ def _compared(instances: Instances, artifact: Finished, dtype: torch.dtype, bare
             plain.update(_of_module(module, x, interpreter.output_shape, bare=True))
             found.update(dict.fromkeys(_differing(ours, plain, dtype)))
     return list(found)
-
-
-def _runs_in_float64(instances: Instances, shape: tuple[int, ...]) -> bool:
-    try:
-        result = instances.call(instances.copy().double(), torch.zeros(shape, dtype=torch.float64))
-    except Exception:  # whatever a model does that was written for float32
-        return False
-    return isinstance(result, torch.Tensor) and result.dtype == torch.float64
 
 
 def _weights(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:

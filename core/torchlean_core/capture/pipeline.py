@@ -153,11 +153,12 @@ def capture(
             notes = [*notes, *dict.fromkeys(located(note, stack, loaded.file) for stack in places)]
     graph = sealed(graph)
     text = serialize_graph(graph)
-    carried = state.carried(one.model for one in lower(graph).parameters() if one.model is not None)
+    stored = lower(graph).parameters()
+    carried = state.carried(one.model for one in stored if one.model is not None)
     own = dict(instances.pristine().named_parameters())
     parameters = sum(
         finished.tensors[one.name].numel()
-        for one in lower(graph).parameters()
+        for one in stored
         if (one.model in own if one.model is not None else one.trainable)
     )
     return Captured(

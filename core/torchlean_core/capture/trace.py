@@ -29,6 +29,7 @@ from torchlean_core.capture.gradient_flow import Unseen, detach_data, inline_reg
 from torchlean_core.capture.in_place import is_composite, rename_in_place, without_identities
 from torchlean_core.capture.places import Stacks, first_line, located, text_of
 from torchlean_core.capture.plain_answers import plain_answers
+from torchlean_core.capture.regions import rename_outputs
 from torchlean_core.capture.registry import LOWERINGS
 from torchlean_core.capture.values import Known
 
@@ -216,7 +217,7 @@ def _export(module: torch.nn.Module, example: torch.Tensor, shown: str, stacks: 
     with stacks.recording():
         exported = torch.export.export(module, (example,), strict=False)
     without_autocast(exported, shown, stacks)
-    _inline(exported)
+    rename_outputs(exported, inline_regions(exported.graph_module))
     _without_steps(exported)
     without_identities(exported.graph)
     rename_in_place(exported.graph)
@@ -264,13 +265,6 @@ def first_names(module: torch.nn.Module) -> dict[str, str]:
         *module.named_buffers(remove_duplicate=False),
     ]
     return {name: found.setdefault(id(tensor), name) for name, tensor in tensors}
-
-
-def _inline(exported: torch.export.ExportedProgram) -> None:
-    """Take regions without gradients apart; a result of one is then the result of an operator in it."""
-    renamed = inline_regions(exported.graph_module)
-    for spec in exported.graph_signature.output_specs:
-        spec.arg.name = renamed.get(spec.arg.name, spec.arg.name)
 
 
 def _lowered_whole(exported: torch.export.ExportedProgram) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import NewType
 
 import torch
@@ -13,7 +12,7 @@ import torch
 from torchlean_core.graph import views
 from torchlean_core.graph.identity import Identity
 from torchlean_core.graph.views import Step, View, source, then
-from torchlean_core.kinds import helpers
+from torchlean_core.interp.compile import compiled
 
 Shape = tuple[int, ...]
 
@@ -85,7 +84,7 @@ class Known:
 
     def moved(self, step: Step) -> Known:
         """A view of it."""
-        tensor = compiled(f"lambda p: {source((step,), 'p')}")(self.tensor.detach())
+        tensor = compiled(f"lambda p: {source((step,), 'p')}", views.HELPERS)(self.tensor.detach())
         if self.name is None:
             return replace(self, tensor=tensor)
         view = then(self.view, tuple(self.stored.shape), step)
@@ -118,14 +117,6 @@ class Known:
 def absent(tensor: torch.Tensor) -> Known:
     """What stands where the model has no tensor, and changes nothing."""
     return Known(tensor, absent=True)
-
-
-@cache
-def compiled(text: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The function of a lambda's text, of a view of a tensor."""
-    scope = {name: getattr(helpers, name) for name in views.HELPERS}
-    found: Callable[[torch.Tensor], torch.Tensor] = eval(text, scope)
-    return found
 
 
 @dataclass(frozen=True, slots=True)

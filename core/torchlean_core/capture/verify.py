@@ -94,7 +94,7 @@ class _Comparison:
     def _random(self, *, in_float64: bool) -> tuple[_Calls, list[torch.Tensor], list[torch.Tensor]]:
         """An instance, in float64 where that was asked for and can be, random inputs, and its results."""
         inputs = list(random_inputs(self.artifact.graph.input_shape, torch.float64, small=self.small))
-        calls = _in_float64(self.instances, inputs[0]) if in_float64 else None
+        calls = float64_calls(self.instances, inputs[0]) if in_float64 else None
         if calls is None:
             inputs = [x.float() for x in inputs]
             calls = _Calls(self.instances, self.instances.copy)
@@ -335,7 +335,7 @@ def _as_float32_holds(x: torch.Tensor) -> torch.Tensor:
     return torch.where(x.abs() >= LARGEST, x.sign() * math.inf, x)
 
 
-def _in_float64(instances: Instances, first: torch.Tensor) -> _Calls | None:
+def float64_calls(instances: Instances, first: torch.Tensor) -> _Calls | None:
     """An instance that computes in float64 and was given its first input; None where the module does not allow it."""
     calls = _Calls(instances, lambda: instances.copy().double())
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.nodes import NeedsExact, Record, cut, describe, similar
-from torchlean_core.kinds import FORMAT, INPUT, ROOT_FIELDS
+from torchlean_core.kinds import FORMAT, INPUT, ROOT_FIELDS, TRAINING_DIFFERS
 from torchlean_core.kinds.numbers import show
 from torchlean_core.kinds.spec import Path
 from torchlean_core.text import BAD
@@ -77,7 +77,7 @@ def _differences(entries: Any) -> Iterator[Finding]:
     for place, entry in enumerate(entries if type(entries) is list else ()):
         if type(entry) is not dict or type(entry.get("reason")) is not str:
             continue
-        message = f"training this artifact is not training the model: {cut(entry['reason'], 200)}"
+        message = f"{TRAINING_DIFFERS}{cut(entry['reason'], 200)}"
         if type(entry.get("line")) is int:
             where = cut(entry["file"]) if type(entry.get("file")) is str else "the model's file"
             message += f" ({where}, line {show(entry['line'])})"

@@ -10,7 +10,6 @@ from torchlean_core.emit.options import EmitOptions
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Program, TensorNode
 from torchlean_core.params import ParameterStore
-from torchlean_core.params.content import CARRIED
 from torchlean_core.params.format import as_array
 from torchlean_core.params.model_names import ModelState
 
@@ -131,14 +130,16 @@ def _named(
     own = {binding.parameter.model for binding in bindings} - {None}
     if not own & set(state.names):
         raise UserError("--names model: the artifact does not say what its parameters are called in a model")
-    carried = {} if store is None else store.carried(state.further)
+    carried = {} if store is None else store.carried_infos(state.further)
     ties = {name: first for name, first in state.tied.items() if first in own}
     naming = Naming(bindings, [*carried, *ties], of_model=True, state=state.names)
     lines = list(tied(ties, naming))
-    for name, content in carried.items():
-        is_number = content.shape == ()
-        value = f"torch.tensor({as_array(content).item()})" if is_number else f'weights["{CARRIED}{name}"]'
-        if is_number or from_file:
+    for name, info in carried.items():
+        value = f'weights["{info.name}"]'
+        if info.shape == ():
+            assert store is not None, "it has the entry"
+            value = f"torch.tensor({as_array(store.carried([name])[name]).item()})"
+        if info.shape == () or from_file:
             lines.append(naming.set_buffer(name, value))
     return naming, lines
 

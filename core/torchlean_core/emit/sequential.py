@@ -12,9 +12,9 @@ from torchlean_core.emit.literals import tensor_literal
 from torchlean_core.emit.module import class_docstring, read_from, signature
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.graph import Layer, Program
-from torchlean_core.graph.views import View
 from torchlean_core.params import ParameterStore
 from torchlean_core.params.format import Array
+from torchlean_core.params.uses import viewed
 
 _INDENT = "    "
 _COUNTER = "num_batches_tracked"
@@ -111,7 +111,7 @@ def _state(
             value += ".clamp(min=0.0)" if role == "var" else ""
             value += ".to(dtype)"
         else:
-            values = _viewed(store.numpy(use.parameter.name), use.computed)
+            values = viewed(store.numpy(use.parameter.name), use.computed)
             if structure is not None:
                 values = _compact(values, *structure)
             value = tensor_literal(values.clip(min=0) if role == "var" else values)
@@ -119,19 +119,6 @@ def _state(
     if _has_statistics(layer):
         lines.append(f'"{layer.position}.{_COUNTER}": torch.tensor(0),')
     return lines
-
-
-def _viewed(values: Array, view: View) -> Array:
-    """A view of all elements of a tensor, as a layer can hold it."""
-    for step in view:
-        if step.name == "permute":
-            values = values.transpose(step.value)
-        elif step.name == "reshape":
-            values = values.reshape(step.value)
-        else:
-            assert step.name == "flip", "a layer holds all elements of its tensor"
-            values = np.flip(values, step.value)
-    return values
 
 
 def _compact(kernel: Array, groups: int, dilation: tuple[int, int]) -> Array:

@@ -37,8 +37,8 @@ def body_source(
     scalars = sum(prod(binding.shape) for binding in bindings)
     large = scalars > options.literal_limit
     if options.names == "model" and store is not None:
-        further = store.carried(ModelState.of(program).further)
-        large = large or any(content.shape != () for content in further.values())
+        further = store.carried_infos(ModelState.of(program).further)
+        large = large or any(info.shape != () for info in further.values())
     file = params_name if large else None
     if layers is None:
         needed = {name for node in nodes for name in node.kind.helpers}

@@ -1,6 +1,6 @@
 """The kind table: the one place where the vocabulary of `torchlean.ir.v1` is written down."""
 
-from torchlean_core.kinds.common import EXTRA_FIELDS, NODE_FIELDS, ROOT_FIELDS
+from torchlean_core.kinds.common import EXTRA_FIELDS, NODE_FIELDS, ROOT_FIELDS, TRAINING_DIFFERS
 from torchlean_core.kinds.spec import (
     Call,
     Field,
@@ -29,6 +29,7 @@ __all__ = [
     "NODE_FIELDS",
     "ROOT_FIELDS",
     "TENSOR_KINDS",
+    "TRAINING_DIFFERS",
     "TUPLE_GETITEM",
     "TUPLE_KINDS",
     "Call",

@@ -20,6 +20,9 @@ NODE_FIELDS: dict[str, str] = {
 }
 """The fields that nodes of every kind have, in canonical order."""
 
+TRAINING_DIFFERS = "training this artifact is not training the model: "
+"""What findings of TL407 begin with."""
+
 EXTRA_FIELDS: dict[str, str] = {
     "debug_target": "The operator that the node was captured from; a comment.",
     "source": "The line of the model file, and the module, that the node was captured from; a comment.",

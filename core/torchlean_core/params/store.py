@@ -70,12 +70,19 @@ class ParameterStore:
 
     def carried(self, known: Collection[str] | None = None) -> dict[str, Content]:
         """Entries of the model's `state_dict` that no node uses, by their names there; if any are named, of those."""
-        found = {}
-        for name, info in self.tensors.items():
-            if name.startswith(CARRIED) and (known is None or name.removeprefix(CARRIED) in known):
-                data = memoryview(b"".join(self.pieces(name)))
-                found[name.removeprefix(CARRIED)] = Content(info.dtype, info.shape, data)
-        return found
+        return {
+            name: Content(info.dtype, info.shape, memoryview(b"".join(self.pieces(info.name))))
+            for name, info in self.carried_infos(known).items()
+        }
+
+    def carried_infos(self, known: Collection[str] | None = None) -> dict[str, TensorInfo]:
+        """What the header says of those entries: nothing is read."""
+        found = {
+            name.removeprefix(CARRIED): info
+            for name, info in self.tensors.items()
+            if name.startswith(CARRIED)
+        }
+        return {name: info for name, info in found.items() if known is None or name in known}
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """The bytes of a tensor, a megabyte at a time: what is read is not kept.

@@ -17,6 +17,7 @@ from torchlean_core.init import default_plan, materialize
 from torchlean_core.init.structure import kernel_masks
 from torchlean_core.interp import compile_batch
 from torchlean_core.interp.interpreter import full_precision, require_one_input_shape
+from torchlean_core.kinds import TRAINING_DIFFERS
 from torchlean_core.params.content import Origin
 from torchlean_core.params.model_names import ModelState
 from torchlean_core.params.tensors import find_store, load_tensors, save_tensors
@@ -191,9 +192,7 @@ class _Job:
     def _warn_of_differences(self) -> None:
         """Say why training the artifact is not training the model that it was captured from (TL407)."""
         for reason in self._program.training_differs():
-            message = (
-                f"{self._options.artifact}: TL407 training this artifact is not training the model: {reason}"
-            )
+            message = f"{self._options.artifact}: TL407 {TRAINING_DIFFERS}{reason}"
             self._report({"kind": "warning", "message": message})
 
     def _start(self) -> dict[str, torch.Tensor]:
