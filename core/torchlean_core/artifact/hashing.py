@@ -35,7 +35,9 @@ def artifact_hash(graph: Graph) -> str:
             elif not _numeric(content):
                 del value[name]
         nodes.append(value)
-    return _hash({"input_id": graph.input_id, "output_id": graph.output_id, "nodes": nodes})
+    ends = graph.dialect.root_json(graph.input_id, graph.output_ids, {})
+    del ends["format"]
+    return _hash({**ends, "nodes": nodes})
 
 
 def _identity(said: Any, use: str, firsts: dict[str, str]) -> Any:

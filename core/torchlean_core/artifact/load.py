@@ -11,7 +11,8 @@ from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.nodes import Record
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph.model import Graph, Node
-from torchlean_core.kinds import ROOT_FIELDS, TUPLE_KINDS
+from torchlean_core.kinds import Dialect
+from torchlean_core.text.numbers import numbers_of
 
 _UNREADABLE = "TL0"
 """Beginning of the codes of what is no artifact's text, so that there is no graph to look at."""
@@ -124,19 +125,22 @@ def graph_of(report: Report, name: str = "artifact", *, validate: bool = True) -
     if in_the_way:
         raise ArtifactError(name, report, in_the_way)
     root = report.document.value
-    nodes = tuple(_node(record) for record in report.records if record is not None)
-    extra = {key: value for key, value in root.items() if key not in ROOT_FIELDS}
-    return Graph(nodes, root["input_id"], root["output_id"], extra)
+    dialect = report.dialect
+    nodes = tuple(_node(record, dialect) for record in report.records if record is not None)
+    extra = {key: value for key, value in root.items() if key not in dialect.root_fields}
+    return Graph(nodes, root["input_id"], tuple(dialect.outputs_of(root)), extra, dialect)
 
 
-def _node(record: Record) -> Node:
+def _node(record: Record, dialect: Dialect) -> Node:
     assert record.id is not None and record.kind is not None and record.parents is not None
     fields = record.fields
     if record.is_tuple:
-        kind = TUPLE_KINDS.get(record.kind)
+        kind = dialect.tuple_kinds.get(record.kind)
         own = {field.name for field in kind.fields} if kind is not None else set()
         fields = {name: record.raw[name] for name in record.raw if name in own}
-    used = {"id", "kind", "parents", "value_kind", "tuple_shapes" if record.is_tuple else "shape", *fields}
+    inline = _inline(record, dialect)
+    used = {"id", "kind", "parents", "value_kind", "tuple_shapes" if record.is_tuple else "shape"}
+    used.update(fields, inline)
     return Node(
         record.id,
         record.kind,
@@ -145,7 +149,23 @@ def _node(record: Record) -> Node:
         tuple(map(tuple, record.tuple_shapes or ())) if record.is_tuple else None,
         {name: _frozen(value) for name, value in fields.items()},
         {name: value for name, value in record.raw.items() if name not in used},
+        inline,
     )
+
+
+def _inline(record: Record, dialect: Dialect) -> dict[str, Any]:
+    """The parameters that stand in a node: tensors as numbers in their text."""
+    kind = dialect.kind(record.kind or "") if dialect.inline else None
+    if kind is None:
+        return {}
+    raw = record.raw
+    tensors = {spec.role for spec in kind.params}
+    names = [*(spec.role for spec in kind.params), *(fact.name for fact in kind.facts)]
+    return {
+        name: numbers_of(raw[name]) or raw[name] if name in tensors else raw[name]
+        for name in names
+        if name in raw
+    }
 
 
 def _frozen(value: Any) -> Any:

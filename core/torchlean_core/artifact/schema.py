@@ -11,18 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.files import write_text
-from torchlean_core.kinds import (
-    FORMAT,
-    NODE_FIELDS,
-    ROOT_FIELDS,
-    TENSOR_KINDS,
-    TUPLE_GETITEM,
-    TUPLE_KINDS,
-    Field,
-    FieldType,
-    Kind,
-    TupleKind,
-)
+from torchlean_core.kinds import CLASSIC, FORMAT, NODE_FIELDS, Field, FieldType, Kind, TupleKind
 
 FILE_NAME = "torchlean.ir.v1.schema.json"
 
@@ -38,7 +27,7 @@ _TYPES: dict[FieldType, dict[str, Any]] = {
 
 def artifact_schema() -> dict[str, Any]:
     """The schema, draft 2020-12: fields, types, arities and kinds; ids, edges and shapes are beyond it."""
-    tensor_kinds = [*TENSOR_KINDS.values(), TUPLE_GETITEM]
+    tensor_kinds = [*CLASSIC.tensor_kinds.values(), CLASSIC.getitem]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"https://torchlean-ls.readthedocs.io/schema/{FILE_NAME}",
@@ -47,13 +36,13 @@ def artifact_schema() -> dict[str, Any]:
         "type": "object",
         "required": ["input_id", "output_id", "nodes"],
         "properties": {
-            "format": {"const": FORMAT, "description": ROOT_FIELDS["format"]},
-            "input_id": {**_NATURAL, "description": ROOT_FIELDS["input_id"]},
-            "output_id": {**_NATURAL, "description": ROOT_FIELDS["output_id"]},
+            "format": {"const": FORMAT, "description": CLASSIC.root_fields["format"]},
+            "input_id": {**_NATURAL, "description": CLASSIC.root_fields["input_id"]},
+            "output_id": {**_NATURAL, "description": CLASSIC.root_fields["output_id"]},
             "nodes": {
                 "type": "array",
                 "minItems": 1,
-                "description": ROOT_FIELDS["nodes"],
+                "description": CLASSIC.root_fields["nodes"],
                 "items": {"$ref": "#/$defs/node"},
             },
         },
@@ -82,7 +71,7 @@ def artifact_schema() -> dict[str, Any]:
                         "description": NODE_FIELDS["tuple_shapes"],
                     }
                 },
-                "allOf": [_tuple_rule(kind) for kind in TUPLE_KINDS.values() if kind.fields],
+                "allOf": [_tuple_rule(kind) for kind in CLASSIC.tuple_kinds.values() if kind.fields],
             },
             "tensor_node": {
                 "required": ["shape"],

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from torchlean_core.graph.model import Graph, Node
-from torchlean_core.kinds import FORMAT, NODE_FIELDS, ROOT_FIELDS
+from torchlean_core.kinds import DIALECTS, NODE_FIELDS
 
-ROOT_ORDER = tuple(name for name in ROOT_FIELDS if name != "nodes")
+ROOT_ORDER = tuple(
+    dict.fromkeys(name for dialect in DIALECTS.values() for name in dialect.root_fields if name != "nodes")
+)
 NODE_ORDER = tuple(NODE_FIELDS)
 """Fields in canonical order; others follow as they stand."""
 
@@ -24,19 +26,15 @@ def node_object(node: Node) -> dict[str, Any]:
         value["shape"] = list(node.shape or ())
     for name, content in node.fields.items():
         value[name] = list(content) if isinstance(content, tuple) else content
+    value.update(node.inline)
     value.update(node.extra)
     return value
 
 
 def root_object(graph: Graph) -> dict[str, Any]:
     """The JSON object of a whole artifact."""
-    return {
-        "format": FORMAT,
-        **graph.extra,
-        "input_id": graph.input_id,
-        "output_id": graph.output_id,
-        "nodes": [node_object(node) for node in graph.nodes],
-    }
+    root = graph.dialect.root_json(graph.input_id, graph.output_ids, graph.extra)
+    return {**root, "nodes": [node_object(node) for node in graph.nodes]}
 
 
 def canonical_text(root: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from torchlean_core.capture.values import Known, NodeIndex, Shape, Value
 from torchlean_core.files import relative_path
 from torchlean_core.graph import Graph, Node
 from torchlean_core.graph.identity import FIELD
-from torchlean_core.kinds import TENSOR_KINDS
+from torchlean_core.kinds import Dialect
 
 _MOVES = ("reshape", "flatten", "permute")
 
@@ -56,14 +56,18 @@ def finish(b: GraphBuilder, source: Value, output: Value, extra: Mapping[str, An
         for role, known in params.items():
             if known.absent:
                 continue
-            first = stored.setdefault(known.name, _param_name(draft, role, number)) if known.name else None
-            name = first or _param_name(draft, role, number)
+            first = (
+                stored.setdefault(known.name, _param_name(b.dialect, draft, role, number))
+                if known.name
+                else None
+            )
+            name = first or _param_name(b.dialect, draft, role, number)
             tensors.setdefault(name, known.stored.detach())
         parents = tuple(ids[parent] for parent in draft.parents)
         shape = draft.shape if draft.tuple_shapes is None else None
         fields = {
             **draft.extra,
-            **_identities(draft, params),
+            **_identities(b.dialect, draft, params),
             **_origin(draft.origin, b.debug_targets, b.file),
         }
         origins.append(draft.origin)
@@ -75,9 +79,9 @@ def finish(b: GraphBuilder, source: Value, output: Value, extra: Mapping[str, An
     return Finished(graph, kept, rounded, tuple(origins))
 
 
-def _identities(draft: Draft, params: Mapping[str, Known]) -> dict[str, Any]:
+def _identities(dialect: Dialect, draft: Draft, params: Mapping[str, Known]) -> dict[str, Any]:
     """The extra field that says what the payload tensors are; what the kind says already is left out."""
-    entry = TENSOR_KINDS.get(draft.kind)
+    entry = dialect.tensor_kinds.get(draft.kind)
     untrained = {spec.role for spec in entry.params if not spec.trainable} if entry is not None else {"scale"}
     if draft.extra.get("trainable") is False:
         untrained |= {"value"}
@@ -102,10 +106,10 @@ def _live(b: GraphBuilder, source: Value, output: Value) -> list[NodeIndex]:
     return [source.index, *(index for index in sorted(live) if index != source.index)]
 
 
-def _param_name(draft: Draft, role: str, number: int) -> str:
+def _param_name(dialect: Dialect, draft: Draft, role: str, number: int) -> str:
     if draft.tuple_shapes is not None:
         return f"mha_{number}_{role}"
-    entry = TENSOR_KINDS[draft.kind]
+    entry = dialect.tensor_kinds[draft.kind]
     return entry.param_name(next(spec for spec in entry.params if spec.role == role), number)
 
 

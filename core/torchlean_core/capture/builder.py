@@ -15,9 +15,9 @@ from torchlean_core.capture.errors import CaptureFinding, Refused
 from torchlean_core.capture.places import Stack, located
 from torchlean_core.capture.ranges import Range
 from torchlean_core.capture.values import Known, NodeIndex, Operand, Shape, Tensor, Value, content
-from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, Problems
+from torchlean_core.kinds import CLASSIC, Dialect, Problems
+from torchlean_core.kinds.alignment import right_aligned
 from torchlean_core.kinds.numbers import show_shape
-from torchlean_core.kinds.shapes import broadcast_axes, torch_broadcast_axes
 
 SELECT = "select"
 """No kind of the format: entries of one axis, which `simplify` makes nodes of when all their uses are known."""
@@ -99,6 +99,7 @@ class GraphBuilder:
     file: Path = Path("model")
     drafts: list[Draft] = field(default_factory=list)
     ranges: dict[NodeIndex, Range] = field(default_factory=dict)
+    dialect: Dialect = CLASSIC
     _shared: dict[Any, Value] = field(default_factory=dict)
     _alive: list[Known] = field(default_factory=list)
 
@@ -126,7 +127,7 @@ class GraphBuilder:
         Raises:
             Refused: The kind table knows no such node.
         """
-        entry = TENSOR_KINDS[kind]
+        entry = self.dialect.tensor_kinds[kind]
         parent_shapes = [list(parent.shape) for parent in parents]
         lists = {name: list(v) if isinstance(v, list | tuple) else v for name, v in fields.items()}
         inferred = entry.infer(lists, parent_shapes, None if shape is None else list(shape))
@@ -196,7 +197,7 @@ class GraphBuilder:
     ) -> Value:
         """Add a tuple-valued node and the projection of its first component, which is the result."""
         node = self._append(kind, parents, shapes[0], fields, params, None, tuple(shapes))
-        return self._append(TUPLE_GETITEM.name, [node], shapes[0], {"index": 0})
+        return self._append(self.dialect.getitem.name, [node], shapes[0], {"index": 0})
 
     def input(self, shape: Sequence[int]) -> Value:
         """The network's input."""
@@ -361,10 +362,10 @@ class GraphBuilder:
         target = tuple(shape)
         if x.shape == target:
             return x
-        aligned = torch_broadcast_axes(x.shape, target)
+        aligned = right_aligned(x.shape, target)
         if aligned is None:
             raise Refused(f"no broadcast from {show_shape(x.shape)} to {show_shape(target)}")
-        if broadcast_axes(x.shape, target) != aligned or tuple(aligned) == target:
+        if self.dialect.broadcast(x.shape, target) != aligned or tuple(aligned) == target:
             x = self.reshape(x, aligned)
         if x.shape == target:
             return x

@@ -12,7 +12,8 @@ from dataclasses import replace
 import torch
 
 from torchlean_core.graph import Program, TensorNode
-from torchlean_core.kinds.spec import Call
+from torchlean_core.kinds.code import structure
+from torchlean_core.kinds.operators import CONV
 
 
 def compact(program: Program, tensors: Mapping[str, torch.Tensor]) -> tuple[Program, dict[str, torch.Tensor]]:
@@ -27,12 +28,13 @@ def compact(program: Program, tensors: Mapping[str, torch.Tensor]) -> tuple[Prog
 
 def _compacted(node: TensorNode, tensors: dict[str, torch.Tensor]) -> TensorNode:
     use = node.params.get("kernel")
-    groups, dilation = node.fields.get("groups", 1), node.fields.get("dilation", 1)
-    if node.kind.name != "conv2d" or use is None or use.view or (groups == 1 and dilation == 1):
+    if node.operator is not CONV or use is None or use.view or node.compact or node.fields["groups"] != 1:
+        return node
+    groups, dilation = structure(node.fields)
+    if groups == 1 and set(dilation) <= {1}:
         return node
     dense = tensors[use.parameter.name]
-    down, across = dilation if isinstance(dilation, tuple | list) else (dilation, dilation)
-    taps = dense[:, :, ::down, ::across]
+    taps = dense[(slice(None), slice(None), *(slice(None, None, step) for step in dilation))]
     outputs, inputs = taps.shape[0] // groups, taps.shape[1] // groups
     blocks = taps.reshape(groups, outputs, groups, inputs, *taps.shape[2:])
     kernel = blocks.diagonal(dim1=0, dim2=2).movedim(-1, 0).flatten(0, 1).contiguous()
@@ -41,12 +43,5 @@ def _compacted(node: TensorNode, tensors: dict[str, torch.Tensor]) -> TensorNode
     tensors[use.parameter.name] = kernel
     shape = tuple(kernel.shape)
     held = replace(use, shape=shape, parameter=replace(use.parameter, shape=shape))
-
-    def code(call: Call) -> str:
-        return (
-            f"F.conv2d({call.args[0]}, {call.params['kernel']}, {call.params['bias']}, "
-            f"stride={call.fields['stride']}, padding={call.fields['padding']}, "
-            f"dilation=({down}, {across}), groups={groups})"
-        )
-
-    return replace(node, kind=replace(node.kind, code=code), params={**node.params, "kernel": held})
+    fields = {**node.fields, "groups": groups, "dilation": dilation, "kernel": shape[2:]}
+    return replace(node, fields=fields, params={**node.params, "kernel": held}, compact=True)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from torchlean_core.capture.ranges import range_of
 from torchlean_core.capture.values import NodeIndex, Shape, Value
-from torchlean_core.kinds.shapes import broadcast_axes
 
 if TYPE_CHECKING:
     from torchlean_core.capture.builder import Draft, GraphBuilder
@@ -100,7 +99,7 @@ def _operand(b: GraphBuilder, x: Value, axis: int, indices: list[int]) -> Value:
 
 
 def _of_broadcast(b: GraphBuilder, x: Value, shape: Shape, axis: int, indices: list[int]) -> Value | None:
-    aligned = broadcast_axes(x.shape, shape)
+    aligned = b.dialect.broadcast(x.shape, shape)
     if aligned is None:
         return None
     x = b.reshape(x, aligned)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from torchlean_core.check.nodes import Reader, Record, cut
-from torchlean_core.kinds import TUPLE_KINDS
 from torchlean_core.kinds.numbers import show, show_shape
 
 Find = Callable[[int, int], Record | None]
@@ -40,14 +39,14 @@ def check_projection(reader: Reader, record: Record, parent: Record, find: Find)
                 ("shape",),
                 inferred=parent.tuple_shapes[index],
             )
-    producer = TUPLE_KINDS.get(parent.kind or "")
+    producer = reader.dialect.tuple_kinds.get(parent.kind or "")
     if parent.kind is None:
         return
     if producer is None or not producer.lowers:
         reader.error(
             record,
             "TL303",
-            f"a component of `{cut(parent.kind)}` cannot be lowered: only `multihead_attention` can",
+            f"a component of `{cut(parent.kind)}` cannot be lowered: only `{reader.dialect.attention.name}` can",
             ("parents", 0),
         )
         return
@@ -63,7 +62,7 @@ def _check_attention(reader: Reader, record: Record, attention: Record, find: Fi
         return  # a missing or ill-typed field, reported at the attention node
 
     def refuse(condition: str, path: tuple[str | int, ...] = ("parents", 0)) -> None:
-        reader.error(record, "TL304", f"multihead_attention lowers only when {condition}", path)
+        reader.error(record, "TL304", f"{attention.kind} lowers only when {condition}", path)
 
     index = record.fields.get("index")
     if index is not None and index != 0:
@@ -113,7 +112,7 @@ def _attention_fields(reader: Reader, attention: Record) -> dict[str, Any] | Non
 
     Every projection reads them anew and reports the same findings, of which the checker keeps one each.
     """
-    kind = TUPLE_KINDS["multihead_attention"]
+    kind = reader.dialect.tuple_kinds[attention.kind or ""]
     attention.fields, attention.complete = {}, True
     reader.own_fields(attention, kind.fields, kind.name)
     return attention.fields if attention.complete else None

@@ -15,13 +15,14 @@ from torchlean_core.check.advice import advise
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.judge import Judge, misplaced
 from torchlean_core.check.nodes import NeedsExact, Record, describe
+from torchlean_core.check.payload import check_payload
 from torchlean_core.check.places import place as place_of
 from torchlean_core.check.places import spans_of
-from torchlean_core.check.quick import ADVISED, clean_id, declared_shape, scan
+from torchlean_core.check.quick import advised_of, clean_id, declared_shape, scan
 from torchlean_core.check.reach import Reach
 from torchlean_core.check.records import Records
 from torchlean_core.check.root import check_endpoints, check_root, root_finding
-from torchlean_core.kinds import INPUT
+from torchlean_core.kinds import CLASSIC, INPUT, Dialect, dialect_of
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.lazy import lazy
 from torchlean_core.text import BAD, Change, Document, Encoding, Range, no_collector, read_bytes, read_text
@@ -34,12 +35,20 @@ class Report:
         document: The text that was checked.
         findings: Everything found: about the text, the root, then the nodes in their order.
         records: What could be read of each node, by place.
+        dialect: The dialect that the file speaks.
     """
 
-    def __init__(self, document: Document, findings: list[Finding], records: Sequence[Record | None]) -> None:
+    def __init__(
+        self,
+        document: Document,
+        findings: list[Finding],
+        records: Sequence[Record | None],
+        dialect: Dialect,
+    ) -> None:
         self.document = document
         self.findings = findings
         self.records = records
+        self.dialect = dialect
 
     @property
     def ok(self) -> bool:
@@ -92,6 +101,7 @@ class Check:
 
     def __init__(self, document: Document) -> None:
         self.document = document
+        self.dialect = CLASSIC
         self._start()
 
     def report(self) -> Report:
@@ -107,6 +117,7 @@ class Check:
             findings += self._unused
         told: set[tuple[Any, ...]] = set()
         epsilon_told = False
+        mixed_told = any(finding.code == "TL017" for finding in self._root)
         damaged = self._damaged()
         for index in sorted(self._local):
             for finding in self._local[index]:
@@ -118,13 +129,16 @@ class Check:
                     if epsilon_told:
                         continue
                     epsilon_told = True
+                if finding.data.get("foreign") and not mixed_told:
+                    mixed_told = True
+                    findings.append(_mixed(finding, self.dialect))
                 if finding.index != index:  # about an attention node: several projections say the same
                     key = (finding.code, finding.index, finding.message)
                     if key in told:
                         continue
                     told.add(key)
                 findings.append(finding)
-        return Report(self.document, findings, self._records)
+        return Report(self.document, findings, self._records, self.dialect)
 
     def _follows(self, index: int, damaged: set[int]) -> bool:
         """Whether a node's id is the next one after that of the node before it, or may be."""
@@ -151,7 +165,9 @@ class Check:
         """
         self.document = document
         places = {place for change in changes for place in range(change.first, change.first + change.added)}
-        if not self._disciplined or any(change.removed != change.added for change in changes):
+        root = document.value
+        decided = type(root) is dict and self.dialect.output_field in root
+        if not (self._disciplined and decided) or any(c.removed != c.added for c in changes):
             self._start()
         else:
             self._continue(places)
@@ -184,17 +200,15 @@ class Check:
                 self._root.append(
                     root_finding("TL011", f"an artifact is a JSON object, found {describe(root)}", ())
                 )
-        elif "output_ids" in root and "output_id" not in root:
-            message = "generalized dialect (`output_ids`): not supported yet"
-            self._root.append(root_finding("TL016", message, ("output_ids",), key=True))
         else:
+            self.dialect = dialect_of(root)
             try:
-                self._nodes = check_root(root, self.document.exact, self._root) or []
+                self._nodes = check_root(root, self.dialect, self.document.exact, self._root) or []
             except NeedsExact:
                 self.document = self.document.exactly()
                 self._check_everything()
                 return
-        self._records = Records(self.document, self._nodes)
+        self._records = Records(self.document, self._nodes, self.dialect)
         self._disciplined = _disciplined(self._nodes)
         self._judge_all()
         self._check_graph()
@@ -203,13 +217,14 @@ class Check:
         if not self._disciplined:
             self._judge_out_of_order()
             return
-        judge = Judge(self._find)
-        suspects, advised = scan(self._nodes)
+        judge = Judge(self._find, self.dialect)
+        suspects, advised = scan(self._nodes, self.dialect)
         for index in suspects:
             self._judge(judge, index)
         for index in advised:
             findings: list[Finding] = []
-            self._advise(index, index, findings)
+            parents = [self._nodes[parent]["shape"] for parent in self._nodes[index]["parents"]]
+            self._advise(index, index, parents, findings)
             if findings:
                 self._local[index] = findings
 
@@ -217,13 +232,16 @@ class Check:
         """Judge all nodes where ids are not places: what a parent id means follows from the nodes before."""
         places = self._places
         declared: dict[int, list[int] | None] = {}
-        judge = Judge(lambda node_id, _: self._records[places[node_id]] if node_id in places else None)
+        judge = Judge(
+            lambda node_id, _: self._records[places[node_id]] if node_id in places else None, self.dialect
+        )
+        advised = advised_of(self.dialect)
         for index, raw in enumerate(self._nodes):
-            node_id = clean_id(raw, declared)
+            node_id = clean_id(raw, declared, self.dialect)
             if node_id is not None:
                 findings = [misplaced(index, node_id)] if node_id != index else []
-                if raw["kind"] in ADVISED:
-                    self._advise(index, node_id, findings)
+                if raw["kind"] in advised:
+                    self._advise(index, node_id, [declared[p] or [] for p in raw["parents"]], findings)
                 if findings:
                     self._local[index] = findings
                 declared[node_id] = raw["shape"]
@@ -236,9 +254,13 @@ class Check:
                 declared[node_id] = declared_shape(raw)
             places[node_id] = index
 
-    def _advise(self, index: int, node_id: int, findings: list[Finding]) -> None:
+    def _advise(self, index: int, node_id: int, parents: list[list[int]], findings: list[Finding]) -> None:
+        """What there is to say of a clean node."""
         raw = self._nodes[index]
-        advise(index, node_id, raw["kind"], raw["shape"], raw, findings)
+        kind = self.dialect.tensor_kinds[raw["kind"]]
+        advise(index, node_id, kind, raw["shape"], raw, findings)
+        if self.dialect.inline:
+            check_payload(index, node_id, kind, raw, raw, parents, raw["shape"], findings)
 
     def _judge(self, judge: Judge, index: int) -> None:
         record, reading = self._records.read(index)
@@ -278,7 +300,7 @@ class Check:
         affected = set(places)
         for place in places:
             affected.update(self._dependents(place))
-        judge = Judge(self._find)
+        judge = Judge(self._find, self.dialect)
         for place in affected:
             self._judge(judge, place)
         if any(self._counts(old[i], i) != self._counts(nodes[i], i) for i in places):
@@ -289,8 +311,8 @@ class Check:
     def _counts(self, raw: Any, place: int) -> tuple[Any, ...]:
         """What of a node, other than its parents, the checks of the whole graph look at."""
         kind, root = raw.get("kind"), self.document.value
-        is_end = place in (root.get("input_id"), root.get("output_id"))
-        is_input = kind == INPUT.name
+        is_end = place == root.get("input_id") or place in self.dialect.outputs_of(root)
+        is_input = kind == INPUT
         shape = raw.get("shape") if is_input else None
         return kind if is_end or is_input else type(kind) is str, raw.get("value_kind"), shape
 
@@ -335,38 +357,46 @@ class Check:
         if not nodes:
             return
         self._check_inputs(findings)
-        check_endpoints(root, len(nodes), self._named, findings)
-        output = root.get("output_id")
-        record = self._named(output) if type(output) is int else None
-        if record is None:
+        check_endpoints(root, self.dialect, len(nodes), self._named, findings)
+        ids = [output for output in self.dialect.outputs_of(root) if type(output) is int]
+        outputs = {record.index for output in ids if (record := self._named(output)) is not None}
+        if not outputs:
             return
         if self._disciplined:
-            self._reach = Reach(len(nodes), record.index, self._parents)
+            self._reach = Reach(len(nodes), outputs, self._parents)
             self._find_unused(self._reach.reached)
         else:
-            self._find_unused(self._reach_by_id(record.index))
+            self._find_unused(self._reach_by_id(outputs))
 
     def _check_inputs(self, findings: list[Finding]) -> None:
-        name = INPUT.name
+        only_one = self.dialect.one_input
         inputs = [
             index
             for index, raw in enumerate(self._nodes)
-            if type(raw) is dict and raw.get("kind") == name and raw.get("value_kind") != "tuple"
+            if type(raw) is dict
+            and raw.get("kind") == INPUT
+            and (only_one or raw.get("value_kind") != "tuple")
         ]
         if not inputs and all(type(raw) is dict and type(raw.get("kind")) is str for raw in self._nodes):
             message = "no `input` node: nothing receives the network's input"
+            findings.append(root_finding("TL105", message, ("nodes",), key=True))
+        if only_one and len(inputs) > 1:
+            message = f"{len(inputs)} `input` nodes: the {self.dialect.name} dialect has exactly one"
             findings.append(root_finding("TL105", message, ("nodes",), key=True))
         first = self._records[inputs[0]] if len(inputs) > 1 else None
         for index in inputs[1:]:
             record = self._records[index]
             message = "more than one `input` node: every one receives the same tensor"
-            if first is not None and record is not None and _differ(first.shape, record.shape):
+            if only_one:
+                message = "one `input` node too many: another stands before it"
+            elif first is not None and record is not None and _differ(first.shape, record.shape):
                 message += (
                     f", but this one has shape {show_shape(record.shape or ())}, and node {first.ref} "
                     f"{show_shape(first.shape or ())}: `torchlean emit`, `run` and `train` refuse such a graph"
                 )
             node_id = record.id if record is not None else None
-            findings.append(Finding("TL105", Severity.WARNING, message, index, node_id, ("kind",)))
+            severity = Severity.ERROR if only_one else Severity.WARNING
+            findings.append(Finding("TL105", severity, message, index, node_id, ("kind",)))
 
     def _named(self, node_id: int) -> Record | None:
         """The node that a root id names: of equal ids the last."""
@@ -375,11 +405,12 @@ class Check:
         place = self._places.get(node_id)
         return self._records[place] if place is not None else None
 
-    def _reach_by_id(self, output: int) -> bytearray:
-        """Which nodes an output depends on where ids are not places: follow every edge, wherever it leads."""
+    def _reach_by_id(self, outputs: set[int]) -> bytearray:
+        """Which nodes outputs depend on where ids are not places: follow every edge, wherever it leads."""
         reached = bytearray(len(self._nodes))
-        reached[output] = 1
-        waiting = [output]
+        for output in outputs:
+            reached[output] = 1
+        waiting = list(outputs)
         while waiting:
             for parent in self._parents(waiting.pop()):
                 place = self._places.get(parent)
@@ -394,15 +425,25 @@ class Check:
         place = reached.find(0)
         while place >= 0:
             raw = self._nodes[place]
-            if type(raw) is dict and raw.get("kind") != INPUT.name:
+            if type(raw) is dict and raw.get("kind") != INPUT:
                 node_id = place if self._disciplined else self._records[place].id  # type: ignore[union-attr]
                 message = "the output does not depend on this node"
+                if self.dialect.many_outputs:
+                    message = "no output depends on this node"
                 self._unused.append(Finding("TL403", Severity.HINT, message, place, node_id, ()))
             place = reached.find(0, place + 1)
 
 
 _MISSING = ("TL010", "TL013")
 """Findings about fields that are not there."""
+
+
+def _mixed(finding: Finding, dialect: Dialect) -> Finding:
+    """The finding, once per file, that a node speaks another dialect."""
+    message = (
+        f"this file is {dialect.name} (by its root), but this node is not: convert the node, or the file"
+    )
+    return Finding("TL017", Severity.WARNING, message, finding.index, finding.node, ("kind",))
 
 
 def _differ(one: list[int] | None, other: list[int] | None) -> bool:

@@ -9,7 +9,8 @@ from torchlean_core.check.advice import advise
 from torchlean_core.check.attention import check_projection
 from torchlean_core.check.findings import Finding, Related, Severity
 from torchlean_core.check.nodes import MAX_PER_ARRAY, Reader, Record, cut
-from torchlean_core.kinds import TUPLE_GETITEM, Problems
+from torchlean_core.check.payload import check_payload
+from torchlean_core.kinds import Dialect, Problems
 from torchlean_core.kinds.numbers import show, show_shape
 from torchlean_core.kinds.spec import Path
 
@@ -21,9 +22,10 @@ class Judge:
         find: (id, place) to the node of that id that stands before the place, the last of several.
     """
 
-    def __init__(self, find: Callable[[int, int], Record | None]) -> None:
+    def __init__(self, find: Callable[[int, int], Record | None], dialect: Dialect) -> None:
         self.find = find
-        self.reader = Reader(exact=True)
+        self.dialect = dialect
+        self.reader = Reader(exact=True, dialect=dialect)
 
     def judge(self, record: Record, reading: list[Finding]) -> list[Finding]:
         """Everything wrong with a node and advisable about it.
@@ -39,10 +41,35 @@ class Judge:
         operands = self._operands(record)
         if record.entry is not None:
             self._tensor(record, operands)
-        if record.kind is not None and not record.is_tuple:
-            extra = {"eps": record.raw["eps"]} if "eps" in record.raw else {}
-            advise(index, record.id, record.kind, record.shape, {**record.fields, **extra}, findings)
+        if record.entry is not None:
+            extra = {name: record.raw[name] for name in record.entry.extras if name in record.raw}
+            advise(index, record.id, record.entry, record.shape, {**record.fields, **extra}, findings)
+        if self.dialect.inline and all(finding.severity is not Severity.ERROR for finding in findings):
+            self._payload(record, operands)
         return findings
+
+    def _payload(self, record: Record, operands: list[Record] | None) -> None:
+        """The inline parameters of a node that is otherwise right."""
+        findings = self.reader.findings
+        if record.entry is not None:
+            shapes = [operand.shape for operand in operands or () if operand.shape is not None]
+            if record.shape is not None and len(shapes) == len(record.parents or ()):
+                check_payload(
+                    record.index,
+                    record.id,
+                    record.entry,
+                    record.raw,
+                    record.fields,
+                    shapes,
+                    record.shape,
+                    findings,
+                )
+            return
+        kind = self.dialect.tuple_kinds.get(record.kind or "") if record.is_tuple else None
+        size = record.raw.get("embed_dim")
+        if kind is not None and kind.params and type(size) is int and size >= 0:
+            shape = (1, 1, size)
+            check_payload(record.index, record.id, kind, record.raw, {}, (), shape, findings)
 
     def _operands(self, record: Record) -> list[Record] | None:
         """The parents' records; None (with a finding for each) where one cannot be used."""
@@ -70,11 +97,11 @@ class Judge:
         if record.parents is not None and not self._arity(record, len(record.parents)):
             return
         if operands is None:
-            if entry is TUPLE_GETITEM and record.parents is not None and record.parents[0] is not None:
+            if entry is self.dialect.getitem and record.parents is not None and record.parents[0] is not None:
                 message = f"parent {show(record.parents[0])} is no earlier tuple to take a component from"
                 self._add(record, "TL302", message, ("parents", 0))
             return
-        if entry is TUPLE_GETITEM:
+        if entry is self.dialect.getitem:
             check_projection(self.reader, record, operands[0], self.find)
             return
         shapes: list[Sequence[int]] = []
@@ -86,7 +113,7 @@ class Judge:
                     continue
                 message = (
                     f"operand {show(operand.ref)} (`{cut(operand.kind)}`) is a tuple; take a component with "
-                    f"`{TUPLE_GETITEM.name}` first"
+                    f"`{self.dialect.getitem.name}` first"
                 )
                 self._add(record, "TL301", message, ("parents", position), related=_related([operand]))
             elif operand.shape is not None:

@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from torchlean_core.check.findings import Finding, Severity
-from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, TUPLE_KINDS, Field, FieldType, Kind
+from torchlean_core.kinds import Dialect, Field, FieldType, Kind
+from torchlean_core.kinds.dialects import others
 from torchlean_core.kinds.numbers import show
 from torchlean_core.kinds.spec import Path
 from torchlean_core.text import BAD, HUGE
@@ -16,9 +17,6 @@ from torchlean_core.text import BAD, HUGE
 _MISSING: Any = object()
 MAX_PER_ARRAY = 20
 """Findings for the elements of one array; the rest are counted in one more."""
-
-ALL_KINDS: tuple[str, ...] = (*TENSOR_KINDS, TUPLE_GETITEM.name, *TUPLE_KINDS)
-"""Every tag that means something, for suggestions."""
 
 
 class NeedsExact(Exception):
@@ -106,8 +104,9 @@ def cut(text: str | None, longest: int = 60) -> str:
 class Reader:
     """Reads nodes, and collects what is wrong with them."""
 
-    def __init__(self, exact: bool) -> None:
+    def __init__(self, exact: bool, dialect: Dialect) -> None:
         self.exact = exact
+        self.dialect = dialect
         self.findings: list[Finding] = []
 
     def read(self, index: int, raw: dict[str, Any]) -> Record:
@@ -144,10 +143,11 @@ class Reader:
         self._value(record, get("value_kind", _MISSING))
         if record.kind is not None and record.is_tuple is False:
             self._tensor_kind(record)
-        elif record.kind in TUPLE_KINDS and not self.exact:
+        elif record.is_tuple and not self.exact:
             # The fields of a tuple kind are read where a component is taken, and by then exactly.
-            fields = TUPLE_KINDS[record.kind].fields
-            if record.is_tuple and any(type(get(field.name)) is float for field in fields):
+            tuple_kind = self.dialect.tuple_kinds.get(record.kind or "")
+            fields = () if tuple_kind is None else tuple_kind.fields
+            if any(type(get(field.name)) is float for field in fields):
                 raise NeedsExact
         return record
 
@@ -191,11 +191,10 @@ class Reader:
     def _tensor_kind(self, record: Record) -> None:
         kind = record.kind
         assert kind is not None
-        entry = TENSOR_KINDS.get(kind)
+        entry = self.dialect.tensor_kinds.get(kind)
         if entry is None:
-            if kind == TUPLE_GETITEM.name:
-                entry = TUPLE_GETITEM
-            else:
+            entry = self.dialect.getitem
+            if kind != entry.name:
                 self._unknown(record, kind)
                 return
         record.entry = entry
@@ -203,7 +202,19 @@ class Reader:
             self.own_fields(record, entry.fields, entry.name)
 
     def _unknown(self, record: Record, kind: str) -> None:
-        if kind in TUPLE_KINDS:
+        dialect = self.dialect
+        if dialect.is_foreign(kind):
+            ours = dialect.equivalents[kind]
+            hint = f"; here it is `{ours}`" if ours else ""
+            message = (
+                f"`{kind}` is a kind of {_speakers(dialect, kind)}, and this file is {dialect.name}{hint}"
+            )
+            self.error(record, "TL014", message, ("kind",), foreign=True)
+            return
+        if kind in dialect.refused:
+            self.error(record, "TL014", f"`{kind}` stands in no file: {dialect.refused[kind]}", ("kind",))
+            return
+        if kind in dialect.tuple_kinds:
             self.error(
                 record,
                 "TL014",
@@ -211,7 +222,7 @@ class Reader:
                 ("kind",),
             )
             return
-        near = similar(kind, ALL_KINDS)
+        near = similar(kind, dialect.tags)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         self.error(record, "TL014", f"unknown kind `{cut(kind)}`{hint}", ("kind",), suggestions=near)
 
@@ -222,17 +233,36 @@ class Reader:
             if value is _MISSING:
                 if field.required:
                     record.complete = False
+                    foreign = self._foreign_field(record)
                     near = similar(field.name, [key for key in record.raw if key not in _COMMON])
                     hint = f"; did you mean `{near[0]}`?" if near else ""
-                    self.missing(
-                        record, field.name, f"`{kind}` needs it: {field.doc.rstrip('.')}{hint}", near=near
-                    )
+                    if foreign is not None:
+                        hint = f"; `{foreign}` is of the other dialect"
+                    why = f"`{kind}` needs it: {field.doc.rstrip('.')}{hint}"
+                    self.missing(record, field.name, why, near=near, foreign=foreign is not None)
                 continue
             read = self.field(record, field, value)
             if read is None:
                 record.complete = False
             else:
                 record.fields[field.name] = read
+
+    def _foreign_field(self, record: Record) -> str | None:
+        """The first field of a node that another dialect's entry of its kind has, and this one's does not."""
+        entry = record.entry
+        if entry is None:
+            return None
+        own = {field.name for field in entry.fields}
+        return next(
+            (
+                field.name
+                for dialect in others(self.dialect)
+                if (theirs := dialect.tensor_kinds.get(entry.name)) is not None
+                for field in theirs.fields
+                if field.name in record.raw and field.name not in own
+            ),
+            None,
+        )
 
     def field(self, record: Record, field: Field, value: Any) -> Any:
         """Read one own field; None (with a finding) where its type is wrong."""
@@ -292,12 +322,18 @@ class Reader:
             self.error(record, "TL011", f"{name} must be {expected}, found {describe(value)}", path)
 
     def missing(
-        self, record: Record, name: str, why: str, data: Any = None, near: list[str] | None = None
+        self,
+        record: Record,
+        name: str,
+        why: str,
+        data: Any = None,
+        near: list[str] | None = None,
+        foreign: bool = False,
     ) -> None:
-        """Report a missing field."""
-        self.error(
-            record, "TL010", f"missing field `{name}`: {why}", (), field=name, value=data, near=near or []
-        )
+        """Report a missing field; `foreign` where the node has what another dialect has in its place."""
+        more = {"foreign": True} if foreign else {}
+        message = f"missing field `{name}`: {why}"
+        self.error(record, "TL010", message, (), field=name, value=data, near=near or [], **more)
 
     def error(self, record: Record, code: str, message: str, path: Path, **data: Any) -> None:
         """Report an error at a node."""
@@ -305,6 +341,11 @@ class Reader:
 
 
 _COMMON = ("id", "kind", "parents", "shape", "value_kind", "tuple_shapes")
+
+
+def _speakers(dialect: Dialect, kind: str) -> str:
+    names = [other.name for other in others(dialect) if kind in other.tensor_kinds or kind in other.refused]
+    return f"the {' and '.join(names)} dialect"
 
 
 def similar(word: str, candidates: Iterable[str]) -> list[str]:

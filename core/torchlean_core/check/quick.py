@@ -1,6 +1,6 @@
 """A quick test that a node is clean, for the many nodes that are; those that fail it are judged in detail.
 
-One function per kind is built from the kind table when this module is imported. It looks at nothing but the
+One function per kind is built from a dialect's table when the first file speaks it. It looks at nothing but the
 node's own object and its parents' shapes, reads every field with the same strictness as `nodes.Reader`, and
 asks the kind's own shape rule, so that it can only err towards "look again".
 """
@@ -8,16 +8,17 @@ asks the kind's own shape rule, so that it can only err towards "look again".
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from torchlean_core.kinds import TENSOR_KINDS, Field, FieldType, Kind, shapes
+from torchlean_core.kinds import Dialect, Field, FieldType, Kind, shapes
 
 Shapes = Sequence[list[int] | None] | Mapping[int, list[int] | None]
 Quick = Callable[[dict[str, Any], Any, Any, Shapes, int], bool]
 """(node, its parents, its shape, shapes of the nodes before it by id, its id) to: surely clean."""
 
 
-def scan(nodes: list[Any]) -> tuple[list[int], list[int]]:
+def scan(nodes: list[Any], dialect: Dialect) -> tuple[list[int], list[int]]:
     """Places of the nodes that must be judged in detail, and of clean ones that there may be advice for.
 
     Ids must be disciplined (`nodes[i].id` is i), so that parent ids are places.
@@ -25,7 +26,7 @@ def scan(nodes: list[Any]) -> tuple[list[int], list[int]]:
     suspects: list[int] = []
     noted: list[int] = []
     declared: list[list[int] | None] = []
-    quick, advised = QUICK, ADVISED
+    quick, advised = quick_of(dialect), advised_of(dialect)
     append = declared.append
     for index, raw in enumerate(nodes):
         try:
@@ -45,19 +46,20 @@ def scan(nodes: list[Any]) -> tuple[list[int], list[int]]:
     return suspects, noted
 
 
-def clean_id(raw: Any, declared: Mapping[int, list[int] | None]) -> int | None:
+def clean_id(raw: Any, declared: Mapping[int, list[int] | None], dialect: Dialect) -> int | None:
     """The id of a node that is surely clean but for its id; None for one that must be judged in detail.
 
     Args:
         raw: The node.
         declared: Shapes by id, of the last node with it before this one.
+        dialect: The file's.
     """
     try:
         node_id, shape = raw["id"], raw["shape"]
         if (
             type(node_id) is int
             and node_id >= 0
-            and QUICK[raw["kind"]](raw, raw["parents"], shape, declared, node_id)
+            and quick_of(dialect)[raw["kind"]](raw, raw["parents"], shape, declared, node_id)
             and raw.get("value_kind", "tensor") == "tensor"
         ):
             return node_id
@@ -177,6 +179,7 @@ def _readers(fields: tuple[Field, ...]) -> tuple[tuple[str, Callable[[Any], bool
         FieldType.NATURAL: _natural,
         FieldType.SHAPE: _is_shape,
         FieldType.AXES: _is_shape,
+        FieldType.GEOMETRY: _is_shape,
         FieldType.BOOLEAN: lambda value: type(value) is bool,
     }
     return tuple((field.name, _positive if field.positive else tests[field.type]) for field in fields)
@@ -192,8 +195,17 @@ def _quick(kind: Kind) -> Quick:
     return _general(kind)
 
 
-ADVISED = ("broadcast_to", "layernorm", "linear")
-"""Kinds that `advice` has something to say about."""
+@cache
+def advised_of(dialect: Dialect) -> frozenset[str]:
+    """Kinds that there may be something to say about of a clean node: advice, or an inline payload."""
+    return frozenset(
+        kind.name
+        for kind in dialect.tensor_kinds.values()
+        if kind.advice is not None or (dialect.inline and (kind.params or kind.facts))
+    )
 
-QUICK: dict[str, Quick] = {name: _quick(kind) for name, kind in TENSOR_KINDS.items()}
-"""The quick test of every tensor kind."""
+
+@cache
+def quick_of(dialect: Dialect) -> dict[str, Quick]:
+    """The quick test of every tensor kind of a dialect."""
+    return {name: _quick(kind) for name, kind in dialect.tensor_kinds.items()}

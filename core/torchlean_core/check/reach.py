@@ -1,4 +1,4 @@
-"""Which nodes the output depends on, kept while single nodes change."""
+"""Which nodes the outputs depend on, kept while single nodes change."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from collections.abc import Callable, Iterable
 
 
 class Reach:
-    """What an output depends on, in a graph whose parents stand before their users.
+    """What outputs depend on, in a graph whose parents stand before their users.
 
     Of each node it is known how many nodes that count use it, so an edit costs what it reaches anew or no more.
 
     Attributes:
-        reached: By place, whether the output depends on the node; it does on itself.
+        reached: By place, whether an output depends on the node; it does on itself.
     """
 
-    def __init__(self, count: int, output: int, parents: Callable[[int], Iterable[int]]) -> None:
+    def __init__(self, count: int, outputs: Iterable[int], parents: Callable[[int], Iterable[int]]) -> None:
         self.reached = bytearray(count)
         self._users = array("l", bytes(count * array("l").itemsize))
-        self._output = output
+        self._outputs = frozenset(outputs)
         self._parents = parents
         self._without: set[int] = set()  # places whose parents do not count at the moment
-        self.reached[output] = 1
         reached, users = self.reached, self._users
-        for place in range(output, -1, -1):
+        for output in self._outputs:
+            reached[output] = 1
+        for place in range(max(self._outputs), -1, -1):
             if reached[place]:
                 for parent in set(parents(place)):
                     if 0 <= parent < place:
@@ -38,7 +39,7 @@ class Reach:
             while parents:
                 parent = parents.pop()
                 self._users[parent] -= 1
-                if not self._users[parent] and parent != self._output:
+                if not self._users[parent] and parent not in self._outputs:
                     self.reached[parent] = 0
                     parents += self._edges(parent)
 

@@ -7,14 +7,16 @@ from typing import Any, overload
 
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.nodes import NeedsExact, Reader, Record, describe
+from torchlean_core.kinds import Dialect
 from torchlean_core.text import BAD, Document
 
 
 class Records(Sequence["Record | None"]):
     """What could be read of each node, by place; None where an element is no object. Read when asked for."""
 
-    def __init__(self, document: Document, nodes: list[Any]) -> None:
+    def __init__(self, document: Document, nodes: list[Any], dialect: Dialect) -> None:
         self._document = document
+        self._dialect = dialect
         self._nodes = nodes
         self._read: dict[int, tuple[Record | None, list[Finding]]] = {}
 
@@ -50,18 +52,18 @@ class Records(Sequence["Record | None"]):
                 return None, []
             message = f"a node is a JSON object, found {describe(raw)}"
             return None, [Finding("TL011", Severity.ERROR, message, index)]
-        reader = Reader(self._document.exact)
+        reader = Reader(self._document.exact, self._dialect)
         try:
             return reader.read(index, raw), reader.findings
         except NeedsExact:
             tree = self._document.tree_of(index)
             assert tree is not None, "a node that was read has a place"
-            reader = Reader(exact=True)
+            reader = Reader(True, self._dialect)
             return reader.read(index, tree.value), reader.findings
 
     def after(self, document: Document, nodes: list[Any], places: set[int]) -> Records:
         """The records of a later version, where others stand at some places; these must not be used any more."""
-        following = Records(document, nodes)
+        following = Records(document, nodes, self._dialect)
         following._read = self._read
         for place in places:
             following._read.pop(place, None)

@@ -1,4 +1,4 @@
-"""Checks of the root object: format, `nodes`, and the two ids."""
+"""Checks of the root object: format, `nodes`, and the ids of the ends."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from torchlean_core.check.findings import Finding, Severity
-from torchlean_core.check.nodes import NeedsExact, Record, cut, describe, similar
-from torchlean_core.kinds import FORMAT, INPUT, ROOT_FIELDS, TRAINING_DIFFERS
+from torchlean_core.check.nodes import MAX_PER_ARRAY, NeedsExact, Record, cut, describe, similar
+from torchlean_core.kinds import FORMAT, INPUT, ROOT_NAMES, TRAINING_DIFFERS, Dialect
+from torchlean_core.kinds.dialects import others
 from torchlean_core.kinds.numbers import show
 from torchlean_core.kinds.spec import Path
 from torchlean_core.text import BAD
@@ -26,20 +27,15 @@ def root_finding(
     return Finding(code, severity, message, path=path, on_key=key, data=data)
 
 
-def check_root(root: dict[str, Any], exact: bool, findings: list[Finding]) -> list[Any] | None:
+def check_root(
+    root: dict[str, Any], dialect: Dialect, exact: bool, findings: list[Finding]
+) -> list[Any] | None:
     """Check format and `nodes` of the root, and the types of its ids; returns the nodes, if there are any.
 
     Raises:
         NeedsExact: A number was read as a float; only where the root was not read exactly.
     """
-    if "format" not in root:
-        message = f'no `format`: an artifact says "format": "{FORMAT}"{did_you_mean(root, "format")}'
-        findings.append(
-            root_finding("TL013", message, (), severity=Severity.WARNING, field="format", value=FORMAT)
-        )
-    elif root["format"] != FORMAT and root["format"] is not BAD:
-        message = f'format must be "{FORMAT}", found {describe(root["format"])}'
-        findings.append(root_finding("TL012", message, ("format",)))
+    _check_format(root, dialect, findings)
     nodes = root.get("nodes")
     if "nodes" not in root:
         message = f"missing field `nodes`: the array of nodes{did_you_mean(root, 'nodes')}"
@@ -52,11 +48,36 @@ def check_root(root: dict[str, Any], exact: bool, findings: list[Finding]) -> li
     elif not nodes:
         message = "nodes is empty: an artifact has at least an `input` node"
         findings.append(root_finding("TL106", message, ("nodes",)))
-    for name, what in (("input_id", "input node"), ("output_id", "output node")):
-        _check_id(root, name, what, exact, findings)
+    _check_id(root, "input_id", "input node", exact, findings)
+    if dialect.many_outputs:
+        _check_ids(root, dialect.output_field, exact, findings)
+    else:
+        _check_id(root, dialect.output_field, "output node", exact, findings)
+    for other in others(dialect):
+        if other.output_field in root and dialect.output_field in root:
+            message = (
+                f"`{other.output_field}` is ignored: `{dialect.output_field}` says that this file is "
+                f"{dialect.name}"
+            )
+            path = (other.output_field,)
+            findings.append(
+                root_finding("TL017", message, path, severity=Severity.WARNING, key=True, field=path[0])
+            )
     findings.extend(_approximations(root.get("approximations")))
     findings.extend(_differences(root.get("training_differs")))
     return nodes or None
+
+
+def _check_format(root: dict[str, Any], dialect: Dialect, findings: list[Finding]) -> None:
+    if "format" not in root:
+        required = dialect.requires_format
+        severity = Severity.ERROR if required else Severity.WARNING
+        message = f'no `format`: an artifact says "format": "{FORMAT}"{did_you_mean(root, "format")}'
+        code = "TL010" if required else "TL013"
+        findings.append(root_finding(code, message, (), severity=severity, field="format", value=FORMAT))
+    elif root["format"] != FORMAT and root["format"] is not BAD:
+        message = f'format must be "{FORMAT}", found {describe(root["format"])}'
+        findings.append(root_finding("TL012", message, ("format",)))
 
 
 def _approximations(marks: Any) -> Iterator[Finding]:
@@ -98,7 +119,31 @@ def _check_id(root: dict[str, Any], name: str, what: str, exact: bool, findings:
             findings.append(root_finding("TL011", message, (name,)))
 
 
-_TYPES: dict[str, type] = {"format": str, "input_id": int, "output_id": int, "nodes": list}
+def _check_ids(root: dict[str, Any], name: str, exact: bool, findings: list[Finding]) -> None:
+    """An array of ids."""
+    value = root.get(name)
+    if name not in root:
+        message = f"missing field `{name}`: the ids of the output nodes{did_you_mean(root, name)}"
+        findings.append(root_finding("TL010", message, (), field=name))
+    elif type(value) is not list:
+        if value is not BAD:
+            message = f"{name} must be an array of natural numbers, found {describe(value)}"
+            findings.append(root_finding("TL011", message, (name,)))
+    elif not value:
+        findings.append(root_finding("TL104", f"{name} is empty: a graph has at least one output", (name,)))
+    else:
+        wrong = [(place, one) for place, one in enumerate(value) if not is_id(one) and one is not BAD]
+        if wrong and not exact and any(type(one) is float for _, one in wrong):
+            raise NeedsExact
+        for place, one in wrong[:MAX_PER_ARRAY]:
+            message = f"{name}[{place}] must be a natural number, found {describe(one)}"
+            findings.append(root_finding("TL011", message, (name, place)))
+        if len(wrong) > MAX_PER_ARRAY:
+            message = f"{len(wrong) - MAX_PER_ARRAY} more entries of {name} are no natural numbers"
+            findings.append(root_finding("TL011", message, (name,)))
+
+
+_TYPES: dict[str, type] = {"format": str, "nodes": list}
 
 
 def misspelt(root: dict[str, Any], name: str) -> str | None:
@@ -106,7 +151,7 @@ def misspelt(root: dict[str, Any], name: str) -> str | None:
     others = [
         key
         for key, value in root.items()
-        if key not in ROOT_FIELDS and key != "output_ids" and type(value) is _TYPES[name]
+        if key not in ROOT_NAMES and type(value) is _TYPES.get(name, list if name.endswith("_ids") else int)
     ]
     return next(iter(similar(name, others)), None)
 
@@ -123,23 +168,44 @@ def is_id(value: Any) -> bool:
 
 
 def check_endpoints(
-    root: dict[str, Any], count: int, find: Callable[[int], Record | None], findings: list[Finding]
+    root: dict[str, Any],
+    dialect: Dialect,
+    count: int,
+    find: Callable[[int], Record | None],
+    findings: list[Finding],
 ) -> None:
-    """Check what `input_id` and `output_id` name."""
-    for name in ("input_id", "output_id"):
-        node_id = root.get(name)
-        if type(node_id) is not int or node_id < 0:
-            continue
-        record = find(node_id)
-        if record is None and node_id < count:
-            message = f"{name} {show(node_id)} names no node: no node has this id"
-        elif record is None or node_id >= count:
-            message = f"{name} {show(node_id)} names no node: ids are 0..{count - 1}"
-        elif record.is_tuple:
-            message = f"{name} {show(node_id)} names a tuple-valued node; it must name a tensor-valued one"
-        elif name == "input_id" and record.kind is not None and record.kind != INPUT.name:
-            kind = cut(record.kind)
-            message = f"input_id {show(node_id)} names a node of kind `{kind}`; it must name an `input` node"
-        else:
-            continue
-        findings.append(root_finding("TL104", message, (name,)))
+    """Check what the ids of the root name: `input_id`, and each output."""
+    _check_end(root.get("input_id"), "input_id", ("input_id",), count, find, findings)
+    field = dialect.output_field
+    wrong = 0
+    for place, node_id in enumerate(dialect.outputs_of(root)):
+        name, path = (f"{field}[{place}]", (field, place)) if dialect.many_outputs else (field, (field,))
+        if wrong < MAX_PER_ARRAY:
+            wrong += _check_end(node_id, name, path, count, find, findings)
+
+
+def _check_end(
+    node_id: Any,
+    name: str,
+    path: Path,
+    count: int,
+    find: Callable[[int], Record | None],
+    findings: list[Finding],
+) -> bool:
+    """Check what one id names; whether there is a finding."""
+    if type(node_id) is not int or node_id < 0:
+        return False
+    record = find(node_id)
+    if record is None and node_id < count:
+        message = f"{name} {show(node_id)} names no node: no node has this id"
+    elif record is None or node_id >= count:
+        message = f"{name} {show(node_id)} names no node: ids are 0..{count - 1}"
+    elif record.is_tuple:
+        message = f"{name} {show(node_id)} names a tuple-valued node; it must name a tensor-valued one"
+    elif name == "input_id" and record.kind is not None and record.kind != INPUT:
+        kind = cut(record.kind)
+        message = f"input_id {show(node_id)} names a node of kind `{kind}`; it must name an `input` node"
+    else:
+        return False
+    findings.append(root_finding("TL104", message, path))
+    return True

@@ -70,7 +70,16 @@ def compact(
     return torch.cat(blocks)[:, :, :: dilation[0], :: dilation[1]].contiguous()
 '''.strip("\n")
 
-HELPERS = ("_mix", "_unit", "embed", "blocks", "Reshape")
+HELPERS = (
+    "_mix",
+    "_unit",
+    "embed",
+    "blocks",
+    "diagonal_blocks",
+    "convolution",
+    "pool",
+    "Reshape",
+)
 """What of `kinds.helpers` a generated file may need, in the order of its definition."""
 
 NAMES = ("read_weights", "structure", "compact", *HELPERS)
@@ -85,3 +94,14 @@ def helper(name: str) -> str:
     if match is None:
         raise LookupError(f"no helper {name}")
     return match[0].rstrip()
+
+
+def called(text: str) -> set[str]:
+    """The helpers that a text calls, and those that they call."""
+    found: set[str] = set()
+    waiting = [text]
+    while waiting:
+        names = set(re.findall(r"\b\w+(?=\()", waiting.pop())) & set(HELPERS) - found
+        found |= names
+        waiting += map(helper, names)
+    return found

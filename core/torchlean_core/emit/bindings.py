@@ -10,6 +10,7 @@ import numpy as np
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Parameter, Program, TensorNode, Use
+from torchlean_core.kinds import operators as ops
 from torchlean_core.kinds.code import arguments, structure
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.params import ParameterStore
@@ -26,13 +27,13 @@ class Binding:
         parameter: What it is.
         learnable: `nn.Parameter` if true, else a buffer.
         row_of: Shape that a single stored row is expanded to at run time; None where the tensor is whole.
-        structure: `groups` and `dilation` (two numbers) of the convolution that a dense kernel stands for.
+        structure: `groups` and `dilation` of the convolution that a dense kernel, as it is computed with, stands for.
     """
 
     parameter: Parameter
     learnable: bool
     row_of: tuple[int, ...] | None = None
-    structure: tuple[int, tuple[int, int]] | None = None
+    structure: tuple[int, tuple[int, ...]] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,17 +64,23 @@ def bind(
             if use is None or use.parameter.name in bindings:
                 continue
             assert store is not None, "a program with parameters has a store"
-            bindings[use.parameter.name] = _bound(node, use, store, options, affine)
+            bindings[use.parameter.name] = _bound(program, node, use, store, options, affine)
     return list(bindings.values())
 
 
 def _bound(
-    node: TensorNode, use: Use, store: ParameterStore, options: EmitOptions, affine: set[int]
+    program: Program,
+    node: TensorNode,
+    use: Use,
+    store: ParameterStore,
+    options: EmitOptions,
+    affine: set[int],
 ) -> Binding:
     parameter = use.parameter
-    if parameter.kind != "const":
-        own = parameter.role == "kernel" and not use.view
-        return Binding(parameter, parameter.trainable, structure=_structure(node, store) if own else None)
+    if not parameter.is_constant:
+        own = parameter.operator is ops.CONV and parameter.role == "kernel" and not use.view
+        found = _structure(program, node, store) if own and node.fields["groups"] == 1 else None
+        return Binding(parameter, parameter.trainable, structure=found)
     # What the model has as a parameter is one, whatever its values.
     is_models = parameter.model is not None
     values = store.numpy(parameter.name)
@@ -109,15 +116,15 @@ def _layernorm_affine(program: Program) -> set[int]:
     scaled: dict[int, int] = {}
     found: set[int] = set()
     for node in program.nodes:
-        if node.kind.name not in ("mul_elem", "add"):
+        if node.operator not in (ops.MUL, ops.ADD):
             continue
         for value, other in (node.parents, node.parents[::-1]):
             const = _const(program, other)
             if const is None:
                 continue
-            if node.kind.name == "add" and value in scaled:
+            if node.operator is ops.ADD and value in scaled:
                 found |= {scaled[value], const}
-            elif node.kind.name == "mul_elem" and program.nodes[value].kind.name == "layernorm":
+            elif node.operator is ops.MUL and program.nodes[value].operator is ops.LAYERNORM:
                 scaled[node.id] = const
     return found
 
@@ -125,20 +132,22 @@ def _layernorm_affine(program: Program) -> set[int]:
 def _const(program: Program, tensor_id: int) -> int | None:
     """The const behind a value: itself, or what a `broadcast_to` copies, which may be reshaped for it."""
     node = program.nodes[tensor_id]
-    if node.kind.name == "broadcast_to":
+    if node.operator.spreads:
         node = program.nodes[node.parents[0]]
-        while node.kind.name == "reshape":
+        while node.operator.keeps_order:
             node = program.nodes[node.parents[0]]
-    return node.id if node.kind.name == "const" else None
+    return node.id if node.operator is ops.CONST else None
 
 
-def _structure(node: TensorNode, store: ParameterStore) -> tuple[int, tuple[int, int]] | None:
+def _structure(
+    program: Program, node: TensorNode, store: ParameterStore
+) -> tuple[int, tuple[int, ...]] | None:
     """Groups and dilation of the convolution that a dense kernel stands for; None where it is its own."""
     try:
         groups, dilation = structure(node.fields)
     except UserError as error:
-        raise UserError(f"node {node.raw} (conv2d): {error}") from error
-    if groups == 1 and dilation == (1, 1):
+        raise UserError(f"node {node.raw} ({program.kind_of(node)}): {error}") from error
+    if groups == 1 and set(dilation) <= {1}:
         return None
     kernel = node.params["kernel"]
     assert kernel is not None, "every convolution has a kernel"
@@ -147,7 +156,7 @@ def _structure(node: TensorNode, store: ParameterStore) -> tuple[int, tuple[int,
     outputs, inputs = values.shape[0] // groups, values.shape[1] // groups
     for g in range(groups):
         rows, columns = slice(g * outputs, (g + 1) * outputs), slice(g * inputs, (g + 1) * inputs)
-        weights[rows, columns, :: dilation[0], :: dilation[1]] = True
+        weights[rows, columns, *(slice(None, None, step) for step in dilation)] = True
     wrong = np.argwhere((values != 0) & ~weights)
     if len(wrong):
         at = wrong[0].tolist()

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from torchlean_core.graph import Graph, Parameter, TensorNode
+from torchlean_core.kinds.operators import CONST
 
 _LONGEST = 60
 
@@ -29,7 +30,7 @@ def owner_comment(node: TensorNode, parameter: Parameter | None = None) -> str:
     """What a node's parameter, or all of them, were in the captured model: a name, or a submodule; "" if unknown."""
     if parameter is not None and (name := _plain(parameter.model)):
         return name
-    return (constant_name(node) if node.kind.param_prefix == "const" else "") or _module(node)
+    return (constant_name(node) if node.operator is CONST else "") or _module(node)
 
 
 def constant_name(node: TensorNode) -> str:

@@ -18,6 +18,7 @@ from torchlean_core.params.uses import viewed
 
 _INDENT = "    "
 _COUNTER = "num_batches_tracked"
+_STATISTICS = ("mean", "var")
 
 
 def sequential_class(
@@ -84,8 +85,7 @@ def _modules(layer: Layer) -> list[str]:
 def _is_fixed(layer: Layer, role: str) -> bool:
     """Whether a layer's parameter (not a statistic, which is a buffer) is one that does not train."""
     use = layer.node.params[role]
-    spec = next(spec for spec in layer.node.kind.params if spec.role == role)
-    return use is not None and spec.trainable and not use.parameter.trainable
+    return use is not None and role not in _STATISTICS and not use.parameter.trainable
 
 
 def _quoted(key: str) -> str:
@@ -104,16 +104,19 @@ def _state(
         use = layer.node.params[role]
         assert use is not None and store is not None, "a layer's parameters are stored"
         structure = held[use.parameter.name].structure
+        groups = layer.node.fields["groups"] if role == "kernel" and not layer.node.compact else 1
         if from_file:
             value = use.expression(f'weights["{use.parameter.name}"]')
             if structure is not None:
                 value = f"compact({value}, {structure[0]}, {structure[1]})"
+            elif groups != 1:
+                value = f"diagonal_blocks({value}, {groups})"
             value += ".clamp(min=0.0)" if role == "var" else ""
             value += ".to(dtype)"
         else:
             values = viewed(store.numpy(use.parameter.name), use.computed)
-            if structure is not None:
-                values = _compact(values, *structure)
+            if structure is not None or groups != 1:
+                values = _compact(values, *(structure or (groups, ())))
             value = tensor_literal(values.clip(min=0) if role == "var" else values)
         lines.append(f'"{key}": {value},')
     if _has_statistics(layer):
@@ -121,8 +124,8 @@ def _state(
     return lines
 
 
-def _compact(kernel: Array, groups: int, dilation: tuple[int, int]) -> Array:
+def _compact(kernel: Array, groups: int, dilation: tuple[int, ...]) -> Array:
     """The weights of the convolution that a dense kernel stands for."""
     outputs, inputs = kernel.shape[0] // groups, kernel.shape[1] // groups
     blocks = [kernel[g * outputs : (g + 1) * outputs, g * inputs : (g + 1) * inputs] for g in range(groups)]
-    return np.concatenate(blocks)[:, :, :: dilation[0], :: dilation[1]]
+    return np.concatenate(blocks)[:, :, *(slice(None, None, step) for step in dilation)]

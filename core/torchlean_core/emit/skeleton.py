@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.graph import Program
 from torchlean_core.kinds.code import arguments
+from torchlean_core.kinds.operators import MSE_LOSS
 
 _INDENT = "    "
 _WIDTH = 88  # of a line, where the formatter breaks it
@@ -29,7 +30,7 @@ def skeleton(program: Program, options: EmitOptions, learnable: Sequence[str]) -
     trains = len(unreached) < len(learnable)
     name = options.class_name
     source, result = program.graph.input_shape, program.graph.output_shape
-    own_loss = program.nodes[program.output_id].kind.name == "mse_loss"
+    own_loss = program.nodes[program.output_id].operator is MSE_LOSS
     smoke = [
         f"model = {name}()",
         f"x = torch.rand({arguments(source)}, dtype={options.dtype_expr})",
@@ -57,7 +58,7 @@ def _reached(program: Program) -> set[str]:
     """Names of the parameters that a gradient of the output reaches."""
     reached = {program.output_id}
     for node in reversed(program.nodes):
-        if node.id in reached and not node.kind.stops_gradients:
+        if node.id in reached and not node.operator.stops_gradients:
             reached.update(node.parents)
     uses = [program.nodes[tensor_id].params.values() for tensor_id in reached]
     return {use.parameter.name for params in uses for use in params if use is not None and not use.fixed}

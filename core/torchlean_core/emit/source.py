@@ -41,14 +41,16 @@ def body_source(
         large = large or any(info.shape != () for info in further.values())
     file = params_name if large else None
     if layers is None:
-        needed = {name for node in nodes for name in node.kind.helpers}
+        needed = {name for node in nodes for name in node.operator.helpers}
         needed |= {
             step.name for node in nodes for use in node.params.values() if use for step in use.computed
         }
         body = module_class(program, nodes, bindings, store, file, options)
+        needed &= attached.called(body)
     else:
-        needed = {name for layer in layers for text in layer.modules for name in _called(text)}
+        needed = {name for layer in layers for text in layer.modules for name in attached.called(text)}
         body = sequential_class(program, layers, bindings, store, file, options)
+        needed |= attached.called(body)
     if options.include_training_skeleton:
         body += skeleton(program, options, [b.parameter.name for b in bindings if b.learnable])
     parts = [attached.READ_WEIGHTS] if file is not None else []
@@ -56,10 +58,6 @@ def body_source(
     parts += _for_structure(bindings, layers is not None, file is not None)
     code = "\n\n\n".join([*parts, body])
     return _imports(code) + "\n\n" + code
-
-
-def _called(text: str) -> list[str]:
-    return re.findall(r"\b\w+(?=\()", text)
 
 
 def _for_structure(bindings: list[Binding], sequential: bool, from_file: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""Lowering of a graph to tensor nodes: projections of tuples become what they compute (ir-v1 section 5).
+"""Lowering of a graph to operators: one form for every dialect, projections of tuples become what they compute.
 
 The result is what the interpreter runs, the emitter writes and the parameter store is laid out for.
 """
@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 from torchlean_core.errors import UserError
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.graph.parameters import Absent, Parameter, Use
-from torchlean_core.graph.payload import Payload, in_words, payloads_of
+from torchlean_core.graph.payload import Payload, fields_of, in_words, payloads_of
 from torchlean_core.graph.views import view_json
-from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, Call, Kind
+from torchlean_core.kinds import Call, Operator, Step
+from torchlean_core.kinds import operators as ops
 from torchlean_core.kinds.numbers import show
 
 T = TypeVar("T")
@@ -30,22 +31,24 @@ class TensorNode:
     Attributes:
         id: Tensor id: its place in `Program.nodes`.
         raw: Id of the artifact's node that it came from.
-        kind: Its entry in the kind table.
+        operator: What it computes.
         parents: Tensor ids of the operands.
         shape: Shape of the result.
-        fields: The kind's own fields and the extra fields that mean something (`Kind.extras`).
-        params: Its payload, in the order of the kind's entry; None where the model has no such tensor.
+        fields: The operator's fields.
+        params: Its payload by the operator's roles, in their order; None where the model has no such tensor.
         extra: The remaining extra fields of the artifact's node (`debug_target`, `source`).
+        compact: Whether a grouped convolution's kernel is given without the zeros off its blocks.
     """
 
     id: int
     raw: int
-    kind: Kind
+    operator: Operator
     parents: tuple[int, ...]
     shape: tuple[int, ...]
     fields: Mapping[str, Any]
     params: Mapping[str, Use | None] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    compact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,41 @@ class Program:
     Attributes:
         nodes: Tensor nodes in order; `nodes[i].id == i`.
         input_id: Tensor id of the designated input.
-        output_id: Tensor id of the output.
+        output_ids: Tensor ids of the outputs, in order.
         graph: The graph it came from.
         without: Payload tensors that the model does not have, by the names they would have.
     """
 
     nodes: tuple[TensorNode, ...]
     input_id: int
-    output_id: int
+    output_ids: tuple[int, ...]
     graph: Graph
     without: Mapping[str, Absent] = field(default_factory=dict)
+
+    @property
+    def output_id(self) -> int:
+        """Tensor id of the only output.
+
+        Raises:
+            UserError: There are several.
+        """
+        if len(self.output_ids) != 1:
+            raise UserError(f"the artifact has {len(self.output_ids)} outputs, and one is asked for")
+        return self.output_ids[0]
+
+    def with_output(self, place: int) -> Program:
+        """The same program with one of its outputs alone.
+
+        Raises:
+            UserError: There is no such output.
+        """
+        if not 0 <= place < len(self.output_ids):
+            raise UserError(f"there is no output {place}: outputs are 0..{len(self.output_ids) - 1}")
+        return replace(self, output_ids=(self.output_ids[place],))
+
+    def kind_of(self, node: TensorNode) -> str:
+        """Kind of the artifact's node that a tensor node came from."""
+        return self.graph.node(node.raw).kind
 
     def parameters(self) -> list[Parameter]:
         """The stored tensors of the whole program, in the order of their first uses."""
@@ -112,8 +140,8 @@ class Program:
         return scales
 
     def live(self) -> set[int]:
-        """Tensor ids of the nodes that the output depends on."""
-        reached = {self.output_id}
+        """Tensor ids of the nodes that the outputs depend on."""
+        reached = set(self.output_ids)
         for node in reversed(self.nodes):
             if node.id in reached:
                 reached.update(node.parents)
@@ -132,7 +160,7 @@ class Program:
             UserError: A field that the checker leaves alone (`eps`) has no meaning.
         """
         call = self._call(node, args, params)
-        return _named(node, lambda: node.kind.expression(call))
+        return self._named(node, lambda: node.operator.expression(call))
 
     def layer_modules(self, node: TensorNode) -> tuple[str, ...] | None:
         """Source texts of the `torch.nn` modules that compute a node; None where it has no layer view.
@@ -140,8 +168,8 @@ class Program:
         Raises:
             UserError: As `expression`.
         """
-        view = node.kind.layer
-        return None if view is None else _named(node, lambda: view.modules(self._call(node, [], {})))
+        view = node.operator.layer
+        return None if view is None else self._named(node, lambda: view.modules(self._call(node, [], {})))
 
     def batch_expression(
         self,
@@ -164,7 +192,7 @@ class Program:
             UserError: As `expression`.
         """
         call = replace(self._call(node, args, params), batched=batched, lead=lead)
-        return _named(node, lambda: node.kind.batch_expression(call))
+        return self._named(node, lambda: node.operator.batch_expression(call))
 
     def _call(self, node: TensorNode, args: list[str], params: Mapping[str, str]) -> Call:
         return Call(
@@ -175,15 +203,14 @@ class Program:
             shape=node.shape,
             id=node.id,
             absent=frozenset(role for role, use in node.params.items() if use is None),
-            sparse=next((use.sparse[1:] for use in node.params.values() if use and use.sparse), None),
+            compact=node.compact,
         )
 
-
-def _named(node: TensorNode, text: Callable[[], T]) -> T:
-    try:
-        return text()
-    except UserError as error:
-        raise UserError(f"node {node.raw} ({node.kind.name}): {error}") from error
+    def _named(self, node: TensorNode, text: Callable[[], T]) -> T:
+        try:
+            return text()
+        except UserError as error:
+            raise UserError(f"node {node.raw} ({self.kind_of(node)}): {error}") from error
 
 
 def lower(graph: Graph) -> Program:
@@ -198,29 +225,20 @@ def lower(graph: Graph) -> Program:
             node names no operand before it, is of no kind, or lacks a field.
     """
     _require_computable(graph)
+    dialect = graph.dialect
     payloads, without = payloads_of(graph)
     nodes: list[TensorNode] = []
     tensor_id: dict[int, int] = {}
 
-    def add(
-        raw: Node,
-        kind: str,
-        parents: list[int],
-        shape: tuple[int, ...],
-        fields: Mapping[str, Any],
-        params: Mapping[str, Use | None],
-    ) -> int:
-        meaningful = {name: raw.extra[name] for name in TENSOR_KINDS[kind].extras if name in raw.extra}
+    def add(raw: Node, step: Step, parents: list[int], params: Mapping[str, Use | None]) -> int:
+        fields, compact = step.fields, False
+        kernel = params.get("kernel")
+        if kernel is not None and kernel.sparse is not None:
+            fields, compact = _compacted(fields, kernel), True
+        extra = {name: value for name, value in raw.extra.items() if name not in fields}
         nodes.append(
             TensorNode(
-                len(nodes),
-                raw.id,
-                TENSOR_KINDS[kind],
-                tuple(parents),
-                shape,
-                {**fields, **meaningful},
-                params,
-                {name: value for name, value in raw.extra.items() if name not in meaningful},
+                len(nodes), raw.id, step.operator, tuple(parents), step.shape, fields, params, extra, compact
             )
         )
         return len(nodes) - 1
@@ -234,19 +252,35 @@ def lower(graph: Graph) -> Program:
     for node in graph.nodes:
         if node.shape is None:
             continue
-        with in_words(node):
-            if node.kind == TUPLE_GETITEM.name:
+        with in_words(dialect, node):
+            if node.kind == dialect.getitem.name:
                 payload = payloads.get(node.parents[0], {})
                 tensor_id[node.id] = _attention(graph, node, tensor_id, add, payload)
                 continue
-            parents = operands(node)
-            params = payloads.get(node.id, {})
-            tensor_id[node.id] = add(node, node.kind, parents, node.shape, node.fields, params)
-    ends = {"input_id": graph.input_id, "output_id": graph.output_id}
-    for name, end in ends.items():
-        if end not in tensor_id:
-            raise UserError(f"{name}: node {end} is no tensor-valued node of the graph")
-    return Program(tuple(nodes), tensor_id[graph.input_id], tensor_id[graph.output_id], graph, without)
+            kind = dialect.tensor_kinds[node.kind]
+            values = operands(node)
+            shapes = [nodes[value].shape for value in values]
+            params: Mapping[str, Use | None] = payloads.get(node.id, {})
+            for step in kind.steps(fields_of(node, kind.extras), shapes, node.shape):
+                values, params = [add(node, step, values, params)], {}
+            (tensor_id[node.id],) = values
+    if graph.input_id not in tensor_id:
+        raise UserError(f"input_id: node {graph.input_id} is no tensor-valued node of the graph")
+    for output in graph.output_ids:
+        if output not in tensor_id:
+            raise UserError(f"{dialect.output_field}: node {output} is no tensor-valued node of the graph")
+    outputs = tuple(tensor_id[output] for output in graph.output_ids)
+    return Program(tuple(nodes), tensor_id[graph.input_id], outputs, graph, without)
+
+
+def _compacted(fields: Mapping[str, Any], kernel: Use) -> dict[str, Any]:
+    """The fields of the grouped or dilated convolution that a dense kernel stands for."""
+    assert kernel.sparse is not None
+    _, groups, dilation = kernel.sparse
+    marked = any(step != 1 for step in dilation)
+    size = tuple((k - 1) // d + 1 for k, d in zip(fields["kernel"], dilation, strict=True))
+    spread = dilation if marked else fields["dilation"]
+    return {**fields, "groups": groups, "dilation": spread, "kernel": size}
 
 
 def _require_computable(graph: Graph) -> None:
@@ -271,14 +305,18 @@ def _attention(graph: Graph, projection: Node, tensor_id: dict[int, int], add: A
 
     def linear(role: str, source: int) -> int:
         params = {"W": payload[f"{role}_W"], "b": payload.get(f"{role}_b")}
-        result: int = add(projection, "linear", [source], full, {}, params)
+        result: int = add(projection, Step(ops.LINEAR, {}, full), [source], params)
+        return result
+
+    def step(operator: Operator, shape: tuple[int, ...], parents: list[int], **fields: Any) -> int:
+        result: int = add(projection, Step(operator, fields, shape), parents, {})
         return result
 
     q, k, v = (linear(role, x) for role in ("q", "k", "v"))
-    k_transposed = add(projection, "transpose3d_last_two", [k], (batch, embed, seq), {}, {})
-    raw_scores = add(projection, "matmul", [q, k_transposed], scores, {}, {})
-    scale = add(projection, "const", [], scores, {}, {"value": payload["scale"]})
-    scaled = add(projection, "mul_elem", [raw_scores, scale], scores, {}, {})
-    weights = add(projection, "softmax", [scaled], scores, {"axis": 2}, {})
-    mixed = add(projection, "matmul", [weights, v], full, {}, {})
+    k_transposed = step(ops.TRANSPOSE, (batch, embed, seq), [k], axis1=1, axis2=2)
+    raw_scores = step(ops.MATMUL, scores, [q, k_transposed])
+    scale = add(projection, Step(ops.CONST, {}, scores), [], {"value": payload["scale"]})
+    scaled = step(ops.MUL, scores, [raw_scores, scale])
+    weights = step(ops.SOFTMAX, scores, [scaled], axis=2)
+    mixed = step(ops.MATMUL, full, [weights, v])
     return linear("out", mixed)

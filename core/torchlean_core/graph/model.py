@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torchlean_core.errors import UserError
+from torchlean_core.kinds import CLASSIC, INPUT, Dialect
 from torchlean_core.kinds.numbers import show_shape
 
 
@@ -22,6 +23,8 @@ class Node:
         tuple_shapes: Shapes of the components; None for a tensor-valued node.
         fields: The kind's own fields; shapes and axes as tuples.
         extra: Every other field of the JSON object (`debug_target`, `eps`, `trainable`, `source`, …).
+        inline: Fields of parameters that stand in the node, in dialects that have them: tensors as
+            `text.numbers.Numbers`, the others as they are.
     """
 
     id: int
@@ -31,6 +34,7 @@ class Node:
     tuple_shapes: tuple[tuple[int, ...], ...] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    inline: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +44,29 @@ class Graph:
     Attributes:
         nodes: All nodes; `nodes[i].id == i`.
         input_id: Id of the designated `input` node.
-        output_id: Id of the designated output node.
+        output_ids: Ids of the outputs, in the order of the model's results; one id alone stands for itself.
         extra: Other fields of the root object (`captured_from`, `approximations`, …).
+        dialect: The dialect that it is written in.
     """
 
     nodes: tuple[Node, ...]
     input_id: int
-    output_id: int
+    output_ids: tuple[int, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    dialect: Dialect = CLASSIC
+
+    def __init__(
+        self,
+        nodes: tuple[Node, ...],
+        input_id: int,
+        output_ids: tuple[int, ...] | int,
+        extra: Mapping[str, Any] | None = None,
+        dialect: Dialect = CLASSIC,
+    ) -> None:
+        found = (output_ids,) if isinstance(output_ids, int) else tuple(output_ids)
+        values = nodes, input_id, found, {} if extra is None else extra, dialect
+        for name, value in zip(("nodes", "input_id", "output_ids", "extra", "dialect"), values, strict=True):
+            object.__setattr__(self, name, value)
 
     def node(self, node_id: int) -> Node:
         """The node with an id.
@@ -74,6 +93,17 @@ class Graph:
         )
 
     @property
+    def output_id(self) -> int:
+        """Id of the only output.
+
+        Raises:
+            UserError: There are several.
+        """
+        if len(self.output_ids) != 1:
+            raise UserError(f"the graph has {len(self.output_ids)} outputs, and one is asked for")
+        return self.output_ids[0]
+
+    @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of the designated input.
 
@@ -84,10 +114,10 @@ class Graph:
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Shape of the designated output.
+        """Shape of the only output.
 
         Raises:
-            UserError: As `input_shape`.
+            UserError: As `input_shape`, or there are several outputs.
         """
         return self._shape_of("output", self.output_id)
 
@@ -120,4 +150,4 @@ class Graph:
                 )
 
     def _inputs(self) -> list[Node]:
-        return [node for node in self.nodes if node.kind == "input" and node.tuple_shapes is None]
+        return [node for node in self.nodes if node.kind == INPUT and node.tuple_shapes is None]

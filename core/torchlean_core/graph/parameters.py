@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torchlean_core.graph.views import View, source
+from torchlean_core.kinds import Operator
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.kinds.operators import CONST
+from torchlean_core.text.numbers import Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +17,16 @@ class Parameter:
 
     Attributes:
         name: Its name in the store, in generated code and in messages (`linear_3_W`).
-        role: Short name within its node (`W`, `kernel`, `value`).
+        role: What the operator calls it (`W`, `kernel`, `value`).
         shape: Its shape.
         trainable: Whether training may change it and initialization may set it.
         node: Raw id of the artifact's node that it belongs to: its first use.
-        kind: Kind of the tensor node that it feeds.
+        kind: Kind of that node.
+        operator: What it is an operand of.
         model: Its name in the model that was captured; None where that is not known.
         derived: Names of the model's parameters that it was computed from.
         is_kept: Whether the artifact says that it is not trainable: initialization keeps its value.
+        is_attention_scale: Whether it is `mha_<id>_scale`, whose value follows from the attention's fields.
     """
 
     name: str
@@ -30,20 +35,21 @@ class Parameter:
     trainable: bool
     node: int
     kind: str
+    operator: Operator
     model: str | None = None
     derived: tuple[str, ...] = ()
     is_kept: bool = False
+    is_attention_scale: bool = False
 
     @property
     def owner(self) -> str:
         """The artifact's node it belongs to, in words: `node 3 (linear)`."""
-        kind = "multihead_attention" if self.name.startswith("mha_") else self.kind
-        return f"node {self.node} ({kind})"
+        return f"node {self.node} ({self.kind})"
 
     @property
-    def is_attention_scale(self) -> bool:
-        """Whether it is `mha_<id>_scale`, whose value follows from the attention's fields."""
-        return self.kind == "const" and self.name == f"mha_{self.node}_scale"
+    def is_constant(self) -> bool:
+        """Whether it is the value of a `const`."""
+        return self.operator is CONST
 
     @property
     def missing(self) -> str:
@@ -76,6 +82,8 @@ class Use:
         fixed: Whether no gradient goes through this use of a tensor that other uses train.
         sparse: The convolution that it is a dense kernel of: its kernel's view, groups and dilation; None where
             the kernel is its own. Everything that computes takes this form.
+        inline: What the artifact holds of it, where it holds it: numbers of this shape, but for those of a `const`
+            on one axis, and for an attention's scale one number for all of it.
     """
 
     name: str
@@ -83,7 +91,8 @@ class Use:
     parameter: Parameter
     view: View = ()
     fixed: bool = False
-    sparse: tuple[View, int, tuple[int, int]] | None = None
+    sparse: tuple[View, int, tuple[int, ...]] | None = None
+    inline: Numbers | None = None
 
     @property
     def computed(self) -> View:

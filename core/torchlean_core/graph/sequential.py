@@ -8,7 +8,7 @@ from torchlean_core.errors import UserError
 from torchlean_core.graph.lowering import Program, TensorNode
 from torchlean_core.graph.model import Graph
 from torchlean_core.graph.parameters import Use
-from torchlean_core.kinds import INPUT
+from torchlean_core.kinds.operators import INPUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class Layer:
     @property
     def state(self) -> dict[str, str]:
         """Keys of the whole module's `state_dict`, each with the role of the node's parameter that it holds."""
-        view = self.node.kind.layer
+        view = self.node.operator.layer
         if view is None:
             return {}
-        held = {key: role for key, role in view.state.items() if self.node.params[role] is not None}
+        held = {key: role for key, role in view.state.items() if self.node.params.get(role) is not None}
         return {f"{self.position}.{key}": role for key, role in held.items()}
 
 
@@ -59,6 +59,7 @@ def to_sequential(program: Program, start: int = 0) -> tuple[Layer, ...]:
         raise UserError(f"expected a Program, found a value of type {type(program).__name__}{hint}")
     if not isinstance(start, int) or isinstance(start, bool) or start < 0:
         raise UserError(f"the start index must be a whole number >= 0, found {start!r}")
+    program.output_id  # noqa: B018  # refuses several
     live = program.live()
     layers: list[Layer] = []
     latest: int | None = None
@@ -66,7 +67,7 @@ def to_sequential(program: Program, start: int = 0) -> tuple[Layer, ...]:
     for node in program.nodes:
         if node.id not in live:
             continue
-        if node.kind is INPUT and latest is None:
+        if node.operator is INPUT and latest is None:
             latest = node.id
             continue
         if node.parents != (latest,) or (modules := program.layer_modules(node)) is None:
@@ -74,8 +75,8 @@ def to_sequential(program: Program, start: int = 0) -> tuple[Layer, ...]:
             raise UserError(f"node {node.raw} ({kind}) has no Seq lowering; use the module style")
         if any(use is not None and not _is_layers_own(program, use) for use in node.params.values()):
             raise UserError(
-                f"node {node.raw} ({node.kind.name}) shares a parameter with another node, or uses a part of one, "
-                "which no layer of nn.Sequential can; use the module style"
+                f"node {node.raw} ({program.kind_of(node)}) shares a parameter with another node, or uses a part "
+                "of one, which no layer of nn.Sequential can; use the module style"
             )
         position += len(modules)
         counts = bool(node.params)

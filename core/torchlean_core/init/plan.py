@@ -13,7 +13,9 @@ from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Parameter, Program
 from torchlean_core.init.arguments import MAX_SEED
 from torchlean_core.init.schemes import FAN_SCHEMES, SCHEMES, Scheme, not_taken
+from torchlean_core.kinds import Operator
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.kinds.operators import CONST, LINEAR
 from torchlean_core.visible import shortened
 
 Plan = dict[str, Scheme]
@@ -50,11 +52,11 @@ def default_plan(program: Program, seed: int = 0, override: Scheme | None = None
             kaiming; its own seed is replaced.
     """
     parameters = planned_parameters(program)
-    layers = [_layer(parameter.name, parameter.kind) for parameter in parameters]
+    layers = [_layer(parameter.name, parameter.operator) for parameter in parameters]
     # Every layer counts once, whether it has tensors of its own or uses those of another.
-    uses = (_layer(use.name, node.kind.name) for node in program.nodes for use in node.params.values() if use)
+    uses = (_layer(use.name, node.operator) for node in program.nodes for use in node.params.values() if use)
     order = {layer: i for i, layer in enumerate(dict.fromkeys(layer for layer in uses if layer))}
-    consts = (p.name for p in parameters if p.kind == "const" and p.trainable)
+    consts = (p.name for p in parameters if p.is_constant and p.trainable)
     const_order = {name: len(order) + j for j, name in enumerate(consts)}
     plan: Plan = {}
     for parameter, layer in zip(parameters, layers, strict=True):
@@ -63,20 +65,20 @@ def default_plan(program: Program, seed: int = 0, override: Scheme | None = None
     return plan
 
 
-def _layer(name: str, kind: str) -> str:
+def _layer(name: str, operator: Operator) -> str:
     """The name of the layer that a payload tensor belongs to, or "" for a const."""
-    return "" if kind == "const" else name.rpartition("_")[0]
+    return "" if operator is CONST else name.rpartition("_")[0]
 
 
 def _default(parameter: Parameter, seed: int, override: Scheme | None) -> Scheme:
     is_weight = parameter.role in ("W", "kernel")
-    if override is not None and (is_weight or (parameter.kind == "const" and parameter.trainable)):
+    if override is not None and (is_weight or (parameter.is_constant and parameter.trainable)):
         fits = len(parameter.shape) >= 2 or override.name not in FAN_SCHEMES
         if not fits:
             return Scheme("zeros")
         return replace(override, seed=seed) if "seed" in SCHEMES[override.name] else override
     if is_weight:
-        return Scheme("xavier_uniform" if parameter.kind == "linear" else "kaiming_uniform", seed=seed)
+        return Scheme("xavier_uniform" if parameter.operator is LINEAR else "kaiming_uniform", seed=seed)
     return Scheme("ones" if parameter.role in _ONES else "zeros")
 
 

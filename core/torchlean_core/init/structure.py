@@ -14,11 +14,11 @@ from torchlean_core.kinds.code import structure
 
 @dataclass(frozen=True, slots=True)
 class _Structure:
-    """The convolution that a dense kernel (outC, inC, kH, kW) stands for."""
+    """The convolution that a dense kernel (out, in, *kernel) stands for."""
 
     shape: tuple[int, ...]
     groups: int
-    dilation: tuple[int, int]
+    dilation: tuple[int, ...]
 
     def blocks(self) -> Iterator[tuple[slice, slice]]:
         """Rows (of outC) and columns (of inC) of every group."""
@@ -37,9 +37,9 @@ def kernel_masks(program: Program, device: torch.device | str = "cpu") -> dict[s
     masks = {}
     for name, described in _structures(program).items():
         mask = torch.zeros(described.shape, dtype=torch.bool, device=device)
-        down, across = described.dilation
+        cells = tuple(slice(None, None, step) for step in described.dilation)
         for rows, columns in described.blocks():
-            mask[rows, columns, ::down, ::across] = True
+            mask[(rows, columns, *cells)] = True
         masks[name] = mask
     return masks
 
@@ -61,7 +61,7 @@ def clear_structural_zeros(program: Program, tensors: Mapping[str, torch.Tensor]
         for rows, columns in described.blocks():
             kernel[rows, : columns.start].zero_()
             kernel[rows, columns.stop :].zero_()
-        for axis, step in zip((2, 3), described.dilation, strict=True):
+        for axis, step in enumerate(described.dilation, start=2):
             for place in range(described.shape[axis]):
                 if place % step:
                     kernel.select(axis, place).zero_()
@@ -71,17 +71,17 @@ def _structures(program: Program) -> dict[str, _Structure]:
     found: dict[str, _Structure] = {}
     for node in program.nodes:
         kernel = node.params.get("kernel")
-        if kernel is None or kernel.view or not ("groups" in node.fields or "dilation" in node.fields):
+        if kernel is None or kernel.view or not node.fields["marks"]:
             continue
-        described = _structure(node, kernel.shape)
-        if described.groups > 1 or described.dilation != (1, 1):
+        described = _structure(program, node, kernel.shape)
+        if described.groups > 1 or any(step > 1 for step in described.dilation):
             found[kernel.parameter.name] = described
     return found
 
 
-def _structure(node: TensorNode, shape: tuple[int, ...]) -> _Structure:
+def _structure(program: Program, node: TensorNode, shape: tuple[int, ...]) -> _Structure:
     try:
         groups, dilation = structure(node.fields)
     except UserError as error:
-        raise UserError(f"node {node.raw} (conv2d): {error}") from error
+        raise UserError(f"node {node.raw} ({program.kind_of(node)}): {error}") from error
     return _Structure(shape, groups, dilation)

@@ -16,16 +16,16 @@ import torch.nn.functional
 
 from torchlean_core.graph import Program, TensorNode, Use
 from torchlean_core.graph.views import HELPERS
-from torchlean_core.kinds import INPUT, helpers
+from torchlean_core.kinds import helpers
 from torchlean_core.kinds.code import ints
-from torchlean_core.kinds.shapes import broadcast_axes
+from torchlean_core.kinds.operators import INPUT
 
 Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A program as a function of many inputs at once.
+    """A program as a function of many inputs at once, for one output.
 
     Attributes:
         function: (parameters by name, inputs) to outputs, both folded; pure, nothing is checked.
@@ -96,7 +96,7 @@ class _Writer:
         program, live = self._program, self._program.live()
         nodes = [node for node in program.nodes if node.id in live]
         for node in nodes:
-            self._scope.update((name, getattr(helpers, name)) for name in node.kind.helpers)
+            self._scope.update((name, getattr(helpers, name)) for name in node.operator.helpers)
             self._values[node.id] = self._value(node)
         output = self._values[program.output_id]
         text = output.full()
@@ -111,21 +111,21 @@ class _Writer:
         return Batch(self._scope["function"], source, _folds(input_shape), output.lead == 0)
 
     def _value(self, node: TensorNode) -> _Value:
-        if node.kind is INPUT:
+        if node.operator is INPUT:
             return _Value("x", node.shape, 0 if _folds(node.shape) else 1)
         operands = [self._values[parent] for parent in node.parents]
         params = {role: self._tensor(use) for role, use in node.params.items() if use is not None}
         params["like"] = "x"
         if all(operand.lead is None for operand in operands):
-            if node.kind.spreads and _spreads_from_the_right(operands[0].shape, node.shape):
+            if node.operator.spreads and _spreads_from_the_right(operands[0].shape, node):
                 return _Value(operands[0].full(), node.shape, None, thin=True)
             text = self._program.expression(node, [operand.full() for operand in operands], params)
             return self._assign(node, text, None)
-        if node.kind.keeps_order:
+        if node.operator.keeps_order:
             return self._regrouped(node, operands[0], params)
         for lead in _leads(node, operands):
             args = [
-                operand.text if operand.thin and node.kind.category == "elementwise" else operand.led(lead)
+                operand.text if operand.thin and node.operator.elementwise else operand.led(lead)
                 for operand in operands
             ]
             batched = [operand.lead is not None for operand in operands]
@@ -181,10 +181,9 @@ def _folds(shape: Shape) -> bool:
     return len(shape) > 1 and shape[0] == 1
 
 
-def _spreads_from_the_right(source: Shape, target: Shape) -> bool:
+def _spreads_from_the_right(source: Shape, node: TensorNode) -> bool:
     """Whether a broadcast is one that torch makes by itself: new axes are in front only."""
-    witness = broadcast_axes(source, target)
-    return witness == [1] * (len(target) - len(source)) + list(source)
+    return tuple(node.fields["aligned"]) == (1,) * (len(node.shape) - len(source)) + tuple(source)
 
 
 def _leads(node: TensorNode, operands: list[_Value]) -> tuple[int, ...]:

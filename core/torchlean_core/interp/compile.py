@@ -1,4 +1,4 @@
-"""From a lowered program to callables: one per node, made from the code template of its kind."""
+"""From a lowered program to callables: one per node, made from the code template of its operator."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def compile_steps(program: Program, wanted: set[int]) -> list[Step]:
             last[parent] = node.id
     freed: dict[int, list[int]] = {}
     for value, user in last.items():
-        if value != program.output_id:
+        if value not in program.output_ids:
             freed.setdefault(user, []).append(value)
     return [_step(program, node, freed.get(node.id, ())) for node in nodes]
 
@@ -64,7 +64,7 @@ def _step(program: Program, node: TensorNode, freed: Sequence[int]) -> Step:
     return Step(
         node,
         expression,
-        compiled(f"lambda {names}: {expression}", node.kind.helpers),
+        compiled(f"lambda {names}: {expression}", node.operator.helpers),
         node.parents,
         tuple(use.name for use in roles.values()),
         tuple(freed),

@@ -61,11 +61,27 @@ class Interpreter:
         """Shape of the output."""
         return self.program.nodes[self.program.output_id].shape
 
-    def run(self, x: torch.Tensor) -> torch.Tensor:
-        """The output for an input, which every `input` node gets.
+    @property
+    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of all outputs, in order."""
+        return tuple(self.program.nodes[output].shape for output in self.program.output_ids)
+
+    def run_all(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """All outputs for an input, in order.
 
         Raises:
-            UserError: The input has another shape or type, or torch cannot compute a node (its size).
+            UserError: As `run`.
+        """
+        self._check_input(x)
+        with torch.no_grad(), full_precision():
+            return self.results(self.params, x.to(self.device))
+
+    def run(self, x: torch.Tensor) -> torch.Tensor:
+        """The only output for an input, which every `input` node gets.
+
+        Raises:
+            UserError: The input has another shape or type, there are several outputs, or torch cannot compute a node
+                (its size).
         """
         self._check_input(x)
         with torch.no_grad(), full_precision():
@@ -92,7 +108,7 @@ class Interpreter:
             try:
                 value = step.function(x, *operands, *(payload[name] for name in step.names))
             except _TORCH_REFUSES as error:
-                raise _refused(step.node, error) from error
+                raise _refused(self.program, step.node, error) from error
             values.append(value)
             yield step.node, value
 
@@ -100,6 +116,15 @@ class Interpreter:
         """The output as a pure function of parameters and input: for autograd and `torch.func`.
 
         Nothing is checked beforehand; `x` and `params` are of one dtype, on one device.
+
+        Raises:
+            UserError: Torch cannot compute a node, or there are several outputs.
+        """
+        self.program.output_id  # noqa: B018  # refuses several
+        return self.results(params, x)[0]
+
+    def results(self, params: Mapping[str, torch.Tensor], x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """All outputs, in order, as `function`.
 
         Raises:
             UserError: Torch cannot compute a node.
@@ -111,10 +136,10 @@ class Interpreter:
             try:
                 values[step.node.id] = step.function(x, *operands, *(payload[name] for name in step.names))
             except _TORCH_REFUSES as error:
-                raise _refused(step.node, error) from error
+                raise _refused(self.program, step.node, error) from error
             for value in step.last_use_of:
                 del values[value]
-        return values[self.program.output_id]
+        return tuple(values[output] for output in self.program.output_ids)
 
     def _check_input(self, x: torch.Tensor) -> None:
         if tuple(x.shape) != self.input_shape:
@@ -164,8 +189,8 @@ def _parameters(
     return params
 
 
-def _refused(node: TensorNode, error: Exception) -> UserError:
+def _refused(program: Program, node: TensorNode, error: Exception) -> UserError:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return UserError(
-        f"node {node.raw} ({node.kind.name}) of shape {show_shape(node.shape)} cannot be computed: {reason}"
+        f"node {node.raw} ({program.kind_of(node)}) of shape {show_shape(node.shape)} cannot be computed: {reason}"
     )

@@ -40,7 +40,7 @@ def _state(layer: Layer, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch
         use = layer.node.params[role]
         assert use is not None, "a layer's state is what its node has"
         value = compiled(f"lambda p: {use.expression('p')}", HELPERS)(tensors[use.parameter.name])
-        if role == "kernel" and use.sparse is None:
+        if role == "kernel" and not layer.node.compact:
             value = _original(layer, value)
         state[key] = value.clamp(min=0.0) if role == "var" else value
     if f"{layer.position}.running_var" in state:
@@ -50,7 +50,10 @@ def _state(layer: Layer, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch
 
 def _original(layer: Layer, kernel: torch.Tensor) -> torch.Tensor:
     """The weights of the grouped or dilated convolution that a dense kernel stands for."""
-    groups, (down, across) = structure(layer.node.fields)
+    groups, dilation = structure(layer.node.fields)
+    if groups == 1 and set(dilation) <= {1}:
+        return kernel
     outputs, inputs = kernel.shape[0] // groups, kernel.shape[1] // groups
     blocks = [kernel[g * outputs : (g + 1) * outputs, g * inputs : (g + 1) * inputs] for g in range(groups)]
-    return kernel if groups == down == across == 1 else torch.cat(blocks)[:, :, ::down, ::across].contiguous()
+    places = (slice(None), slice(None), *(slice(None, None, step) for step in dilation))
+    return torch.cat(blocks)[places].contiguous()

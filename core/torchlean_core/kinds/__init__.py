@@ -1,44 +1,52 @@
-"""The kind table: the one place where the vocabulary of `torchlean.ir.v1` is written down."""
+"""Kinds, operators and dialects: the one place where the vocabulary of `torchlean.ir.v1` is written down."""
 
-from torchlean_core.kinds.common import EXTRA_FIELDS, NODE_FIELDS, ROOT_FIELDS, TRAINING_DIFFERS
+from torchlean_core.kinds.call import Call, Operator, Shape, Step
+from torchlean_core.kinds.common import EXTRA_FIELDS, FORMAT, NODE_FIELDS, TRAINING_DIFFERS
+from torchlean_core.kinds.dialect import INPUT, Dialect
+from torchlean_core.kinds.dialects import (
+    CLASSIC,
+    DIALECTS,
+    FIELD_NAMES,
+    GENERALIZED,
+    ROOT_NAMES,
+    dialect_named,
+    dialect_of,
+)
 from torchlean_core.kinds.spec import (
-    Call,
+    Fact,
     Field,
     FieldType,
     Kind,
     ParamSpec,
     Problem,
     Problems,
-    Shape,
     TupleKind,
-)
-from torchlean_core.kinds.table import (
-    FIELD_NAMES,
-    FORMAT,
-    INPUT,
-    TENSOR_KINDS,
-    TUPLE_GETITEM,
-    TUPLE_KINDS,
 )
 
 __all__ = [
+    "CLASSIC",
+    "DIALECTS",
     "EXTRA_FIELDS",
     "FIELD_NAMES",
     "FORMAT",
+    "GENERALIZED",
     "INPUT",
     "NODE_FIELDS",
-    "ROOT_FIELDS",
-    "TENSOR_KINDS",
+    "ROOT_NAMES",
     "TRAINING_DIFFERS",
-    "TUPLE_GETITEM",
-    "TUPLE_KINDS",
     "Call",
+    "Dialect",
+    "Fact",
     "Field",
     "FieldType",
     "Kind",
+    "Operator",
     "ParamSpec",
     "Problem",
     "Problems",
     "Shape",
+    "Step",
     "TupleKind",
+    "dialect_named",
+    "dialect_of",
 ]

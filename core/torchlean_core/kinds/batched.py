@@ -10,13 +10,11 @@ A function returns None where it has no form for that `lead`; with neither, `tor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from torchlean_core.kinds import code
+from torchlean_core.kinds.call import Call
 from torchlean_core.kinds.code import ints
-from torchlean_core.kinds.shapes import broadcast_axes
-from torchlean_core.kinds.spec import Call
 
 
 def _own(call: Call, *texts: str) -> str:
@@ -60,6 +58,11 @@ def layernorm(call: Call) -> str | None:
     return None if _axis(call) is None else code.layernorm(call)
 
 
+def safe_log(call: Call) -> str | None:
+    """The scalar must be one for all samples: one per sample would be matched with the last axis."""
+    return None if call.batched[1] else f"torch.log({call.args[1]} - F.logsigmoid(-{call.args[0]}))"
+
+
 def total(call: Call) -> str | None:
     """The sum of every sample; the result has no axis that the batch could take the place of."""
     if call.lead == 0:
@@ -71,6 +74,8 @@ def total(call: Call) -> str | None:
 def mse_loss(call: Call) -> str | None:
     """The mean of every sample."""
     if call.lead == 0:
+        return None
+    if "empty" in call.fields and 0 in call.parent_shapes[0]:
         return None
     squares = f'F.mse_loss({_expanded(call, 0)}, {_expanded(call, 1)}, reduction="none")'
     rank = len(call.parent_shapes[0])
@@ -97,9 +102,16 @@ def _expanded(call: Call, position: int) -> str:
 def matmul(call: Call) -> str | None:
     """`a @ b`: torch multiplies the last two axes, and matches the others from the right.
 
-    With the batch in the place of the first of two axes, it is the rows of `a`; `b` must not carry it.
+    With the batch in the place of the first of two axes, it is the rows of `a`; `b` must not carry it. A batch in
+    front of operands of different ranks, or of a vector, would be matched with something else.
     """
-    if call.lead == 0 and len(call.shape) == 2 and list(call.batched) != [True, False]:
+    ranks = [len(shape) for shape in call.parent_shapes]
+    if min(ranks) < 2:
+        return None
+    if call.lead == 0 and 2 in ranks and (ranks[0] != 2 or list(call.batched) != [True, False]):
+        return None
+    carried = [rank for rank, is_batched in zip(ranks, call.batched, strict=True) if is_batched]
+    if min(carried) != max(ranks):
         return None
     return f"{call.args[0]} @ {call.args[1]}"
 
@@ -112,9 +124,12 @@ def permute(call: Call) -> str | None:
     return f"{call.args[0]}.permute({ints([0, *(axis + 1 for axis in perm)])})"
 
 
-def swap_first_two(call: Call) -> str | None:
-    """The two axes after the batch."""
-    return f"{call.args[0]}.transpose(1, 2)" if call.lead else None
+def transpose(call: Call) -> str | None:
+    """The axes behind the batch."""
+    axes = call.fields["axis1"], call.fields["axis2"]
+    if call.lead == 0 and axes[0] != axes[1] and 0 in axes:
+        return None
+    return f"{call.args[0]}.transpose({axes[0] + call.lead}, {axes[1] + call.lead})"
 
 
 def reshape(call: Call) -> str | None:
@@ -125,39 +140,48 @@ def reshape(call: Call) -> str | None:
 
 
 def broadcast_to(call: Call) -> str | None:
-    """The broadcast witness, behind the batch."""
-    source = list(call.parent_shapes[0])
-    aligned = broadcast_axes(source, call.shape)
-    if aligned is None or (call.lead == 0 and not (aligned[0] == call.shape[0] == 1)):
+    """As `code.broadcast_to`, behind the batch."""
+    source, aligned = tuple(call.parent_shapes[0]), tuple(call.fields["aligned"])
+    if call.lead == 0 and not (aligned[0] == call.shape[0] == 1):
         return None
     start = 1 - call.lead
     value = call.args[0]
-    if list(aligned) != source:
+    if aligned != source:
         value = f"{value}.reshape({_own(call, *_dims(aligned[start:]))})"
     return f"{value}.expand({ints([-1, *call.shape[start:]])})"
 
 
-def _image(single: Callable[[Call], str]) -> Callable[[Call], str | None]:
-    """A kind on unbatched images, whose torch function takes a batch of them with the same text."""
-
-    def batched(call: Call) -> str | None:
-        if call.lead == 0 or 0 in (*call.shape, *call.parent_shapes[0]):
-            return None
-        return single(call)
-
-    return batched
+def _shape(call: Call) -> str:
+    """The text of the result's shape with the batch."""
+    return _own(call, *_dims(call.shape[1 - call.lead :]))
 
 
-conv2d = _image(code.conv2d)
-max_pool = _image(code.max_pool)
-avg_pool = _image(code.avg_pool)
-max_pool_pad = _image(code.max_pool_pad)
-avg_pool_pad = _image(code.avg_pool_pad)
+def conv(call: Call) -> str | None:
+    """The batch is one more axis before the channels, or one of those."""
+    lead = call.fields["axis"] + call.lead
+    if lead == 0 or 0 in (*call.shape, *call.parent_shapes[0]):
+        return None
+    return code.convolution(call, lead, _shape(call))
+
+
+def _pool(call: Call, largest: bool) -> str | None:
+    lead = len(call.parent_shapes[0]) - len(call.fields["kernel"]) + call.lead
+    if lead == 0 or (call.lead == 0 and lead == 1) or 0 in (*call.shape, *call.parent_shapes[0]):
+        return None
+    return code.pool(call, largest, lead, _shape(call))
+
+
+def max_pool(call: Call) -> str | None:
+    """The batch is one more axis before those that are pooled, or one of those."""
+    return _pool(call, True)
+
+
+def avg_pool(call: Call) -> str | None:
+    """As `max_pool`."""
+    return _pool(call, False)
 
 
 def batch_norm(call: Call) -> str | None:
-    """(N, C, H, W): the batch is N, or the two become one axis."""
-    if call.lead == 0:
-        return code.batch_norm(call)
-    flat = replace(call, args=[f"{call.args[0]}.flatten(0, 1)"])
-    return f"{code.batch_norm(flat)}.reshape({_own(call, *_dims(call.shape))})"
+    """The batch is one more axis before the channels, or one of those."""
+    lead = call.fields["axis"] + call.lead
+    return None if lead == 0 or 0 in call.shape else code.normalized(call, lead, _shape(call))

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torchlean_core.errors import UserError
-from torchlean_core.kinds.shapes import broadcast_axes
-from torchlean_core.kinds.spec import Call
+from torchlean_core.kinds.call import Call
 
 DEFAULT_EPS = 1e-5
 """Epsilon of `layernorm` and batch norm where the node has no `eps`: PyTorch's default."""
@@ -24,23 +23,27 @@ def arguments(values: Sequence[int]) -> str:
     return ", ".join(map(str, values)) or "()"
 
 
-def square(height: int, width: int) -> str:
-    """A window's size as torch takes it: `3` for a square one, else `(3, 5)`."""
-    return str(height) if height == width else f"({height}, {width})"
+def size(values: Sequence[int]) -> str:
+    """One number per spatial axis as torch takes them: `3` where all are equal, else `(3, 5)`."""
+    return str(values[0]) if len(set(values)) == 1 else ints(values)
 
 
-def structure(fields: Mapping[str, Any]) -> tuple[int, tuple[int, int]]:
-    """Groups and dilation of the convolution that a dense kernel stands for; 1 and (1, 1) for itself.
+def structure(fields: Mapping[str, Any]) -> tuple[int, tuple[int, ...]]:
+    """Groups and dilation of the convolution that a stored dense kernel stands for; 1 and ones for itself.
+
+    Args:
+        fields: Those of the operator `conv`; its `marks` say what the artifact says of the kernel.
 
     Raises:
-        UserError: The extra fields `groups` and `dilation` are not numbers that divide the channels.
+        UserError: The marks `groups` and `dilation` are not numbers that divide the channels.
     """
-    (groups,) = _counts(fields, "groups", 1)
-    down, across = _counts(fields, "dilation", 2)
-    for name in ("outC", "inC"):
+    marks = fields.get("marks", {})
+    (groups,) = _counts(marks, "groups", 1)
+    dilation = _counts(marks, "dilation", len(fields["kernel"]))
+    for name in ("outputs", "inputs"):
         if fields[name] % groups:
-            raise UserError(f"groups {groups} does not divide {name} {fields[name]}")
-    return groups, (down, across)
+            raise UserError(f"groups {groups} does not divide the {fields[name]} {name[:-1]} channels")
+    return groups, dilation
 
 
 def _counts(fields: Mapping[str, Any], name: str, count: int) -> tuple[int, ...]:
@@ -93,15 +96,31 @@ def rand_uniform(call: Call) -> str:
 
 
 def bernoulli_mask(call: Call) -> str:
-    """1 where the keep probability exceeds the uniform number, else 0."""
+    """1 where the keep probability exceeds the uniform number, else 0.
+
+    A float32 number below 1 can be rounded up to it, so that a probability of 1 has to be told before.
+    """
     keep = call.args[0]
-    return f"({keep} > {_uniform(call, call.shape, keep)}).to({keep}.dtype)"
+    drawn = f"{keep} > {_uniform(call, call.shape, keep)}"
+    if call.fields.get("clamps"):
+        drawn = f"({drawn}) | ({keep} >= 1.0)"
+    return f"({drawn}).to({keep}.dtype)"
 
 
 def layernorm(call: Call) -> str:
-    """`F.layer_norm` over the trailing axes from `axis` on, without an affine part."""
+    """`F.layer_norm` over the trailing axes from `axis` on."""
     normalized = call.parent_shapes[0][call.fields["axis"] :]
-    return f"F.layer_norm({call.args[0]}, {ints(normalized)}{eps_option(call)})"
+    affine = [call.params.get("gamma", "None"), call.params.get("beta", "None")]
+    while affine and affine[-1] == "None":
+        affine.pop()
+    return f"F.layer_norm({', '.join([call.args[0], ints(normalized), *affine])}{eps_option(call)})"
+
+
+def mse_loss(call: Call) -> str:
+    """`F.mse_loss`, and what a dialect says that it is of nothing, which no gradient changes."""
+    if "empty" in call.fields and 0 in call.parent_shapes[0]:
+        return f"{call.args[0]}.new_full((), {call.fields['empty']})"
+    return f"F.mse_loss({call.args[0]}, {call.args[1]})"
 
 
 def reshape(call: Call) -> str:
@@ -115,12 +134,11 @@ def permute(call: Call) -> str:
 
 
 def broadcast_to(call: Call) -> str:
-    """The broadcast witness: a reshape to the target's rank where axes are inserted, then `expand`."""
-    source = list(call.parent_shapes[0])
-    aligned = broadcast_axes(source, call.shape)
-    if aligned is None:
-        raise ValueError(f"no broadcast from {source} to {list(call.shape)}")
-    value = call.args[0] if aligned == source else f"{call.args[0]}.reshape({arguments(aligned)})"
+    """A reshape to the target's rank where axes are inserted, then `expand`."""
+    aligned = tuple(call.fields["aligned"])
+    value = call.args[0]
+    if aligned != tuple(call.parent_shapes[0]):
+        value = f"{value}.reshape({arguments(aligned)})"
     return f"{value}.expand({arguments(call.shape)})"
 
 
@@ -129,57 +147,90 @@ def concat(call: Call) -> str:
     return f"torch.cat(({', '.join(call.args)}), dim={call.fields['axis']})"
 
 
-def stride(call: Call) -> int:
-    """The stride, or an equal one that torch can hold: a stride past the padded extent takes one window."""
-    f, (_, height, width) = call.fields, call.parent_shapes[0]
-    step: int = f["stride"]
-    return step if step < 1 << 31 else max(height, width) + 2 * f.get("padding", 0)
+def strides(call: Call, extents: Sequence[int]) -> tuple[int, ...]:
+    """The strides, or equal ones that torch can hold: one past the padded extent takes one window.
+
+    Args:
+        call: The use.
+        extents: The padded extents.
+    """
+    steps = call.fields["stride"]
+    return tuple(
+        step if step < 1 << 31 else max(extent, 1) for step, extent in zip(steps, extents, strict=True)
+    )
+
+
+def empty(call: Call) -> str:
+    """A result without elements, which torch's functions refuse to give."""
+    return f"{call.args[0]}.new_zeros({ints(call.shape)})"
+
+
+def padded(operand: str, before: Sequence[int], after: Sequence[int], fill: str) -> str:
+    """The last axes padded; torch takes them from the last one on."""
+    pairs = [number for pair in zip(reversed(before), reversed(after), strict=True) for number in pair]
+    return f"F.pad({operand}, {ints(pairs)}, value={fill})"
+
+
+def merged(operand: str, lead: int) -> str:
+    """The text of a value with the one or two axes before those that a pool works on that torch takes."""
+    if lead == 0:
+        return f"{operand}.unsqueeze(0)"
+    return operand if lead <= 2 else f"{operand}.flatten(0, {lead - 1})"
 
 
 def window(call: Call) -> str:
     """Size and step of a pool's window as torch takes them; a step as large as the window is torch's default."""
     f = call.fields
-    size = square(f["kH"], f["kW"])
-    return size if f["stride"] == f["kH"] == f["kW"] else f"{size}, stride={stride(call)}"
+    kernel = tuple(f["kernel"])
+    if tuple(f["stride"]) == kernel:
+        return size(kernel)
+    extents = call.parent_shapes[0][len(call.parent_shapes[0]) - len(kernel) :]
+    total = [x + 2 * p for x, p in zip(extents, f["padding"], strict=True)]
+    return f"{size(kernel)}, stride={size(strides(call, total))}"
 
 
-def _pad(call: Call, fill: str) -> str:
-    padding = call.fields["padding"]
-    return f"F.pad({call.args[0]}, ({padding}, {padding}, {padding}, {padding}), value={fill})"
+def pool(call: Call, largest: bool, lead: int, shape: str) -> str:
+    """A pool over the last axes.
+
+    Torch pads pools by half a window at most, and nothing empty: such padding goes first.
+
+    Args:
+        call: The use.
+        largest: Whether the largest element of a window is taken, or the mean.
+        lead: Axes before those that are pooled, with those of a batch.
+        shape: Text of the result's shape, for where axes were joined.
+    """
+    f, operand = call.fields, call.args[0]
+    kernel, padding = tuple(f["kernel"]), tuple(f["padding"])
+    rank = len(kernel)
+    if 0 in call.shape:
+        return empty(call)
+    fill = 'float("-inf")' if largest else "0.0"
+    if rank > 3:
+        return f"pool({operand}, {ints(kernel)}, {ints(f['stride'])}, {ints(padding)}, {largest})"
+    value = merged(operand, lead)
+    option = f", padding={size(padding)}" if any(padding) else ""
+    if any(2 * p > k for p, k in zip(padding, kernel, strict=True)) or 0 in call.parent_shapes[0]:
+        value, option = padded(value, padding, padding, fill), ""
+    text = f"F.{'max' if largest else 'avg'}_pool{rank}d({value}, {window(call)}{option})"
+    return _unmerged(text, lead, 2, shape)
 
 
-def _pool(function: str, call: Call, operand: str, padding: str = "") -> str:
-    if 0 in call.shape:  # no channels: torch refuses the operand, the result has no elements
-        return f"{call.args[0]}.new_zeros({ints(call.shape)})"
-    return f"F.{function}({operand}, {window(call)}{padding})"
-
-
-def _padded_pool(function: str, call: Call, fill: str) -> str:
-    """Torch pads pools by half a window at most, and nothing empty: such padding goes first."""
-    f = call.fields
-    if 2 * f["padding"] > min(f["kH"], f["kW"]) or 0 in call.parent_shapes[0]:
-        return _pool(function, call, _pad(call, fill))
-    return _pool(function, call, call.args[0], f", padding={f['padding']}" if f["padding"] else "")
+def _unmerged(text: str, lead: int, keep: int, shape: str) -> str:
+    """The text of a result with its axes as they were: `keep` of them, or fewer, were left alone."""
+    if lead == 0:
+        return f"{text}.squeeze(0)"
+    return text if lead <= keep else f"{text}.reshape({shape})"
 
 
 def max_pool(call: Call) -> str:
-    """The largest element of every window; a `padding` field does not count."""
-    return _pool("max_pool2d", call, call.args[0])
+    """The largest element of every window; padded cells never win: they count as -inf."""
+    return pool(call, True, len(call.parent_shapes[0]) - len(call.fields["kernel"]), arguments(call.shape))
 
 
 def avg_pool(call: Call) -> str:
-    """The mean of every window; a `padding` field does not count."""
-    return _pool("avg_pool2d", call, call.args[0])
-
-
-def max_pool_pad(call: Call) -> str:
-    """Padded cells never win: they count as -inf."""
-    return _padded_pool("max_pool2d", call, 'float("-inf")')
-
-
-def avg_pool_pad(call: Call) -> str:
-    """Padded cells count as zeros (`count_include_pad=True`, torch's default)."""
-    return _padded_pool("avg_pool2d", call, "0.0")
+    """The mean of every window; padded cells count as zeros (`count_include_pad=True`, torch's default)."""
+    return pool(call, False, len(call.parent_shapes[0]) - len(call.fields["kernel"]), arguments(call.shape))
 
 
 def linear(call: Call) -> str:
@@ -188,28 +239,61 @@ def linear(call: Call) -> str:
     return f"F.linear({call.args[0]}, {call.params['W']}{bias})"
 
 
-def conv2d(call: Call) -> str:
-    """`F.conv2d`, and what it means where torch refuses an empty operand or no output channels."""
+def conv(call: Call) -> str:
+    """`F.conv1d`, `2d` or `3d`, and what a convolution means where torch refuses it."""
+    return convolution(call, call.fields["axis"], arguments(call.shape))
+
+
+def convolution(call: Call, lead: int, shape: str) -> str:
+    """A convolution.
+
+    Args:
+        call: The use.
+        lead: Axes before the channels, with those of a batch.
+        shape: Text of the result's shape, for where axes were joined.
+    """
     f, p = call.fields, call.params
     if 0 in call.shape:
-        return f"{call.args[0]}.new_zeros({ints(call.shape)})"
-    operand, padding = call.args[0], f["padding"]
-    if 0 in call.parent_shapes[0]:
-        operand, padding = _pad(call, "0.0"), 0
-    options = f", stride={stride(call)}" if f["stride"] != 1 else ""
-    options += f", padding={padding}" if padding else ""
-    if call.sparse is not None:
-        groups, dilation = call.sparse
-        options += f", dilation={square(*dilation)}" if dilation != (1, 1) else ""
-        options += f", groups={groups}" if groups != 1 else ""
+        return empty(call)
+    kernel = p["kernel"]
+    if f["groups"] != 1 and not call.compact:
+        kernel = f"diagonal_blocks({kernel}, {f['groups']})"
     bias = "" if "bias" in call.absent else f", {p['bias']}"
-    return f"F.conv2d({operand}, {p['kernel']}{bias}{options})"
+    before, after, rank = tuple(f["before"]), tuple(f["after"]), len(f["kernel"])
+    operand = call.args[0] if lead <= 1 else f"{call.args[0]}.flatten(0, {lead - 1})"
+    extents = call.parent_shapes[0][f["axis"] + 1 :]
+    steps = strides(call, [x + a + b for x, a, b in zip(extents, before, after, strict=True)])
+    dilation = [d if k > 1 else 1 for d, k in zip(f["dilation"], f["kernel"], strict=True)]
+    if not 1 <= rank <= 3:
+        operand = f"{operand}.unsqueeze(0)" if lead == 0 else operand
+        geometry = ", ".join(map(ints, (steps, before, after, dilation)))
+        text = f"convolution({operand}, {kernel}{bias or ', None'}, {geometry}, {f['groups']})"
+        return _unmerged(text, lead, 1, shape)
+    options = f", stride={size(steps)}" if set(steps) != {1} else ""
+    if before != after or 0 in call.parent_shapes[0]:
+        operand = padded(operand, before, after, "0.0")
+    elif any(before):
+        options += f", padding={size(before)}"
+    options += f", dilation={size(dilation)}" if set(dilation) != {1} else ""
+    options += f", groups={f['groups']}" if f["groups"] != 1 else ""
+    text = f"F.conv{rank}d({operand}, {kernel}{bias}{options})"
+    return text if lead <= 1 else f"{text}.reshape({shape})"
 
 
 def batch_norm(call: Call) -> str:
     """`F.batch_norm` in eval mode, on a variance that is not negative."""
-    p = call.params
-    return (
-        f"F.batch_norm({call.args[0]}, {p['mean']}, {p['var']}.clamp(min=0.0), {p['gamma']}, {p['beta']}"
+    return normalized(call, call.fields["axis"], arguments(call.shape))
+
+
+def normalized(call: Call, lead: int, shape: str) -> str:
+    """A batch normalization; arguments as for `convolution`."""
+    p, operand = call.params, call.args[0]
+    if 0 in call.shape:
+        return f"{operand}.clone()"
+    operand = f"{operand}.unsqueeze(0)" if lead == 0 else operand
+    operand = operand if lead <= 1 else f"{operand}.flatten(0, {lead - 1})"
+    text = (
+        f"F.batch_norm({operand}, {p['mean']}, {p['var']}.clamp(min=0.0), {p['gamma']}, {p['beta']}"
         f"{eps_option(call)})"
     )
+    return _unmerged(text, lead, 1, shape)

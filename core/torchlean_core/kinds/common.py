@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-ROOT_FIELDS: dict[str, str] = {
-    "format": "Format marker.",
-    "input_id": "Id of the input node.",
-    "output_id": "Id of the output node.",
-    "nodes": "Nodes in topological order; nodes[i].id is i.",
-}
-"""The fields of the root, in canonical order."""
+FORMAT = "torchlean.ir.v1"
+"""The value of `format`, in every dialect."""
+
+
+def root_fields(output_field: str, output_doc: str) -> dict[str, str]:
+    """The fields of a dialect's root, in canonical order."""
+    return {
+        "format": "Format marker.",
+        "input_id": "Id of the input node.",
+        output_field: output_doc,
+        "nodes": "Nodes in topological order; nodes[i].id is i.",
+    }
+
 
 NODE_FIELDS: dict[str, str] = {
     "id": "The node's place in `nodes`.",

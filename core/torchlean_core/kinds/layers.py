@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from torchlean_core.kinds import code
-from torchlean_core.kinds.spec import Call
+from torchlean_core.kinds.call import Call
 
 Modules = tuple[str, ...]
 """Source texts of the modules that one node becomes, in order; the last one has the parameters."""
@@ -36,10 +36,17 @@ def _softmax(call: Call) -> Modules | None:
     return ("nn.Softmax(dim=-1)",) if last else None
 
 
-def _layernorm(call: Call) -> Modules:
+def _layernorm(call: Call) -> Modules | None:
     shape = call.parent_shapes[0][call.fields["axis"] :]
     normalized = str(shape[0]) if len(shape) == 1 else code.ints(shape)
-    return (f"nn.LayerNorm({normalized}{code.eps_option(call)}, elementwise_affine=False)",)
+    affine = [
+        call.params.get(role, "None") != "None" and role not in call.absent for role in ("gamma", "beta")
+    ]
+    if affine == [False, True]:
+        return None
+    options = "" if affine[0] else ", elementwise_affine=False"
+    options += ", bias=False" if affine == [True, False] else ""
+    return (f"nn.LayerNorm({normalized}{code.eps_option(call)}{options})",)
 
 
 def _linear(call: Call) -> Modules:
@@ -47,42 +54,53 @@ def _linear(call: Call) -> Modules:
     return (f"nn.Linear({call.parent_shapes[0][-1]}, {call.shape[-1]}{bias})",)
 
 
-def _conv2d(call: Call) -> Modules | None:
-    """The original form of a grouped or dilated convolution, which the dense kernel stands for."""
+def _conv(call: Call) -> Modules | None:
+    """The original form of a grouped or dilated convolution, also where a dense kernel stands for it."""
     f = call.fields
-    if 0 in call.shape or 0 in call.parent_shapes[0]:
+    rank = len(f["kernel"])
+    fits = f["axis"] <= 1 and 1 <= rank <= 3 and tuple(f["before"]) == tuple(f["after"])
+    if not fits or 0 in call.shape or 0 in call.parent_shapes[0]:
         return None
-    groups, dilation = code.structure(call.fields)
-    size = [(k - 1) // d + 1 for k, d in zip((f["kH"], f["kW"]), dilation, strict=True)]
-    if any((k - 1) % d for k, d in zip((f["kH"], f["kW"]), dilation, strict=True)):
+    groups, spread = code.structure(f)
+    groups = max(groups, f["groups"])
+    dilation = tuple(max(pair) for pair in zip(spread, f["dilation"], strict=True))
+    if any((k - 1) % d for k, d in zip(f["kernel"], spread, strict=True)):
         return None
-    options = [str(f["inC"]), str(f["outC"]), code.square(*size)]
-    options += [f"stride={code.stride(call)}"] if f["stride"] != 1 else []
-    options += [f"padding={f['padding']}"] if f["padding"] else []
-    options += [f"dilation={code.square(*dilation)}"] if dilation != (1, 1) else []
+    kernel = [(k - 1) // d + 1 for k, d in zip(f["kernel"], spread, strict=True)]
+    extents = [x + 2 * p for x, p in zip(call.parent_shapes[0][f["axis"] + 1 :], f["before"], strict=True)]
+    stride = code.strides(call, extents)
+    options = [str(f["inputs"]), str(f["outputs"]), code.size(kernel)]
+    options += [f"stride={code.size(stride)}"] if set(stride) != {1} else []
+    options += [f"padding={code.size(f['before'])}"] if any(f["before"]) else []
+    options += [f"dilation={code.size(dilation)}"] if set(dilation) != {1} else []
     options += [f"groups={groups}"] if groups != 1 else []
     options += ["bias=False"] if "bias" in call.absent else []
-    return (f"nn.Conv2d({', '.join(options)})",)
+    return (f"nn.Conv{rank}d({', '.join(options)})",)
 
 
 def _batch_norm(call: Call) -> Modules | None:
     absent = call.absent & {"gamma", "beta"}
-    if len(absent) == 1:
+    rank = {2: 1, 3: 1, 4: 2, 5: 3}.get(len(call.shape))
+    if len(absent) == 1 or call.fields["axis"] != 1 or rank is None or 0 in call.shape:
         return None
     affine = ", affine=False" if absent else ""
-    return (f"nn.BatchNorm2d({call.fields['channels']}{code.eps_option(call)}{affine})",)
+    return (f"nn.BatchNorm{rank}d({call.shape[1]}{code.eps_option(call)}{affine})",)
 
 
-def _pool(name: str, fill: str | None = None) -> LayerView:
+def _pool(name: str, fill: str) -> LayerView:
     """A pool; where it is padded by more than half a window, which torch refuses, the padding goes first."""
 
     def modules(call: Call) -> Modules | None:
-        if 0 in call.shape or 0 in call.parent_shapes[0]:
+        kernel, padding = tuple(call.fields["kernel"]), tuple(call.fields["padding"])
+        rank = len(kernel)
+        fits = rank <= 3 and len(call.shape) - rank in (1, 2)
+        if not fits or 0 in call.shape or 0 in call.parent_shapes[0]:
             return None
-        padding = call.fields["padding"] if fill is not None else 0
-        if 2 * padding > min(call.fields["kH"], call.fields["kW"]):
-            return f"nn.ConstantPad2d({padding}, {fill})", f"nn.{name}({code.window(call)})"
-        return (f"nn.{name}({code.window(call)}{f', padding={padding}' if padding else ''})",)
+        if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
+            sides = code.size([p for p in reversed(padding) for _ in range(2)])
+            return f"nn.ConstantPad{rank}d({sides}, {fill})", f"nn.{name}{rank}d({code.window(call)})"
+        option = f", padding={code.size(padding)}" if any(padding) else ""
+        return (f"nn.{name}{rank}d({code.window(call)}{option})",)
 
     return LayerView(modules)
 
@@ -113,14 +131,12 @@ def _joined(long: Sequence[int], short: Sequence[int]) -> tuple[int, int] | None
 
 
 SOFTMAX = LayerView(_softmax)
-LAYERNORM = LayerView(_layernorm)
+LAYERNORM = LayerView(_layernorm, {"weight": "gamma", "bias": "beta"})
 RESHAPE = LayerView(_reshape)
 LINEAR = LayerView(_linear, {"weight": "W", "bias": "b"})
-CONV2D = LayerView(_conv2d, {"weight": "kernel", "bias": "bias"})
+CONV = LayerView(_conv, {"weight": "kernel", "bias": "bias"})
 BATCH_NORM = LayerView(
     _batch_norm, {"weight": "gamma", "bias": "beta", "running_mean": "mean", "running_var": "var"}
 )
-MAX_POOL = _pool("MaxPool2d")
-AVG_POOL = _pool("AvgPool2d")
-MAX_POOL_PAD = _pool("MaxPool2d", 'float("-inf")')
-AVG_POOL_PAD = _pool("AvgPool2d", "0.0")
+MAX_POOL = _pool("MaxPool", 'float("-inf")')
+AVG_POOL = _pool("AvgPool", "0.0")

@@ -9,56 +9,97 @@ import sys
 from pathlib import Path
 
 from torchlean_core.files import write_text
-from torchlean_core.kinds.common import NODE_FIELDS
-from torchlean_core.kinds.spec import Field, Kind, TupleKind
-from torchlean_core.kinds.table import FORMAT, TENSOR_KINDS, TUPLE_GETITEM, TUPLE_KINDS
+from torchlean_core.kinds.common import FORMAT, NODE_FIELDS
+from torchlean_core.kinds.dialect import Dialect
+from torchlean_core.kinds.dialects import DIALECTS
+from torchlean_core.kinds.spec import Fact, Field, Kind, ParamSpec, TupleKind, payload_name
 
 NAME = "kinds.md"
 
 
 def page() -> str:
     """The page, as Markdown; every kind has a section of its own name, which hovers link to."""
+    listed = "\n".join(
+        f"- **{dialect.name}** (`{dialect.output_field}`): {dialect.doc}" for dialect in DIALECTS.values()
+    )
     parts = [
         f"# The kinds of `{FORMAT}`",
-        "What a node computes, by its `kind`. Parameters are no parents: they live in the parameter file, under the "
-        "names given here. Every node has these fields:",
+        "What a node computes, by its `kind`. The format has dialects, which a file's root tells apart:",
+        listed,
+        "Parameters are no parents. Every node has these fields:",
         "\n".join(f"- `{name}`: {doc}" for name, doc in NODE_FIELDS.items()),
     ]
-    categories: dict[str, list[Kind]] = {}
-    for kind in (*TENSOR_KINDS.values(), TUPLE_GETITEM):
-        categories.setdefault(kind.category, []).append(kind)
-    for category, kinds in categories.items():
-        listed = ", ".join(f"[`{kind.name}`](#{kind.name})" for kind in kinds)
-        parts.append(f"- {category}: {listed}")
-    parts += [_section(kind) for kinds in categories.values() for kind in kinds]
-    parts += [_tuple_section(kind) for kind in TUPLE_KINDS.values()]
+    sections: dict[str, list[tuple[Dialect, Kind]]] = {}
+    for dialect in DIALECTS.values():
+        categories: dict[str, list[Kind]] = {}
+        for kind in dialect.all_kinds:
+            categories.setdefault(kind.category, []).append(kind)
+            sections.setdefault(kind.name, []).append((dialect, kind))
+        parts.append(f"The kinds of the {dialect.name} dialect:")
+        parts.append(
+            "\n".join(
+                f"- {category}: {', '.join(f'[`{kind.name}`](#{kind.name})' for kind in kinds)}"
+                for category, kinds in categories.items()
+            )
+        )
+    for entries in sections.values():
+        parts += _sections(entries)
+    tuples: dict[str, list[tuple[Dialect, TupleKind]]] = {}
+    for dialect in DIALECTS.values():
+        for tuple_kind in dialect.tuple_kinds.values():
+            tuples.setdefault(tuple_kind.name, []).append((dialect, tuple_kind))
+    for name, found in tuples.items():
+        parts.append(f"## {name}")
+        parts += [text for dialect, kind in found for text in _tuple_section(dialect, kind, len(found) > 1)]
     return "\n\n".join(parts) + "\n"
 
 
-def _section(kind: Kind) -> str:
+def _sections(entries: list[tuple[Dialect, Kind]]) -> list[str]:
+    """The section of a name, once where all dialects mean the same."""
+    (dialect, first), *others = entries
+    parts = [f"## {first.name}"]
+    if len(entries) == len(DIALECTS) and all(kind is first for _, kind in others):
+        return [*parts, *_section(first, inline=False)]
+    for dialect, kind in entries:
+        parts.append(f"In the {dialect.name} dialect:")
+        parts += _section(kind, inline=dialect.inline)
+    return parts
+
+
+def _section(kind: Kind, *, inline: bool) -> list[str]:
     low, high = kind.arity
     arity = f"{low}" if low == high else f"{low} or more" if high is None else f"{low} to {high}"
     parts = [
-        f"## {kind.name}",
         kind.summary,
         f"```text\n{kind.formula}\n```",
         f"- Parents: {arity}\n- Shape: {kind.shape_doc}\n- In PyTorch: {kind.torch}",
     ]
     parts += _fields(kind.fields)
-    if kind.params:
-        names = (
-            f"- parameter `{kind.param_name(spec, 0).replace('_0', '_<id>')}`: {spec.doc}"
-            for spec in kind.params
-        )
-        parts.append("\n".join(names))
-    return "\n\n".join(parts)
+    prefix = kind.param_prefix
+    return parts + _params(prefix, kind.params, kind.facts, inline=inline)
 
 
-def _tuple_section(kind: TupleKind) -> str:
-    parts = [f"## {kind.name}", kind.summary]
+def _params(
+    prefix: str, params: tuple[ParamSpec, ...], facts: tuple[Fact, ...], *, inline: bool
+) -> list[str]:
+    lines = []
+    for spec in params:
+        stored = payload_name(prefix, spec, 0).replace("_0", "_<id>")
+        name = f"`{spec.role}` in the file, or `{stored}` in the store" if inline else f"`{stored}`"
+        lines.append(f"- parameter {name}: {spec.doc}")
+    lines += [f"- beside parameters in the file, `{fact.name}`: {fact.doc}" for fact in facts]
+    return ["\n".join(lines)] if lines else []
+
+
+def _tuple_section(dialect: Dialect, kind: TupleKind, several: bool) -> list[str]:
+    parts = [f"In the {dialect.name} dialect:"] if several and kind.params else []
+    if several and not kind.params and dialect is not next(iter(DIALECTS.values())):
+        return []
+    parts.append(kind.summary)
     if kind.doc:
         parts.append(kind.doc)
-    return "\n\n".join([*parts, *_fields(kind.fields)])
+    parts += _fields(kind.fields)
+    return parts + _params(kind.param_prefix, kind.params, kind.facts, inline=dialect.inline)
 
 
 def _fields(fields: tuple[Field, ...]) -> list[str]:

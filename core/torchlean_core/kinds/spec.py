@@ -5,13 +5,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from torchlean_core.kinds.layers import LayerView
-
-Shape = Sequence[int]
-"""Dimensions of a tensor, outermost first; `[]` is a scalar. Dimensions are integers of any size."""
+from torchlean_core.kinds.call import Operator, Shape, Step
 
 Path = tuple[str | int, ...]
 """A place inside a node object, as keys and array positions: `("parents", 1)`."""
@@ -23,6 +19,7 @@ class FieldType(enum.Enum):
     NATURAL = "a natural number"
     SHAPE = "an array of natural numbers"
     AXES = "an array of axis numbers"
+    GEOMETRY = "an array of natural numbers, one per spatial axis"
     BOOLEAN = "true or false"
 
 
@@ -77,58 +74,27 @@ Naturals that must be positive may be 0 here (they are reported with the fields)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One use of a kind, as its code template sees it.
-
-    Attributes:
-        args: Source text of the parents' values, in order.
-        params: Source text of the node's parameters by role (`W`, `bias`, ...).
-        fields: The kind's own fields, plus the extra field `eps` where the node has it.
-        parent_shapes: Shapes of the parents.
-        shape: Shape of the result.
-        id: Tensor id of the node (after lowering), which the deterministic generators are keyed by.
-        batched: For a batch: which operands carry it; empty otherwise.
-        lead: For a batch: axes that it adds in front of the artifact's own, 1 or 0 (see `kinds.batched`).
-        absent: Roles of parameters that the model does not have.
-        sparse: Groups and dilation of the convolution whose kernel is given in place of the dense one.
-    """
-
-    args: Sequence[str]
-    params: Mapping[str, str]
-    fields: Mapping[str, Any]
-    parent_shapes: Sequence[Shape]
-    shape: Shape
-    id: int
-    batched: Sequence[bool] = ()
-    lead: int = 0
-    absent: frozenset[str] = frozenset()
-    sparse: tuple[int, tuple[int, int]] | None = None
-
-
-Code = str | Callable[[Call], str]
-"""Source text of the torch expression that computes the kind.
-
-A string is a template with `{0}`, `{1}` for the parents, `{W}` and the like for parameters and
-`{axis}` and the like for fields; a function builds what depends on shapes. Names in scope: `torch`, `F`
-(torch.nn.functional), and the helpers that the kind lists.
-"""
-
-Batched = str | Callable[[Call], str | None]
-"""As `Code`, for many samples at once; a function gives None where it has no form (see `kinds.batched`)."""
+Lowering = Callable[[Mapping[str, Any], Sequence[Shape], Shape], tuple[Step, ...]]
+"""(fields and meaningful extra fields, parents' shapes, own shape) to the operators of a kind: the first takes the
+parents and the payload, each other one the result before it. With none, the node is its parent."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParamSpec:
-    """One tensor of a kind's payload, kept in the parameter store.
+    """One tensor of a kind's payload.
 
     Attributes:
-        role: Short name, the last part of the tensor's name (`W`, `kernel`; `value` of a const is left out).
+        role: What the artifact calls it: its key in the field `parameters`, and in dialects with inline parameters
+            its field.
         shape: (fields, parent shapes, own shape) to the tensor's shape.
         trainable: Whether training changes it (a `const` can say otherwise, see `trainable`).
         doc: One sentence.
         neutral: What all elements are where the model has no such tensor (`bias=False`), and the kind's code does
             without; None where it cannot.
+        stored: The last part of its name in the parameter store; `role` where None; "" for none at all.
+        operand: What the operator calls it; `role` where None.
+        inline: Shape as the artifact's field holds it, where that is another one.
+        optional: Whether a node without any of it computes the same as with the neutral values.
     """
 
     role: str
@@ -136,32 +102,58 @@ class ParamSpec:
     trainable: bool
     doc: str
     neutral: float | None = None
+    stored: str | None = None
+    operand: str | None = None
+    inline: Callable[[tuple[int, ...]], tuple[int, ...]] | None = None
+    optional: bool = False
+
+    @property
+    def inner(self) -> str:
+        """What the operator calls it."""
+        return self.role if self.operand is None else self.operand
+
+    def inline_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the artifact's field for a tensor of a shape."""
+        return shape if self.inline is None else self.inline(shape)
+
+
+class Fact(NamedTuple):
+    """A field beside inline tensors that says once more what follows from the graph.
+
+    Attributes:
+        name: The JSON key.
+        type: What the value must be; None: any number.
+        value: (fields, parent shapes, own shape) to what it must be; None where anything of the type will do.
+        doc: One sentence.
+    """
+
+    name: str
+    type: FieldType | None
+    value: Callable[[Mapping[str, Any], Sequence[Shape], Shape], Any] | None
+    doc: str
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Everything the project knows of one tensor kind.
+    """Everything the project knows of one tensor kind of a dialect.
 
     Attributes:
         name: The wire tag.
         arity: Least and greatest number of parents; None for no upper bound.
-        fields: The kind's own fields.
         infer: The shape rule.
         summary: One sentence: what it computes.
         formula: The meaning, as a formula a PyTorch user reads.
         shape_doc: The shape rule in words.
         torch: What it becomes in PyTorch, in words.
-        code: Template of the torch expression.
-        batched: Template of the expression for a batch; None where `torch.func.vmap` of `code` serves.
+        operator: What it computes, or the first of what it computes.
+        fields: The kind's own fields.
+        lowering: How its fields become those of operators; None where they are the operator's.
         param_prefix: First part of the payload's tensor names (`linear` in `linear_3_W`).
         params: The payload.
-        helpers: Names of functions of `torchlean_core.kinds.helpers` that the code calls.
+        facts: Further fields of an inline payload, in dialects that have it.
         extras: Extra fields, unknown to the importer, that mean something here (`eps`, `trainable`).
         declared: Whether the output shape is what the node declares.
-        layer: The kind as a module of `torch.nn`; None where it has no layer view.
-        spreads: Whether the result is the operand copied along axes, as `broadcast_to`.
-        keeps_order: Whether the result is the operand's elements in the same row-major order.
-        stops_gradients: Whether no gradient reaches the operands.
+        advice: (fields, own shape) to a finding that is no error: code, message, field that it points at.
         category: Group in the documentation and in completion.
         usual: Place among the kinds that fit, in completion: what is typed most comes first.
     """
@@ -173,37 +165,55 @@ class Kind:
     formula: str
     shape_doc: str
     torch: str
-    code: Code
-    batched: Batched | None = None
+    operator: Operator
     fields: tuple[Field, ...] = ()
+    lowering: Lowering | None = None
     param_prefix: str = ""
     params: tuple[ParamSpec, ...] = ()
-    helpers: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
     extras: tuple[str, ...] = ()
     declared: bool = False
-    layer: LayerView | None = None
-    spreads: bool = False
-    keeps_order: bool = False
-    stops_gradients: bool = False
+    advice: Advice | None = None
     category: str = "elementwise"
     usual: int = 100
 
-    def expression(self, call: Call) -> str:
-        """Source text of the torch expression that computes this use of the kind."""
-        if callable(self.code):
-            return self.code(call)
-        return self.code.format(*call.args, **call.params, **call.fields)
-
-    def batch_expression(self, call: Call) -> str | None:
-        """Source text of the expression that computes this use for a batch; None where there is none."""
-        if callable(self.batched):
-            return self.batched(call)
-        return None if self.batched is None else self.batched.format(*call.args, **call.params, **call.fields)
+    def steps(self, fields: Mapping[str, Any], parents: Sequence[Shape], shape: Shape) -> tuple[Step, ...]:
+        """The operators of one node; see `Lowering`."""
+        if self.lowering is None:
+            return (Step(self.operator, fields, tuple(shape)),)
+        return self.lowering(fields, parents, shape)
 
     def param_name(self, spec: ParamSpec, node_id: int) -> str:
         """Name of a payload tensor in the store, in generated code and in messages."""
-        prefix = f"{self.param_prefix}_{node_id}"
-        return prefix if spec.role == "value" else f"{prefix}_{spec.role}"
+        return payload_name(self.param_prefix, spec, node_id)
+
+    def role(self, operand: str) -> str:
+        """What the artifact calls the tensor that the operator calls by a name."""
+        return next(spec.role for spec in self.params if spec.inner == operand)
+
+
+def payload_name(prefix: str, spec: ParamSpec, node_id: int) -> str:
+    """Name of a payload tensor in the store, in generated code and in messages."""
+    last = spec.role if spec.stored is None else spec.stored
+    return f"{prefix}_{node_id}_{last}" if last else f"{prefix}_{node_id}"
+
+
+class Note(NamedTuple):
+    """What is no error, but worth knowing of a node.
+
+    Attributes:
+        code: Rule code.
+        message: In words.
+        field: The field that it points at.
+    """
+
+    code: str
+    message: str
+    field: str
+
+
+Advice = Callable[[Mapping[str, Any], Shape | None], Note | None]
+"""(own and extra fields, declared shape or None) to what is worth knowing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +222,13 @@ class TupleKind:
 
     Attributes:
         name: The wire tag.
-        fields: Fields read when a component is projected.
         summary: One sentence.
         lowers: Whether a projection of it can be lowered to tensor nodes.
+        fields: Fields read when a component is projected.
         doc: More, for hover.
+        param_prefix: First part of the payload's tensor names.
+        params: The payload of the attention: shapes are asked for with the output's shape (batch, seq, embed).
+        facts: As of `Kind`.
     """
 
     name: str
@@ -223,3 +236,6 @@ class TupleKind:
     lowers: bool = False
     fields: tuple[Field, ...] = field(default=())
     doc: str = ""
+    param_prefix: str = ""
+    params: tuple[ParamSpec, ...] = ()
+    facts: tuple[Fact, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from torchlean_core.check.nodes import Record
-from torchlean_core.kinds import TUPLE_GETITEM, Kind, Shape
+from torchlean_core.kinds import CLASSIC, Kind, Shape
 from torchlean_core.navigate.cursor import Cursor
 from torchlean_core.navigate.explain import kind_entry
 from torchlean_core.navigate.guess import guess_fields, guess_shape
@@ -85,7 +85,7 @@ class Draft:
         shapes = self.shapes()
         if not isinstance(entry, Kind) or self.parents is None or shapes is None:
             return None
-        if entry is TUPLE_GETITEM:
+        if entry is CLASSIC.getitem:
             return self._component()
         known = {field.name: self.members[field.name] for field in entry.fields if field.name in self.members}
         if any(field.required and field.name not in known for field in entry.fields):
@@ -104,7 +104,7 @@ class Draft:
 def fit(draft: Draft, kind: Kind, count: int | None, tuples: list[bool | None]) -> int:
     """How well a kind fits the operands: 1 its shape rule accepts them, 2 their number fits, 3 neither."""
     low, high = kind.arity
-    if kind is TUPLE_GETITEM:
+    if kind is CLASSIC.getitem:
         return 1 if tuples == [True] else 3
     if any(tuples):
         return 3
@@ -129,7 +129,7 @@ def takes(draft: Draft, cursor: Cursor, record: Record) -> bool:
     entry = draft.entry
     if not isinstance(entry, Kind):
         return True
-    if entry is TUPLE_GETITEM:
+    if entry is CLASSIC.getitem:
         return bool(record.is_tuple)
     if record.is_tuple or record.shape is None:
         return False

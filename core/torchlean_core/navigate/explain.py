@@ -8,12 +8,9 @@ from functools import lru_cache
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.rules import RULES
 from torchlean_core.kinds import (
+    CLASSIC,
     EXTRA_FIELDS,
     NODE_FIELDS,
-    ROOT_FIELDS,
-    TENSOR_KINDS,
-    TUPLE_GETITEM,
-    TUPLE_KINDS,
     Field,
     Kind,
     ParamSpec,
@@ -38,9 +35,9 @@ def kind_entry(name: str | None) -> Kind | TupleKind | None:
     """The entry of the kind table, of tensor kinds, projections and tuple kinds."""
     if name is None:
         return None
-    if name == TUPLE_GETITEM.name:
-        return TUPLE_GETITEM
-    return TENSOR_KINDS.get(name) or TUPLE_KINDS.get(name)
+    if name == CLASSIC.getitem.name:
+        return CLASSIC.getitem
+    return CLASSIC.tensor_kinds.get(name) or CLASSIC.tuple_kinds.get(name)
 
 
 Expression = Callable[[Record], str | None]
@@ -75,7 +72,7 @@ def _explain_root(links: Links, spot: Spot, expression: Expression) -> str | Non
     if named is not None:
         record = links.record(named)
         if record is not None:
-            field = f"**`{spot.path[0]}`** · {ROOT_FIELDS[str(spot.path[0])]}"
+            field = f"**`{spot.path[0]}`** · {CLASSIC.root_fields[str(spot.path[0])]}"
             return f"{field}\n\n{node_markdown(links, record, expression)}"
     if spot.field is not None and (
         spot.on_key or spot.field in ("format", "captured_from", "approximations", "training_differs")
@@ -108,7 +105,7 @@ def field_markdown(name: str, kind: str | None) -> str | None:
     for field in entry.fields if entry is not None else ():
         if field.name == name:
             return f"**`{name}`** · {_type(field)}\n\n{field.doc}\n\nA field of `{code(kind or '')}`."
-    doc = NODE_FIELDS.get(name) or ROOT_FIELDS.get(name) or EXTRA_FIELDS.get(name)
+    doc = NODE_FIELDS.get(name) or CLASSIC.root_fields.get(name) or EXTRA_FIELDS.get(name)
     return None if doc is None else f"**`{name}`**\n\n{doc}"
 
 

@@ -69,7 +69,7 @@ def _role(kind: str | None) -> str:
         return "tuple"
     if not isinstance(entry, Kind):
         return "unknown"
-    if entry is INPUT:
+    if entry.name == INPUT:
         return "input"
     if entry.arity == (0, 0):
         return "constant"

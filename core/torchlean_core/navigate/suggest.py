@@ -9,17 +9,7 @@ from enum import Enum, auto
 from typing import Any
 
 from torchlean_core.check.nodes import Record
-from torchlean_core.kinds import (
-    FORMAT,
-    INPUT,
-    ROOT_FIELDS,
-    TENSOR_KINDS,
-    TUPLE_GETITEM,
-    TUPLE_KINDS,
-    Field,
-    FieldType,
-    Kind,
-)
+from torchlean_core.kinds import CLASSIC, FORMAT, INPUT, Field, FieldType, Kind
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.navigate.cursor import Await, Cursor, Level
 from torchlean_core.navigate.draft import Draft, fit, takes
@@ -35,7 +25,7 @@ MAX_PARENTS = 100
 """Operands that are offered: the nearest; the others by typing their id."""
 
 
-_BY_USE = sorted((*TENSOR_KINDS.values(), TUPLE_GETITEM), key=lambda kind: kind.usual)
+_BY_USE = sorted((*CLASSIC.tensor_kinds.values(), CLASSIC.getitem), key=lambda kind: kind.usual)
 """The kinds, those first that one types most; the others in the table's order."""
 
 
@@ -121,7 +111,7 @@ def _suggest(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
 
 def _root_keys(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
     values: dict[str, Any] = {"format": FORMAT, "input_id": 0, "output_id": max(len(links.nodes) - 1, 0)}
-    for rank, (name, doc) in enumerate(ROOT_FIELDS.items()):
+    for rank, (name, doc) in enumerate(CLASSIC.root_fields.items()):
         if name in cursor.members:
             continue
         if name == "nodes":
@@ -152,9 +142,9 @@ def _node_keys(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
 
 def _missing(draft: Draft) -> list[tuple[str, str, str | None]]:
     """The required fields that are not there: (name, text of a likely value, the same with tab stops)."""
-    tuple_valued = draft.is_tuple or (draft.kind in TUPLE_KINDS)
+    tuple_valued = draft.is_tuple or (draft.kind in CLASSIC.tuple_kinds)
     names = ["id", "kind", "parents"]
-    if draft.kind in TUPLE_KINDS:
+    if draft.kind in CLASSIC.tuple_kinds:
         names.append("value_kind")
     names += [field.name for field in draft.entry.fields if field.required] if draft.entry is not None else []
     names.append("tuple_shapes" if tuple_valued else "shape")
@@ -170,7 +160,7 @@ def _missing(draft: Draft) -> list[tuple[str, str, str | None]]:
         elif name == "parents":
             parents = draft.likely_parents(draft.entry) if isinstance(draft.entry, Kind) else []
             inner = ", ".join(map(str, parents))
-            found.append((name, f"[{inner}]", f"[${{1:{inner}}}]" if draft.kind != INPUT.name else None))
+            found.append((name, f"[{inner}]", f"[${{1:{inner}}}]" if draft.kind != INPUT else None))
         elif name == "value_kind":
             found.append((name, '"tuple"', None))
         elif name == "shape":
@@ -194,7 +184,7 @@ def _missing(draft: Draft) -> list[tuple[str, str, str | None]]:
 
 def _field_text(draft: Draft, field: Field) -> str:
     """A likely value of one of the kind's own fields."""
-    if isinstance(draft.entry, Kind) and draft.entry is not TUPLE_GETITEM:
+    if isinstance(draft.entry, Kind) and draft.entry is not CLASSIC.getitem:
         guessed = guess_fields(draft.entry, draft.likely(draft.entry), {})
         if guessed is not None and field.name in guessed:
             return _dump(guessed[field.name])
@@ -216,13 +206,15 @@ def _key(cursor: Cursor, name: str, text: str, stop: str | None, doc: str | None
 
 def _root_values(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
     if cursor.key == "format":
-        yield Suggestion(FORMAT, Sort.VALUE, _dump(FORMAT), doc=ROOT_FIELDS["format"], filter=_dump(FORMAT))
+        yield Suggestion(
+            FORMAT, Sort.VALUE, _dump(FORMAT), doc=CLASSIC.root_fields["format"], filter=_dump(FORMAT)
+        )
     elif cursor.key in ENDS and not cursor.is_item:
         wants_input = cursor.key == "input_id"
         count = len(links.nodes)
         for index in range(count) if wants_input else range(count - 1, -1, -1):
             record = links.report.records[index]
-            if record is None or record.is_tuple or (wants_input and record.kind != INPUT.name):
+            if record is None or record.is_tuple or (wants_input and record.kind != INPUT):
                 continue
             if not str(record.ref).startswith(cursor.prefix):
                 continue
@@ -268,10 +260,10 @@ def _kinds(draft: Draft) -> Iterator[Suggestion]:
             rank=fit(draft, kind, count, tuples) * 1_000 + order,
             filter=_dump(kind.name),
         )
-    for order, name in enumerate(TUPLE_KINDS):
+    for order, name in enumerate(CLASSIC.tuple_kinds):
         rank = (0 if draft.is_tuple else 4) * 1_000 + order
         yield Suggestion(
-            name, Sort.KIND, _dump(name), detail=TUPLE_KINDS[name].summary, doc_kind=name, rank=rank,
+            name, Sort.KIND, _dump(name), detail=CLASSIC.tuple_kinds[name].summary, doc_kind=name, rank=rank,
             filter=_dump(name),
         )  # fmt: skip
 
@@ -345,7 +337,7 @@ def _field_values(draft: Draft, field: Field, cursor: Cursor) -> Iterator[Sugges
     elif field.name == "axis" and shape is not None:
         for axis in range(min(len(shape), MAX_SUGGESTIONS)):
             yield _value(str(axis), f"axis of size {shape[axis]} of {show_shape(shape)}", axis)
-    elif draft.entry is TUPLE_GETITEM and first is not None and first.tuple_shapes is not None:
+    elif draft.entry is CLASSIC.getitem and first is not None and first.tuple_shapes is not None:
         for position, component in enumerate(first.tuple_shapes[:MAX_SUGGESTIONS]):
             yield _value(str(position), show_shape(component), position)
     else:
@@ -366,7 +358,7 @@ def _whole_nodes(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
     draft = Draft(links, cursor)
     tail = "" if cursor.comma_follows else ","
     for order, kind in enumerate(_BY_USE):
-        if kind is TUPLE_GETITEM:
+        if kind is CLASSIC.getitem:
             continue
         shapes = draft.likely(kind)
         fields = guess_fields(kind, shapes, {})

@@ -53,7 +53,7 @@ def match_tensors(
 
 def _repeated(array: Array, parameter: Parameter) -> Array:
     is_row = (
-        parameter.kind == "const"
+        parameter.is_constant
         and len(parameter.shape) == 2
         and array.shape in (parameter.shape[1:], (1, *parameter.shape[1:]))
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Absent, Parameter, Program
+from torchlean_core.kinds import DIALECTS
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.params.content import CARRIED
 from torchlean_core.params.finite import first_not_finite
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 8
 _MAX_EXTRA = 20
-_NAME = re.compile(r"(?:const|linear|conv2d|batchnorm|mha)_(\d{1,18})(?:_.*)?", re.ASCII | re.DOTALL)
+_PREFIXES = sorted({prefix for dialect in DIALECTS.values() for prefix in dialect.param_prefixes})
+_NAME = re.compile(rf"(?:{'|'.join(_PREFIXES)})_(\d{{1,18}})(?:_.*)?", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ def extra(name: str, program: Program) -> ParamIssue:
 
 
 def _not_finite(store: ParameterStore, parameter: Parameter, info: TensorInfo) -> ParamIssue | None:
-    is_mask = parameter.kind == "const" and not parameter.trainable
+    is_mask = parameter.is_constant and not parameter.trainable
     found = first_not_finite(store.pieces(info.name), info.dtype, allow_minus_infinity=is_mask)
     if found is None:
         return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from torchlean_core.kinds import ROOT_FIELDS
+from torchlean_core.kinds import ROOT_NAMES
 
 _WINDOW = 4096
 """Characters that are looked at for a node's id: a text of nothing but braces must not cost its square."""
@@ -54,7 +54,7 @@ def root_goes_on(text: str, position: int, end: int) -> tuple[bool, int]:
     if match is not None and match[2] is not None:
         return True, match.end() + 1
     key, reach = key_at(text, behind_comma(text, position, end), end)
-    return key in ROOT_FIELDS, max(reach, match.end() + 1 if match is not None else 0)
+    return key in ROOT_NAMES, max(reach, match.end() + 1 if match is not None else 0)
 
 
 def node_follows(text: str, position: int, end: int) -> tuple[bool, int]:
@@ -63,7 +63,7 @@ def node_follows(text: str, position: int, end: int) -> tuple[bool, int]:
     inside = behind_space(text, place + 1, end)
     key, reach = key_at(text, inside, end)
     follows = text.startswith("{", place, end) and text.startswith('"', inside, end)
-    return follows and key not in ROOT_FIELDS, reach
+    return follows and key not in ROOT_NAMES, reach
 
 
 def node_ends(text: str, position: int, end: int) -> tuple[bool, int]:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from torchlean_core.kinds import FIELD_NAMES, ROOT_FIELDS
+from torchlean_core.kinds import FIELD_NAMES, ROOT_NAMES
 from torchlean_core.kinds.numbers import TooManyDigits, parse_number
 from torchlean_core.text import ahead
 from torchlean_core.text.quick_json import Unread, read
@@ -509,7 +509,7 @@ class _Parser:
             key, reach = ahead.key_at(self.text, self.position, self.end)
             if key is None:
                 return False
-            if len(self.stack) > 2 or not self._in_nodes or key in ROOT_FIELDS:
+            if len(self.stack) > 2 or not self._in_nodes or key in ROOT_NAMES:
                 self._end_here(begin, "]", reach)
             else:
                 self._node_without_brace(tree, begin, reach)

@@ -35,7 +35,7 @@ class Diagnosis:
                 nan_arises = found[0] and not any(state[parent][0] for parent in node.parents)
                 inf_arises = found[1] and not any(any(state[parent]) for parent in node.parents)
                 if node.id in live and (nan_arises or (inf_arises and not _is_mask(node))):
-                    return _words(node, params, "nan" if found[0] else "inf")
+                    return _words(self._program, node, params, "nan" if found[0] else "inf")
         return "every node is finite, only the loss itself is not"
 
     def refusal(self, params: Mapping[str, torch.Tensor], x: torch.Tensor, error: Exception) -> UserError:
@@ -74,8 +74,8 @@ def _is_mask(node: TensorNode) -> bool:
     return value is not None and not value.parameter.trainable
 
 
-def _words(node: TensorNode, params: Mapping[str, torch.Tensor], what: str) -> str:
-    text = f"the first node that gives {what} is node {node.raw} ({node.kind.name})"
+def _words(program: Program, node: TensorNode, params: Mapping[str, torch.Tensor], what: str) -> str:
+    text = f"the first node that gives {what} is node {node.raw} ({program.kind_of(node)})"
     names = [use.parameter.name for use in node.params.values() if use is not None]
     bad = [name for name in names if not bool(torch.isfinite(params[name]).all())]
     return f"{text}, whose parameter {bad[0]} is not finite" if bad else text

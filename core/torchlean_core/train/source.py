@@ -79,7 +79,7 @@ def has_own_loss(program: Program, loss: str | None) -> bool:
     Raises:
         UsageError: It is, and another one was named.
     """
-    if program.nodes[program.output_id].kind.name != OWN_LOSS:
+    if program.nodes[program.output_id].operator.name != OWN_LOSS:
         return False
     if loss is not None:
         raise UsageError(

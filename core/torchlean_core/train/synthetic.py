@@ -84,7 +84,7 @@ def _teacher(program: Program, params: Mapping[str, torch.Tensor], seed: int) ->
     fixed = {p.name: params[p.name].cpu() for p in parameters if not p.trainable}
     teacher_seed = seed + _TEACHER & MAX_SEED
     teacher = materialize(program, default_plan(program, teacher_seed), "cpu", fixed)
-    consts = [p.name for p in parameters if p.kind == "const" and p.trainable]
+    consts = [p.name for p in parameters if p.is_constant and p.trainable]
     for position, name in enumerate(consts):
         fill(teacher[name], Scheme("uniform", lo=0.5, hi=1.5, seed=teacher_seed + position & MAX_SEED))
     return teacher

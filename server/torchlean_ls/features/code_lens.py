@@ -9,7 +9,7 @@ from lsprotocol import types
 
 from torchlean_core.artifact.companions import generated_module, params_path
 from torchlean_core.check import Finding
-from torchlean_core.kinds import TENSOR_KINDS
+from torchlean_core.kinds import DIALECTS
 from torchlean_core.kinds.numbers import numel, show
 from torchlean_core.navigate.explain import parameters_of
 from torchlean_ls.client import Client
@@ -20,7 +20,9 @@ from torchlean_ls.protocol import Plain
 from torchlean_ls.python.lenses import python_lenses
 from torchlean_ls.uris import file_path
 
-_WITH_PARAMETERS = frozenset(kind.name for kind in TENSOR_KINDS.values() if kind.params)
+_WITH_PARAMETERS = frozenset(
+    kind.name for dialect in DIALECTS.values() for kind in dialect.tensor_kinds.values() if kind.params
+)
 
 
 class CodeLens(Feature):

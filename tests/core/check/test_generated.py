@@ -14,7 +14,7 @@ from tests.core.check.graphs import MUTATIONS, mutate, random_graph
 from torchlean_core.artifact import parse_graph, serialize_graph
 from torchlean_core.artifact.schema import artifact_schema
 from torchlean_core.check import Severity, check_text
-from torchlean_core.kinds import TENSOR_KINDS
+from torchlean_core.kinds import CLASSIC
 
 SCHEMA = jsonschema.Draft202012Validator(artifact_schema())
 
@@ -38,7 +38,7 @@ def test_the_generator_makes_every_kind():
     seen = set()
     for seed in range(150):
         seen |= {node["kind"] for node in random_graph(random.Random(seed), 25)["nodes"]}
-    assert seen >= set(TENSOR_KINDS)
+    assert seen >= set(CLASSIC.tensor_kinds)
 
 
 @settings(max_examples=1500)

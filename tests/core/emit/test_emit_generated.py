@@ -19,7 +19,7 @@ from torchlean_core.emit.source import body_source
 from torchlean_core.errors import UserError
 from torchlean_core.graph import lower, to_sequential
 from torchlean_core.interp import Interpreter
-from torchlean_core.kinds import TENSOR_KINDS
+from torchlean_core.kinds import CLASSIC
 from torchlean_core.params import ParameterStore
 from torchlean_core.params.tensors import load_tensors, save_tensors
 
@@ -71,7 +71,7 @@ def test_the_graphs_above_have_every_kind_and_chains_among_them():
             chains += len(to_sequential(program)) > 0
         except UserError:
             continue
-    assert kinds == set(TENSOR_KINDS)
+    assert kinds == set(CLASSIC.tensor_kinds)
     assert chains >= 5
 
 

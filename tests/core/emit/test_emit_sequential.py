@@ -15,7 +15,7 @@ from torchlean_core.errors import UserError
 from torchlean_core.graph import lower, to_sequential
 from torchlean_core.init import default_plan
 from torchlean_core.interp.sequential import sequential_module
-from torchlean_core.kinds import TENSOR_KINDS
+from torchlean_core.kinds import CLASSIC
 
 
 def chain(shape, *steps):
@@ -101,7 +101,7 @@ def test_exactly_the_kinds_of_the_page_have_a_layer_view():
         "linear", "conv2d", "max_pool2d", "avg_pool2d", "max_pool2d_pad", "avg_pool2d_pad", "flatten", "reshape",
         "relu", "tanh", "sigmoid", "softmax", "layernorm", "batch_norm2d_nchw_eval",
     }  # fmt: skip
-    assert {name for name, kind in TENSOR_KINDS.items() if kind.layer is not None} == expected
+    assert {name for name, kind in CLASSIC.tensor_kinds.items() if kind.layer is not None} == expected
 
 
 def test_seeds_follow_the_occurrence_of_layers_with_parameters():

@@ -1,6 +1,6 @@
 """One small graph for every kind and for every way it can be used that is easy to get wrong."""
 
-from torchlean_core.kinds import TENSOR_KINDS
+from torchlean_core.kinds import CLASSIC
 
 X = {"kind": "input", "shape": [2, 3]}
 
@@ -220,4 +220,4 @@ CASES = {
 
 
 def kinds_in_cases():
-    return {node["kind"] for nodes in CASES.values() for node in nodes} & set(TENSOR_KINDS)
+    return {node["kind"] for nodes in CASES.values() for node in nodes} & set(CLASSIC.tensor_kinds)

@@ -10,7 +10,7 @@ from tests.core.interp.test_interp_kinds import VALID, as_tensors, input_for, in
 from torchlean_core.artifact import load_graph
 from torchlean_core.graph import lower
 from torchlean_core.interp import Interpreter, compile_batch
-from torchlean_core.kinds import TENSOR_KINDS
+from torchlean_core.kinds import CLASSIC
 
 CONST = {"kind": "const", "shape": [1, 3, 4]}
 X = {"kind": "input", "shape": [1, 3, 4]}
@@ -157,7 +157,9 @@ def test_kinds_without_a_form_for_batches_are_mapped():
         for node in nodes[-1:]
         if "map_" in compile_batch(program_of(nodes)).source
     }
-    without = {kind.name for kind in TENSOR_KINDS.values() if kind.batched is None and kind.arity != (0, 0)}
+    without = {
+        kind.name for kind in CLASSIC.tensor_kinds.values() if kind.batched is None and kind.arity != (0, 0)
+    }
     assert without == {"bernoulli_mask"} <= mapped
 
 

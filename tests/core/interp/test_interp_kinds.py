@@ -11,7 +11,7 @@ from tests.core.interp.interp_reference import evaluate, program_of, random_para
 from torchlean_core.artifact import load_graph
 from torchlean_core.graph import lower
 from torchlean_core.interp import Interpreter
-from torchlean_core.kinds import TENSOR_KINDS
+from torchlean_core.kinds import CLASSIC
 
 CONFORMANCE = Path(__file__).parents[2] / "conformance" / "cases"
 VALID = sorted(CONFORMANCE.glob("valid_*.json"))
@@ -47,7 +47,7 @@ def test_kind_gives_what_its_formula_says(name):
 
 
 def test_every_kind_has_a_case():
-    assert kinds_in_cases() == set(TENSOR_KINDS)
+    assert kinds_in_cases() == set(CLASSIC.tensor_kinds)
 
 
 def inputs_agree(path):

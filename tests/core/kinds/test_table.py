@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from torchlean_core.artifact.schema import FILE_NAME, schema_text
-from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, TUPLE_KINDS, FieldType
+from torchlean_core.kinds import CLASSIC, FieldType
 
 ROOT = Path(__file__).parents[3]
 # ir-v1 section 3, spelled out once so that a kind cannot go missing from the table unnoticed.
@@ -23,12 +23,14 @@ avg_pool2d_pad batch_norm2d_nchw_eval""".split()
 
 
 def test_the_table_has_the_specified_kinds():
-    assert sorted(TENSOR_KINDS) == sorted(SPECIFIED)
-    assert len(TENSOR_KINDS) == 41
-    assert sorted(TUPLE_KINDS) == ["multihead_attention", "py_tuple"]
+    assert sorted(CLASSIC.tensor_kinds) == sorted(SPECIFIED)
+    assert len(CLASSIC.tensor_kinds) == 41
+    assert sorted(CLASSIC.tuple_kinds) == ["multihead_attention", "py_tuple"]
 
 
-@pytest.mark.parametrize("kind", [*TENSOR_KINDS.values(), TUPLE_GETITEM], ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    "kind", [*CLASSIC.tensor_kinds.values(), CLASSIC.getitem], ids=lambda kind: kind.name
+)
 def test_an_entry_is_documented(kind):
     assert kind.summary.endswith(".") and kind.formula and kind.shape_doc and kind.torch
     assert inspect.getdoc(kind.infer) or kind.category == "convolution and pooling"
@@ -54,12 +56,14 @@ def test_no_other_python_file_lists_the_kinds():
         if path.name == "table.py" and path.parent.name == "kinds":
             continue
         for line, elements in _literals(ast.parse(path.read_text())):
-            names = {e.value for e in elements if isinstance(e, ast.Constant) and e.value in TENSOR_KINDS}
+            names = {
+                e.value for e in elements if isinstance(e, ast.Constant) and e.value in CLASSIC.tensor_kinds
+            }
             assert len(names) < 8, f"{path}:{line} lists {sorted(names)}"
 
 
 def test_no_editor_file_lists_the_kinds():
-    telling = [name for name in TENSOR_KINDS if "_" in name]
+    telling = [name for name in CLASSIC.tensor_kinds if "_" in name]
     for path in (ROOT / "editors").rglob("*"):
         built = {"node_modules", "dist"} & set(path.parts)
         if path.suffix in (".ts", ".lua", ".json", ".toml", ".el") and path.is_file() and not built:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.core.navigate.support import INPUT, RELU, cursor_of, node, text_of
 from torchlean_core.check import check_text
-from torchlean_core.kinds import TENSOR_KINDS, TUPLE_GETITEM, TUPLE_KINDS
+from torchlean_core.kinds import CLASSIC
 from torchlean_core.navigate.cursor import Level
 from torchlean_core.navigate.suggest import Sort, suggest
 
@@ -31,7 +31,9 @@ def applied(text: str, label: str) -> str:
     return after
 
 
-@pytest.mark.parametrize("kind", [*TENSOR_KINDS.values(), TUPLE_GETITEM], ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    "kind", [*CLASSIC.tensor_kinds.values(), CLASSIC.getitem], ids=lambda kind: kind.name
+)
 def test_exactly_the_fields_that_a_kind_still_misses_are_offered(kind):
     needed = [field.name for field in kind.fields if field.required]
     text = BEGUN + f'{{"id": 2, "kind": "{kind.name}", "parents": [1], ▮}}\n]}}'
@@ -54,7 +56,7 @@ def test_exactly_the_fields_that_a_kind_still_misses_are_offered(kind):
 def test_kinds_are_offered_in_a_string_that_nobody_closed(rest):
     text = BEGUN + '{"id": 2, "parents": [0, 1], "kind": "' + rest
     found = labels(text)
-    assert set(found) == {*TENSOR_KINDS, TUPLE_GETITEM.name, *TUPLE_KINDS}
+    assert set(found) == {*CLASSIC.tensor_kinds, CLASSIC.getitem.name, *CLASSIC.tuple_kinds}
     # What takes two operands of these shapes comes first, what does not comes last.
     assert set(found[:5]) == {"add", "sub", "mul_elem", "max_elem", "min_elem"}
     assert found.index("concat") < found.index("relu") and found.index("mse_loss") < found.index("matmul")
@@ -87,13 +89,13 @@ def test_what_is_taken_makes_a_text_that_parses(text, label, then):
     assert then in json.dumps(json.loads(after)["nodes"][2])
 
 
-@pytest.mark.parametrize("kind", list(TENSOR_KINDS))
+@pytest.mark.parametrize("kind", list(CLASSIC.tensor_kinds))
 def test_a_whole_node_of_any_kind_is_json(kind):
     after = applied(text_of(INPUT, RELU, "▮"), kind)
     added = json.loads(after)["nodes"][2]
     assert added["id"] == 2 and added["kind"] == kind
     assert {"parents", "shape"} | {
-        field.name for field in TENSOR_KINDS[kind].fields if field.required
+        field.name for field in CLASSIC.tensor_kinds[kind].fields if field.required
     } <= set(added)
 
 

@@ -12,7 +12,7 @@ import torch
 from tests.core.train.train_graphs import artifact, linear
 from torchlean_core.cli.main import main
 from torchlean_core.errors import UserError
-from torchlean_core.kinds import TENSOR_KINDS
+from torchlean_core.kinds import CLASSIC
 from torchlean_core.params import ParameterStore
 from torchlean_core.train import Optimizer, ScalarModule
 
@@ -79,7 +79,7 @@ def test_the_emitted_smoke_test_trains_the_rest(folder):
 
 
 def test_kinds_that_stop_gradients_are_those_where_torch_has_none():
-    stopping = {name for name, kind in TENSOR_KINDS.items() if kind.stops_gradients}
+    stopping = {name for name, kind in CLASSIC.tensor_kinds.items() if kind.stops_gradients}
     assert stopping == {"detach", "bernoulli_mask"}
     for name in stopping:
         node = {

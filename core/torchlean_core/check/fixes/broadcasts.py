@@ -9,10 +9,11 @@ from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.plan import Insertion, New, Plan, plan_edits
 from torchlean_core.check.fixes.view import View, disciplined_ids, keyed_note, readable_node, view_of
-from torchlean_core.kinds import TENSOR_KINDS, Problems, shapes
+from torchlean_core.kinds import CLASSIC, Problems, shapes
+from torchlean_core.kinds.alignment import right_aligned, witness
 from torchlean_core.kinds.numbers import show_shape
 
-_ELEMENTWISE = frozenset(kind.name for kind in TENSOR_KINDS.values() if kind.infer is shapes.equal)
+_ELEMENTWISE = frozenset(kind.name for kind in CLASSIC.tensor_kinds.values() if kind.infer is shapes.equal)
 
 
 def _offer(view: View, plan: Plan, title: str, *, safe: bool, preferred: bool = True) -> Fix:
@@ -43,9 +44,9 @@ def reshape(source: Sequence[int], target: Sequence[int]) -> New:
 
 def _broadcast(source: Sequence[int], target: Sequence[int]) -> tuple[New, ...]:
     """Nodes that bring a shape to another as PyTorch would, in TorchLean's reading and in PyTorch's alike."""
-    aligned = shapes.torch_broadcast_axes(source, target)
+    aligned = right_aligned(source, target)
     assert aligned is not None
-    first = () if shapes.broadcast_axes(source, target) == aligned else (reshape(source, aligned),)
+    first = () if witness(source, target) == aligned else (reshape(source, aligned),)
     start = list(source) if not first else aligned
     return (*first, New("broadcast_to", tuple(target), {"from_shape": start, "to_shape": list(target)}))
 
@@ -101,7 +102,7 @@ def _explicit_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
     source, target = record.fields.get("from_shape"), record.fields.get("to_shape")
     if source is None or target is None or operand.shape != source:
         return
-    theirs = shapes.torch_broadcast_axes(source, target)
+    theirs = right_aligned(source, target)
     if finding.code == "TL208":
         if theirs is not None:
             plan = _aligning(record.index, source, theirs)
@@ -109,10 +110,10 @@ def _explicit_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
                 view, plan, f"Insert a reshape to {show_shape(theirs)}, as PyTorch aligns", safe=False
             )
         return
-    witness = shapes.broadcast_axes(source, target)
-    assert witness is not None
-    plan = _aligning(record.index, source, witness)
-    title = f"Make the broadcast explicit: reshape to {show_shape(witness)} first"
+    ours = witness(source, target)
+    assert ours is not None
+    plan = _aligning(record.index, source, ours)
+    title = f"Make the broadcast explicit: reshape to {show_shape(ours)} first"
     yield _offer(view, plan, title, safe=True)
     if theirs is not None:
         plan = _aligning(record.index, source, theirs)

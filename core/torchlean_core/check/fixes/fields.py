@@ -15,7 +15,7 @@ from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.nodes import Record, similar
 from torchlean_core.check.places import place
 from torchlean_core.check.root import misspelt
-from torchlean_core.kinds import FORMAT, TENSOR_KINDS, TUPLE_GETITEM, TUPLE_KINDS
+from torchlean_core.kinds import CLASSIC, FORMAT
 
 
 def offer(
@@ -64,7 +64,7 @@ def _change_kind(report: Report, finding: Finding) -> Iterator[Fix]:
     view = view_of(report)
     record = view.record(finding.index)
     assert record is not None and record.kind is not None
-    if record.kind in TUPLE_KINDS:
+    if record.kind in CLASSIC.tuple_kinds:
         if "tuple_shapes" in record.raw:
             raw = {**record.raw, "value_kind": "tuple"}
             edits = set_field(view, record.index, "value_kind", "tuple")
@@ -84,7 +84,7 @@ def _change_kind(report: Report, finding: Finding) -> Iterator[Fix]:
     yield from found
 
 
-_TENSOR_KINDS = frozenset((*TENSOR_KINDS, TUPLE_GETITEM.name))
+_TENSOR_KINDS = frozenset((*CLASSIC.tensor_kinds, CLASSIC.getitem.name))
 
 
 @quick_fix(

@@ -19,7 +19,7 @@ from torchlean_core.check.fixes.layout import set_member
 from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.nodes import Reader, Record
-from torchlean_core.kinds import TUPLE_GETITEM, Problems
+from torchlean_core.kinds import CLASSIC, Dialect, Problems
 from torchlean_core.kinds.numbers import show_shape
 
 REPEATED = {"reshape": "in_shape", "broadcast_to": "from_shape", "flatten": "value_shape"}
@@ -91,7 +91,7 @@ def _step(view: View, result: Sweep, record: Record, *, adapt: bool, start: bool
     low, high = record.entry.arity
     if not low <= len(operands) <= (len(operands) if high is None else high):
         return False
-    if record.entry is TUPLE_GETITEM:
+    if record.entry is CLASSIC.getitem:
         return _project(view, result, record, operands[0], start=start)
     old = [operand.shape for operand in operands]
     new = [result.shapes.get(operand.index, operand.shape) for operand in operands]
@@ -156,8 +156,10 @@ def _project(view: View, result: Sweep, record: Record, parent: Record, *, start
     if start and index is not None and parent.tuple_shapes is not None and index < len(parent.tuple_shapes):
         changed.shape = parent.tuple_shapes[index]
     missing = 1 if record.shape is None and start else 0
-    before = missing + _projection_errors(record, parent, old)
-    after = _projection_errors(changed, parent, new) + (1 if missing and changed.shape is None else 0)
+    before = missing + _projection_errors(view.dialect, record, parent, old)
+    after = _projection_errors(view.dialect, changed, parent, new) + (
+        1 if missing and changed.shape is None else 0
+    )
     _count(result, record.index, before, after)
     if changed.shape is None or changed.shape == record.shape:
         return False
@@ -165,8 +167,8 @@ def _project(view: View, result: Sweep, record: Record, parent: Record, *, start
     return True
 
 
-def _projection_errors(record: Record, parent: Record, sources: list[Record]) -> int:
-    reader = Reader(True)
+def _projection_errors(dialect: Dialect, record: Record, parent: Record, sources: list[Record]) -> int:
+    reader = Reader(True, dialect)
 
     def find(ref: int, before: int) -> Record | None:
         return next((source for source in sources if source.ref == ref), None)

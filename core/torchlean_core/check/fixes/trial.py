@@ -14,12 +14,12 @@ from torchlean_core.check.checker import check_text
 from torchlean_core.check.findings import Severity
 from torchlean_core.check.fixes.view import View
 from torchlean_core.check.nodes import Record
-from torchlean_core.kinds import FORMAT, TENSOR_KINDS, TUPLE_GETITEM, TUPLE_KINDS
+from torchlean_core.kinds import CLASSIC, FORMAT
 
 _MAX_NODES = 2_000
 _NOWHERE = 10**9
-_FIELDS = [field for kind in (*TENSOR_KINDS.values(), TUPLE_GETITEM) for field in kind.fields]
-_FIELDS += [field for kind in TUPLE_KINDS.values() for field in kind.fields]
+_FIELDS = [field for kind in (*CLASSIC.tensor_kinds.values(), CLASSIC.getitem) for field in kind.fields]
+_FIELDS += [field for kind in CLASSIC.tuple_kinds.values() for field in kind.fields]
 _KEYS = frozenset({"kind", "parents", "shape", "value_kind", "tuple_shapes"}.union(f.name for f in _FIELDS))
 
 

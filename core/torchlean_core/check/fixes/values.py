@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from torchlean_core.check.advice import TORCHLEAN_EPS
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.fields import offer, set_field
@@ -16,6 +15,7 @@ from torchlean_core.check.fixes.view import ENDS, View, readable_node, view_of
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.places import place
 from torchlean_core.kinds import Problems
+from torchlean_core.kinds.dialects.classic.table import TORCHLEAN_EPS
 from torchlean_core.kinds.numbers import numel, show, show_shape
 
 _MAX_RANK = 16

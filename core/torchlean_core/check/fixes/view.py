@@ -9,12 +9,12 @@ from weakref import WeakKeyDictionary
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.nodes import Record
-from torchlean_core.kinds import TENSOR_KINDS
+from torchlean_core.kinds import CLASSIC, Dialect
 from torchlean_core.text import Document
 
 _KEYED = frozenset(
     {
-        *(kind.name for kind in TENSOR_KINDS.values() if kind.params),
+        *(kind.name for kind in CLASSIC.tensor_kinds.values() if kind.params),
         "rand_uniform",
         "bernoulli_mask",
         "multihead_attention",
@@ -32,11 +32,15 @@ class View:
         document: The text.
         records: What could be read of each node.
         errors: Number of errors in the report.
+        dialect: The dialect of the file.
         root: The root object; empty where it is none.
     """
 
-    def __init__(self, document: Document, records: list[Record | None], errors: int) -> None:
+    def __init__(
+        self, document: Document, records: list[Record | None], errors: int, dialect: Dialect
+    ) -> None:
         self.document = document
+        self.dialect = dialect
         self.records = records
         self.errors = errors
         self.root = document.value if isinstance(document.value, dict) else {}
@@ -172,7 +176,9 @@ def view_of(report: Report) -> View:
     """The view of a report, made once."""
     view = _VIEWS.get(report)
     if view is None:
-        view = _VIEWS[report] = View(report.document, list(report.records), count_errors(report))
+        view = _VIEWS[report] = View(
+            report.document, list(report.records), count_errors(report), report.dialect
+        )
     return view
 
 

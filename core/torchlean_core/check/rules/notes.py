@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torchlean_core.check.rules.rule import HINT, INFORMATION, INPUT, WARNING, Rule, artifact
+from torchlean_core.check.rules.rule import HINT, INFORMATION, INPUT, WARNING, Rule, artifact, generalized
 
 NOTE_RULES = (
     Rule(
@@ -63,6 +63,19 @@ NOTE_RULES = (
             '{"id": 1, "kind": "tanh", "parents": [0], "shape": [1, 4]}',
             root='"format": "torchlean.ir.v1", "approximations": [{"operator": "gelu", "form": "tanh",'
             ' "max_relative_error": 0.00012}],\n ',
+        ),
+    ),
+    Rule(
+        "TL406",
+        "empty-pool",
+        WARNING,
+        "The window of a pool fits nowhere.",
+        "The generalized dialect gives an empty result then, where PyTorch raises an error.",
+        "Mend kernel or padding (at most half a window), or the shape before.",
+        generalized(
+            '{"id": 0, "kind": "input", "parents": [], "shape": [1, 2, 2]}',
+            '{"id": 1, "kind": "max_pool", "parents": [0], "shape": [1, 0, 0], "spatial_rank": 2, '
+            '"kernel": [3, 3], "stride": [1, 1], "padding": [0, 0]}',
         ),
     ),
     Rule(

@@ -97,14 +97,15 @@ READING_RULES = (
         ),
     ),
     Rule(
-        "TL016",
-        "generalized-dialect",
-        ERROR,
-        "The file is written in the generalized dialect of later TorchLean.",
-        "It shares the format name, but has another vocabulary that is not supported yet.",
-        "Export with a single `output_id` in the vocabulary of the first dialect.",
+        "TL017",
+        "mixed-dialects",
+        WARNING,
+        "The root has both `output_id` and `output_ids`, or nodes speak another dialect than the root.",
+        "Two versions of TorchLean share the format's name. Each reads the one field and ignores the other, and "
+        "refuses the other's kinds; the root's field says which one a file is meant for.",
+        "Remove the field that is ignored; convert the nodes, or the file (`torchlean convert`).",
         Example(
-            '{"format": "torchlean.ir.v1", "input_id": 0, "output_ids": [1], "nodes": [\n'
+            '{"format": "torchlean.ir.v1", "input_id": 0, "output_id": 1, "output_ids": [1], "nodes": [\n'
             f"  {INPUT},\n"
             '  {"id": 1, "kind": "softplus", "parents": [0], "shape": [1, 4]}\n]}\n'
         ),

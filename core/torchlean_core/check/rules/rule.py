@@ -69,3 +69,10 @@ def artifact(*nodes: str, output: int = 1, root: str = '"format": "torchlean.ir.
     """An example artifact: one line for the root's fields, one for each node."""
     body = ",\n".join(f"  {node}" for node in nodes)
     return Example(f'{{{root}"input_id": 0, "output_id": {output}, "nodes": [\n{body}\n]}}\n')
+
+
+def generalized(*nodes: str, outputs: str = "[1]") -> Example:
+    """An example in the generalized dialect."""
+    body = ",\n".join(f"  {node}" for node in nodes)
+    head = f'"format": "torchlean.ir.v1", "input_id": 0, "output_ids": {outputs}'
+    return Example(f'{{{head}, "nodes": [\n{body}\n]}}\n')

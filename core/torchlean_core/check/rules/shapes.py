@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torchlean_core.check.rules.rule import ERROR, INPUT, Rule, artifact
+from torchlean_core.check.rules.rule import ERROR, INPUT, Rule, artifact, generalized
 
 _IMAGE = '{"id": 0, "kind": "input", "parents": [], "shape": [3, 8, 8]}'
 
@@ -137,6 +137,19 @@ SHAPE_RULES = (
             _IMAGE,
             '{"id": 1, "kind": "conv2d", "parents": [0], "shape": [16, 8, 8],'
             ' "inC": 1, "outC": 16, "kH": 3, "kW": 3, "stride": 1, "padding": 1}',
+        ),
+    ),
+    Rule(
+        "TL212",
+        "geometry-length",
+        ERROR,
+        "An array of a window's geometry has not one number per spatial axis.",
+        "`kernel`, `stride`, `padding` and the like have `spatial_rank` entries each.",
+        "Give one number per spatial axis.",
+        generalized(
+            '{"id": 0, "kind": "input", "parents": [], "shape": [1, 4, 4]}',
+            '{"id": 1, "kind": "max_pool", "parents": [0], "shape": [1, 2, 2], "spatial_rank": 2, '
+            '"kernel": [2], "stride": [2, 2], "padding": [0, 0]}',
         ),
     ),
 )
