@@ -11,7 +11,6 @@ from torchlean_core.cli.console import say
 from torchlean_core.errors import UsageError
 from torchlean_core.extras import require_torch
 from torchlean_core.files import refuse_overwriting
-from torchlean_core.graph import lower
 
 if TYPE_CHECKING:
     from torchlean_core.params.files import Tensors
@@ -91,12 +90,13 @@ def _of_artifact(args: argparse.Namespace, given: Tensors, made: str) -> dict[st
     from torchlean_core.params.format import as_array, write_store
     from torchlean_core.params.match import with_attention_scales
     from torchlean_core.params.model_names import to_model
+    from torchlean_core.params.resolve import resolve
     from torchlean_core.params.take import take
-    from torchlean_core.params.tensors import find_store
     from torchlean_core.params.uses import spread
 
-    program = lower(load_graph(args.artifact))
-    taken = take(args.input, given, program, find_store(args.artifact))
+    found = resolve(load_graph(args.artifact), args.artifact)
+    program = found.program
+    taken = take(args.input, given, program, found.store)
     arrays = with_attention_scales(taken.arrays, program)
     if args.names == "model":
         carried = {name: as_array(content) for name, content in taken.carried.items()}

@@ -131,7 +131,7 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     # What a plan draws can be drawn again; what was read from somebody's file may be nowhere else.
     origin = None if options.source is not None else Origin.INIT
     replaced = keep_aside(out) if lost_by_writing_params(out) else None
-    digest = save_tensors(out, tensors, program.graph, source, origin, carried)
+    digest = save_tensors(out, tensors, program, source, origin, carried)
     scalars = sum(tensor.numel() for tensor in tensors.values())
     if options.source is not None or options.plan is not None or override is not None:
         # What the default plan draws is finite; what somebody chose may have gone beyond float32.

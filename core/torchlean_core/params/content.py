@@ -30,6 +30,7 @@ class Origin(enum.StrEnum):
     CAPTURE = "capture"
     INIT = "init"
     TRAIN = "train"
+    EMIT = "emit"
 
 
 _ALIGNMENT = 64

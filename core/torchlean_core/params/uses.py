@@ -114,6 +114,8 @@ def gathered(arrays: Mapping[str, Array], program: Program, where: str) -> dict[
         for use in given:
             if use.name != parameter.name:
                 del found[use.name]
+        if whole is not None and not given:
+            continue  # one copy of all of it
         found[parameter.name] = _whole(parameter, whole, given, arrays, where)
     for name, absent in program.without.items():
         if name in found and bool(np.all(found[name] == absent.neutral)):
