@@ -28,7 +28,17 @@ else:
                 dataclasses.dataclass(frozen=frozen)(cls)
 
 
-__all__ = ["IS_THERE", "Struct", "Unread", "empty_dict", "read", "read_numbers", "read_root"]
+__all__ = [
+    "IS_THERE",
+    "Struct",
+    "Unread",
+    "empty_dict",
+    "read",
+    "read_floats",
+    "read_numbers",
+    "read_root",
+    "skim",
+]
 
 IS_THERE = msgspec is not None
 """Whether texts are read quickly."""
@@ -49,8 +59,8 @@ class Unread(ValueError):
         self.malformed = is_decoding and str(error).startswith(_NOT_JSON)
 
 
-def _reader(decode: Callable[[str], Any]) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
+def _reader(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def read(text: str | bytes) -> Any:
         try:
             return decode(text)
         except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError) as error:
@@ -59,7 +69,7 @@ def _reader(decode: Callable[[str], Any]) -> Callable[[str], Any]:
     return read
 
 
-def _unread(text: str) -> Any:
+def _unread(text: str | bytes) -> Any:
     raise Unread
 
 
@@ -67,8 +77,10 @@ if IS_THERE:
     read = _reader(msgspec.json.Decoder().decode)
     read_root = _reader(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
     read_numbers = _reader(msgspec.json.Decoder(list[float | bool | None]).decode)
+    read_floats = _reader(msgspec.json.Decoder(list[float]).decode)
+    skim = _reader(msgspec.json.Decoder(msgspec.Raw).decode)
 else:
-    read = read_root = read_numbers = _unread
+    read = read_root = read_numbers = read_floats = skim = _unread
 
 
 def empty_dict() -> Any:
