@@ -8,6 +8,7 @@ all read it. Adding a kind is adding an entry here and its tests. The generalize
 from __future__ import annotations
 
 from torchlean_core.kinds import batched, code, layers, shapes
+from torchlean_core.kinds.common import NODE_FIELDS
 from torchlean_core.kinds.spec import Batched, Code, Field, FieldType, Infer, Kind, ParamSpec, TupleKind
 
 FORMAT = "torchlean.ir.v1"
@@ -565,3 +566,11 @@ FIELD_NAMES = frozenset(
     | {field.name for tuple_kind in TUPLE_KINDS.values() for field in tuple_kind.fields}
 )
 """Fields of nodes that hold numbers, booleans, or arrays of numbers, whatever the kind."""
+
+LIST_FIELDS = frozenset(NODE_FIELDS) | {
+    field.name
+    for kind in (*TENSOR_KINDS.values(), TUPLE_GETITEM, *TUPLE_KINDS.values())
+    for field in kind.fields
+    if field.type in (FieldType.SHAPE, FieldType.AXES)
+}
+"""Fields of nodes whose value is always read as Python's; other long arrays of numbers are kept as their text."""

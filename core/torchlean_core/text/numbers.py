@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.kinds.numbers import show_shape
-from torchlean_core.text.quick_json import Unread, read, read_floats, skim
+from torchlean_core.text.quick_json import IS_THERE, Unread, read, read_floats, skim
 from torchlean_core.text.tree import HUGE
 
 if TYPE_CHECKING:
@@ -169,18 +169,17 @@ class Numbers:
 def _floats(piece: bytes) -> list[float]:
     """The numbers of a list without brackets; where there are empty arrays, nothing stands between commas."""
     try:
-        return read_floats(b"[" + piece + b"]")
+        numbers: list[float] = read_floats(b"[" + piece + b"]")
     except Unread:  # an infinite one, an empty array, or no quick reader
-        return [float(number) for number in piece.split(b",") if number]
+        numbers = [float(number) for number in piece.split(b",") if number]
+    return numbers
 
 
 def numbers_in(text: str) -> Numbers | None:
     """The numbers of a text that is a JSON array of numbers and nothing else; None for every other text.
 
-    One with a number that TorchLean's JSON library does not read (`MAX_EXPONENT_DIGITS`) is none.
-
-    Raises:
-        Unread: There is no quick reader, or the nesting is too deep for it; the text may be one or not.
+    One with a number that TorchLean's JSON library does not read (`MAX_EXPONENT_DIGITS`) is none, and neither is one
+    that is nested as deep as only the exact parser reads.
     """
     if not (text.startswith("[") and text.endswith("]") and text.isascii()):
         return None
@@ -188,15 +187,23 @@ def numbers_in(text: str) -> Numbers | None:
     skeleton = content.translate(None, _NUMBER_BYTES + _SPACE_BYTES)
     if skeleton.translate(None, _BRACKETS) or has_long_exponent(content):
         return None
-    try:
-        skim(text)
-    except Unread as error:
-        if error.malformed:
-            return None
-        raise
+    if not _is_json(text):
+        return None
     found = Numbers(text)
     found._shape = _shape_of(content, skeleton)
     return found
+
+
+def _is_json(text: str) -> bool:
+    """Whether a text that has nothing but numbers in it is JSON."""
+    try:
+        if IS_THERE:
+            skim(text)
+        else:
+            json.loads(text, parse_int=str, parse_float=str)
+    except (Unread, ValueError, RecursionError):
+        return False
+    return True
 
 
 def has_long_exponent(content: bytes) -> bool:
