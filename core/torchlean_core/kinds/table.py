@@ -567,10 +567,12 @@ FIELD_NAMES = frozenset(
 )
 """Fields of nodes that hold numbers, booleans, or arrays of numbers, whatever the kind."""
 
+_ALL_FIELDS = (
+    *(field for kind in (*TENSOR_KINDS.values(), TUPLE_GETITEM) for field in kind.fields),
+    *(field for tuple_kind in TUPLE_KINDS.values() for field in tuple_kind.fields),
+)
+
 LIST_FIELDS = frozenset(NODE_FIELDS) | {
-    field.name
-    for kind in (*TENSOR_KINDS.values(), TUPLE_GETITEM, *TUPLE_KINDS.values())
-    for field in kind.fields
-    if field.type in (FieldType.SHAPE, FieldType.AXES)
+    field.name for field in _ALL_FIELDS if field.type in (FieldType.SHAPE, FieldType.AXES)
 }
 """Fields of nodes whose value is always read as Python's; other long arrays of numbers are kept as their text."""

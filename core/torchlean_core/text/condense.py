@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from torchlean_core.kinds import LIST_FIELDS
-from torchlean_core.text.numbers import Numbers, numbers_in
+from torchlean_core.text.numbers import Numbers, has_long_exponent, numbers_in
+from torchlean_core.text.quick_json import Unread
 
 LONG = 512
 """Characters from which on an array of numbers is kept as its text."""
@@ -77,14 +78,17 @@ class Condensed:
 
     def expand(self, value: Any) -> Any:
         """A value with lists in place of all that stands for an array; containers are changed in place."""
-        if type(value) is str:
-            return self._numbers[value].value() if value in self._numbers else value
-        if type(value) is dict:
-            for key, item in value.items():
-                value[key] = self.expand(item)
-        elif type(value) is list:
-            value[:] = map(self.expand, value)
-        return value
+        whole = [value]
+        waiting: list[Any] = [whole]
+        while waiting:
+            container = waiting.pop()
+            for key, item in container.items() if type(container) is dict else enumerate(container):
+                if type(item) is str:
+                    if item in self._numbers:
+                        container[key] = self._numbers[item].value()
+                elif type(item) in (dict, list):
+                    waiting.append(item)
+        return whole[0]
 
 
 class _Found(NamedTuple):
@@ -98,12 +102,25 @@ def condense(text: str) -> Condensed | None:
     """The text without its long arrays of numbers; None where it has none.
 
     Whether it is JSON need not be known: it is if what is left is.
+
+    Raises:
+        Unread: A number in one has an exponent of too many digits, which a quick reader would take for 0.
     """
     found = list(_arrays(text))
     if not found:
         return None
     short = Condensed(text, found)
     return None if _ESCAPED_MARK in short.text else short  # such a string would look like one that was put in
+
+
+def has_long_stretch(text: str, start: int, end: int) -> bool:
+    """Whether there is a stretch without a quote in which a long array of numbers has room."""
+    while end - start >= LONG:
+        quote = text.rfind('"', start, start + LONG)
+        if quote < 0:
+            return True
+        start = quote + 1
+    return False
 
 
 def _arrays(text: str) -> Iterator[_Found]:
@@ -114,7 +131,7 @@ def _arrays(text: str) -> Iterator[_Found]:
         if quote >= 0:
             position = quote + 1
             continue
-        found = array_behind(text, position, end)
+        found = _array_behind(text, position, end)
         if found is not None:
             yield found
         position = text.find('"', position + LONG) + 1
@@ -122,19 +139,48 @@ def _arrays(text: str) -> Iterator[_Found]:
             return
 
 
-def array_behind(text: str, position: int, end: int) -> _Found | None:
+def _array_behind(text: str, position: int, end: int) -> _Found | None:
     """The long array of numbers that is the value of the key that ends at a place; None for any other value."""
+    place = _place_behind(text, position, end)
+    if place is None:
+        return None
+    name, start, until = place
+    numbers = numbers_in(text[start:until])
+    if numbers is None and has_long_exponent(text[start:until].encode("ascii", "replace")):
+        raise Unread
+    return None if numbers is None else _Found(name, start, until, numbers)
+
+
+def long_array_at(text: str, position: int, start: int, end: int) -> tuple[int, Numbers | None] | None:
+    """Where the long array of numbers that begins at a place ends, and the numbers, if it is sound.
+
+    Args:
+        text: The text.
+        position: Where the array's key ends.
+        start: Where the array begins.
+        end: Where the text ends.
+
+    Returns:
+        None for any other value.
+    """
+    place = _place_behind(text, position, end)
+    if place is None or place[1] != start:
+        return None
+    return place[2], numbers_in(text[start : place[2]])
+
+
+def _place_behind(text: str, position: int, end: int) -> tuple[str, int, int] | None:
+    """Key, start and end of what seems to be a long array of numbers behind a key."""
     match = _COLON.match(text, position, end)
     name = _name_before(text, position) if match is not None else None
     if match is None or name is None or name in LIST_FIELDS:
         return None
     start = match.end()
-    until = array_end(text, start, end)
-    numbers = numbers_in(text[start:until]) if until - start >= LONG else None
-    return None if numbers is None else _Found(name, start, until, numbers)
+    until = _array_end(text, start, end)
+    return (name, start, until) if until - start >= LONG else None
 
 
-def array_end(text: str, start: int, end: int) -> int:
+def _array_end(text: str, start: int, end: int) -> int:
     """Where an array that begins at a place ends, if it holds nothing but numbers and such arrays."""
     for char in '"{}':
         found = text.find(char, start, end)

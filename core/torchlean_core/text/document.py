@@ -376,10 +376,10 @@ def _read_elements(
         return ([], []) if not (comma_before and comma_after) else None
     if comma_before != core.startswith(",") or comma_after != core.endswith(","):
         return None
-    short = condense(region)
-    if short is not None:
-        core = short.text.strip(" \t\r\n")
     try:
+        short = condense(region)
+        if short is not None:
+            core = short.text.strip(" \t\r\n")
         values = read("[" + core[comma_before : len(core) - comma_after] + "]")
     except Unread:
         return None
@@ -427,9 +427,9 @@ def no_collector() -> Iterator[None]:
 def read_text(text: str, lines: LineIndex | None = None) -> Document:
     """Read a text (whose line starts may be known); never raises for what the text says."""
     with no_collector():
-        short = condense(text)
-        content = text if short is None else short.text
         try:
+            short = condense(text)
+            content = text if short is None else short.text
             value = read(content)
             if _keys_are_unique(content, value):
                 if short is not None:
