@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds import FORMAT, NODE_FIELDS, ROOT_FIELDS
+from torchlean_core.text.numbers import json_text
 
 ROOT_ORDER = tuple(name for name in ROOT_FIELDS if name != "nodes")
 NODE_ORDER = tuple(NODE_FIELDS)
@@ -67,4 +67,4 @@ def ordered_node(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json_text(value, ensure_ascii=False)

@@ -10,9 +10,10 @@ import hashlib
 import json
 import math
 import re
+import secrets
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.kinds.numbers import show_shape
@@ -28,6 +29,9 @@ MAX_EXPONENT_DIGITS = 19
 _NUMBER_BYTES = b"0123456789+-.eE"
 _SPACE_BYTES = b" \t\r\n"
 _BRACKETS = b"[],"
+MANY = 64
+"""Commas from which on a digest stands for numbers in hashes and comparisons."""
+
 _PIECE = 1 << 20
 """Characters of which numbers are made at a time."""
 
@@ -98,6 +102,11 @@ class Numbers:
             assert tree is not None, "the text is sound"
             return tree.value
 
+    def flat_text(self) -> str:
+        """The text on one line, spaced as `json.dumps` spaces it; every number is spelled as it is here."""
+        bare = self.text.encode("ascii").translate(None, _SPACE_BYTES)
+        return bare.replace(b",", b", ").decode("ascii")
+
     def shape(self) -> tuple[int, ...] | None:
         """The shape, if the nesting is regular: up to the first 0, behind which nothing can be told."""
         if self._shape is _UNKNOWN:
@@ -138,6 +147,11 @@ class Numbers:
                 position += len(piece)
         assert position == flat.size, "a shape counts the numbers"
         return found
+
+    @property
+    def is_long(self) -> bool:
+        """Whether there are so many numbers that their digest stands for them in hashes and comparisons."""
+        return self.text.count(",") >= MANY
 
     def digest(self) -> bytes:
         """A hash of the nesting and of the float64 numbers next to these, whatever their spelling."""
@@ -220,7 +234,7 @@ def numbers_of(value: Any) -> Numbers | None:
     """
     if isinstance(value, Numbers):
         return value
-    if type(value) is not list:
+    if type(value) not in (list, tuple):
         text = _number_text(value)
         return None if text is None else Numbers(text)
     try:
@@ -232,6 +246,23 @@ def numbers_of(value: Any) -> Numbers | None:
     return Numbers(text)
 
 
+def json_text(value: Any, default: Callable[[Any], Any] | None = None, **options: Any) -> str:
+    """`json.dumps` of a value in which there may be `Numbers`: each is written as its own text, on one line."""
+    mark = secrets.token_hex(16)
+    texts: list[str] = []
+
+    def stand_in(item: Any) -> Any:
+        if isinstance(item, Numbers):
+            texts.append(item.flat_text())
+            return mark
+        if default is None:
+            raise TypeError(f"Object of type {type(item).__name__} is not JSON serializable")
+        return default(item)
+
+    pieces = json.dumps(value, default=stand_in, **options).split(f'"{mark}"')
+    return "".join(part for pair in zip(pieces, [*texts, ""], strict=True) for part in pair)
+
+
 def _number_text(value: Any) -> str | None:
     if value is HUGE:
         return _INFINITE
@@ -240,7 +271,7 @@ def _number_text(value: Any) -> str | None:
     return repr(value) if type(value) is float and math.isfinite(value) else None
 
 
-def _text_of(value: list[Any]) -> str | None:
+def _text_of(value: Sequence[Any]) -> str | None:
     """The text of nested lists of numbers, however deep; None where something else is in them."""
     parts: list[str] = []
     waiting: list[Any] = [value]
@@ -248,7 +279,7 @@ def _text_of(value: list[Any]) -> str | None:
         part = waiting.pop()
         if type(part) is str:
             parts.append(part)
-        elif type(part) is list:
+        elif type(part) in (list, tuple):
             inner: list[Any] = ["["]
             for number, item in enumerate(part):
                 inner += [", "] * (number > 0)
