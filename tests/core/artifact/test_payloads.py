@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from torchlean_core.artifact import diff_graphs, parse_graph, serialize_graph
+from torchlean_core.artifact import parse_graph, serialize_graph
+from torchlean_core.artifact.diff import diff_graphs
 from torchlean_core.artifact.hashing import artifact_hash, seal_of
 from torchlean_core.artifact.layout import format_document
 from torchlean_core.artifact.write import root_object
