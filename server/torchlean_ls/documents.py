@@ -130,7 +130,7 @@ class Snapshot:
         start, end = self.offset(change.range.start), self.offset(change.range.end)
         if end < start:
             start, end = end, start
-        text = self.text[:start] + change.text + self.text[end:]
+        text = "".join((self.text[:start], change.text, self.text[end:]))  # one copy less than with `+`
         lines = None if self.busy else self.lines.edited(text, start, end, change.text)
         following = Snapshot(self.uri, self.language, version, text, self.encoding, lines, self.declared)
         if self.__dict__.get("is_artifact"):

@@ -141,7 +141,7 @@ def _arrays(text: str) -> Iterator[_Found]:
 
 def _array_behind(text: str, position: int, end: int) -> _Found | None:
     """The long array of numbers that is the value of the key that ends at a place; None for any other value."""
-    place = _place_behind(text, position, end)
+    place = place_behind(text, position, end)
     if place is None:
         return None
     name, start, until = place
@@ -163,13 +163,13 @@ def long_array_at(text: str, position: int, start: int, end: int) -> tuple[int, 
     Returns:
         None for any other value.
     """
-    place = _place_behind(text, position, end)
+    place = place_behind(text, position, end)
     if place is None or place[1] != start:
         return None
     return place[2], numbers_in(text[start : place[2]])
 
 
-def _place_behind(text: str, position: int, end: int) -> tuple[str, int, int] | None:
+def place_behind(text: str, position: int, end: int) -> tuple[str, int, int] | None:
     """Key, start and end of what seems to be a long array of numbers behind a key."""
     match = _COLON.match(text, position, end)
     name = _name_before(text, position) if match is not None else None

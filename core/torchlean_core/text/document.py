@@ -223,13 +223,13 @@ class Document:
         """Positions inside a node; kept until those of another are wanted, since findings come node by node."""
         latest = self._latest
         if latest is None or latest[0] != index:
-            latest = self._latest = index, parse_node(self.text, start, end)
+            latest = self._latest = index, parse_node(self.text, start, end, self.value["nodes"][index])
         return latest[1]
 
     def tree_of(self, index: int) -> Tree | None:
         """Positions inside the node at a place of `nodes`."""
         span = self.node_span(index)
-        return None if span is None else parse_node(self.text, *span)
+        return None if span is None else parse_node(self.text, *span, self.value["nodes"][index])
 
 
 def _spans_of_tree(text: str, tree: Tree | None) -> Spans | None:

@@ -17,7 +17,7 @@ from torchlean_core.kinds import FIELD_NAMES, ROOT_FIELDS
 from torchlean_core.kinds.numbers import TooManyDigits, parse_number
 from torchlean_core.text import ahead
 from torchlean_core.text.condense import has_long_stretch, long_array_at
-from torchlean_core.text.numbers import MAX_EXPONENT_DIGITS
+from torchlean_core.text.numbers import MAX_EXPONENT_DIGITS, Numbers
 from torchlean_core.text.quick_json import Unread, read
 from torchlean_core.text.tree import (
     BAD,
@@ -97,9 +97,19 @@ def parse_elements(
     return found
 
 
-def parse_node(text: str, start: int, end: int) -> Tree | None:
-    """Parse one element of `nodes`, as `parse_tree` of the whole text reads it, with the places of all inside."""
-    return _Parser(text, start, end, False).node()
+def parse_node(text: str, start: int, end: int, known: Any = None) -> Tree | None:
+    """Parse one element of `nodes`, as `parse_tree` of the whole text reads it, with the places of all inside.
+
+    Args:
+        text: The whole text.
+        start: Where the element begins.
+        end: Where it ends.
+        known: What was read there: long arrays of numbers that are in it need not be read again.
+    """
+    parser = _Parser(text, start, end, False)
+    if type(known) is dict:
+        parser.known = {key: value for key, value in known.items() if type(value) is Numbers}
+    return parser.node()
 
 
 def _has_trouble(troubles: list[Trouble]) -> bool:
@@ -141,6 +151,7 @@ class _Parser:
         self.before: Tree | None = None  # stands for the element before the part that is read
         self.noise = 0  # troubles since the last member of the root, or element of one, began or ended
         self.numbers_end = 0  # of a long array of numbers with something wrong in it
+        self.known: dict[str, Numbers] = {}  # long arrays that were read before, by their key
         self.whole = False  # whether every node gets the places of all that is inside
 
     def parse(self) -> tuple[Tree | None, list[Trouble]]:
@@ -655,7 +666,14 @@ class _Parser:
         if len(self.stack) != 3 or not self._in_nodes or not self.stack[2].is_object:
             return False
         key, start = self.keys[2], self.position
-        found = None if key is None else long_array_at(self.text, key.end, start, self.end)
+        if key is None:
+            return False
+        known = self.known.get(key.value) if type(key.value) is str else None
+        found: tuple[int, Numbers | None] | None
+        if known is not None and self.text.startswith(known.text, start, self.end):
+            found = start + len(known.text), known
+        else:
+            found = long_array_at(self.text, key.end, start, self.end)
         if found is None:
             return False
         end, numbers = found
