@@ -9,7 +9,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from torchlean_core.artifact.companions import is_artifact_name
+from torchlean_core.artifact.companions import is_artifact_name, names_model
 from torchlean_core.artifact.detect import looks_like_artifact
 from torchlean_core.check import Report
 from torchlean_core.check.checker import Check
@@ -80,6 +80,12 @@ class Snapshot:
         if self.declared or is_artifact_name(name) or self.language == "torchlean-ir":
             return True
         return (name.endswith(".json") or self.language == "json") and looks_like_artifact(self.text)
+
+    @lazy
+    def names_model(self) -> bool:
+        """Whether the text may say which model it was captured from: looked for where it is not known otherwise."""
+        root = self._document.value if self._document is not None else None
+        return "captured_from" in root if type(root) is dict else names_model(self.text)
 
     @property
     def is_python(self) -> bool:

@@ -42,7 +42,7 @@ def spans_of(document: Document, findings: Iterable[Finding]) -> list[tuple[int,
     for one in findings:
         index = one.index
         where = None
-        if one.span is None and index is not None and 0 <= index < count:
+        if one.span is None and index is not None and 0 <= index < count and not document.has_numbers(index):
             where = _quick(text, starts[index], ends[index], one.path, one.on_key)
         found.append(where or place(document, index, one.path, one.span, one.on_key))
     return found

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from torchlean_core.lazy import lazy
 from torchlean_core.text.condense import Condensed, condense
 from torchlean_core.text.lines import LineIndex
+from torchlean_core.text.numbers import Numbers
 from torchlean_core.text.offsets import Offsets
 from torchlean_core.text.parser import parse_elements, parse_node, parse_tree
 from torchlean_core.text.quick_json import Unread, read, read_root
@@ -207,7 +208,7 @@ class Document:
         if spans is None or not 0 <= index < len(spans.starts):
             return 0, min(1, len(self.text))
         start, end = spans.starts[index], spans.ends[index]
-        found = quick(self.text, start, end, path, on_key)
+        found = None if self.has_numbers(index) else quick(self.text, start, end, path, on_key)
         if found is not None:
             return found
         known = spans.inside.setdefault(index, {})
@@ -218,6 +219,11 @@ class Document:
             known[key] = found[0] - start, found[1] - start
         first, last = known[key]
         return start + first, start + last
+
+    def has_numbers(self, index: int) -> bool:
+        """Whether there is a long array of numbers in a node, so that nothing should look through its text."""
+        raw = self.value["nodes"][index]
+        return type(raw) is dict and Numbers in map(type, raw.values())
 
     def _latest_tree(self, index: int, start: int, end: int) -> Tree | None:
         """Positions inside a node; kept until those of another are wanted, since findings come node by node."""
