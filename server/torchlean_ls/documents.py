@@ -107,7 +107,7 @@ class Snapshot:
         """Make what the check of the next version needs ahead of time, so that the first edit is fast too."""
         if self._check is not None:
             self._check.prepare()
-        give_back_memory()
+        give_back_memory(len(self.text))
 
     @lazy
     def links(self) -> Links:
