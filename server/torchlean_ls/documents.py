@@ -9,7 +9,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from torchlean_core.artifact.companions import is_artifact_name
+from torchlean_core.artifact.companions import is_artifact_name, names_model
 from torchlean_core.artifact.detect import looks_like_artifact
 from torchlean_core.check import Report
 from torchlean_core.check.checker import Check
@@ -81,6 +81,12 @@ class Snapshot:
             return True
         return (name.endswith(".json") or self.language == "json") and looks_like_artifact(self.text)
 
+    @lazy
+    def names_model(self) -> bool:
+        """Whether the text may say which model it was captured from: looked for where it is not known otherwise."""
+        root = self._document.value if self._document is not None else None
+        return "captured_from" in root if type(root) is dict else names_model(self.text)
+
     @property
     def is_python(self) -> bool:
         """Whether this is a Python file."""
@@ -101,7 +107,7 @@ class Snapshot:
         """Make what the check of the next version needs ahead of time, so that the first edit is fast too."""
         if self._check is not None:
             self._check.prepare()
-        give_back_memory()
+        give_back_memory(len(self.text))
 
     @lazy
     def links(self) -> Links:
@@ -130,7 +136,7 @@ class Snapshot:
         start, end = self.offset(change.range.start), self.offset(change.range.end)
         if end < start:
             start, end = end, start
-        text = self.text[:start] + change.text + self.text[end:]
+        text = "".join((self.text[:start], change.text, self.text[end:]))  # one copy less than with `+`
         lines = None if self.busy else self.lines.edited(text, start, end, change.text)
         following = Snapshot(self.uri, self.language, version, text, self.encoding, lines, self.declared)
         if self.__dict__.get("is_artifact"):

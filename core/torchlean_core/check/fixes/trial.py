@@ -6,7 +6,6 @@ operands stand in it as inputs of the same shape. So a trial costs what the node
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from torchlean_core.check.findings import Severity
 from torchlean_core.check.fixes.view import View
 from torchlean_core.check.nodes import Record
 from torchlean_core.kinds import CLASSIC, FORMAT
+from torchlean_core.text.numbers import json_text
 
 _MAX_NODES = 2_000
 _NOWHERE = 10**9
@@ -106,5 +106,5 @@ def _parent(view: View, parent: Any, ids: Mapping[int, int]) -> Any:
 
 def _errors(nodes: list[dict[str, Any]], counted: set[int]) -> int:
     root = {"format": FORMAT, "input_id": 0, "output_id": 0, "nodes": nodes}
-    report = check_text(json.dumps(root, default=repr))
+    report = check_text(json_text(root, default=repr))
     return sum(finding.severity is Severity.ERROR and finding.index in counted for finding in report.findings)
