@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from torchlean_core.artifact import artifact_hash, params_path
 from torchlean_core.errors import UsageError
-from torchlean_core.graph import Graph, Program
+from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.params.content import Content, Origin
 from torchlean_core.params.format import write_store
 from torchlean_core.params.held import HeldStore
@@ -67,16 +67,17 @@ def load_tensors(
 def save_tensors(
     path: Path,
     tensors: Mapping[str, torch.Tensor],
-    program: Program,
+    graph: Graph | Program,
     source: str,
     origin: Origin | None = None,
     carried: Mapping[str, Content] | None = None,
 ) -> str:
-    """Write tensors, from any device, as the parameters of a program; returns the content's hash.
+    """Write tensors, from any device, as the parameters of a graph; returns the content's hash.
 
     Raises:
         UsageError: The file cannot be written.
     """
+    program = lower(graph) if isinstance(graph, Graph) else graph
     arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
     for name, absent in program.without.items():
         arrays.setdefault(name, np.full(absent.parameter.shape, absent.neutral, dtype=np.float32))
