@@ -18,6 +18,7 @@ from torchlean_core.navigate import Links, Spot, spot_at
 from torchlean_core.text import Change, Document, Encoding, LineIndex, Position, read_text
 from torchlean_ls.direct import ChangeParams, ContentChange, Place, Stretch
 from torchlean_ls.memory import give_back_memory
+from torchlean_ls.splice import Splice, spliced
 from torchlean_ls.uris import file_name
 
 _log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Snapshot:
         self._document: Document | None = None
         self._check: Check | None = None
         self._changes: list[Change] = []
+        self._splice: Splice | None = None
 
     @lazy
     def lines(self) -> LineIndex:
@@ -136,9 +138,11 @@ class Snapshot:
         start, end = self.offset(change.range.start), self.offset(change.range.end)
         if end < start:
             start, end = end, start
-        text = "".join((self.text[:start], change.text, self.text[end:]))  # one copy less than with `+`
+        text, splice = spliced(self.text, self._splice, start, end, change.text)
+        self._splice = None
         lines = None if self.busy else self.lines.edited(text, start, end, change.text)
         following = Snapshot(self.uri, self.language, version, text, self.encoding, lines, self.declared)
+        following._splice = splice
         if self.__dict__.get("is_artifact"):
             following.is_artifact = True  # what once was an artifact stays one while it is being edited
         if self._document is not None and lines is not None:

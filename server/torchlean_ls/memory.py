@@ -12,7 +12,7 @@ _LARGE = 4_000_000
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
-def give_back_memory(text_length: int) -> None:
+def give_back_memory(text_length: int = 0) -> None:
     """Give free memory back to the system, where the C library can (glibc); it keeps tens of MiB otherwise.
 
     Each keystroke makes a text of the length given anew. Where that is megabytes, most of the time would go into

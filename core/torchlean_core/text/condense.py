@@ -161,31 +161,42 @@ def long_array_at(text: str, position: int, start: int, end: int) -> tuple[int, 
         end: Where the text ends.
 
     Returns:
-        None for any other value.
+        None for any other value. Of an array that is not sound, the end is that of what may be numbers.
     """
-    place = place_behind(text, position, end)
-    if place is None or place[1] != start:
+    found = _stretch_behind(text, position, end)
+    if found is None or found[1] != start:
         return None
-    return place[2], numbers_in(text[start : place[2]])
+    until = _array_end(text, start, found[2])
+    numbers = numbers_in(text[start:until]) if until - start >= LONG else None
+    return (found[2], None) if numbers is None else (until, numbers)
 
 
 def place_behind(text: str, position: int, end: int) -> tuple[str, int, int] | None:
     """Key, start and end of what seems to be a long array of numbers behind a key."""
+    found = _stretch_behind(text, position, end)
+    if found is None:
+        return None
+    name, start, limit = found
+    until = _array_end(text, start, limit)
+    return (name, start, until) if until - start >= LONG else None
+
+
+def _stretch_behind(text: str, position: int, end: int) -> tuple[str, int, int] | None:
+    """Key, start and limit of a long stretch that begins with a bracket behind a key: up to a quote or brace."""
     match = _COLON.match(text, position, end)
     name = _name_before(text, position) if match is not None else None
     if match is None or name is None or name in LIST_FIELDS:
         return None
     start = match.end()
-    until = _array_end(text, start, end)
-    return (name, start, until) if until - start >= LONG else None
-
-
-def _array_end(text: str, start: int, end: int) -> int:
-    """Where an array that begins at a place ends, if it holds nothing but numbers and such arrays."""
     for char in '"{}':
         found = text.find(char, start, end)
         end = found if found >= 0 else end
-    return text.rfind("]", start, end) + 1
+    return (name, start, end) if end - start >= LONG else None
+
+
+def _array_end(text: str, start: int, limit: int) -> int:
+    """Where an array that begins at a place ends, if it holds nothing but numbers and such arrays; else 0."""
+    return text.rfind("]", start, limit) + 1
 
 
 def _name_before(text: str, end: int) -> str | None:

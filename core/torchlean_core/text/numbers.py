@@ -39,7 +39,9 @@ _RUN = re.compile(rb"[^\[\],]++")
 _EMPTY = re.compile(rb"\[[ \t\r\n]*+\]")
 _LONG_EXPONENT = re.compile(rb"e[+-]?\d{20}")  # begins with one letter, which is quick to search for
 _TOO_LONG_EXPONENT = re.compile(rb"[eE][+-]?0*+[1-9]\d{19}")
-_NOT_SMALL = re.compile(rb"[eE]\+?\d|\d{39}")
+_POSITIVE_EXPONENT = re.compile(rb"e\+?\d")
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+_FLOAT32_DIGITS = 39
 _SIZE = re.compile(rb"\d++(?:\.\d++)?(?:[eE][+-]?\d++)?")
 _FLOAT32_END = 2.0**128 - 2.0**103
 """The least number that rounding to float32 makes infinite."""
@@ -124,7 +126,12 @@ class Numbers:
     def is_finite_in_float32(self) -> bool:
         """Whether rounding to float32 makes none of the numbers infinite."""
         content = self.text.encode("ascii")
-        if _NOT_SMALL.search(content) is None:
+        if not (
+            b"E" in content
+            or _POSITIVE_EXPONENT.search(content)
+            or b"0" * _FLOAT32_DIGITS
+            in content.translate(_DIGITS_ALIKE)  # a pattern would begin at every digit
+        ):
             return True
         return all(float(match[0]) < _FLOAT32_END for match in _SIZE.finditer(content))
 
