@@ -1,4 +1,4 @@
-"""`torchlean params convert`: tensors between parameter files, TorchLean's JSON weights and checkpoints."""
+"""`torchlean params`: tensors between files of several formats, and into and out of artifacts."""
 
 from __future__ import annotations
 
@@ -44,13 +44,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     convert.add_argument(
         "--plain", action="store_true", help="JSON weights without shapes and types: {name: nested list}"
     )
-    for option, words in (("--quiet", "print errors only"), ("--no-color", "no colours")):
-        names = ("-q", option) if option == "--quiet" else (option,)
-        convert.add_argument(*names, action="store_true", default=argparse.SUPPRESS, help=words)
+    inline = actions.add_parser(
+        "inline",
+        help="put the parameters into the artifact (generalized dialect)",
+        description="Put the parameters into the nodes of an artifact, as later TorchLean reads them: those of "
+        "--params, or of the parameter file beside it.",
+    )
+    inline.add_argument("artifact", metavar="A", type=Path, help="the artifact")
+    inline.add_argument("--params", metavar="P", type=Path, help="the file to take them from")
+    extract = actions.add_parser(
+        "extract",
+        help="take the parameters out of the artifact, into the parameter file beside it",
+        description="Take the parameters out of the nodes of an artifact, into the parameter file beside it.",
+    )
+    extract.add_argument("artifact", metavar="A", type=Path, help="the artifact")
+    extract.add_argument("--force", action="store_true", help="replace other values in the parameter file")
+    for parser_of_action in (convert, inline, extract):
+        for option, words in (("--quiet", "print errors only"), ("--no-color", "no colours")):
+            names = ("-q", option) if option == "--quiet" else (option,)
+            parser_of_action.add_argument(*names, action="store_true", default=argparse.SUPPRESS, help=words)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert; returns the exit code."""
+    """Convert or move; returns the exit code."""
+    if args.action != "convert":
+        return _move(args)
     require_torch()
     from torchlean_core.params.files import Format, format_for, read_tensors, require_floats, write_tensors
     from torchlean_core.params.model_names import without_prefixes
@@ -81,6 +99,18 @@ def run(args: argparse.Namespace) -> int:
             f"torchlean: wrote {out}: {len(arrays)} tensors, {scalars:,} scalars ({given.format.value} to "
             f"{format_for(out).value})"
         )
+    return 0
+
+
+def _move(args: argparse.Namespace) -> int:
+    from torchlean_core.params.inline_file import extract_parameters, inline_parameters
+
+    if args.action == "inline":
+        result = inline_parameters(args.artifact, args.params)
+    else:
+        result = extract_parameters(args.artifact, force=args.force)
+    if not args.quiet:
+        say(f"torchlean: {result['message']}")
     return 0
 
 

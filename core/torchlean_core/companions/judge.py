@@ -12,7 +12,7 @@ from torchlean_core.emit.writer import used_params
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Program
 from torchlean_core.params import ParameterStore
-from torchlean_core.params.resolve import is_inline, resolve
+from torchlean_core.params.resolve import is_inline, is_whole_inline, resolve
 
 
 class Judgement(NamedTuple):
@@ -66,6 +66,8 @@ def _params_hash(
     if not program.parameters() or not path.is_file():
         return None
     if used_params(text, module, artifact) is None and is_inline(program):
+        if is_whole_inline(program):
+            return None
         try:  # the file has those that the artifact has not
             found = resolve(program.graph, artifact).store if values else None
             return header.params_sha256 if found is None else found.sha256

@@ -32,7 +32,7 @@ from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.params import ParameterStore
 from torchlean_core.params.content import Origin
 from torchlean_core.params.held import HeldStore
-from torchlean_core.params.resolve import Resolved, resolve
+from torchlean_core.params.resolve import Resolved, is_whole_inline, resolve
 from torchlean_core.safekeeping.loss import Loss, WouldReplace
 
 
@@ -266,22 +266,22 @@ def _sources(
         )
     else:
         store.require(program)
-    header = expected_header(program.graph, store, options, artifact_name, params_name)
+    header = _expected_header(program, store, options, artifact_name, params_name)
     held = weights if isinstance(store, HeldStore) else None
     return _Sources(program.graph, program, store, header, options, held)
 
 
-def expected_header(
-    graph: Graph, store: ParameterStore | None, options: EmitOptions, artifact_name: str, params_name: str
+def _expected_header(
+    program: Program, store: ParameterStore | None, options: EmitOptions, artifact_name: str, params_name: str
 ) -> Header:
     """The header that emitting now would write, but for the hash of the body.
 
     Values that stand in the artifact count in its hash, and need none of their own.
     """
-    held = isinstance(store, HeldStore) and store.base is None
+    held = isinstance(store, HeldStore) and is_whole_inline(program)
     return Header(
         artifact_name,
-        artifact_hash(graph),
+        artifact_hash(program.graph),
         params_name if store is not None and not held else None,
         store.sha256 if store is not None and not held else None,
         options.as_mapping(),

@@ -55,6 +55,11 @@ def is_inline(program: Program) -> bool:
     return any(use.inline is not None for use in program.uses())
 
 
+def is_whole_inline(program: Program) -> bool:
+    """Whether all parameters stand in the artifact."""
+    return is_inline(program) and all(use.inline is not None for use in program.uses())
+
+
 def _conflicts(program: Program, store: HeldStore) -> tuple[ParamIssue, ...]:
     base = store.base
     if base is None:

@@ -28,12 +28,7 @@ DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (CLASSIC, G
 DEFAULT = CLASSIC
 """What a file speaks that does not say, and what is written where nobody asks for another."""
 
-_FIELDS = [
-    field
-    for dialect in DIALECTS.values()
-    for kind in (*dialect.all_kinds, *dialect.tuple_kinds.values())
-    for field in kind.fields
-]
+_FIELDS = [field for dialect in DIALECTS.values() for field in dialect.own_fields]
 
 FIELD_NAMES = frozenset({"parents", "shape", "tuple_shapes"} | {field.name for field in _FIELDS})
 """Fields of nodes that hold numbers, booleans, or arrays of numbers, whatever the dialect and the kind."""
