@@ -31,6 +31,7 @@ class Origin(enum.StrEnum):
     INIT = "init"
     TRAIN = "train"
     EMIT = "emit"
+    CONVERT = "convert"
 
 
 _ALIGNMENT = 64
