@@ -229,6 +229,14 @@ def _option_type(option: Field[Any]) -> tuple[str, dict[str, Any], Callable[[Any
     """Type of an option in JSON, the rest of its schema, what is a right value, and that in words."""
     if isinstance(option.default, bool):
         return "boolean", {}, lambda value: isinstance(value, bool), "true or false"
+    if isinstance(option.default, str):
+        choices = option.metadata["choices"]
+        return (
+            "string",
+            {"enum": list(choices)},
+            lambda value: value in choices,
+            f"one of {', '.join(map(json.dumps, choices))}",
+        )
     if isinstance(option.default, int):
         return "integer", {"minimum": 0}, lambda value: type(value) is int and value >= 0, "a number >= 0"
     known = known_approximations()

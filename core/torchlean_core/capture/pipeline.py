@@ -104,7 +104,8 @@ def capture(
     stage("running")
     observer.loaded(loaded)
     instances = Instances(loaded, shape)
-    example = run_example(instances, observer.running)
+    dialect = options.dialect_in(output)
+    example = run_example(instances, dialect, observer.running)
     stage("tracing")
     traced = trace(
         instances.new,
@@ -113,18 +114,25 @@ def capture(
         file=loaded.file,
         shown=loaded.shown,
         stacks=Stacks(loaded.user),
+        flat=instances.outputs is not None,
     )
     observer.traced(traced)
     stage("lowering")
     builder = GraphBuilder(
-        options.max_parameters, options.debug_targets, approximate=options.approximate, file=loaded.file
+        options.max_parameters,
+        options.debug_targets,
+        approximate=options.approximate,
+        file=loaded.file,
+        dialect=dialect,
     )
     lowerer = Lowerer(builder, traced, loaded.file, loaded.shown, loaded.line, fold=options.fold)
-    source, result = lowerer.run(shape)
+    source, results = lowerer.run(shape)
     state = state_of(instances.pristine(), lowerer.folded)
     captured_from = {**_provenance(loaded, shape, output), "state": state.recorded()}
+    if instances.outputs is not None:
+        captured_from["outputs"] = instances.outputs
     try:
-        finished = finish(builder, source, result, {"captured_from": captured_from})
+        finished = finish(builder, source, results, {"captured_from": captured_from})
     except Refused as error:
         raise CaptureError.at(loaded.shown, "TL603", str(error), loaded.line) from error
     observer.finished(finished)
