@@ -8,6 +8,7 @@ from typing import Any
 
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds import DIALECTS, NODE_FIELDS
+from torchlean_core.text.numbers import Numbers
 
 ROOT_ORDER = tuple(
     dict.fromkeys(name for dialect in DIALECTS.values() for name in dialect.root_fields if name != "nodes")
@@ -45,7 +46,7 @@ def canonical_text(root: Mapping[str, Any]) -> str:
     nodes = root.get("nodes")
     if isinstance(nodes, list):
         body = ",\n".join(
-            f"    {_dump(ordered_node(node) if isinstance(node, dict) else node)}" for node in nodes
+            f"    {_node_text(node) if isinstance(node, dict) else _dump(node)}" for node in nodes
         )
         lines.append(f'  "nodes": [\n{body}\n  ]' if nodes else '  "nodes": []')
     elif "nodes" in root:
@@ -64,5 +65,13 @@ def ordered_node(node: dict[str, Any]) -> dict[str, Any]:
     return {key: node[key] for key in [*keys, *(key for key in node if key not in keys)]}
 
 
+def _node_text(node: dict[str, Any]) -> str:
+    """A node's JSON object, whose payload is text already."""
+    fields = ordered_node(node).items()
+    return "{" + ", ".join(f"{_dump(name)}: {_dump(value)}" for name, value in fields) + "}"
+
+
 def _dump(value: Any) -> str:
+    if isinstance(value, Numbers):
+        return value.text
     return json.dumps(value, ensure_ascii=False)
