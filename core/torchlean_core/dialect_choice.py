@@ -52,7 +52,9 @@ def choose(folder: Path) -> Choice:
 def choose_for(output: Path) -> Choice:
     """The dialect for an artifact that is written to a file: that of the one which it replaces, else of the folder."""
     replaced = spoken(output)
-    return choose(output.parent) if replaced is None else Choice(replaced, "as of the artifact that is replaced")
+    return (
+        choose(output.parent) if replaced is None else Choice(replaced, "as of the artifact that is replaced")
+    )
 
 
 def spoken(path: Path) -> Dialect | None:

@@ -39,9 +39,7 @@ class Finished:
     payloads: tuple[Mapping[str, Known], ...] = ()
 
 
-def finish(
-    b: GraphBuilder, source: Value, outputs: Sequence[Value], extra: Mapping[str, Any]
-) -> Finished:
+def finish(b: GraphBuilder, source: Value, outputs: Sequence[Value], extra: Mapping[str, Any]) -> Finished:
     """The graph of what the outputs need, and its parameters by name.
 
     Raises:
@@ -262,9 +260,7 @@ def apply_matrix(b: GraphBuilder, x: Value, axis: int, matrix: torch.Tensor, why
 # -- selections of a linear layer's output ------------------------------------------------------------------
 
 
-def _splits(
-    b: GraphBuilder, live: Sequence[NodeIndex], outputs: Sequence[Value]
-) -> dict[NodeIndex, _Rows]:
+def _splits(b: GraphBuilder, live: Sequence[NodeIndex], outputs: Sequence[Value]) -> dict[NodeIndex, _Rows]:
     """The selections that are made by splitting a linear layer's weight.
 
     They are those of layers of whose result nothing but parts that have no row in common are used: no weight

@@ -591,9 +591,7 @@ class GraphBuilder:
         asked = _asked(x, kernel, stride, sides, dilation, groups)
         return asked["axis"] >= 0 and self.dialect.form(CONV, asked, [x]) is not None
 
-    def layer_norm(
-        self, x: Value, axis: int, gamma: Tensor | None, beta: Tensor | None, eps: float
-    ) -> Value:
+    def layer_norm(self, x: Value, axis: int, gamma: Tensor | None, beta: Tensor | None, eps: float) -> Value:
         """A layer normalization from an axis on, scaled and shifted: by its node, where that takes what is known."""
         extra, size = {"eps": eps}, x.shape[axis:]
         form = self.dialect.form(LAYERNORM, {"axis": axis}, [x.shape])

@@ -40,7 +40,9 @@ def inlined(graph: Graph, finished: Finished) -> Inlined:
     """
     if (reason := _against(finished)) is not None:
         return Inlined(graph, reason)
-    nodes = [_filled(graph, node, payload) for node, payload in zip(graph.nodes, finished.payloads, strict=True)]
+    nodes = [
+        _filled(graph, node, payload) for node, payload in zip(graph.nodes, finished.payloads, strict=True)
+    ]
     return Inlined(replace(graph, nodes=tuple(nodes)), None)
 
 

@@ -242,7 +242,9 @@ def _no_outputs(result: Any, dialect: Dialect, other_type: str) -> str | None:
     if len(found) == 1 or dialect.many_outputs:
         return None
     several = [f"--dialect {other.name}" for other in DIALECTS.values() if other.many_outputs]
-    return f"{len(found)} values; an artifact has one output tensor (with {' or '.join(several)} it has several)"
+    return (
+        f"{len(found)} values; an artifact has one output tensor (with {' or '.join(several)} it has several)"
+    )
 
 
 def changed_attribute(before: torch.nn.Module, after: torch.nn.Module) -> tuple[str, str, str] | None:

@@ -124,9 +124,7 @@ class Lowerer:
                     self.shown, "TL603", f"the output: {error}", self.default_line
                 ) from error
         if not isinstance(result, Value):
-            raise CaptureError.at(
-                self.shown, "TL603", "forward must return float tensors", self.default_line
-            )
+            raise CaptureError.at(self.shown, "TL603", "forward must return float tensors", self.default_line)
         return result
 
     # -- one operator --------------------------------------------------------------------------------

@@ -57,7 +57,9 @@ def range_of(b: GraphBuilder, index: NodeIndex) -> Range:
 
 def _combined(b: GraphBuilder, draft: Draft, parents: Sequence[Range]) -> Range:
     low, high = _bounds(b, draft, parents)
-    return Range(low, high, any(parent.wild for parent in parents) or _makes_infinities(draft.operator, parents))
+    return Range(
+        low, high, any(parent.wild for parent in parents) or _makes_infinities(draft.operator, parents)
+    )
 
 
 def _makes_infinities(operator: Operator | None, parents: Sequence[Range]) -> bool:

@@ -1,4 +1,4 @@
-"""What forward returns: one tensor, or tensors in tuples, lists, dicts and dataclasses, in order and with their names."""
+"""What forward returns: a tensor, or tensors in tuples, lists, dicts and dataclasses, in order and with their names."""
 
 from __future__ import annotations
 

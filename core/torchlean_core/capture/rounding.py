@@ -123,9 +123,7 @@ class Sides:
         if self._within(found, expected, rounding, 0.0, probe) is None:
             return None
         precise = self.precise().run_all(probe.x.double())[place]
-        near = [
-            _largest(other.run_all(probe.x.double())[place] - precise) for other in self.neighbours()
-        ]
+        near = [_largest(other.run_all(probe.x.double())[place] - precise) for other in self.neighbours()]
         conditioning = max(self._conditioning(probe.x, expected, place), *near)
         measured = self._within(found, expected, rounding, conditioning, probe)
         if measured is None:

@@ -187,7 +187,10 @@ class _Comparison:
     def _lost(self, loss: Loss) -> CaptureError:
         """The error for an input at which the artifact is not what the module is."""
         size = "infinite or no number" if math.isinf(loss.error) else f"off by {loss.error:.3g}"
-        there = f"{self.instances.shown_output(loss.output)}for inputs that are {loss.probe.kind} the artifact is {size}, where the model's result is at most "
+        there = (
+            f"{self.instances.shown_output(loss.output)}for inputs that are {loss.probe.kind} the artifact is {size}, "
+            "where the model's result is at most "
+        )
         if not loss.of_rounding:
             return self._error(
                 f"{there}{loss.scale:.3g}; nothing was written. There the model does something that its trace does "

@@ -116,7 +116,9 @@ class Dialect:
     def kinds_of(self, operator: Operator) -> list[Kind]:
         """The kinds that an operator can be said with, in the order of the table."""
         return [
-            kind for kind in self.tensor_kinds.values() if kind.operator is operator and kind.saying is not None
+            kind
+            for kind in self.tensor_kinds.values()
+            if kind.operator is operator and kind.saying is not None
         ]
 
     def form(self, operator: Operator, asked: Mapping[str, Any], parents: Iterable[Shape]) -> Form | None:

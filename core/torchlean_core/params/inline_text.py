@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -43,7 +43,7 @@ def _shortest(values: list[float]) -> list[str]:
     A decimal number of six digits is told from every other by the float32 next to it, and nine tell every float32.
     """
     texts = [""] * len(values)
-    left = range(len(values))
+    left: Sequence[int] = range(len(values))
     for digits in (6, 7, 8, 9):
         tried = [f"{values[place]:.{digits}g}" for place in left]
         read = array("f", map(float, tried))

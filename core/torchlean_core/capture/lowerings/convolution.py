@@ -357,8 +357,7 @@ def _margins(
 ) -> tuple[list[int], list[int]]:
     """What is padded on each side before the kernel is applied; negative amounts are cut off."""
     left = [
-        apart * (size - 1) - pad
-        for apart, size, pad in zip(dilation, kernel.shape[2:], padding, strict=True)
+        apart * (size - 1) - pad for apart, size, pad in zip(dilation, kernel.shape[2:], padding, strict=True)
     ]
     return left, [before + more for before, more in zip(left, output_padding, strict=True)]
 

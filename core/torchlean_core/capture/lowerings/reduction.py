@@ -206,7 +206,11 @@ def amax(b: GraphBuilder, x: Value, dim: Sequence[int] = (), keepdim: bool = Fal
             moved, window = b.reshape(moved, (*shape, count)), (count,)
         largest = b.pool(MAX_POOL, moved, window, window, (0,) * len(window))
         whole = tuple(1 if axis in axes else dim for axis, dim in enumerate(x.shape))
-        return largest if keepdim and largest.shape == whole else _keep(b, b.reshape(largest, shape), x, axes, keepdim)
+        return (
+            largest
+            if keepdim and largest.shape == whole
+            else _keep(b, b.reshape(largest, shape), x, axes, keepdim)
+        )
     rows = b.reshape(moved, (math.prod(shape), 1, count))
     largest = b.pool(MAX_POOL, rows, (1, count), (1, 1), (0, 0))
     return _keep(b, b.reshape(largest, shape), x, axes, keepdim)
