@@ -65,7 +65,7 @@ def test_arrays_of_any_shape(shape: tuple[int, ...]) -> None:
 
 def test_views_are_written_as_they_read() -> None:
     array = np.arange(6, dtype=np.float32).reshape(2, 3).T
-    assert numbers_text(array) == "[[0.0,3.0],[1.0,4.0],[2.0,5.0]]"
+    assert numbers_text(array) == "[[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]"
 
 
 def test_the_text_is_the_same_without_the_quick_writer(monkeypatch: pytest.MonkeyPatch) -> None:
