@@ -152,6 +152,8 @@ def _rename_field(report: Report, finding: Finding) -> Iterator[Fix]:
     record = view.record(finding.index)
     assert record is not None
     name = str(finding.data["field"])
+    if finding.data.get("foreign"):
+        return  # what looks like it is another dialect's field, and has another type
     known = {field.name for field in record.entry.fields} if record.entry is not None else set()
     others = [key for key in record.raw if key not in known and key not in _COMMON]
     for near in (finding.data.get("near") or similar(name, others))[:1]:

@@ -231,7 +231,7 @@ def _set_end(report: Report, finding: Finding) -> Iterator[Fix]:
             and said in view.places
             and (record := view.records[view.places[said]]) is not None
         ):
-            choices.insert(0, [record])  # an id without its array
+            choices = [[record]]  # an id without its array
         elif 1 < len(candidates) <= _MAX_OUTPUTS:
             choices.append(candidates[::-1])
     for number, records in enumerate(choices):

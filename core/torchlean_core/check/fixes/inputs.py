@@ -7,7 +7,6 @@ from typing import Any
 
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
-from torchlean_core.check.fixes.fields import offer
 from torchlean_core.check.fixes.layout import replace_members
 from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import disciplined_ids, readable_node, view_of
@@ -42,4 +41,4 @@ def _copy_input(report: Report, finding: Finding) -> Iterator[Fix]:
     if view.ends.get((INPUT_FIELD,)) == record.ref:
         edits += (Edit(*place(report.document, None, (INPUT_FIELD,)), str(first.ref)),)
     title = f"Make it a reshape of the first input, node {show(first.ref)}"
-    yield from offer(view, record, title, edits, {**record.raw, **new}, safe=False)
+    yield Fix(title, edits, safe=False, preferred=True)

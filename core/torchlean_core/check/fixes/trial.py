@@ -90,7 +90,8 @@ def _object(
     if not whole:
         kept = {key: raw[key] for key in ("shape", "value_kind", "tuple_shapes") if key in raw}
         return {"id": ids[place], "kind": "input", "parents": [], **kept}
-    kept = {key: value for key, value in raw.items() if key in _KEYS}
+    payload = view.dialect.payload_fields
+    kept = {key: value for key, value in raw.items() if key in _KEYS and key not in payload}
     parents = kept.get("parents")
     if isinstance(parents, list):
         kept["parents"] = [_parent(view, parent, ids) for parent in parents]

@@ -91,11 +91,32 @@ def _set_field(report: Report, finding: Finding) -> Iterator[Fix]:
             value = fitting[0]
         elif is_missing and field.presumed and guesses:
             value = guesses[0]
+    if finding.code in _RANKS:
+        yield from _other_axes(view, record, field, shapes)
     if value is None or record.raw.get(name) == value:
         return
     title = _member_text(name, value) if is_missing else f"Set {name} to {_value_text(value)}"
     edits = set_field(view, record.index, name, value)
     yield from offer(view, record, title, edits, {**record.raw, name: value}, safe=safe)
+
+
+_RANKS = ("TL210", "TL211")
+"""Codes of errors that an axis which is another one can lead to."""
+
+
+def _other_axes(view: View, record: Record, field: Field, shapes: Sequence[list[int]]) -> Iterator[Fix]:
+    """Axes other than a field with which the node is right, where an axis may be what is wrong."""
+    assert record.entry is not None
+    for other in record.entry.fields:
+        if other is field or not other.is_axis or other.guess is None or len(shapes) > _MAX_OPERANDS:
+            continue
+        guesses = other.guess(record.fields, shapes, record.shape)
+        fitting = [one for one in guesses if _fits(record, {other.name: one}, shapes)]
+        if len(fitting) == 1 and record.raw.get(other.name) != fitting[0]:
+            title = f"Set {other.name} to {_value_text(fitting[0])}"
+            edits = set_field(view, record.index, other.name, fitting[0])
+            raw = {**record.raw, other.name: fitting[0]}
+            yield from offer(view, record, title, edits, raw, safe=False)
 
 
 def _member_text(name: str, value: Any) -> str:
