@@ -117,7 +117,8 @@ def image_stride(fields: Mapping[str, Any], shapes: Sequence[Shape], shape: Shap
 
 def spatial_rank(fields: Mapping[str, Any], shapes: Sequence[Shape], shape: Shape | None) -> Sequence[Any]:
     """As many axes as the geometry has numbers; else those behind the channels; else all but two of a batch."""
-    found = [len(value) for value in fields.values() if isinstance(value, list)][:1]
+    geometry = [fields.get(name) for name in ("kernel", "stride", "padding")]
+    found = [len(value) for value in geometry if isinstance(value, list)][:1]
     rank, axis = len(_operand(shapes)), _natural(fields, "channel_axis")
     if axis is not None and rank > axis:
         found.append(rank - axis - 1)
