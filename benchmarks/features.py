@@ -16,7 +16,7 @@ from torchlean_ls.client import Client
 from torchlean_ls.direct import ChangedDocument, ChangeParams, ContentChange, Place, Stretch
 from torchlean_ls.server import Server, create_server
 
-_URI = "untitled:bench/m.ir.json"  # no file, so nothing beside it to look at
+URI = "untitled:bench/m.ir.json"  # no file, so nothing beside it to look at
 _VISIBLE = 60
 _TARGET_MS = 5.0
 
@@ -38,24 +38,24 @@ class Session:
         self.server.protocol.client = Client(capabilities)
         params = types.InitializeParams(capabilities=types.ClientCapabilities())
         self.server.initialize(params, self.server.protocol.client)
-        item = types.TextDocumentItem(_URI, "json", 1, text)
+        item = types.TextDocumentItem(URI, "json", 1, text)
         self.server.did_open(types.DidOpenTextDocumentParams(item))
-        _ = self.server.documents.get(_URI).report  # type: ignore[union-attr]
+        _ = self.server.documents.get(URI).report  # type: ignore[union-attr]
 
     @property
     def text(self) -> str:
         """The present text."""
-        document = self.server.documents.get(_URI)
+        document = self.server.documents.get(URI)
         assert document is not None
         return document.text
 
     def edit(self, start: int, end: int, new: str) -> None:
         """Replace a stretch of the text."""
-        document = self.server.documents.get(_URI)
+        document = self.server.documents.get(URI)
         assert document is not None
         first, last = document.lines.range(start, end)
         change = ContentChange(new, Stretch(Place(*first), Place(*last)))
-        self.server.did_change(ChangeParams(ChangedDocument(_URI, document.version + 1), [change]))
+        self.server.did_change(ChangeParams(ChangedDocument(URI, document.version + 1), [change]))
 
     def ask(self, method: str, **params: Any) -> Any:
         """The result of a request, as it would be written."""
@@ -64,7 +64,7 @@ class Session:
             "jsonrpc": "2.0",
             "id": 1,
             "method": method,
-            "params": {"textDocument": {"uri": _URI}, **params},
+            "params": {"textDocument": {"uri": URI}, **params},
         }
         request = protocol.structure_message(message)
         handler = protocol.fm.features[method]
@@ -79,13 +79,13 @@ class Session:
             return done.value
 
     def _checked(self) -> Any:
-        document = self.server.documents.get(_URI)
+        document = self.server.documents.get(URI)
         assert document is not None and document.report is not None
         return document
 
     def position(self, offset: int) -> dict[str, int]:
         """A place of the text in the protocol."""
-        document = self.server.documents.get(_URI)
+        document = self.server.documents.get(URI)
         assert document is not None
         where = document.plain_range(offset, offset)
         start: dict[str, int] = where["start"]
@@ -133,7 +133,7 @@ def _touch(session: Session, draw: random.Random) -> None:
     """Change a `debug_target` somewhere, and check it as the editor's next request for diagnostics would."""
     at = session.text.index('"debug_target": "', draw.randrange(len(session.text) * 9 // 10)) + 17
     session.edit(at, at + 1, draw.choice("abcdefgh"))
-    _ = session.server.documents.get(_URI).report  # type: ignore[union-attr]
+    _ = session.server.documents.get(URI).report  # type: ignore[union-attr]
 
 
 def _requests(session: Session, draw: random.Random) -> dict[str, Callable[[], Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from torchlean_core.artifact.companions import is_artifact_name
+from torchlean_core.artifact.companions import is_artifact_name, names_model
 from torchlean_core.artifact.detect import looks_like_artifact
 from torchlean_core.check import Report
 from torchlean_core.check.checker import Check
@@ -18,6 +18,7 @@ from torchlean_core.navigate import Links, Spot, spot_at
 from torchlean_core.text import Change, Document, Encoding, LineIndex, Position, read_text
 from torchlean_ls.direct import ChangeParams, ContentChange, Place, Stretch
 from torchlean_ls.memory import give_back_memory
+from torchlean_ls.splice import Splice, spliced
 from torchlean_ls.uris import file_name
 
 _log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Snapshot:
         self._document: Document | None = None
         self._check: Check | None = None
         self._changes: list[Change] = []
+        self._splice: Splice | None = None
 
     @lazy
     def lines(self) -> LineIndex:
@@ -80,6 +82,12 @@ class Snapshot:
         if self.declared or is_artifact_name(name) or self.language == "torchlean-ir":
             return True
         return (name.endswith(".json") or self.language == "json") and looks_like_artifact(self.text)
+
+    @lazy
+    def names_model(self) -> bool:
+        """Whether the text may say which model it was captured from: looked for where it is not known otherwise."""
+        root = self._document.value if self._document is not None else None
+        return "captured_from" in root if type(root) is dict else names_model(self.text)
 
     @property
     def is_python(self) -> bool:
@@ -101,7 +109,7 @@ class Snapshot:
         """Make what the check of the next version needs ahead of time, so that the first edit is fast too."""
         if self._check is not None:
             self._check.prepare()
-        give_back_memory()
+        give_back_memory(len(self.text))
 
     @lazy
     def links(self) -> Links:
@@ -130,9 +138,11 @@ class Snapshot:
         start, end = self.offset(change.range.start), self.offset(change.range.end)
         if end < start:
             start, end = end, start
-        text = self.text[:start] + change.text + self.text[end:]
+        text, splice = spliced(self.text, self._splice, start, end, change.text)
+        self._splice = None
         lines = None if self.busy else self.lines.edited(text, start, end, change.text)
         following = Snapshot(self.uri, self.language, version, text, self.encoding, lines, self.declared)
+        following._splice = splice
         if self.__dict__.get("is_artifact"):
             following.is_artifact = True  # what once was an artifact stays one while it is being edited
         if self._document is not None and lines is not None:

@@ -72,7 +72,7 @@ def _has_model(document: Snapshot) -> bool:
     if path is None:
         return False
     if document.is_artifact:
-        return '"captured_from"' in document.text
+        return document.names_model
     if path.suffix != ".py" or "torch" not in document.text:
         return False
     try:

@@ -11,6 +11,8 @@ from typing import Any
 from torchlean_core.artifact.write import node_object, root_object
 from torchlean_core.graph.identity import FIELD
 from torchlean_core.graph.model import Graph
+from torchlean_core.kinds import LIST_FIELDS
+from torchlean_core.text.numbers import Numbers, numbers_of
 
 SEAL = "artifact_sha256"
 """Field of `captured_from` that holds the hash of the whole artifact as capture wrote it."""
@@ -22,6 +24,9 @@ def artifact_hash(graph: Graph) -> str:
     Extra fields that hold numbers, booleans or arrays of them count (they can mean something, as `eps` and
     `trainable` do); those that hold text or objects are comments and provenance, and do not. `parameters` counts
     but for the spelling of names: of those, which uses share one.
+
+    Of an array of many numbers (weights) its nesting and the float64 numbers next to its own count, whether it is kept
+    as text or was read: 1.0 is 1 there, and 1e400 infinite.
     """
     nodes = []
     firsts: dict[str, str] = {}
@@ -34,10 +39,21 @@ def artifact_hash(graph: Graph) -> str:
                 }
             elif not _numeric(content):
                 del value[name]
+        for name, content in value.items():
+            if name not in LIST_FIELDS and isinstance(content, Numbers | list):
+                value[name] = _counted(content)
         nodes.append(value)
     ends = graph.dialect.root_json(graph.input_id, graph.output_ids, {})
     del ends["format"]
     return _hash({**ends, "nodes": nodes})
+
+
+def _counted(content: Any) -> Any:
+    """What counts of an array: of many numbers their digest, else itself."""
+    numbers = numbers_of(content)
+    if numbers is not None and numbers.is_long:
+        return {"numbers": numbers.digest().hex()}
+    return content.value() if isinstance(content, Numbers) else content
 
 
 def _identity(said: Any, use: str, firsts: dict[str, str]) -> Any:
@@ -72,11 +88,19 @@ def seal_of(root: Mapping[str, Any]) -> str:
 
 
 def _hash(content: Any) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_read)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def _read(value: Any) -> Any:
+    if isinstance(value, Numbers):
+        return value.value()
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
 def _numeric(value: Any) -> bool:
+    if isinstance(value, Numbers):
+        return True
     if isinstance(value, list):
         return all(_numeric(item) for item in value)
     return isinstance(value, int | float)

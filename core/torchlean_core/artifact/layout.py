@@ -12,6 +12,8 @@ import re
 from torchlean_core.artifact.write import NODE_ORDER, ROOT_ORDER, ordered_node
 from torchlean_core.errors import UserError
 from torchlean_core.text import Document
+from torchlean_core.text.condense import has_long_stretch
+from torchlean_core.text.numbers import Numbers
 from torchlean_core.text.quick_json import Unread, read
 from torchlean_core.text.tree import Tree
 
@@ -58,7 +60,7 @@ def format_node(document: Document, index: int) -> str | None:
 
 def _plain(text: str) -> str | None:
     """A node whose numbers and strings have one spelling only, which is that of their values; None for others."""
-    if "\\" in text or _SPELLED.search(text):
+    if "\\" in text or has_long_stretch(text, 0, len(text)) or _SPELLED.search(text):
         return None
     try:
         node = read(text)
@@ -113,6 +115,8 @@ def _flat(text: str, tree: Tree) -> str:
         part = waiting.pop()
         if isinstance(part, str):
             parts.append(part)
+        elif isinstance(part.value, Numbers):
+            parts.append(part.value.flat_text())
         elif isinstance(part.value, dict):
             inner: list[Tree | str] = ["{"]
             for number, (key, value) in enumerate(part.members):

@@ -161,11 +161,8 @@ def _inline(record: Record, dialect: Dialect) -> dict[str, Any]:
     raw = record.raw
     tensors = {spec.role for spec in kind.params}
     names = [*(spec.role for spec in kind.params), *(fact.name for fact in kind.facts)]
-    return {
-        name: numbers_of(raw[name]) or raw[name] if name in tensors else raw[name]
-        for name in names
-        if name in raw
-    }
+    numbers = {name: numbers_of(raw[name]) for name in tensors if name in raw}
+    return {name: raw[name] if numbers.get(name) is None else numbers[name] for name in names if name in raw}
 
 
 def _frozen(value: Any) -> Any:

@@ -13,6 +13,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from torchlean_core.graph.model import Graph, Node
+from torchlean_core.text.numbers import MANY, Numbers, numbers_of
 
 LEVELS = 3
 """Level 0: kind, shape, fields and comments agree; 1: all but comments; 2: the kind; 3 (and more): nothing."""
@@ -38,15 +39,27 @@ def node_fields(node: Node) -> dict[str, Any]:
 
 
 def frozen(value: Any) -> Hashable:
-    """A JSON value that can be compared and hashed: `true` is not 1, and a list equals a tuple."""
+    """A JSON value that can be compared and hashed: `true` is not 1, and a list equals a tuple.
+
+    For many numbers their digest stands (`Numbers.digest`).
+    """
     if isinstance(value, bool):
         return ("bool", value)
+    if isinstance(value, Numbers) or (isinstance(value, list | tuple) and _may_be_long(value)):
+        numbers = numbers_of(value)
+        if numbers is not None and numbers.is_long:
+            return ("numbers", numbers.digest())
+        value = value.value() if isinstance(value, Numbers) else value
     if isinstance(value, list | tuple):
         return ("array", *map(frozen, value))
     if isinstance(value, dict):
         return ("object", frozenset((key, frozen(item)) for key, item in value.items()))
     scalar: Hashable = value
     return scalar
+
+
+def _may_be_long(value: Sequence[Any]) -> bool:
+    return len(value) > MANY or any(isinstance(item, list | tuple) for item in value)
 
 
 class _Side:

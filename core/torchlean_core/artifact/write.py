@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds import DIALECTS, NODE_FIELDS
+from torchlean_core.text.numbers import json_text
 
 ROOT_ORDER = tuple(
     dict.fromkeys(name for dialect in DIALECTS.values() for name in dialect.root_fields if name != "nodes")
@@ -65,4 +65,4 @@ def ordered_node(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json_text(value, ensure_ascii=False)

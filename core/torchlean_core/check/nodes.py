@@ -12,7 +12,7 @@ from torchlean_core.kinds import Dialect, Field, FieldType, Kind
 from torchlean_core.kinds.dialects import others
 from torchlean_core.kinds.numbers import show
 from torchlean_core.kinds.spec import Path
-from torchlean_core.text import BAD, HUGE
+from torchlean_core.text import BAD, HUGE, Numbers
 
 _MISSING: Any = object()
 MAX_PER_ARRAY = 20
@@ -87,7 +87,7 @@ def describe(value: Any) -> str:
         return f"{value:g}"
     if isinstance(value, str):
         return f'the string "{value if len(value) <= 40 else value[:39] + "…"}"'
-    if isinstance(value, list):
+    if isinstance(value, list | Numbers):
         return f"an array of {len(value)}" if value else "an empty array"
     if isinstance(value, dict):
         return "an object"

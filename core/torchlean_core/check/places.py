@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 
 from torchlean_core.check.findings import Finding
@@ -42,22 +42,19 @@ def spans_of(document: Document, findings: Iterable[Finding]) -> list[tuple[int,
     for one in findings:
         index = one.index
         where = None
-        if one.span is None and index is not None and 0 <= index < count:
+        if one.span is None and index is not None and 0 <= index < count and not document.has_numbers(index):
             where = _quick(text, starts[index], ends[index], one.path, one.on_key)
         found.append(where or place(document, index, one.path, one.span, one.on_key))
     return found
 
 
-_VALUE = r'\s*:\s*(-?[0-9][0-9.eE+-]*|"[^"\\]*"|\[[^\[\]"]*\]|true|false|null)'
+_VALUE = re.compile(r'\s*:\s*(-?[0-9][0-9.eE+-]*|"[^"\\]*"|\[|true|false|null)')
 
 
 @lru_cache(256)
-def _member(key: str) -> tuple[str, Callable[..., re.Match[str] | None]] | None:
-    """A key as it stands in a text, and what finds it with its value; None for a key that can be spelled otherwise."""
-    if not key.isidentifier():
-        return None
-    quoted = f'"{key}"'
-    return quoted, re.compile(quoted + _VALUE).search
+def _quoted(key: str) -> str | None:
+    """A key as it stands in a text; None for a key that can be spelled otherwise."""
+    return f'"{key}"' if key.isidentifier() else None
 
 
 def _quick(text: str, start: int, end: int, path: Path, on_key: bool) -> tuple[int, int] | None:
@@ -67,15 +64,28 @@ def _quick(text: str, start: int, end: int, path: Path, on_key: bool) -> tuple[i
     key = path[0]
     if len(path) > 2 or on_key or type(key) is not str:
         return None
-    member = _member(key)
-    if member is None or text.count(member[0], start, end) != 1:
+    quoted = _quoted(key)
+    if quoted is None or text.count(quoted, start, end) != 1:
         return None
-    match = member[1](text, start, end)
+    match = _VALUE.match(text, text.find(quoted, start, end) + len(quoted), end)
     if match is None:
         return None
+    first, last = match.span(1)
+    if text[first] == "[":
+        last = _flat_end(text, first, end)
+        if not last:
+            return None
     if len(path) == 1:
-        return match.span(1)
-    return _quick_item(text, *match.span(1), path[1])
+        return first, last
+    return _quick_item(text, first, last, path[1])
+
+
+def _flat_end(text: str, start: int, end: int) -> int:
+    """Where an array ends that holds neither strings nor arrays; 0 for any other, and for one that has no end."""
+    last = text.find("]", start, end)
+    if last < 0 or text.find("[", start + 1, last) >= 0 or text.find('"', start, last) >= 0:
+        return 0
+    return last + 1
 
 
 def _quick_item(text: str, start: int, end: int, position: str | int) -> tuple[int, int] | None:

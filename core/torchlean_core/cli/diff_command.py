@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +16,8 @@ from torchlean_core.check import check_bytes
 from torchlean_core.cli.console import out, plain, read_stdin, say
 from torchlean_core.errors import UsageError
 from torchlean_core.graph.model import Graph, Node
+from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.text.numbers import Numbers, json_text
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -101,7 +102,7 @@ def diff_object(diff: GraphDiff, old: str, new: str) -> dict[str, Any]:
 
 def _json(value: Any, indent: int | None = None) -> str:
     """A value as JSON; a number that was too long to be read is a text."""
-    return json.dumps(value, indent=indent, default=str)
+    return json_text(value, default=str, indent=indent)
 
 
 def _change_object(change: FieldChange) -> dict[str, Any]:
@@ -170,6 +171,9 @@ def _change_line(change: FieldChange) -> str:
 
 
 def _show(value: Any) -> str:
+    if isinstance(value, Numbers):
+        shape = value.shape()
+        return "an array of numbers" if shape is None else f"numbers of shape {show_shape(shape)}"
     text = _json(value)
     return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
 

@@ -27,6 +27,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "torchlean_core.cli.adapter_command",
         "write a script that captures models where only torch is installed",
     ),
+    "convert": (
+        "torchlean_core.cli.convert_command",
+        "say an artifact in the other dialect, exactly or not at all",
+    ),
     "init": ("torchlean_core.cli.init_command", "initialize the parameters of an artifact deterministically"),
     "params": (
         "torchlean_core.cli.params_command",

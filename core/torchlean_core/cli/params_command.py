@@ -1,4 +1,4 @@
-"""`torchlean params convert`: tensors between parameter files, TorchLean's JSON weights and checkpoints."""
+"""`torchlean params`: tensors between files of several formats, and into and out of artifacts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from torchlean_core.cli.console import say
 from torchlean_core.errors import UsageError
 from torchlean_core.extras import require_torch
 from torchlean_core.files import refuse_overwriting
-from torchlean_core.graph import lower
 
 if TYPE_CHECKING:
     from torchlean_core.params.files import Tensors
@@ -45,13 +44,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     convert.add_argument(
         "--plain", action="store_true", help="JSON weights without shapes and types: {name: nested list}"
     )
-    for option, words in (("--quiet", "print errors only"), ("--no-color", "no colours")):
-        names = ("-q", option) if option == "--quiet" else (option,)
-        convert.add_argument(*names, action="store_true", default=argparse.SUPPRESS, help=words)
+    inline = actions.add_parser(
+        "inline",
+        help="put the parameters into the artifact (generalized dialect)",
+        description="Put the parameters into the nodes of an artifact, as later TorchLean reads them: those of "
+        "--params, or of the parameter file beside it.",
+    )
+    inline.add_argument("artifact", metavar="A", type=Path, help="the artifact")
+    inline.add_argument("--params", metavar="P", type=Path, help="the file to take them from")
+    extract = actions.add_parser(
+        "extract",
+        help="take the parameters out of the artifact, into the parameter file beside it",
+        description="Take the parameters out of the nodes of an artifact, into the parameter file beside it.",
+    )
+    extract.add_argument("artifact", metavar="A", type=Path, help="the artifact")
+    extract.add_argument("--force", action="store_true", help="replace other values in the parameter file")
+    for parser_of_action in (convert, inline, extract):
+        for option, words in (("--quiet", "print errors only"), ("--no-color", "no colours")):
+            names = ("-q", option) if option == "--quiet" else (option,)
+            parser_of_action.add_argument(*names, action="store_true", default=argparse.SUPPRESS, help=words)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert; returns the exit code."""
+    """Convert or move; returns the exit code."""
+    if args.action != "convert":
+        return _move(args)
     require_torch()
     from torchlean_core.params.files import Format, format_for, read_tensors, require_floats, write_tensors
     from torchlean_core.params.model_names import without_prefixes
@@ -85,18 +102,31 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _move(args: argparse.Namespace) -> int:
+    from torchlean_core.params.inline_file import extract_parameters, inline_parameters
+
+    if args.action == "inline":
+        result = inline_parameters(args.artifact, args.params)
+    else:
+        result = extract_parameters(args.artifact, force=args.force)
+    if not args.quiet:
+        say(f"torchlean: {result['message']}")
+    return 0
+
+
 def _of_artifact(args: argparse.Namespace, given: Tensors, made: str) -> dict[str, Any]:
     """Write the tensors of a file as parameters of an artifact, under its names or the model's; what was written."""
     from torchlean_core.params.files import Format, format_for, write_state, write_tensors
     from torchlean_core.params.format import as_array, write_store
     from torchlean_core.params.match import with_attention_scales
     from torchlean_core.params.model_names import to_model
+    from torchlean_core.params.resolve import resolve
     from torchlean_core.params.take import take
-    from torchlean_core.params.tensors import find_store
     from torchlean_core.params.uses import spread
 
-    program = lower(load_graph(args.artifact))
-    taken = take(args.input, given, program, find_store(args.artifact))
+    found = resolve(load_graph(args.artifact), args.artifact)
+    program = found.program
+    taken = take(args.input, given, program, found.store)
     arrays = with_attention_scales(taken.arrays, program)
     if args.names == "model":
         carried = {name: as_array(content) for name, content in taken.carried.items()}

@@ -14,7 +14,7 @@ from torchlean_core.cli.console import say
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.extras import require_torch
 from torchlean_core.files import refuse_overwriting, replacing
-from torchlean_core.graph import Program, lower
+from torchlean_core.graph import Graph
 
 if TYPE_CHECKING:
     import torch
@@ -58,26 +58,45 @@ def run(args: argparse.Namespace) -> int:
     artifact = Path(args.artifact)
     out = args.out if args.out is not None else str(artifact.with_name(f"{stem(artifact)}.output.npy"))
     inputs = args.input if args.data is None else args.data
+    graph = load_graph(artifact)
+    outs = _outs(out, len(graph.output_ids))
     if out != "-":
         params = Path(args.params) if args.params is not None else params_path(artifact)
-        refuse_overwriting(Path(out), artifact, params, Path(inputs))
-    program = lower(load_graph(artifact))
-    interpreter = _interpreter(args, artifact, program)
+        for path in outs:
+            refuse_overwriting(Path(path), artifact, params, Path(inputs))
+    interpreter = _interpreter(args, artifact, graph)
     x = _input(args, interpreter) if args.data is None else _samples(args, interpreter)
     is_one = args.data is None and not _holds_many(x, interpreter)
     if is_one and (args.x is not None or args.batch_size is not None):
         raise UsageError("--x and --batch-size have a meaning with many inputs only")
     start = time.perf_counter()
-    output = (
-        interpreter.run(x).cpu() if is_one else _many(args, interpreter, x)
+    outputs = (
+        [output.cpu() for output in interpreter.run_all(x)] if is_one else _many(args, interpreter, x)
     )  # copying waits for the device
     seconds = time.perf_counter() - start
-    _write(output, out)
     count = "" if is_one else f"{len(x)} inputs, "
-    print(count + _summary(output, seconds, interpreter), file=sys.stderr if out == "-" else sys.stdout)
+    for place, (output, path) in enumerate(zip(outputs, outs, strict=True)):
+        _write(output, path)
+        name = "output" if len(outs) == 1 else f"output {place}"
+        text = f"{count}{name} {_summary(output, seconds, interpreter)}"
+        print(text, file=sys.stderr if out == "-" else sys.stdout)
     if out != "-" and not args.quiet:
-        say(f"torchlean: wrote {out}")
+        say(f"torchlean: wrote {', '.join(outs)}")
     return 0
+
+
+def _outs(out: str, count: int) -> list[str]:
+    """The files of several outputs: `y0.npy`, `y1.npy` for `y.npy`.
+
+    Raises:
+        UsageError: Several outputs shall go to stdout.
+    """
+    if count == 1:
+        return [out]
+    if out == "-":
+        raise UsageError(f"the artifact has {count} outputs; name a file with -o")
+    path = Path(out)
+    return [str(path.with_name(f"{path.stem}{place}{path.suffix}")) for place in range(count)]
 
 
 def _holds_many(x: torch.Tensor, interpreter: Interpreter) -> bool:
@@ -105,29 +124,38 @@ def _samples(args: argparse.Namespace, interpreter: Interpreter) -> torch.Tensor
             say(f"torchlean: {message}")
 
     wanted = Wanted(
-        interpreter.input_shape, interpreter.output_shape, Objective(None), args.x, dtype=interpreter.dtype
+        interpreter.input_shape,
+        interpreter.output_shapes[0],
+        Objective(None),
+        args.x,
+        dtype=interpreter.dtype,
     )
     return read_one_set(args.data, wanted, report, tell)[0].x
 
 
-def _many(args: argparse.Namespace, interpreter: Interpreter, x: torch.Tensor) -> torch.Tensor:
+def _many(args: argparse.Namespace, interpreter: Interpreter, x: torch.Tensor) -> list[torch.Tensor]:
     from torchlean_core.train.evaluate import BATCH, outputs_of, require_batch_size
 
     size = BATCH if args.batch_size is None else args.batch_size
     require_batch_size(size)
     samples = x.reshape(len(x), *interpreter.input_shape)
-    return outputs_of(interpreter.program, interpreter.params, samples, size)
+    program = interpreter.program
+    return [
+        outputs_of(program.with_output(place), interpreter.params, samples, size)
+        for place in range(len(program.output_ids))
+    ]
 
 
-def _interpreter(args: argparse.Namespace, artifact: Path, program: Program) -> Interpreter:
+def _interpreter(args: argparse.Namespace, artifact: Path, graph: Graph) -> Interpreter:
     from torchlean_core.interp import Interpreter, resolve_device
     from torchlean_core.interp.interpreter import FLOAT_DTYPES
-    from torchlean_core.params.tensors import load_tensors, require_store
+    from torchlean_core.params.tensors import load_tensors, require_parameters
 
     device, dtype = resolve_device(args.device), FLOAT_DTYPES[args.dtype]
-    store = require_store(program, artifact, None if args.params is None else Path(args.params))
+    params = None if args.params is None else Path(args.params)
+    program, store, issues = require_parameters(graph, artifact, params)
     if store is not None and not args.quiet:
-        for issue in store.validate(program):
+        for issue in (*store.validate(program), *issues):
             say(f"torchlean: warning: {store.path}: {issue.code} {issue.message}")
     return Interpreter(program, load_tensors(store, program, device, dtype), dtype, device)
 
@@ -183,7 +211,7 @@ def _summary(output: torch.Tensor, seconds: float, interpreter: Interpreter) -> 
     import torch
 
     dtype = str(output.dtype).removeprefix("torch.")
-    head = f"output {list(output.shape)} {dtype} on {interpreter.device}, {seconds * 1e3:.2f} ms"
+    head = f"{list(output.shape)} {dtype} on {interpreter.device}, {seconds * 1e3:.2f} ms"
     if not output.numel():
         return f"{head}: empty"
     values = output.to(torch.float64)

@@ -106,6 +106,7 @@ def add_loss_options(add: Callable[..., None]) -> None:
         metavar="E",
         help="label smoothing of cross_entropy, 0 to 1 (default: 0)",
     )
+    add("--output", type=int, metavar="N", help="the output that the loss is of, where there are several")
     add("--ignore-index", type=int, metavar="C", help="cross_entropy: class number that does not count")
 
 

@@ -14,8 +14,10 @@ from torchlean_core.companions.judge import judge_module
 from torchlean_core.companions.model import model_findings
 from torchlean_core.emit.provenance import read_header
 from torchlean_core.errors import UserError
-from torchlean_core.graph import Program, lower
+from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.params import ParameterStore, ParamIssue
+from torchlean_core.params.held import HeldStore
+from torchlean_core.params.resolve import resolve
 
 _MAX_MODULE = 1 << 26
 
@@ -40,21 +42,36 @@ def artifact_findings(
 
 def _of_files(artifact: Path, report: Report, values: bool) -> list[Finding]:
     params = params_path(artifact)
+    inline = report.dialect.inline
     modules = [path for path in generated_module_paths(artifact) if path.is_file()]
-    if not (params.is_file() or modules) or not report.ok:
+    if not (params.is_file() or modules or (inline and values)) or not report.ok:
         return []
     try:
-        program = lower(graph_of(report, artifact.name))
+        graph = graph_of(report, artifact.name)
+        program = lower(graph)
     except UserError:
         return []  # a dimension past 64 bits: nothing can be computed, stored or emitted
-    found = _of_params(params, program, values) if params.is_file() else []
+    found = _of_params(artifact, params, graph, values) if params.is_file() or inline else []
     return found + _of_modules(modules, artifact, program, values)
 
 
-def _of_params(path: Path, program: Program, values: bool) -> list[Finding]:
+def _of_params(artifact: Path, path: Path, graph: Graph, values: bool) -> list[Finding]:
     try:
-        store = ParameterStore.load(path)
-        return [_finding(issue, path) for issue in store.validate(program, values=values)]
+        if not values:  # those in the artifact are left alone, too: their shapes were checked
+            store = ParameterStore.load(path)
+            program = lower(graph, store.names)
+            held = {use.parameter.name for use in program.uses() if use.inline is not None}
+            issues = [issue for issue in store.validate(program, values=False) if issue.name not in held]
+            return [_finding(issue, path) for issue in issues]
+        program, found, conflicts = resolve(graph, artifact)
+        if found is None:
+            return []
+        if not path.is_file() and not isinstance(found, HeldStore):
+            return []
+        issues = [*found.validate(program), *conflicts]
+        if not path.is_file():  # what is neither here nor there is told where it is asked for
+            issues = [issue for issue in issues if issue.code != "TL501"]
+        return [_finding(issue, found.path if path.is_file() is False else path) for issue in issues]
     except UserError as error:
         message = str(error).replace(str(path), path.name, 1)
         return [_whole("TL502", message, {"params": str(path)})]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from torchlean_core.artifact.companions import params_path
 from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.emit.provenance import Header, changes_of, is_edited, read_header, recorded_options
 from torchlean_core.emit.writer import used_params
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Program
 from torchlean_core.params import ParameterStore
+from torchlean_core.params.resolve import is_inline, is_whole_inline, resolve
 
 
 class Judgement(NamedTuple):
@@ -44,7 +46,7 @@ def judge_module(
         header.artifact,
         artifact_hash(program.graph),
         header.params,
-        _params_hash(header, used_params(text, module, artifact), values) if program.parameters() else None,
+        _params_hash(header, text, module, artifact, program, values),
         recorded_options(text).as_mapping(),
         header.body_sha256,
     )
@@ -56,10 +58,21 @@ def judge_module(
     )
 
 
-def _params_hash(header: Header, path: Path, values: bool) -> str | None:
+def _params_hash(
+    header: Header, text: str, module: Path, artifact: Path, program: Program, values: bool
+) -> str | None:
     """The hash of the parameters as they are now; the recorded one where that cannot be told."""
-    if not path.is_file():
+    path = used_params(text, module, artifact) or params_path(artifact)
+    if not program.parameters() or not path.is_file():
         return None
+    if used_params(text, module, artifact) is None and is_inline(program):
+        if is_whole_inline(program):
+            return None
+        try:  # the file has those that the artifact has not
+            found = resolve(program.graph, artifact).store if values else None
+            return header.params_sha256 if found is None else found.sha256
+        except UserError:
+            return None
     try:
         store = ParameterStore.load(path)
         return store.sha256 if values or "sha256" in store.metadata else header.params_sha256

@@ -53,7 +53,9 @@ def module_class(
         told = comment
         lines += [_INDENT * 2 + line for line in _assignment(binding, store, params_name is not None, naming)]
     lines += [_INDENT * 2 + line for line in more]
-    lines += ["", "    def forward(self, x: torch.Tensor) -> torch.Tensor:"]
+    several = len(program.output_ids) > 1
+    result = f"tuple[{', '.join(['torch.Tensor'] * len(program.output_ids))}]" if several else "torch.Tensor"
+    lines += ["", f"    def forward(self, x: torch.Tensor) -> {result}:"]
     names = _local_names(program)
     held = {binding.parameter.name: binding for binding in bindings}
     told = ""
@@ -67,14 +69,15 @@ def module_class(
             lines.append(f"{_INDENT * 2}# {comment}")
         told = comment
         lines.append(line)
-    lines.append(f"        return {names[program.output_id]}")
+    lines.append(f"        return {', '.join(names[output] for output in program.output_ids)}")
     return "\n".join(lines) + "\n"
 
 
 def class_docstring(program: Program) -> list[str]:
     """Lines of a class's docstring: shapes, and the model it was captured from."""
-    source, result = program.graph.input_shape, program.graph.output_shape
-    text = f"Takes x of shape {list(source)}, gives a tensor of shape {list(result)}."
+    results = [list(program.nodes[output].shape) for output in program.output_ids]
+    gives = f"a tensor of shape {results[0]}" if len(results) == 1 else "tensors, one for each output"
+    text = f"Takes x of shape {list(program.graph.input_shape)}, gives {gives}."
     if not (model := origin(program.graph)):
         return [f'    """{text}"""']
     return [f'    """{text}', "", f"    Captured from {model}.", '    """']

@@ -29,7 +29,10 @@ def skeleton(program: Program, options: EmitOptions, learnable: Sequence[str]) -
     unreached = [name for name in learnable if name not in reached]
     trains = len(unreached) < len(learnable)
     name = options.class_name
-    source, result = program.graph.input_shape, program.graph.output_shape
+    source = program.graph.input_shape
+    if len(program.output_ids) > 1:
+        return _of_several(name, source, options, unreached, trains)
+    result = program.graph.output_shape
     own_loss = program.nodes[program.output_id].operator is MSE_LOSS
     smoke = [
         f"model = {name}()",
@@ -54,9 +57,25 @@ def skeleton(program: Program, options: EmitOptions, learnable: Sequence[str]) -
     return f'{text}\n\nif __name__ == "__main__":\n{_INDENT}torch.manual_seed(0)\n{body}\n'
 
 
+def _of_several(
+    name: str, source: Sequence[int], options: EmitOptions, unreached: Sequence[str], trains: bool
+) -> str:
+    """What runs for a graph with several outputs, of which nobody knows what loss they have."""
+    smoke = [
+        f"model = {name}()",
+        f"x = torch.rand({arguments(source)}, dtype={options.dtype_expr})",
+        "for place, y in enumerate(model(x)):",
+        '    print(f"output {place}: shape {list(y.shape)}, mean {y.mean().item():.6g}")',
+    ]
+    if unreached and trains:
+        smoke += _told(unreached, trains)
+    body = "\n".join(_INDENT + line for line in smoke)
+    return f'\n\nif __name__ == "__main__":\n{_INDENT}torch.manual_seed(0)\n{body}\n'
+
+
 def _reached(program: Program) -> set[str]:
     """Names of the parameters that a gradient of the output reaches."""
-    reached = {program.output_id}
+    reached = set(program.output_ids)
     for node in reversed(program.nodes):
         if node.id in reached and not node.operator.stops_gradients:
             reached.update(node.parents)

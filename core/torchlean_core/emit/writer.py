@@ -30,6 +30,9 @@ from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import keep_aside, refuse_overwriting, require_regular, write_text
 from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.params import ParameterStore
+from torchlean_core.params.content import Origin
+from torchlean_core.params.held import HeldStore
+from torchlean_core.params.resolve import Resolved, is_whole_inline, resolve
 from torchlean_core.safekeeping.loss import Loss, WouldReplace
 
 
@@ -56,13 +59,19 @@ class EmitResult:
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """Everything a module is made from, read once."""
+    """Everything a module is made from, read once.
+
+    Attributes:
+        weights: The file beside the module that values of the artifact are written to, if they are too many for
+            literals; None where the store is a file that the module can read itself.
+    """
 
     graph: Graph
     program: Program
     store: ParameterStore | None
     header: Header
     options: EmitOptions
+    weights: str | None = None
 
 
 def emit_source(
@@ -87,7 +96,8 @@ def emit_source(
         UserError: Parameters are missing or do not fit, or inputs have different shapes.
     """
     require_valid(graph)
-    return _write(_sources(graph, store, options, artifact_name, params_name))
+    program = lower(graph, () if store is None else store.names)
+    return _write(_sources(Resolved(program, store), options, artifact_name, params_name))[0]
 
 
 def module_state(artifact: Path, output: Path | None = None, params: Path | None = None) -> State:
@@ -101,19 +111,17 @@ def module_state(artifact: Path, output: Path | None = None, params: Path | None
     if text is None:
         return State.MISSING
     file = params or used_params(text, target, artifact)
-    return state_of(
-        text, _load(artifact, target, file, recorded_options(text), named=params is not None).header
-    )
+    return state_of(text, _load(artifact, target, file, recorded_options(text)).header)
 
 
-def used_params(text: str, target: Path, artifact: Path) -> Path:
-    """The parameter file of a generated module: the one it was made from, else the one beside the artifact."""
+def used_params(text: str, target: Path, artifact: Path) -> Path | None:
+    """The parameter file that a generated module was made from, where that is not what the artifact has by itself."""
     found = read_header(text)
-    if found is not None and found[0].params is not None:
+    if found is not None and found[0].params is not None and found[0].params_sha256 is not None:
         recorded = target.parent / found[0].params
-        if recorded.is_file():
+        if recorded.is_file() and recorded.resolve() != params_path(artifact).resolve():
             return recorded
-    return params_path(artifact)
+    return None
 
 
 def emit_file(
@@ -148,10 +156,10 @@ def emit_file(
     target = output or generated_module_path(artifact)
     text = _read(target)
     file = params or used_params(text or "", target, artifact)
-    refuse_overwriting(target, artifact, file)
+    refuse_overwriting(target, artifact, file or params_path(artifact))
     given = {name: value for name, value in (changes or {}).items() if value is not None}
     options = EmitOptions.from_mapping({**recorded_options(text or "").as_mapping(), **given})
-    sources = _load(artifact, target, file, options, named=params is not None)
+    sources = _load(artifact, target, file, options)
     before = State.MISSING if text is None else state_of(text, sources.header)
     if check or (before is State.FRESH and not force):
         found = read_header(text or "")
@@ -162,9 +170,13 @@ def emit_file(
         raise WouldReplace([_loss(target, before)], _refusal(target, before), doubt)
     if doubt is not None and ask and not force:
         raise WouldReplace([], doubt=doubt)
-    source = _write(sources, ruff)
+    source, weights = _write(sources, ruff)
+    if weights:
+        require_replaceable(weights_path(target))
     kept = keep_aside(target) if before in (State.EDITED, State.FOREIGN) else None
     try:
+        if weights:
+            _write_weights(sources, weights_path(target))
         write_text(target, source)
     except OSError as error:
         raise UsageError(f"{target}: cannot be written ({error.strerror or error})") from error
@@ -216,22 +228,32 @@ def _read(path: Path) -> str | None:
         raise UsageError(f"{path}: {error.strerror or error}") from error
 
 
-def _load(artifact: Path, target: Path, file: Path, options: EmitOptions, *, named: bool) -> _Sources:
+def _load(artifact: Path, target: Path, params: Path | None, options: EmitOptions) -> _Sources:
+    """The sources of a module; `params` only where a file was named."""
     graph = load_graph(artifact)
-    store = ParameterStore.load(file) if named or file.exists() else None
-    return _sources(graph, store, options, _relative(artifact, target), _relative(file, target), file)
+    graph.require_one_input_shape()
+    file = params or params_path(artifact)
+    found = resolve(graph, artifact, params)
+    return _sources(
+        found, options, _relative(artifact, target), _relative(file, target), file, weights_path(target).name
+    )
+
+
+def weights_path(module: Path) -> Path:
+    """Where values of an artifact go that are too many for a module: `m.weights.safetensors`."""
+    return module.with_name(f"{module.stem}.weights.safetensors")
 
 
 def _sources(
-    graph: Graph,
-    store: ParameterStore | None,
+    found: Resolved,
     options: EmitOptions,
     artifact_name: str,
     params_name: str,
     params_file: Path | None = None,
+    weights: str | None = None,
 ) -> _Sources:
-    graph.require_one_input_shape()
-    program = lower(graph)
+    program, store = found.program, found.store
+    program.graph.require_one_input_shape()
     needed = program.parameters()
     if not needed:
         store = None
@@ -244,30 +266,61 @@ def _sources(
         )
     else:
         store.require(program)
-    header = expected_header(graph, store, options, artifact_name, params_name)
-    return _Sources(graph, program, store, header, options)
+    header = _expected_header(program, store, options, artifact_name, params_name)
+    held = weights if isinstance(store, HeldStore) else None
+    return _Sources(program.graph, program, store, header, options, held)
 
 
-def expected_header(
-    graph: Graph, store: ParameterStore | None, options: EmitOptions, artifact_name: str, params_name: str
+def _expected_header(
+    program: Program, store: ParameterStore | None, options: EmitOptions, artifact_name: str, params_name: str
 ) -> Header:
-    """The header that emitting now would write, but for the hash of the body."""
+    """The header that emitting now would write, but for the hash of the body.
+
+    Values that stand in the artifact count in its hash, and need none of their own.
+    """
+    held = isinstance(store, HeldStore) and is_whole_inline(program)
     return Header(
         artifact_name,
-        artifact_hash(graph),
-        params_name if store is not None else None,
-        store.sha256 if store is not None else None,
+        artifact_hash(program.graph),
+        params_name if store is not None and not held else None,
+        store.sha256 if store is not None and not held else None,
         options.as_mapping(),
         "",
     )
 
 
-def _write(sources: _Sources, ruff: str | None = None) -> str:
+def _write(sources: _Sources, ruff: str | None = None) -> tuple[str, bool]:
+    """The whole text, and whether it reads the file of `_Sources.weights`."""
     from torchlean_core.emit.source import body_source  # needs numpy; to judge a file does without
 
-    source = body_source(sources.program, sources.store, sources.header.params, sources.options)
+    name = sources.weights or sources.header.params
+    source = body_source(sources.program, sources.store, name, sources.options)
+    uses_weights = sources.weights is not None and "weights = read_weights(" in source
+    header = replace(sources.header, params=sources.weights) if uses_weights else sources.header
     body = format_source(source, ruff)
-    return with_header(body, replace(sources.header, body_sha256=body_hash(body)))
+    return with_header(body, replace(header, body_sha256=body_hash(body))), uses_weights
+
+
+def require_replaceable(path: Path) -> None:
+    """Refuse to write weights over a file that no emission wrote.
+
+    Raises:
+        UserError: There is such a file.
+    """
+    if not path.exists():
+        return
+    if ParameterStore.load(path).metadata.get("origin") != Origin.EMIT.value:
+        raise UserError(f"{path}: exists, and was not written by `torchlean emit`; move it away")
+
+
+def _write_weights(sources: _Sources, path: Path) -> None:
+    from torchlean_core.params.format import write_store
+
+    store, program = sources.store, sources.program
+    assert store is not None, "what is written has values"
+    arrays = {parameter.name: store.numpy(parameter.name) for parameter in program.parameters()}
+    digest = artifact_hash(program.graph)
+    write_store(path, arrays, digest, f"emitted from {sources.header.artifact}", Origin.EMIT)
 
 
 def _relative(path: Path, target: Path) -> str:

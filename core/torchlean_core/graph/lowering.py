@@ -6,7 +6,7 @@ The result is what the interpreter runs, the emitter writes and the parameter st
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -213,12 +213,16 @@ class Program:
             raise UserError(f"node {node.raw} ({self.kind_of(node)}): {error}") from error
 
 
-def lower(graph: Graph) -> Program:
+def lower(graph: Graph, stored: Collection[str] = ()) -> Program:
     """Lower a graph to tensor nodes, numbered densely in order.
 
     Tuple-valued nodes go; a projection of `multihead_attention` becomes ten nodes, whose parameters are
     named after the attention node. Nothing is checked that lowering does not need: a graph that was read without
     validation is lowered with the shapes that it declares.
+
+    Args:
+        graph: The graph.
+        stored: Names of tensors that there are beside it: those of nodes that can do without are theirs then.
 
     Raises:
         UserError: A dimension is larger than any tensor library can hold, or a damaged graph cannot be lowered: a
@@ -226,7 +230,7 @@ def lower(graph: Graph) -> Program:
     """
     _require_computable(graph)
     dialect = graph.dialect
-    payloads, without = payloads_of(graph)
+    payloads, without = payloads_of(graph, stored)
     nodes: list[TensorNode] = []
     tensor_id: dict[int, int] = {}
 

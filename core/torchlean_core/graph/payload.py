@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -54,8 +54,8 @@ class _Slot:
 Payload = dict[str, Use | None]
 
 
-def payloads_of(graph: Graph) -> tuple[dict[int, Payload], dict[str, Absent]]:
-    """The payload of every node by role, and what the model does not have.
+def payloads_of(graph: Graph, stored: Collection[str] = ()) -> tuple[dict[int, Payload], dict[str, Absent]]:
+    """The payload of every node by role, and what the model does not have; arguments as for `lower`.
 
     Raises:
         UserError: The field `parameters` of a node is malformed, or uses of one tensor do not fit together.
@@ -68,7 +68,7 @@ def payloads_of(graph: Graph) -> tuple[dict[int, Payload], dict[str, Absent]]:
             slots[node.id] = _attention_slots(graph.dialect, node, projected.get(node.id))
         else:
             with in_words(graph.dialect, node):
-                slots[node.id] = _slots(graph, node, said[node.id])
+                slots[node.id] = _slots(graph, node, said[node.id], stored)
     tensors = Tensors()
     claims: dict[str, Claim] = {}
     for node in graph.nodes:
@@ -158,7 +158,7 @@ def _sparse(node: Node, step: Step, view: View) -> tuple[View, int, tuple[int, .
     return rest, groups, dilation
 
 
-def _slots(graph: Graph, node: Node, said: Mapping[str, Identity]) -> list[_Slot]:
+def _slots(graph: Graph, node: Node, said: Mapping[str, Identity], stored: Collection[str]) -> list[_Slot]:
     """Places for the payload tensors of a node, in the order of its kind's entry."""
     dialect = graph.dialect
     if node.kind == dialect.getitem.name:
@@ -168,7 +168,11 @@ def _slots(graph: Graph, node: Node, said: Mapping[str, Identity]) -> list[_Slot
     specs = [
         spec
         for spec in kind.params
-        if not spec.optional or any(one.role in node.inline or one.role in said for one in kind.params)
+        if not spec.optional
+        or any(
+            one.role in node.inline or one.role in said or kind.param_name(one, node.id) in stored
+            for one in kind.params
+        )
     ]
     if not specs:
         return []

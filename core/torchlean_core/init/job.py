@@ -23,11 +23,13 @@ from torchlean_core.interp import resolve_device
 from torchlean_core.params import ParameterStore
 from torchlean_core.params.content import Content, Origin
 from torchlean_core.params.files import Format, read_tensors, require_store_name
+from torchlean_core.params.inline_file import write_inline
 from torchlean_core.params.model_names import ModelState
+from torchlean_core.params.resolve import is_inline, resolve
 from torchlean_core.params.take import take
 from torchlean_core.params.tensors import save_tensors
 from torchlean_core.safekeeping.find import lost_by_writing_params
-from torchlean_core.safekeeping.loss import WouldReplace
+from torchlean_core.safekeeping.loss import Loss, WouldReplace
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -117,12 +119,21 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     """
     options = _parse(request)
     override = options.override()
-    program = lower(load_graph(Path(options.artifact)))
-    out = Path(options.out) if options.out is not None else params_path(Path(options.artifact))
-    refuse_overwriting(out, Path(options.artifact), _path(options.plan), _path(options.source))
-    require_store_name(out)
-    _refuse_replacing(out, options.force)
-    existing = _existing(out, Path(options.artifact), program)
+    artifact = Path(options.artifact)
+    graph = load_graph(artifact)
+    out = Path(options.out) if options.out is not None else params_path(artifact)
+    if options.out is None and is_inline(lower(graph)):
+        found = resolve(graph, artifact)
+        program, existing = found.program, found.store
+        out = artifact
+        refuse_overwriting(out, _path(options.plan), _path(options.source))
+        _refuse_replacing_inline(artifact, options.force)
+    else:
+        refuse_overwriting(out, artifact, _path(options.plan), _path(options.source))
+        require_store_name(out)
+        _refuse_replacing(out, options.force)
+        existing = _existing(out, artifact, lower(graph))
+        program = lower(graph, () if existing is None else existing.names)
     kept = _kept(existing, program)
     _warn_about_values(program, kept, options, report)
     report({"kind": "progress", "percentage": 0, "message": f"initializing {out.name}"})
@@ -130,12 +141,16 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
     tensors, source = _tensors(program, options, override, kept, existing, carried)
     # What a plan draws can be drawn again; what was read from somebody's file may be nowhere else.
     origin = None if options.source is not None else Origin.INIT
-    replaced = keep_aside(out) if lost_by_writing_params(out) else None
-    digest = save_tensors(out, tensors, program.graph, source, origin, carried)
+    replaced = keep_aside(out) if out is artifact or lost_by_writing_params(out) else None
+    if out is artifact:
+        digest = write_inline(artifact, program, tensors, source, origin, carried)
+    else:
+        digest = save_tensors(out, tensors, program, source, origin, carried)
     scalars = sum(tensor.numel() for tensor in tensors.values())
     if options.source is not None or options.plan is not None or override is not None:
         # What the default plan draws is finite; what somebody chose may have gone beyond float32.
-        for issue in ParameterStore.load(out).validate(program):
+        written = None if out is artifact else ParameterStore.load(out)
+        for issue in written.validate(program) if written is not None else ():
             report({"kind": "warning", "message": f"{out}: {issue.code} {issue.message}"})
     report({"kind": "progress", "percentage": 100, "message": f"wrote {out.name}"})
     return {
@@ -178,6 +193,16 @@ def _refuse_replacing(out: Path, force: bool) -> None:
                 losses, f"{out} exists; --force replaces it and keeps what is lost: {losses[0].what}"
             )
         raise UsageError(f"{out} exists; --force replaces it")
+
+
+def _refuse_replacing_inline(artifact: Path, force: bool) -> None:
+    """Refuse to replace parameters that stand in an artifact, unless told to."""
+    if not force:
+        losses = [Loss(artifact, "parameters, which stand in the artifact")]
+        raise WouldReplace(
+            losses,
+            f"{artifact}: holds its parameters itself; --force replaces them and keeps the file as it was",
+        )
 
 
 def _kept(store: ParameterStore | None, program: Program) -> dict[str, torch.Tensor]:

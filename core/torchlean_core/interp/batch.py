@@ -25,27 +25,36 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A program as a function of many inputs at once, for one output.
+    """A program as a function of many inputs at once.
 
     Attributes:
-        function: (parameters by name, inputs) to outputs, both folded; pure, nothing is checked.
+        results: (parameters by name, inputs) to all outputs, folded; pure, nothing is checked.
         source: Its text.
         folds_input: Whether inputs are (n, …) for an input of shape (1, …).
-        folds_output: Whether outputs are.
+        folds: Of each output, whether it is.
     """
 
-    function: Callable[[Mapping[str, torch.Tensor], torch.Tensor], torch.Tensor]
+    results: Callable[[Mapping[str, torch.Tensor], torch.Tensor], tuple[torch.Tensor, ...]]
     source: str
     folds_input: bool
-    folds_output: bool
+    folds: tuple[bool, ...]
+
+    def function(self, params: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+        """The first output, folded, of parameters by name and inputs; pure, nothing is checked."""
+        return self.results(params, x)[0]
+
+    @property
+    def folds_output(self) -> bool:
+        """Whether the first output is (n, …) for one of shape (1, …)."""
+        return self.folds[0]
 
     def fold_input(self, x: torch.Tensor) -> torch.Tensor:
         """Inputs (n, *shape) as `function` takes them."""
         return x.squeeze(1) if self.folds_input else x
 
-    def fold_output(self, y: torch.Tensor) -> torch.Tensor:
-        """Anything with the axes of outputs (n, *shape) as `function` gives them."""
-        return y.squeeze(1) if self.folds_output else y
+    def fold_output(self, y: torch.Tensor, place: int = 0) -> torch.Tensor:
+        """Anything with the axes of outputs (n, *shape) as `results` gives them."""
+        return y.squeeze(1) if self.folds[place] else y
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +107,14 @@ class _Writer:
         for node in nodes:
             self._scope.update((name, getattr(helpers, name)) for name in node.operator.helpers)
             self._values[node.id] = self._value(node)
-        output = self._values[program.output_id]
-        text = output.full()
-        if output.lead is None:
-            shape = ", ".join(["x.shape[0]", *map(str, output.shape)])
-            text = f"{text}.expand(({shape},))"
-        self._lines.append(f"return {text}")
+        outputs = [self._values[output] for output in program.output_ids]
+        self._lines.append(f"return ({', '.join(map(_result, outputs))},)")
         source = "def function(p, x):\n" + textwrap.indent("\n".join(self._lines), "    ") + "\n"
         # The text comes from the kind table; of the artifact it holds integers and floats only.
         exec(compile(source, "<batch>", "exec"), self._scope)
         input_shape = program.nodes[program.input_id].shape
-        return Batch(self._scope["function"], source, _folds(input_shape), output.lead == 0)
+        folds = tuple(output.lead == 0 for output in outputs)
+        return Batch(self._scope["function"], source, _folds(input_shape), folds)
 
     def _value(self, node: TensorNode) -> _Value:
         if node.operator is INPUT:
@@ -174,6 +180,13 @@ class _Writer:
         name = f"v{node.id}"
         self._lines.append(f"{name} = {text}")
         return _Value(name, node.shape, lead)
+
+
+def _result(output: _Value) -> str:
+    """The text of an output with the batch."""
+    if output.lead is not None:
+        return output.full()
+    return f"{output.full()}.expand(({', '.join(['x.shape[0]', *map(str, output.shape)])},))"
 
 
 def _folds(shape: Shape) -> bool:

@@ -40,9 +40,9 @@ def structure(fields: Mapping[str, Any]) -> tuple[int, tuple[int, ...]]:
     marks = fields.get("marks", {})
     (groups,) = _counts(marks, "groups", 1)
     dilation = _counts(marks, "dilation", len(fields["kernel"]))
-    for name in ("outputs", "inputs"):
-        if fields[name] % groups:
-            raise UserError(f"groups {groups} does not divide the {fields[name]} {name[:-1]} channels")
+    for name in ("output", "input"):
+        if (channels := fields[f"{name}s"]) % groups:
+            raise UserError(f"groups {groups} does not divide the {channels} {name} channels")
     return groups, dilation
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torchlean_core.kinds.call import Shape
 from torchlean_core.kinds.common import FORMAT
-from torchlean_core.kinds.spec import Kind, TupleKind
+from torchlean_core.kinds.spec import Field, Kind, TupleKind
 
 INPUT = "input"
 """The tag of input nodes, in every dialect."""
@@ -84,6 +84,12 @@ class Dialect:
     def _holders(self) -> Iterator[Kind | TupleKind]:
         yield from self.tensor_kinds.values()
         yield from self.tuple_kinds.values()
+
+    @property
+    def own_fields(self) -> list[Field]:
+        """The fields of all kinds, each as often as there are kinds with it."""
+        tensor_kinds = [field for kind in self.all_kinds for field in kind.fields]
+        return tensor_kinds + [field for kind in self.tuple_kinds.values() for field in kind.fields]
 
     @property
     def param_prefixes(self) -> list[str]:

@@ -14,6 +14,7 @@ from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from torchlean_core.text import Document
+from torchlean_core.text.condense import LONG, place_behind
 
 _TOKEN = re.compile(r'"(?:[^"\\\r\n]|\\[^\r\n])*"?|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 _CLOSERS = {"{": "}", "[": "]"}
@@ -108,6 +109,7 @@ class _Scan:
         self.index = 0
         self.anchor = 0
         self.node_starts: list[int] = []
+        self.in_numbers = False  # whether the offset is in a long array of numbers
         spans = document.spans
         self.next_start = len(self.text)
         if spans is not None and offset > spans.opening:
@@ -154,12 +156,26 @@ class _Scan:
         return self._finish(current)
 
     def _tokens(self, start: int, until: int) -> Iterator[_Token]:
-        position = start
-        while match := _TOKEN.search(self.text, position):
-            if match.start() >= until:
+        """The tokens between two places. A long array of numbers is one, or only its end where `until` is in it."""
+        text, position, key_end = self.text, start, 0
+        while match := _TOKEN.search(text, position):
+            first, position = match.span()
+            if first >= until:
                 return
-            yield _Token(match.start(), match.end(), match[0])
-            position = match.end()
+            place = place_behind(text, key_end, len(text)) if match[0] == "[" and key_end else None
+            if match[0] != ":":
+                key_end = position if match[0][0] == '"' else 0
+            if place is None or place[1] != first:
+                yield _Token(first, position, match[0])
+            elif place[2] <= until:
+                position = place[2]
+                yield _Token(first, position, "0")
+            else:
+                self.in_numbers = True
+                position = max(text.rfind(",", first, until), position)
+                depth = text.count("[", first, position) - text.count("]", first, position)
+                for _ in range(depth):
+                    yield _Token(first, first + 1, "[")
 
     def _take(self, token: _Token) -> None:
         text = token.text
@@ -289,7 +305,10 @@ class _Scan:
 
     def _follow(self, start: int, is_item: bool) -> _Following:
         """The members behind the offset, up to the end of the object."""
-        until = min(start + MAX_AHEAD, self.next_start if self.next_start > start else len(self.text))
+        until = min(
+            start + (LONG if self.in_numbers else MAX_AHEAD),
+            self.next_start if self.next_start > start else len(self.text),
+        )
         following = _Following()
         inner: list[_Frame] = []
         frame = _Frame("[" if is_item else "{", None, Await.COMMA)

@@ -91,5 +91,5 @@ def _target_hints(links: Links, record: Record) -> Iterator[Hint]:
     document = links.report.document
     offset = place(document, record.index, ("kind",))[1]
     other = place(document, record.index, ("debug_target",))[0]
-    if "\n" in document.text[min(offset, other) : max(offset, other)]:
+    if document.text.find("\n", min(offset, other), max(offset, other)) >= 0:
         yield Hint(offset, f"/* {code(target)} */", "captured from this operator")

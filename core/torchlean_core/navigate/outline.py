@@ -7,10 +7,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from torchlean_core.check.nodes import Record
+from torchlean_core.check.places import place
 from torchlean_core.kinds import INPUT, Dialect, Kind, TupleKind
 from torchlean_core.kinds.numbers import show
 from torchlean_core.navigate.explain import code, value_text
 from torchlean_core.navigate.links import Links
+from torchlean_core.text.numbers import Numbers
 
 ROLES = ("input", "constant", "layer", "tuple", "operation", "unknown")
 """What sort of thing a node is in an outline."""
@@ -106,7 +108,10 @@ def _in_order(query: str, text: str) -> bool:
 
 
 def folds(links: Links) -> Iterator[tuple[int, int]]:
-    """Offsets of what can be folded: the array of nodes, the nodes, the arrays and objects of the root."""
+    """Offsets of what can be folded: the array of nodes, the nodes, the arrays and objects of the root.
+
+    Of what is in a node, only a long array of numbers can, and as one.
+    """
     document = links.report.document
     root = document.root
     if root is None:
@@ -120,3 +125,7 @@ def folds(links: Links) -> Iterator[tuple[int, int]]:
     yield spans.opening, min(spans.closing + 1, len(document.text))
     for index in range(len(spans)):
         yield spans.starts[index], spans.ends[index]
+        raw = links.nodes[index] if index < len(links.nodes) else None
+        for key, value in raw.items() if type(raw) is dict else ():
+            if type(value) is Numbers:
+                yield place(document, index, (key,))

@@ -30,6 +30,8 @@ class Origin(enum.StrEnum):
     CAPTURE = "capture"
     INIT = "init"
     TRAIN = "train"
+    EMIT = "emit"
+    CONVERT = "convert"
 
 
 _ALIGNMENT = 64

@@ -14,38 +14,27 @@ from torchlean_core.errors import UsageError
 from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.params.content import Content, Origin
 from torchlean_core.params.format import write_store
+from torchlean_core.params.held import HeldStore
+from torchlean_core.params.resolve import Resolved, resolve
 from torchlean_core.params.store import ParameterStore
 
 
-def find_store(artifact: Path, params: Path | None = None) -> ParameterStore | None:
-    """The parameter file of an artifact: the one named, else the one beside it, if there is one.
+def require_parameters(graph: Graph, artifact: Path, params: Path | None = None) -> Resolved:
+    """As `resolve`, but a graph with parameters must have all of them.
 
     Raises:
-        UsageError: The file that was named cannot be read.
-        UserError: The file is not a parameter file.
+        UsageError: There are none, or a file cannot be read.
+        UserError: They do not fit the graph.
     """
-    if params is None and not params_path(artifact).exists():
-        return None
-    return ParameterStore.load(params_path(artifact) if params is None else params)
-
-
-def require_store(program: Program, artifact: Path, params: Path | None = None) -> ParameterStore | None:
-    """As `find_store`, but a program with parameters must have a file that fits it.
-
-    Raises:
-        UsageError: The file is missing or cannot be read.
-        UserError: It does not fit the program.
-    """
-    store = find_store(artifact, params)
-    if store is None:
-        if program.parameters():
-            raise UsageError(
-                f"{params_path(artifact)} does not exist; `torchlean init {artifact}` makes it, "
-                "and --params names another file"
-            )
-        return None
-    store.require(program)
-    return store
+    found = resolve(graph, artifact, params)
+    if found.store is not None:
+        found.store.require(found.program)
+    elif found.program.parameters():
+        raise UsageError(
+            f"{params_path(artifact)} does not exist; `torchlean init {artifact}` makes it, "
+            "and --params names another file"
+        )
+    return found
 
 
 def load_tensors(
@@ -63,6 +52,11 @@ def load_tensors(
         return {}
     store.require(program)
     found: dict[str, torch.Tensor] = {}
+    if isinstance(store, HeldStore):
+        for parameter in program.parameters():
+            held = torch.from_numpy(store.numpy(parameter.name).copy())
+            found[parameter.name] = held.to(device=device, dtype=dtype)
+        return found
     with safe_open(store.path, framework="pt") as file:
         for parameter in program.parameters():
             mapped = file.get_tensor(parameter.name)
@@ -73,7 +67,7 @@ def load_tensors(
 def save_tensors(
     path: Path,
     tensors: Mapping[str, torch.Tensor],
-    graph: Graph,
+    graph: Graph | Program,
     source: str,
     origin: Origin | None = None,
     carried: Mapping[str, Content] | None = None,
@@ -83,12 +77,12 @@ def save_tensors(
     Raises:
         UsageError: The file cannot be written.
     """
-    program = lower(graph)
+    program = lower(graph) if isinstance(graph, Graph) else graph
     arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
     for name, absent in program.without.items():
         arrays.setdefault(name, np.full(absent.parameter.shape, absent.neutral, dtype=np.float32))
     try:
         uses = program.further_uses()
-        return write_store(path, arrays, artifact_hash(graph), source, origin, uses, carried)
+        return write_store(path, arrays, artifact_hash(program.graph), source, origin, uses, carried)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error

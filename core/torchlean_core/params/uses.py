@@ -78,7 +78,9 @@ def spread(arrays: Mapping[str, Array], program: Program) -> dict[str, Array]:
     import numpy as np
 
     found = {
-        use.name: np.ascontiguousarray(viewed(arrays[use.parameter.name], use.view)) for use in program.uses()
+        # `ascontiguousarray` would turn a scalar into a vector.
+        use.name: np.asarray(viewed(arrays[use.parameter.name], use.view), order="C")
+        for use in program.uses()
     }
     for name, absent in program.without.items():
         found[name] = np.full(absent.parameter.shape, absent.neutral, dtype=np.float32)
@@ -114,6 +116,8 @@ def gathered(arrays: Mapping[str, Array], program: Program, where: str) -> dict[
         for use in given:
             if use.name != parameter.name:
                 del found[use.name]
+        if whole is not None and not given:
+            continue  # one copy of all of it
         found[parameter.name] = _whole(parameter, whole, given, arrays, where)
     for name, absent in program.without.items():
         if name in found and bool(np.all(found[name] == absent.neutral)):

@@ -63,7 +63,9 @@ def _artifact_loss(path: Path, name: str) -> Loss | None:
 
 
 def _params_loss(path: Path, again: str | None) -> Loss | None:
-    """The loss of a parameter file; none where a capture of `again` wrote it last, or an initialization did."""
+    """The loss of a parameter file; none where a capture of `again` wrote it last, an initialization or a
+    conversion.
+    """
     if not path.exists():
         return None
     try:
@@ -74,7 +76,7 @@ def _params_loss(path: Path, again: str | None) -> Loss | None:
         return Loss(path, "a file that is no parameter file")
     if origin is not None and not intact:
         return Loss(path, "parameters that were changed since they were written")
-    if origin == Origin.INIT or (origin == Origin.CAPTURE and source == again):
+    if origin in (Origin.INIT, Origin.CONVERT) or (origin == Origin.CAPTURE and source == again):
         return None
     if origin == Origin.CAPTURE:
         return Loss(path, f"weights captured from {_name(source.rpartition(':')[2])}")

@@ -2,6 +2,7 @@
 
 from torchlean_core.text.document import BAD, HUGE, Change, Document, no_collector, read_bytes, read_text
 from torchlean_core.text.lines import Encoding, LineIndex, Position, Range
+from torchlean_core.text.numbers import Numbers, numbers_of
 
 __all__ = [
     "BAD",
@@ -10,9 +11,11 @@ __all__ = [
     "Document",
     "Encoding",
     "LineIndex",
+    "Numbers",
     "Position",
     "Range",
     "no_collector",
+    "numbers_of",
     "read_bytes",
     "read_text",
 ]

@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from torchlean_core.lazy import lazy
+from torchlean_core.text.condense import Condensed, condense
 from torchlean_core.text.lines import LineIndex
+from torchlean_core.text.numbers import Numbers
 from torchlean_core.text.offsets import Offsets
 from torchlean_core.text.parser import parse_elements, parse_node, parse_tree
 from torchlean_core.text.quick_json import Unread, read, read_root
@@ -24,7 +26,6 @@ from torchlean_core.text.tree import BAD, HUGE, MARK, MARKED, MAX_TROUBLES, Tree
 __all__ = ["BAD", "HUGE", "Change", "Document", "no_collector", "read_bytes", "read_text"]
 
 _KEY = re.compile(r'[ \t\r\n]*[{,][ \t\r\n]*"(?:[^"\\]|\\.)*"[ \t\r\n]*:[ \t\r\n]*')
-_OBJECT_IN_ARRAY = re.compile(r"\[[^\]]*\{")
 _FLAT = r'\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+")*+\}'
 _ELEMENT = re.compile(
     r'[ \t\r\n,]*+()\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+"|' + _FLAT + r")*+\}"
@@ -58,12 +59,14 @@ class Document:
         *,
         lines: LineIndex | None = None,
         spans: Spans | None = None,
+        short: Condensed | None = None,
     ) -> None:
         self.text = text
         self.value = value
         self.troubles = troubles
         self.exact = tree is not None or value is BAD
         self._tree = tree
+        self._short = short
         self._latest: tuple[int, Tree | None] | None = None
         if lines is not None:
             self.lines = lines
@@ -110,7 +113,7 @@ class Document:
             for trouble in self.troubles
         )
         found = _read_elements(text, region_start, region_end, first > 0, last < len(spans))
-        if found is not None and not (broken and _OBJECT_IN_ARRAY.search(text, region_start, region_end)):
+        if found is not None and not (broken and _object_in_array(text, region_start, region_end)):
             values, places = found
             troubles: list[Trouble] = []
         else:
@@ -126,7 +129,7 @@ class Document:
             return None
         was_broken = any(trouble.code == "TL001" for trouble in self.troubles)
         is_broken = any(trouble.code == "TL001" for part in (*around, troubles) for trouble in part)
-        if was_broken != is_broken and _OBJECT_IN_ARRAY.search(text, spans.opening + 1):
+        if was_broken != is_broken and _object_in_array(text, spans.opening + 1, len(text)):
             return None  # how such a node is read depends on whether the text is JSON
         spans.replace(first, last, places, shift)
         following = Document(text, value, [*around[0], *troubles, *around[1]], None, lines=lines, spans=spans)
@@ -156,20 +159,25 @@ class Document:
             return _spans_of_tree(self.text, self._tree)
         if type(self.value) is not dict:
             return None
-        position, is_ascii = 0, self.text.isascii()
-        for key, raw in read_root(self.text).items():
-            match = _KEY.match(self.text, position)
+        short = self._short
+        text = self.text if short is None else short.text
+        position, is_ascii = 0, text.isascii()
+        for key, raw in read_root(text).items():
+            match = _KEY.match(text, position)
             if match is None:
                 return None
             content = memoryview(raw)
             position = match.end() + (len(content) if is_ascii else len(str(content, "utf-8")))
             if key == "nodes":
-                if self.text[match.end()] != "[":
+                if text[match.end()] != "[":
                     return None
-                places = _element_spans(self.text, match.end() + 1, position - 1)
-                if len(places[0]) != len(self.value["nodes"]):
+                starts, ends = _element_spans(text, match.end() + 1, position - 1)
+                if len(starts) != len(self.value["nodes"]):
                     return _spans_of_tree(self.text, parse_tree(self.text)[0])
-                return Spans(*places, match.end(), position - 1)
+                if short is None:
+                    return Spans(starts, ends, match.end(), position - 1)
+                place = short.place
+                return Spans(map(place, starts), map(place, ends), place(match.end()), place(position - 1))
         return None
 
     def node_span(self, index: int) -> tuple[int, int] | None:
@@ -200,7 +208,7 @@ class Document:
         if spans is None or not 0 <= index < len(spans.starts):
             return 0, min(1, len(self.text))
         start, end = spans.starts[index], spans.ends[index]
-        found = quick(self.text, start, end, path, on_key)
+        found = None if self.has_numbers(index) else quick(self.text, start, end, path, on_key)
         if found is not None:
             return found
         known = spans.inside.setdefault(index, {})
@@ -212,17 +220,22 @@ class Document:
         first, last = known[key]
         return start + first, start + last
 
+    def has_numbers(self, index: int) -> bool:
+        """Whether there is a long array of numbers in a node, so that nothing should look through its text."""
+        raw = self.value["nodes"][index]
+        return type(raw) is dict and Numbers in map(type, raw.values())
+
     def _latest_tree(self, index: int, start: int, end: int) -> Tree | None:
         """Positions inside a node; kept until those of another are wanted, since findings come node by node."""
         latest = self._latest
         if latest is None or latest[0] != index:
-            latest = self._latest = index, parse_node(self.text, start, end)
+            latest = self._latest = index, parse_node(self.text, start, end, self.value["nodes"][index])
         return latest[1]
 
     def tree_of(self, index: int) -> Tree | None:
         """Positions inside the node at a place of `nodes`."""
         span = self.node_span(index)
-        return None if span is None else parse_node(self.text, *span)
+        return None if span is None else parse_node(self.text, *span, self.value["nodes"][index])
 
 
 def _spans_of_tree(text: str, tree: Tree | None) -> Spans | None:
@@ -370,17 +383,39 @@ def _read_elements(
     if comma_before != core.startswith(",") or comma_after != core.endswith(","):
         return None
     try:
+        short = condense(region)
+        if short is not None:
+            core = short.text.strip(" \t\r\n")
         values = read("[" + core[comma_before : len(core) - comma_after] + "]")
     except Unread:
         return None
-    starts, ends = _element_spans(text, start, end)
+    if short is None:
+        starts, ends = _element_spans(text, start, end)
+    else:
+        starts, ends = _element_spans(short.text, 0, len(short.text))
     if not values or len(starts) != len(values):
         return None
     if core.count(":") != sum(map(len, values)) and (
         "\\u003" in core or core.count(":") != _count_colons(values)
     ):
         return None
-    return values, list(zip(starts, ends, strict=True))
+    if short is None:
+        return values, list(zip(starts, ends, strict=True))
+    if not short.fill(values):
+        short.expand(values)
+    place = short.place
+    return values, [(start + place(a), start + place(b)) for a, b in zip(starts, ends, strict=True)]
+
+
+def _object_in_array(text: str, start: int, end: int) -> bool:
+    """Whether a brace opens behind a bracket that opened, with none that closed between them: by jumps."""
+    before, brace = start, text.find("{", start, end)
+    while brace >= 0:
+        closed = text.rfind("]", before, brace)
+        if text.find("[", closed if closed >= 0 else before, brace) >= 0:
+            return True
+        before, brace = brace, text.find("{", brace + 1, end)
+    return False
 
 
 @contextmanager
@@ -399,15 +434,26 @@ def read_text(text: str, lines: LineIndex | None = None) -> Document:
     """Read a text (whose line starts may be known); never raises for what the text says."""
     with no_collector():
         try:
-            value = read(text)
-            if _keys_are_unique(text, value):
-                return Document(text, value, [], None, lines=lines)
+            short = condense(text)
+            content = text if short is None else short.text
+            value = read(content)
+            if _keys_are_unique(content, value):
+                if short is not None:
+                    value = _filled(short, value)
+                return Document(text, value, [], None, lines=lines, short=short)
         except Unread as error:
             # Nested deep, or a number that is not held: the exact parser says which.
             # Half of a surrogate pair is JSON, and refused all the same; behind a byte-order mark stands JSON, too.
             otherwise = "\\ud" in text or "\\uD" in text or text.startswith(MARK)
             return _read_exactly(text, lines, broken=error.malformed and not otherwise)
         return _read_exactly(text, lines)
+
+
+def _filled(short: Condensed, value: Any) -> Any:
+    """The value of a text, of what is left of it without its long arrays of numbers."""
+    nodes = value.get("nodes") if type(value) is dict else None
+    filled = short.fill(nodes) if type(nodes) is list else False
+    return value if filled else short.expand(value)
 
 
 def _read_exactly(text: str, lines: LineIndex | None = None, broken: bool = False) -> Document:

@@ -151,7 +151,7 @@ class LineIndex:
         found = []
         line = start = at = 0  # `start` is where the line begins that `at` is in
         for offset in offsets:
-            if offset < start or not feeds_only:
+            if offset < start or not feeds_only or offset - at > _STRIDE:
                 line = starts.count_up_to(offset) - 1
                 start = starts[line]
             elif feeds := text.count("\n", at, offset):

@@ -10,13 +10,14 @@ import hashlib
 import json
 import math
 import re
+import secrets
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.kinds.numbers import show_shape
-from torchlean_core.text.quick_json import Unread, read, read_floats, skim
+from torchlean_core.text.quick_json import IS_THERE, Unread, read, read_floats, skim
 from torchlean_core.text.tree import HUGE
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ MAX_EXPONENT_DIGITS = 19
 _NUMBER_BYTES = b"0123456789+-.eE"
 _SPACE_BYTES = b" \t\r\n"
 _BRACKETS = b"[],"
+MANY = 64
+"""Commas from which on a digest stands for numbers in hashes and comparisons."""
+
 _PIECE = 1 << 20
 """Characters of which numbers are made at a time."""
 
@@ -35,7 +39,9 @@ _RUN = re.compile(rb"[^\[\],]++")
 _EMPTY = re.compile(rb"\[[ \t\r\n]*+\]")
 _LONG_EXPONENT = re.compile(rb"e[+-]?\d{20}")  # begins with one letter, which is quick to search for
 _TOO_LONG_EXPONENT = re.compile(rb"[eE][+-]?0*+[1-9]\d{19}")
-_NOT_SMALL = re.compile(rb"[eE]\+?\d|\d{39}")
+_POSITIVE_EXPONENT = re.compile(rb"e\+?\d")
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+_FLOAT32_DIGITS = 39
 _SIZE = re.compile(rb"\d++(?:\.\d++)?(?:[eE][+-]?\d++)?")
 _FLOAT32_END = 2.0**128 - 2.0**103
 """The least number that rounding to float32 makes infinite."""
@@ -98,6 +104,11 @@ class Numbers:
             assert tree is not None, "the text is sound"
             return tree.value
 
+    def flat_text(self) -> str:
+        """The text on one line, spaced as `json.dumps` spaces it; every number is spelled as it is here."""
+        bare = self.text.encode("ascii").translate(None, _SPACE_BYTES)
+        return bare.replace(b",", b", ").decode("ascii")
+
     def shape(self) -> tuple[int, ...] | None:
         """The shape, if the nesting is regular: up to the first 0, behind which nothing can be told."""
         if self._shape is _UNKNOWN:
@@ -115,7 +126,12 @@ class Numbers:
     def is_finite_in_float32(self) -> bool:
         """Whether rounding to float32 makes none of the numbers infinite."""
         content = self.text.encode("ascii")
-        if _NOT_SMALL.search(content) is None:
+        if not (
+            b"E" in content
+            or _POSITIVE_EXPONENT.search(content)
+            or b"0" * _FLOAT32_DIGITS
+            in content.translate(_DIGITS_ALIKE)  # a pattern would begin at every digit
+        ):
             return True
         return all(float(match[0]) < _FLOAT32_END for match in _SIZE.finditer(content))
 
@@ -138,6 +154,11 @@ class Numbers:
                 position += len(piece)
         assert position == flat.size, "a shape counts the numbers"
         return found
+
+    @property
+    def is_long(self) -> bool:
+        """Whether there are so many numbers that their digest stands for them in hashes and comparisons."""
+        return self.text.count(",") >= MANY
 
     def digest(self) -> bytes:
         """A hash of the nesting and of the float64 numbers next to these, whatever their spelling."""
@@ -169,18 +190,17 @@ class Numbers:
 def _floats(piece: bytes) -> list[float]:
     """The numbers of a list without brackets; where there are empty arrays, nothing stands between commas."""
     try:
-        return read_floats(b"[" + piece + b"]")
+        numbers: list[float] = read_floats(b"[" + piece + b"]")
     except Unread:  # an infinite one, an empty array, or no quick reader
-        return [float(number) for number in piece.split(b",") if number]
+        numbers = [float(number) for number in piece.split(b",") if number]
+    return numbers
 
 
 def numbers_in(text: str) -> Numbers | None:
     """The numbers of a text that is a JSON array of numbers and nothing else; None for every other text.
 
-    One with a number that TorchLean's JSON library does not read (`MAX_EXPONENT_DIGITS`) is none.
-
-    Raises:
-        Unread: There is no quick reader, or the nesting is too deep for it; the text may be one or not.
+    One with a number that TorchLean's JSON library does not read (`MAX_EXPONENT_DIGITS`) is none, and neither is one
+    that is nested as deep as only the exact parser reads.
     """
     if not (text.startswith("[") and text.endswith("]") and text.isascii()):
         return None
@@ -188,15 +208,23 @@ def numbers_in(text: str) -> Numbers | None:
     skeleton = content.translate(None, _NUMBER_BYTES + _SPACE_BYTES)
     if skeleton.translate(None, _BRACKETS) or has_long_exponent(content):
         return None
-    try:
-        skim(text)
-    except Unread as error:
-        if error.malformed:
-            return None
-        raise
+    if not _is_json(text):
+        return None
     found = Numbers(text)
     found._shape = _shape_of(content, skeleton)
     return found
+
+
+def _is_json(text: str) -> bool:
+    """Whether a text that has nothing but numbers in it is JSON."""
+    try:
+        if IS_THERE:
+            skim(text)
+        else:
+            json.loads(text, parse_int=str, parse_float=str)
+    except (Unread, ValueError, RecursionError):
+        return False
+    return True
 
 
 def has_long_exponent(content: bytes) -> bool:
@@ -213,7 +241,7 @@ def numbers_of(value: Any) -> Numbers | None:
     """
     if isinstance(value, Numbers):
         return value
-    if type(value) is not list:
+    if type(value) not in (list, tuple):
         text = _number_text(value)
         return None if text is None else Numbers(text)
     try:
@@ -225,6 +253,23 @@ def numbers_of(value: Any) -> Numbers | None:
     return Numbers(text)
 
 
+def json_text(value: Any, default: Callable[[Any], Any] | None = None, **options: Any) -> str:
+    """`json.dumps` of a value in which there may be `Numbers`: each is written as its own text, on one line."""
+    mark = secrets.token_hex(16)
+    texts: list[str] = []
+
+    def stand_in(item: Any) -> Any:
+        if isinstance(item, Numbers):
+            texts.append(item.flat_text())
+            return mark
+        if default is None:
+            raise TypeError(f"Object of type {type(item).__name__} is not JSON serializable")
+        return default(item)
+
+    pieces = json.dumps(value, default=stand_in, **options).split(f'"{mark}"')
+    return "".join(part for pair in zip(pieces, [*texts, ""], strict=True) for part in pair)
+
+
 def _number_text(value: Any) -> str | None:
     if value is HUGE:
         return _INFINITE
@@ -233,7 +278,7 @@ def _number_text(value: Any) -> str | None:
     return repr(value) if type(value) is float and math.isfinite(value) else None
 
 
-def _text_of(value: list[Any]) -> str | None:
+def _text_of(value: Sequence[Any]) -> str | None:
     """The text of nested lists of numbers, however deep; None where something else is in them."""
     parts: list[str] = []
     waiting: list[Any] = [value]
@@ -241,7 +286,7 @@ def _text_of(value: list[Any]) -> str | None:
         part = waiting.pop()
         if type(part) is str:
             parts.append(part)
-        elif type(part) is list:
+        elif type(part) in (list, tuple):
             inner: list[Any] = ["["]
             for number, item in enumerate(part):
                 inner += [", "] * (number > 0)

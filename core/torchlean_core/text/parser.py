@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 from torchlean_core.kinds import FIELD_NAMES, ROOT_NAMES
 from torchlean_core.kinds.numbers import TooManyDigits, parse_number
 from torchlean_core.text import ahead
+from torchlean_core.text.condense import has_long_stretch, long_array_at
+from torchlean_core.text.numbers import MAX_EXPONENT_DIGITS, Numbers
 from torchlean_core.text.quick_json import Unread, read
 from torchlean_core.text.tree import (
     BAD,
@@ -39,7 +41,15 @@ _STRUCTURE = re.compile(r"[,:\[\]{}]")
 _VALUE_STARTS = "[-0123456789tfn"
 _STRING = re.compile(r'"([^"\\\x00-\x1f]*)"')
 _STRING_WITH_ESCAPES = re.compile(r'"((?:[^"\\\r\n]|\\[^\r\n])*)("?)')
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?(\d+))?", re.ASCII)
+_S = r"[ \t\r\n]*+"
+_ONE = r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]{1,19}+)?+"
+_ANY = _ONE
+for _ in range(6):  # arrays of arrays, as deep as weights are
+    _ANY = rf"(?:{_ONE}|\[{_S}(?:{_ANY}{_S}(?:,(?!{_S}\]){_S}|(?=\])))*+\])"
+_ANY += rf"(?={_S}[,\]])"
+_RUN = re.compile(rf"{_ANY}(?:{_S},{_S}{_ANY})*+")
+_LEAST_RUN = 64
 _WORD = re.compile(r"[^\s,:\[\]{}\"]+")
 _BAD_ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|(\\.?)|([\x00-\x1f])')
 _SKIP_DEEP = re.compile(r'[^"\[\]{}]*(?:"(?:[^"\\]|\\.)*"|([\[{])|([\]}])|$)', re.DOTALL)
@@ -87,9 +97,19 @@ def parse_elements(
     return found
 
 
-def parse_node(text: str, start: int, end: int) -> Tree | None:
-    """Parse one element of `nodes`, as `parse_tree` of the whole text reads it, with the places of all inside."""
-    return _Parser(text, start, end, False).node()
+def parse_node(text: str, start: int, end: int, known: Any = None) -> Tree | None:
+    """Parse one element of `nodes`, as `parse_tree` of the whole text reads it, with the places of all inside.
+
+    Args:
+        text: The whole text.
+        start: Where the element begins.
+        end: Where it ends.
+        known: What was read there: long arrays of numbers that are in it need not be read again.
+    """
+    parser = _Parser(text, start, end, False)
+    if type(known) is dict:
+        parser.known = {key: value for key, value in known.items() if type(value) is Numbers}
+    return parser.node()
 
 
 def _has_trouble(troubles: list[Trouble]) -> bool:
@@ -130,6 +150,8 @@ class _Parser:
         self.stop: Callable[[int], bool] | None = None
         self.before: Tree | None = None  # stands for the element before the part that is read
         self.noise = 0  # troubles since the last member of the root, or element of one, began or ended
+        self.numbers_end = 0  # of a long array of numbers with something wrong in it
+        self.known: dict[str, Numbers] = {}  # long arrays that were read before, by their key
         self.whole = False  # whether every node gets the places of all that is inside
 
     def parse(self) -> tuple[Tree | None, list[Trouble]]:
@@ -308,7 +330,8 @@ class _Parser:
                 self.noise = 0
             if self._at_stop():
                 raise _Stop
-            self._value()
+            if self.position >= self.numbers_end or not self._run():
+                self._value()
 
     def _separator(self, before: list[Any], closer: str) -> bool | None:
         """Go past a comma to the next member; None where the container ended here, or has to be looked at anew."""
@@ -629,6 +652,8 @@ class _Parser:
                 self._skip("{", reach)
                 self._space()
                 char = self.text[self.position]
+        if char == "[" and self._long_array():
+            return
         if char in "{[":
             self._open(char == "{")
         elif char == '"':
@@ -636,10 +661,48 @@ class _Parser:
         else:
             self._finish(self._word())
 
+    def _long_array(self) -> bool:
+        """Read a long array of numbers in a node as one value; where it is not sound, only go past what is of it."""
+        if len(self.stack) != 3 or not self._in_nodes or not self.stack[2].is_object:
+            return False
+        key, start = self.keys[2], self.position
+        if key is None:
+            return False
+        known = self.known.get(key.value) if type(key.value) is str else None
+        found: tuple[int, Numbers | None] | None
+        if known is not None and self.text.startswith(known.text, start, self.end):
+            found = start + len(known.text), known
+        else:
+            found = long_array_at(self.text, key.end, start, self.end)
+        if found is None:
+            return False
+        end, numbers = found
+        if numbers is None:
+            self.numbers_end = end
+            return False
+        self.position = end
+        self._finish(Tree(start, end, numbers))
+        return True
+
+    def _run(self) -> bool:
+        """Read elements of a long array that is not sound up to where it may not be, as one stretch."""
+        match = _RUN.match(self.text, self.position, self.numbers_end)
+        if match is None or match.end() - match.start() < _LEAST_RUN:
+            return False
+        try:
+            values = read(f"[{match[0]}]")
+        except Unread:
+            return False
+        tree = self.stack[-1].tree
+        tree.items.append(Tree(match.start(), match.end(), values))
+        tree.value += values
+        self.position = match.end()
+        return True
+
     def _simple_node(self) -> bool:
         """Read a node that `read` reads just as this parser does, and much faster."""
         match = _SIMPLE_NODE.match(self.text, self.position, self.end) if self._in_nodes else None
-        if match is None:
+        if match is None or has_long_stretch(self.text, match.start(), match.end()):
             return False
         content = match[0]
         try:
@@ -667,7 +730,10 @@ class _Parser:
         self.position = match.end()
         if word in _CONSTANTS:
             return Tree(start, self.position, _CONSTANTS[word])
-        if _NUMBER.fullmatch(word):
+        if number := _NUMBER.fullmatch(word):
+            if len((number[1] or "").lstrip("0")) > MAX_EXPONENT_DIGITS:
+                self._trouble(_too_long_exponent(word), start, self.position)
+                return Tree(start, self.position, BAD)
             try:
                 return Tree(start, self.position, parse_number(word))
             except TooManyDigits:
@@ -774,6 +840,10 @@ def _unescape(match: re.Match[str]) -> str:
         high, low = int(escape[1:5], 16), int(escape[7:], 16)
         return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
     return chr(int(escape[1:], 16))
+
+
+def _too_long_exponent(word: str) -> str:
+    return f"`{_short(word)}` cannot be read: its exponent has more than {MAX_EXPONENT_DIGITS} digits"
 
 
 def _word_message(word: str) -> str:

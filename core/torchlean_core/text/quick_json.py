@@ -8,6 +8,8 @@ the same values and findings in more time. This is the one place that knows whic
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,7 @@ __all__ = [
     "read_numbers",
     "read_root",
     "skim",
+    "write_floats",
 ]
 
 IS_THERE = msgspec is not None
@@ -81,6 +84,22 @@ if IS_THERE:
     skim = _reader(msgspec.json.Decoder(msgspec.Raw).decode)
 else:
     read = read_root = read_numbers = read_floats = skim = _unread
+
+
+_SMALL = re.compile(r"(?<!\d)0\.0000([1-9])(\d*)")
+
+
+def write_floats(values: Any) -> str:
+    """The JSON text of a float or of nested lists of finite floats: the same with and without the quick writer."""
+    if not IS_THERE:
+        return json.dumps(values, separators=(",", ":")).replace("e+", "e").replace("e-0", "e-")
+    text: str = msgspec.json.encode(values).decode("ascii")
+    return _SMALL.sub(_scientific, text) if "0.0000" in text else text
+
+
+def _scientific(match: re.Match[str]) -> str:
+    """A number from 0.00001 to 0.0001, which msgspec writes out and Python does not."""
+    return f"{match[1]}.{match[2]}e-5" if match[2] else f"{match[1]}e-5"
 
 
 def empty_dict() -> Any:

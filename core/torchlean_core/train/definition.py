@@ -54,7 +54,7 @@ class ScalarModuleDef:
     def of_program(
         cls,
         program: Program,
-        loss: str | Objective | None = None,
+        loss: str | Objective | Callable[..., torch.Tensor] | None = None,
         params: Mapping[str, torch.Tensor] | None = None,
     ) -> ScalarModuleDef:
         """A graph's loss over batches: of its output against targets, or its output itself.
@@ -62,21 +62,21 @@ class ScalarModuleDef:
         Args:
             program: The graph. Inputs are (n, *input shape), and targets (n, *output shape).
             loss: A name of `LOSSES`, or an `Objective` with its options; None for a graph whose output is its loss.
+                Or a function that takes every output (n, *output shape), in order, and then the targets, and gives a
+                scalar: for graphs with several outputs.
             params: First values; without them the definition needs a plan.
 
         Raises:
             UserError: The loss is unknown, or needed and not given; or values are not those of the graph.
             UsageError: An option of the loss does not fit the graph.
         """
+        if callable(loss):
+            return cls._of_outputs(program, loss, params)
         objective = loss if isinstance(loss, Objective) else Objective(loss)
         output = program.nodes[program.output_id].shape
         if objective.name is None and math.prod(output) != 1:
             raise UserError(f"the output has shape {show_shape(output)}, so it is no loss; name one")
-        shapes = {p.name: torch.empty(p.shape, device="meta") for p in program.parameters()}
-        scales = {
-            name: torch.full(shapes[name].shape, value) for name, value in attention_scales(program).items()
-        }
-        given = {**shapes, **scales} if params is None else _fitting(params, shapes)
+        given = _given(program, params)
         batch = compile_batch(program)
         axes = objective.class_axes(output) if objective.has_classes else [-1]
         known = {axis: batch_loss(batch, _on(objective, axis, output)) for axis in axes}
@@ -92,6 +92,27 @@ class ScalarModuleDef:
         diagnosis = Diagnosis(program)
         return cls(
             *(unfolded, given, trained, kernel_masks(program), inputs),
+            explain=lambda values, xs: diagnosis.first_not_finite(values, xs[0]),
+        )
+
+    @classmethod
+    def _of_outputs(
+        cls, program: Program, loss: Callable[..., torch.Tensor], params: Mapping[str, torch.Tensor] | None
+    ) -> ScalarModuleDef:
+        """A loss that a function makes of all outputs."""
+        batch = compile_batch(program)
+
+        def unfolded(values: Mapping[str, torch.Tensor], x: torch.Tensor, *y: torch.Tensor) -> torch.Tensor:
+            results = batch.results(values, batch.fold_input(x))
+            outputs = (
+                one.unsqueeze(1) if folds else one for one, folds in zip(results, batch.folds, strict=True)
+            )
+            return loss(*outputs, *y)
+
+        trained = {p.name: p.trainable for p in program.parameters()}
+        diagnosis = Diagnosis(program)
+        return cls(
+            *(unfolded, _given(program, params), trained, kernel_masks(program)),
             explain=lambda values, xs: diagnosis.first_not_finite(values, xs[0]),
         )
 
@@ -203,6 +224,15 @@ class ScalarModuleDef:
         return ScalarModule(
             self.loss, values, trained, masks, backend, copy=False, inputs=self.inputs, explain=self.explain
         )
+
+
+def _given(program: Program, params: Mapping[str, torch.Tensor] | None) -> dict[str, torch.Tensor]:
+    """First values of a graph's parameters, on the device `meta` where there are none."""
+    shapes = {p.name: torch.empty(p.shape, device="meta") for p in program.parameters()}
+    if params is not None:
+        return _fitting(params, shapes)
+    scales = attention_scales(program).items()
+    return {**shapes, **{name: torch.full(shapes[name].shape, value) for name, value in scales}}
 
 
 def _fitting(

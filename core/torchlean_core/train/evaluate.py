@@ -13,11 +13,11 @@ import torch
 from torchlean_core.artifact import load_graph
 from torchlean_core.artifact.companions import trained_params_path
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.graph import Program, lower
+from torchlean_core.graph import Program
 from torchlean_core.init.request import parse_request
 from torchlean_core.interp import compile_batch, resolve_device
 from torchlean_core.interp.interpreter import full_precision, require_one_input_shape
-from torchlean_core.params.tensors import load_tensors, require_store
+from torchlean_core.params.tensors import load_tensors, require_parameters
 from torchlean_core.train.data import folding
 from torchlean_core.train.definition import batch_loss
 from torchlean_core.train.diagnose import Diagnosis
@@ -27,7 +27,7 @@ from torchlean_core.train.measure import METRICS, Measure
 from torchlean_core.train.module import ScalarModule
 from torchlean_core.train.options import parse_weights
 from torchlean_core.train.order import Feed
-from torchlean_core.train.source import data_words, has_own_loss, read_one_set, wanted_samples
+from torchlean_core.train.source import data_words, has_own_loss, one_output, read_one_set, wanted_samples
 
 BATCH = 256
 """Samples that are computed at once unless told otherwise."""
@@ -51,6 +51,7 @@ class EvalRequest:
         label_smoothing: As for training.
         ignore_index: As for training.
         batch_size: Samples that are computed at once.
+        output: Which of several outputs is meant, counted from 0.
         device: auto, cpu, cuda or cuda:n.
     """
 
@@ -65,6 +66,7 @@ class EvalRequest:
     label_smoothing: float = 0.0
     ignore_index: int | None = None
     batch_size: int = BATCH
+    output: int | None = None
     device: str = "auto"
 
 
@@ -91,7 +93,10 @@ def run(request: Mapping[str, Any], report: Callable[[dict[str, Any]], None]) ->
         raise UsageError(f"unknown loss {options.loss!r}; there are {', '.join(LOSSES)}")
     require_batch_size(options.batch_size)
     artifact, device = Path(options.artifact), resolve_device(options.device)
-    program = lower(load_graph(artifact))
+    resolved = require_parameters(
+        load_graph(artifact), artifact, None if options.params is None else Path(options.params)
+    )
+    store, program = resolved.store, one_output(resolved.program, options.output)
     require_one_input_shape(program)
     objective = Objective(
         None if has_own_loss(program, options.loss) else options.loss or "mse",
@@ -101,9 +106,8 @@ def run(request: Mapping[str, Any], report: Callable[[dict[str, Any]], None]) ->
         options.ignore_index,
         of_command=True,
     )
-    store = require_store(program, artifact, None if options.params is None else Path(options.params))
     if store is not None:
-        for issue in store.validate(program):
+        for issue in (*store.validate(program), *resolved.issues):
             report({"kind": "warning", "message": f"{store.path}: {issue.code} {issue.message}"})
     trained = trained_params_path(artifact)
     if options.params is None and trained.exists():

@@ -12,7 +12,7 @@ import torch
 from torchlean_core.artifact import load_graph, stem
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import keep_aside
-from torchlean_core.graph import Program, lower
+from torchlean_core.graph import Program
 from torchlean_core.init import default_plan, materialize
 from torchlean_core.init.structure import kernel_masks
 from torchlean_core.interp import compile_batch
@@ -20,7 +20,8 @@ from torchlean_core.interp.interpreter import full_precision, require_one_input_
 from torchlean_core.kinds import TRAINING_DIFFERS
 from torchlean_core.params.content import Origin
 from torchlean_core.params.model_names import ModelState
-from torchlean_core.params.tensors import find_store, load_tensors, save_tensors
+from torchlean_core.params.resolve import resolve
+from torchlean_core.params.tensors import load_tensors, save_tensors
 from torchlean_core.safekeeping.find import lost_by_writing_params
 from torchlean_core.train.board import Board, require_tensorboard
 from torchlean_core.train.checkpoint import Checkpoint, Progress, load_checkpoint
@@ -39,7 +40,7 @@ from torchlean_core.train.options import TrainRequest, parse_options
 from torchlean_core.train.order import Feed
 from torchlean_core.train.outputs import Outputs
 from torchlean_core.train.resume import habits, require_continuable, resumed_request
-from torchlean_core.train.source import data_words, has_own_loss, read_samples, wanted_samples
+from torchlean_core.train.source import data_words, has_own_loss, one_output, read_samples, wanted_samples
 from torchlean_core.train.summary import summary
 from torchlean_core.train.synthetic import synthetic_dataset
 
@@ -82,7 +83,9 @@ class _Job:
         self, options: TrainRequest, request: Mapping[str, Any], group: World, report: Report
     ) -> None:
         self._group, self._report = group, report
-        self._program = lower(load_graph(Path(options.artifact)))
+        params = None if options.params is None else Path(options.params)
+        self._resolved = resolve(load_graph(Path(options.artifact)), Path(options.artifact), params)
+        self._program = one_output(self._resolved.program, options.output)
         require_one_input_shape(self._program)
         self._outputs = Outputs.of(Path(options.artifact), options.out, options.curve)
         self._checkpoint: Checkpoint | None = None
@@ -200,10 +203,10 @@ class _Job:
         program, options = self._program, self._options
         if self._checkpoint is not None:
             return dict(self._checkpoint.params)
-        store = find_store(Path(options.artifact), None if options.params is None else Path(options.params))
+        store = self._resolved.store
         if store is not None:
             params = load_tensors(store, program)
-            for issue in store.validate(program):
+            for issue in (*store.validate(program), *self._resolved.issues):
                 self._report({"kind": "warning", "message": f"{store.path}: {issue.code} {issue.message}"})
             self._note(f"starting from {store.path}")
             return params
@@ -296,9 +299,9 @@ class _Job:
         # A run that goes on was asked to go on with what it wrote itself.
         if self._checkpoint is None and lost_by_writing_params(out):
             self._note(f"what was in {out.name} is kept as {keep_aside(out).name}")
-        before = find_store(Path(options.artifact), None if options.params is None else Path(options.params))
+        before = self._resolved.store
         carried = None if before is None else before.carried(ModelState.of(self._program).further)
-        save_tensors(out, params, self._program.graph, source, Origin.TRAIN, carried)
+        save_tensors(out, params, self._program, source, Origin.TRAIN, carried)
 
     def _write_curve(self, metrics: MetricsFile) -> None:
         options = self._options

@@ -76,6 +76,7 @@ class TrainRequest:
         steps: Number of steps; 200 where neither this nor `epochs` is given.
         epochs: Number of passes over the data.
         batch_size: Samples a step, in each process.
+        output: Which of several outputs the loss is of, counted from 0.
         val_split: Fraction of the samples that is kept for validation.
         seed: Seed of synthetic data, of the order of samples, and of parameters where there is no file.
         log_every: Steps between reports; a twentieth of all where None.
@@ -110,6 +111,7 @@ class TrainRequest:
     steps: int | None = None
     epochs: int | None = None
     batch_size: int = 32
+    output: int | None = None
     val_split: float = 0.0
     seed: int = 0
     log_every: int | None = None

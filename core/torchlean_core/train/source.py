@@ -73,6 +73,27 @@ def wanted_samples(program: Program, objective: Objective, x: str | None, y: str
     return Wanted(nodes[program.input_id].shape, nodes[program.output_id].shape, objective, x, y)
 
 
+def one_output(program: Program, place: int | None) -> Program:
+    """A program with the output that a loss is taken of.
+
+    Args:
+        program: The program.
+        place: Which one, counted from 0; None where there is one only.
+
+    Raises:
+        UsageError: There is no such output, or there are several and none was named.
+    """
+    shapes = [list(program.nodes[output].shape) for output in program.output_ids]
+    listed = ", ".join(f"{place}: {shape}" for place, shape in enumerate(shapes))
+    if place is None and len(shapes) > 1:
+        raise UsageError(
+            f"the artifact has {len(shapes)} outputs ({listed}); --output N says which one the loss is of"
+        )
+    if place is not None and not (type(place) is int and 0 <= place < len(shapes)):
+        raise UsageError(f"there is no output {place}; there are {listed}")
+    return program.with_output(place or 0)
+
+
 def has_own_loss(program: Program, loss: str | None) -> bool:
     """Whether the graph's output is its loss.
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchlean_core.artifact.companions import has_files_beside, names_model
+from torchlean_core.artifact.companions import has_files_beside
 from torchlean_core.check import Finding
 from torchlean_core.check.checker import check_document
 from torchlean_core.text import read_text
@@ -175,7 +175,7 @@ def _has_companions(document: Snapshot) -> bool:
         from torchlean_core.companions.module import is_generated
 
         return is_generated(document.text)
-    return document.is_artifact and (has_files_beside(path) or names_model(document.text))
+    return document.is_artifact and (has_files_beside(path) or document.names_model)
 
 
 def _of_artifact(path: Path, text: str, sources: Sources) -> tuple[list[Finding], Any]:

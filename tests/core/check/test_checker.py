@@ -172,9 +172,10 @@ def test_files_that_hold_no_artifact_at_all(content, code):
     assert code in {finding.code for finding in report.findings} and not report.ok
 
 
-def test_an_output_ids_file_gets_one_finding():
-    text = artifact(INPUT, node(1, "conv", [0], [1])).replace('"output_id": 1', '"output_ids": [1]')
-    assert [f.code for f in check_text(text).findings] == ["TL016"]
+def test_the_root_decides_the_dialect():
+    text = artifact(INPUT, node(1, "softplus", [0], [1, 4]))
+    assert [f.code for f in check_text(text).findings] == ["TL017", "TL014"]
+    assert check_text(text.replace('"output_id": 1', '"output_ids": [1]')).findings == []
 
 
 def test_deep_nesting_up_to_the_limit_is_read():

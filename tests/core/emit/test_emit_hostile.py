@@ -95,7 +95,7 @@ def test_an_epsilon_that_is_no_number_is_named(tmp_path, fields):
         ({"groups": "2"}, "groups must be a number > 0"),
         ({"groups": 0}, "groups must be a number > 0"),
         ({"groups": [1, 2]}, "groups must be a number > 0"),
-        ({"groups": 3}, "groups 3 does not divide outC 4"),
+        ({"groups": 3}, "groups 3 does not divide the 4 output channels"),
         ({"dilation": [1, 2, 3]}, "dilation must be a number > 0, or 2 of them"),
         ({"dilation": [1.5, 1]}, "dilation must be a number > 0, or 2 of them"),
         ({"dilation": 'x"); import os'}, "dilation must be a number > 0, or 2 of them"),

@@ -101,13 +101,17 @@ def test_exactly_the_kinds_of_the_page_have_a_layer_view():
         "linear", "conv2d", "max_pool2d", "avg_pool2d", "max_pool2d_pad", "avg_pool2d_pad", "flatten", "reshape",
         "relu", "tanh", "sigmoid", "softmax", "layernorm", "batch_norm2d_nchw_eval",
     }  # fmt: skip
-    assert {name for name, kind in CLASSIC.tensor_kinds.items() if kind.layer is not None} == expected
+    assert {
+        name for name, kind in CLASSIC.tensor_kinds.items() if kind.operator.layer is not None
+    } == expected
 
 
 def test_seeds_follow_the_occurrence_of_layers_with_parameters():
     program = lower(parse_graph(CHAINS["convolution"]))
     layers = to_sequential(program)
-    assert [(layer.node.kind.name, layer.occurrence, layer.seeds) for layer in layers if layer.seeds] == [
+    assert [
+        (program.kind_of(layer.node), layer.occurrence, layer.seeds) for layer in layers if layer.seeds
+    ] == [
         ("conv2d", 0, (0, 1)),
         ("linear", 1, (2, 3)),
     ]

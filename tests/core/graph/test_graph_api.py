@@ -44,7 +44,7 @@ def test_an_id_that_there_is_not_is_told_with_those_there_are() -> None:
 
 
 def test_ends_that_are_no_nodes_are_told() -> None:
-    graph = replace(parse_graph(CHAIN), input_id=9, output_id=-1)
+    graph = replace(parse_graph(CHAIN), input_id=9, output_ids=(-1,))
     with pytest.raises(UserError, match="input_id: the graph has no node 9"):
         _ = graph.input_shape
     with pytest.raises(UserError, match="output_id: -1 is no node id"):

@@ -116,7 +116,7 @@ def test_structural_zeros_are_those_of_the_original_convolution(groups, dilation
 @pytest.mark.parametrize(
     ("groups", "dilation", "message"),
     [
-        (3, 1, "groups 3 does not divide outC 4"),
+        (3, 1, "groups 3 does not divide the 4 output channels"),
         (0, 1, "groups must be a number > 0, found 0"),
         (1, [1, 2, 3], "dilation must be a number > 0, or 2 of them"),
         ("2", 1, "groups must be a number > 0, found 2"),

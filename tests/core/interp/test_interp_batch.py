@@ -158,7 +158,9 @@ def test_kinds_without_a_form_for_batches_are_mapped():
         if "map_" in compile_batch(program_of(nodes)).source
     }
     without = {
-        kind.name for kind in CLASSIC.tensor_kinds.values() if kind.batched is None and kind.arity != (0, 0)
+        kind.name
+        for kind in CLASSIC.tensor_kinds.values()
+        if kind.operator.batched is None and kind.arity != (0, 0)
     }
     assert without == {"bernoulli_mask"} <= mapped
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from torchlean_core.kinds import alignment
 from torchlean_core.kinds.numbers import numel, same_numel, show
-from torchlean_core.kinds.shapes import broadcast_axes, torch_broadcast_axes
 
 dims = st.lists(st.integers(0, 4), max_size=5)
 
@@ -28,7 +28,7 @@ def witness(source, target):
 @settings(max_examples=1000)
 @given(dims, dims)
 def test_the_broadcast_witness_follows_its_definition(source, target):
-    assert broadcast_axes(source, target) == witness(source, target)
+    assert alignment.witness(source, target) == witness(source, target)
 
 
 @settings(max_examples=300)
@@ -40,9 +40,9 @@ def test_pytorchs_reading_is_pytorchs(source, target):
     try:
         expected = torch.broadcast_to(x, target).shape
     except RuntimeError:
-        assert torch_broadcast_axes(source, target) is None
+        assert alignment.right_aligned(source, target) is None
     else:
-        aligned = torch_broadcast_axes(source, target)
+        aligned = alignment.right_aligned(source, target)
         assert aligned is not None
         assert x.reshape(aligned).expand(target).shape == expected
 

@@ -33,7 +33,7 @@ def test_the_table_has_the_specified_kinds():
 )
 def test_an_entry_is_documented(kind):
     assert kind.summary.endswith(".") and kind.formula and kind.shape_doc and kind.torch
-    assert inspect.getdoc(kind.infer) or kind.category == "convolution and pooling"
+    assert inspect.getdoc(kind.infer) or kind.category in ("convolution and pooling", "shape")
     for field in kind.fields:
         assert field.doc.endswith(".")
         assert not field.positive or field.type is FieldType.NATURAL
@@ -53,7 +53,7 @@ def _literals(tree: ast.AST):
 
 def test_no_other_python_file_lists_the_kinds():
     for path in [*(ROOT / "core").rglob("*.py"), *(ROOT / "server").rglob("*.py")]:
-        if path.name == "table.py" and path.parent.name == "kinds":
+        if "kinds" in path.parts:
             continue
         for line, elements in _literals(ast.parse(path.read_text())):
             names = {

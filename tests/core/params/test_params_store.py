@@ -14,7 +14,7 @@ from torchlean_core.artifact import artifact_hash, parse_graph
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import lower
 from torchlean_core.params import ParameterStore, write_store
-from torchlean_core.params.tensors import load_tensors, require_store, save_tensors
+from torchlean_core.params.tensors import load_tensors, require_parameters, save_tensors
 
 
 def program_of(*nodes, **root):
@@ -227,8 +227,8 @@ def test_torch_tensors_own_their_memory(path):
 def test_absent_file_says_how_to_make_one(tmp_path):
     artifact = tmp_path / "m.ir.json"
     with pytest.raises(UsageError, match="`torchlean init"):
-        require_store(PROGRAM, artifact)
-    assert require_store(program_of(INPUT), artifact) is None
+        require_parameters(PROGRAM.graph, artifact)
+    assert require_parameters(program_of(INPUT).graph, artifact).store is None
 
 
 def test_attention_parameters_follow_the_bias_field():

@@ -79,7 +79,7 @@ def test_the_emitted_smoke_test_trains_the_rest(folder):
 
 
 def test_kinds_that_stop_gradients_are_those_where_torch_has_none():
-    stopping = {name for name, kind in CLASSIC.tensor_kinds.items() if kind.stops_gradients}
+    stopping = {name for name, kind in CLASSIC.tensor_kinds.items() if kind.operator.stops_gradients}
     assert stopping == {"detach", "bernoulli_mask"}
     for name in stopping:
         node = {

@@ -6,7 +6,6 @@ operands stand in it as inputs of the same shape. So a trial costs what the node
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from torchlean_core.check.fixes.view import View
 from torchlean_core.check.judge import payload_findings
 from torchlean_core.check.nodes import Record
 from torchlean_core.kinds import FIELD_NAMES
+from torchlean_core.text.numbers import json_text
 
 _MAX_NODES = 2_000
 _NOWHERE = 10**9
@@ -115,7 +115,7 @@ def _errors(
 ) -> int:
     """Errors at nodes of a small graph; inline parameters, which it is checked without, are looked at in `raw`."""
     root = {**view.dialect.root_json(0, (0,), {}), "nodes": nodes}
-    report = check_text(json.dumps(root, default=repr))
+    report = check_text(json_text(root, default=repr))
     errors = [finding for finding in report.findings if finding.severity is Severity.ERROR]
     found = sum(finding.index in counted for finding in errors)
     if not view.dialect.inline:

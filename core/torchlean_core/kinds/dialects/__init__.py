@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from torchlean_core.kinds.common import NODE_FIELDS
 from torchlean_core.kinds.dialect import Dialect
 from torchlean_core.kinds.dialects.classic import CLASSIC
 from torchlean_core.kinds.dialects.generalized import GENERALIZED
+from torchlean_core.kinds.spec import FieldType
 
-__all__ = ["CLASSIC", "DIALECTS", "FIELD_NAMES", "GENERALIZED", "ROOT_NAMES", "dialect_named", "dialect_of"]
+__all__ = [
+    "CLASSIC",
+    "DIALECTS",
+    "FIELD_NAMES",
+    "GENERALIZED",
+    "LIST_FIELDS",
+    "ROOT_NAMES",
+    "dialect_named",
+    "dialect_of",
+]
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (CLASSIC, GENERALIZED)}
 """Every dialect by its name."""
@@ -17,12 +28,15 @@ DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (CLASSIC, G
 DEFAULT = CLASSIC
 """What a file speaks that does not say, and what is written where nobody asks for another."""
 
-FIELD_NAMES = frozenset(
-    {"parents", "shape", "tuple_shapes"}
-    | {field.name for d in DIALECTS.values() for kind in d.all_kinds for field in kind.fields}
-    | {field.name for d in DIALECTS.values() for kind in d.tuple_kinds.values() for field in kind.fields}
-)
+_FIELDS = [field for dialect in DIALECTS.values() for field in dialect.own_fields]
+
+FIELD_NAMES = frozenset({"parents", "shape", "tuple_shapes"} | {field.name for field in _FIELDS})
 """Fields of nodes that hold numbers, booleans, or arrays of numbers, whatever the dialect and the kind."""
+
+LIST_FIELDS = frozenset(NODE_FIELDS) | {
+    field.name for field in _FIELDS if field.type not in (FieldType.NATURAL, FieldType.BOOLEAN)
+}
+"""Fields of nodes whose value is always read as Python's; other long arrays of numbers are kept as their text."""
 
 ROOT_NAMES = frozenset(name for dialect in DIALECTS.values() for name in dialect.root_fields)
 """Fields of the root, whatever the dialect."""

@@ -1,0 +1,81 @@
+"""Tensors as the text that stands in a node: the shortest that reads back as the same float32 numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from torchlean_core.text.quick_json import write_floats
+
+if TYPE_CHECKING:
+    from torchlean_core.params.format import Array
+
+_PIECE = 1 << 16
+"""Elements of which text is made at a time: as Python's numbers they take twenty times an array's memory."""
+
+_FEWEST, _MOST = 6, 9
+"""Digits: six are always kept by a float32, and nine always tell it from its neighbours."""
+
+_EXACT = 22
+"""The largest power of ten that a float64 holds exactly; up to it, one division rounds a decimal correctly."""
+
+
+def numbers_text(array: Array) -> str:
+    """The JSON text of a float32 array: nested arrays of its shape, or a single number for a scalar.
+
+    Every number is the shortest that reads back, as float64 and then rounded to float32, as the same bits; whole ones
+    keep a fraction (`1.0`). Equal arrays give equal texts.
+
+    Raises:
+        ValueError: The array is not float32, or holds a NaN or an infinity, for which JSON has no number.
+    """
+    import numpy as np
+
+    if array.dtype != np.float32:
+        raise ValueError(f"expected float32, found {array.dtype}")
+    if not np.isfinite(array).all():
+        raise ValueError("JSON has no number for a NaN or an infinity")
+    return "".join(_text(array))
+
+
+def _text(array: Array) -> Iterator[str]:
+    if array.ndim == 0 or array.size <= _PIECE:
+        yield write_floats(_short(array).tolist())
+        return
+    yield "["
+    row = array.size // len(array)
+    step = max(1, _PIECE // row)
+    for start in range(0, len(array), step):
+        yield "," if start else ""
+        if step == 1:
+            yield from _text(array[start])
+        else:
+            yield write_floats(_short(array[start : start + step]).tolist())[1:-1]
+    yield "]"
+
+
+def _short(array: Array) -> Any:
+    """For each float32 the float64 whose shortest decimal is its own shortest."""
+    import numpy as np
+
+    values = np.asarray(array, np.float64).reshape(-1)
+    found = values.copy()
+    size = np.abs(values)
+    exponents = np.floor(np.log10(size, out=np.zeros_like(size), where=size > 0)).astype(np.int64)
+    usual = (size > 0) & (np.abs(exponents) < _EXACT - _MOST)
+    places = np.flatnonzero(usual)
+    for digits in range(_FEWEST, _MOST + 1):
+        if not places.size:
+            break
+        exact, shift = values[places], digits - 1 - exponents[places]
+        scale = 10.0 ** np.abs(shift)
+        decimal = np.rint(np.where(shift >= 0, exact * scale, exact / scale))
+        decimal = np.where(shift >= 0, decimal / scale, decimal * scale)
+        good = decimal.astype(np.float32) == exact
+        found[places[good]] = decimal[good]
+        places = places[~good]
+    for place in (*np.flatnonzero((size > 0) & ~usual), *places):  # very large, very small: rare in weights
+        shortest = float(str(np.float32(values[place])))
+        if np.float32(shortest) == values[place]:
+            found[place] = shortest
+    return found.reshape(array.shape)
