@@ -14,7 +14,7 @@ from functools import partial
 
 from torchlean_core.check.checker import Report, check_text
 from torchlean_core.check.findings import Finding, Severity
-from torchlean_core.check.fixes.model import Edit, Family, Fix, apply_edits, passes
+from torchlean_core.check.fixes.model import UNASKED, Edit, Family, Fix, apply_edits, passes
 from torchlean_core.check.fixes.pieces import Pieces
 from torchlean_core.check.fixes.plan import merge, plan_edits
 from torchlean_core.check.fixes.shapes import sweep, sweep_edits
@@ -105,7 +105,7 @@ class _Mender:
             self._accept((Edit(0, 1, ""),), [("TL003", "Remove the byte-order mark")])
         self.report = check_text(self.text)
         rounds = 0
-        while rounds < MAX_ROUNDS and any(self._round(family) for family in Family):
+        while rounds < MAX_ROUNDS and any(self._round(family) for family in UNASKED):
             rounds += 1
         return FixResult(self.text, tuple(self.applied), self.pieces.edits(), self.report)
 

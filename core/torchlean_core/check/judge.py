@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torchlean_core.check.advice import advise
@@ -45,31 +45,8 @@ class Judge:
             extra = {name: record.raw[name] for name in record.entry.extras if name in record.raw}
             advise(index, record.id, record.entry, record.shape, {**record.fields, **extra}, findings)
         if self.dialect.inline and all(finding.severity is not Severity.ERROR for finding in findings):
-            self._payload(record, operands)
+            findings += payload_findings(self.dialect, record, operands or [], record.raw)
         return findings
-
-    def _payload(self, record: Record, operands: list[Record] | None) -> None:
-        """The inline parameters of a node that is otherwise right."""
-        findings = self.reader.findings
-        if record.entry is not None:
-            shapes = [operand.shape for operand in operands or () if operand.shape is not None]
-            if record.shape is not None and len(shapes) == len(record.parents or ()):
-                check_payload(
-                    record.index,
-                    record.id,
-                    record.entry,
-                    record.raw,
-                    record.fields,
-                    shapes,
-                    record.shape,
-                    findings,
-                )
-            return
-        kind = self.dialect.tuple_kinds.get(record.kind or "") if record.is_tuple else None
-        size = record.raw.get("embed_dim")
-        if kind is not None and kind.params and type(size) is int and size >= 0:
-            shape = (1, 1, size)
-            check_payload(record.index, record.id, kind, record.raw, {}, (), shape, findings)
 
     def _operands(self, record: Record) -> list[Record] | None:
         """The parents' records; None (with a finding for each) where one cannot be used."""
@@ -168,6 +145,31 @@ class Judge:
         self.reader.findings.append(
             Finding(code, Severity.ERROR, message, record.index, record.id, path, related=related, data=data)
         )
+
+
+def payload_findings(
+    dialect: Dialect, record: Record, operands: Sequence[Record], raw: Mapping[str, Any]
+) -> list[Finding]:
+    """What is wrong with the inline parameters of a node that is otherwise right.
+
+    Args:
+        dialect: One with inline parameters.
+        record: What could be read of the node.
+        operands: Its operands.
+        raw: The JSON object that holds the parameters.
+    """
+    findings: list[Finding] = []
+    index, node_id = record.index, record.id
+    if record.entry is not None:
+        shapes = [operand.shape for operand in operands if operand.shape is not None]
+        if record.shape is not None and len(shapes) == len(record.parents or ()):
+            check_payload(index, node_id, record.entry, raw, record.fields, shapes, record.shape, findings)
+        return findings
+    kind = dialect.tuple_kinds.get(record.kind or "") if record.is_tuple else None
+    size = record.raw.get("embed_dim")
+    if kind is not None and kind.params and type(size) is int and size >= 0:
+        check_payload(index, node_id, kind, raw, {}, (), (1, 1, size), findings)
+    return findings
 
 
 def misplaced(index: int, node_id: int) -> Finding:

@@ -70,6 +70,7 @@ class Operator:
         spreads: Whether the result is the operand copied along axes.
         keeps_order: Whether the result is the operand's elements in the same row-major order.
         stops_gradients: Whether no gradient reaches the operands.
+        draws: Whether its values are drawn by the node's id.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Operator:
     spreads: bool = False
     keeps_order: bool = False
     stops_gradients: bool = False
+    draws: bool = False
 
     def expression(self, call: Call) -> str:
         """Source text of the torch expression that computes this use of the operator."""

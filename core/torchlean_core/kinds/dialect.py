@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,6 +12,13 @@ from torchlean_core.kinds.spec import Field, Kind, Problems, TupleKind
 
 INPUT = "input"
 """The tag of input nodes, in every dialect."""
+
+INPUT_FIELD = "input_id"
+"""The root field that names the input, in every dialect."""
+
+Counterpart = Callable[[Mapping[str, Any], Sequence[Shape], Shape], "tuple[str, dict[str, Any]] | None"]
+"""(fields and extra fields of a node, parents' shapes, own shape) to the kind and fields of the one node of another
+dialect that is exactly the same; None where no single node is."""
 
 
 class Form(NamedTuple):
@@ -49,6 +56,8 @@ class Dialect:
         broadcast: (source, target) to the source's shape with a 1 for every new axis; None where there is no broadcast.
         refused: Tags that TorchLean knows, and takes from no file, with the reason.
         equivalents: What kinds of other dialects are called here, for messages.
+        counterparts: By tags of other dialects (also of kinds that have other fields here), the one node here that is
+            exactly the same.
     """
 
     name: str
@@ -65,6 +74,7 @@ class Dialect:
     broadcast: Callable[[Shape, Shape], list[int] | None]
     refused: Mapping[str, str] = field(default_factory=dict)
     equivalents: Mapping[str, str] = field(default_factory=dict)
+    counterparts: Mapping[str, Counterpart] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         tags = (*self.tensor_kinds, self.getitem.name, *self.tuple_kinds)
@@ -74,11 +84,16 @@ class Dialect:
             *(fact.name for kind in self._holders() for fact in kind.facts),
         ]
         object.__setattr__(self, "payload_fields", frozenset(payload) if self.inline else frozenset())
+        keyed = [kind.name for kind in self._holders() if kind.params]
+        keyed += [kind.name for kind in self.tensor_kinds.values() if kind.operator.draws]
+        object.__setattr__(self, "keyed", frozenset(keyed))
 
     tags: tuple[str, ...] = field(init=False, default=())
     """Every tag that means something."""
     payload_fields: frozenset[str] = field(init=False, default=frozenset())
     """Names of the fields of inline parameters."""
+    keyed: frozenset[str] = field(init=False, default=frozenset())
+    """Tags of the nodes whose ids name something outside the artifact: parameters, or a stream of random numbers."""
 
     def _holders(self) -> Iterator[Kind | TupleKind]:
         yield from self.tensor_kinds.values()
@@ -102,6 +117,18 @@ class Dialect:
         from torchlean_core.kinds.dialects import dialect_named
 
         return dialect_named, (self.name,)
+
+    @property
+    def end_fields(self) -> tuple[str, str]:
+        """The root fields that name nodes: the input, the outputs."""
+        return INPUT_FIELD, self.output_field
+
+    def ends_of(self, root: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+        """Everything in a root that names a node: its place, and what stands there, whatever that is."""
+        if INPUT_FIELD in root:
+            yield (INPUT_FIELD,), root[INPUT_FIELD]
+        for place, value in enumerate(self.outputs_of(root)):
+            yield (self.output_field, place) if self.many_outputs else (self.output_field,), value
 
     @property
     def all_kinds(self) -> Iterable[Kind]:
@@ -175,6 +202,6 @@ class Dialect:
         return {
             "format": FORMAT,
             **extra,
-            "input_id": input_id,
+            INPUT_FIELD: input_id,
             self.output_field: self.outputs_json(output_ids),
         }

@@ -33,9 +33,9 @@ def _plain(name: str, source: str, layer: str | None = None, stops_gradients: bo
 
 INPUT = Operator("input", "x", "x")
 CONST = Operator("const", "{value}")
-RAND_UNIFORM = Operator("rand_uniform", code.rand_uniform, helpers=("_mix", "_unit"))
+RAND_UNIFORM = Operator("rand_uniform", code.rand_uniform, helpers=("_mix", "_unit"), draws=True)
 BERNOULLI_MASK = Operator(
-    "bernoulli_mask", code.bernoulli_mask, helpers=("_mix", "_unit"), stops_gradients=True
+    "bernoulli_mask", code.bernoulli_mask, helpers=("_mix", "_unit"), stops_gradients=True, draws=True
 )
 DETACH = _plain("detach", "{0}.detach()", stops_gradients=True)
 ABS = _plain("abs", "torch.abs({0})")

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
+from torchlean_core.kinds import guesses, shapes
 from torchlean_core.kinds import operators as ops
-from torchlean_core.kinds import shapes
 from torchlean_core.kinds.alignment import Alignment
 from torchlean_core.kinds.call import Operator, Shape, Step
 from torchlean_core.kinds.spec import (
@@ -56,7 +56,26 @@ def _binary(operator: Operator, summary: str, formula: str, usual: int = 100) ->
 
 def axis_field(what: str) -> Field:
     """The field `axis`."""
-    return Field("axis", _NAT, f"{what}; counted from 0, less than the operand's rank.")
+    return Field(
+        "axis",
+        _NAT,
+        f"{what}; counted from 0, less than the operand's rank.",
+        is_axis=True,
+        guess=guesses.an_axis,
+    )
+
+
+def parent_shape_field(name: str) -> Field:
+    """A field that repeats the operand's shape."""
+    return Field(
+        name,
+        _SHAPE,
+        "The parent's shape.",
+        example="[]",
+        repeats=True,
+        forced=guesses.operand_shape,
+        guess=guesses.same_shape,
+    )
 
 
 SEED = Field("seed", _NAT, "Seed of the deterministic generator; the node's id is added to it.")
@@ -89,7 +108,14 @@ def const(role: str, doc: str) -> Kind:
         "a buffer, or an `nn.Parameter` when it is learnable",
         ops.CONST,
         fields=(
-            Field("value_shape", _SHAPE, "Shape of the value; `shape` where absent.", False, example="[]"),
+            Field(
+                "value_shape",
+                _SHAPE,
+                "Shape of the value; `shape` where absent.",
+                False,
+                example="[]",
+                guess=guesses.same_shape,
+            ),
         ),
         extras=("trainable",),
         param_prefix="const",
@@ -207,7 +233,16 @@ PERMUTE = Kind(
     "out[i] = in[perm[i]]",
     "`x.permute(perm)`",
     ops.PERMUTE,
-    fields=(Field("perm", FieldType.AXES, "For each output axis, the input axis it is.", example="[1, 0]"),),
+    fields=(
+        Field(
+            "perm",
+            FieldType.AXES,
+            "For each output axis, the input axis it is.",
+            example="[1, 0]",
+            is_axis=True,
+            guess=guesses.permutation,
+        ),
+    ),
     category="shape",
     usual=15,
 )
@@ -222,8 +257,15 @@ RESHAPE = Kind(
     "`x.reshape(out_shape)`",
     ops.RESHAPE,
     fields=(
-        Field("in_shape", _SHAPE, "The parent's shape.", example="[]"),
-        Field("out_shape", _SHAPE, "The result's shape.", example="[]"),
+        parent_shape_field("in_shape"),
+        Field(
+            "out_shape",
+            _SHAPE,
+            "The result's shape.",
+            example="[]",
+            forced=guesses.own_shape,
+            guess=guesses.one_axis,
+        ),
     ),
     category="shape",
     usual=6,
@@ -238,10 +280,14 @@ FLATTEN = Kind(
     "[number of elements]; `value_shape` is the parent's shape",
     "`x.reshape(n)`",
     ops.RESHAPE,
-    fields=(Field("value_shape", _SHAPE, "The parent's shape.", example="[]"),),
+    fields=(parent_shape_field("value_shape"),),
     category="shape",
     usual=13,
 )
+
+
+BROADCAST = "broadcast_to"
+"""The tag of broadcasts, in every dialect."""
 
 
 def broadcast_to(alignment: Alignment, summary: str, formula: str, advice: Advice | None = None) -> Kind:
@@ -254,7 +300,7 @@ def broadcast_to(alignment: Alignment, summary: str, formula: str, advice: Advic
         return (Step(ops.BROADCAST_TO, {"aligned": tuple(aligned)}, tuple(shape)),)
 
     return Kind(
-        "broadcast_to",
+        BROADCAST,
         (1, 1),
         shapes.broadcast_to(alignment),
         summary,
@@ -263,8 +309,15 @@ def broadcast_to(alignment: Alignment, summary: str, formula: str, advice: Advic
         "`x.reshape(aligned).expand(to_shape)`",
         ops.BROADCAST_TO,
         fields=(
-            Field("from_shape", _SHAPE, "The parent's shape.", example="[]"),
-            Field("to_shape", _SHAPE, "The result's shape.", example="[]"),
+            parent_shape_field("from_shape"),
+            Field(
+                "to_shape",
+                _SHAPE,
+                "The result's shape.",
+                example="[]",
+                forced=guesses.own_shape,
+                guess=guesses.same_shape,
+            ),
         ),
         lowering=lowering,
         advice=advice,

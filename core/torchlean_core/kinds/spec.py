@@ -23,6 +23,13 @@ class FieldType(enum.Enum):
     BOOLEAN = "true or false"
 
 
+Forced = Callable[[Mapping[str, Any], Sequence[Shape], Shape | None], Any]
+"""(known fields, parents' shapes, declared shape or None) to the only value that a field can have; None: several."""
+
+Guess = Callable[[Mapping[str, Any], Sequence[Shape], Shape | None], Sequence[Any]]
+"""(known fields, parents' shapes, declared shape or None) to values that may be meant, the likeliest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field that a kind reads from its node, beside `id`, `kind`, `parents` and the value.
@@ -34,6 +41,12 @@ class Field:
         required: Whether a node without it is an error (TL010).
         positive: Whether 0 is refused (TL206); only for naturals.
         example: A value for snippets.
+        is_axis: Whether it holds axes of the operand, which PyTorch also counts from the end (negative).
+        repeats: Whether it repeats the operand's shape.
+        forced: The only value that it can have over some operands.
+        guess: Values that it may be meant to have; `example` where None.
+        neutral: For geometry, the number that an axis has where nothing was said of it.
+        presumed: Whether the first guess is worth adding where the field is missing, whatever the shapes are.
     """
 
     name: str
@@ -42,6 +55,12 @@ class Field:
     required: bool = True
     positive: bool = False
     example: str = "0"
+    is_axis: bool = False
+    repeats: bool = False
+    forced: Forced | None = None
+    guess: Guess | None = None
+    neutral: int = 0
+    presumed: bool = False
 
 
 class Problem(NamedTuple):
@@ -181,11 +200,17 @@ class Kind:
     param_prefix: str = ""
     params: tuple[ParamSpec, ...] = ()
     facts: tuple[Fact, ...] = ()
+
     extras: tuple[str, ...] = ()
     declared: bool = False
     advice: Advice | None = None
     category: str = "elementwise"
     usual: int = 100
+
+    @property
+    def repeated(self) -> str | None:
+        """The field that repeats the operand's shape, if there is one."""
+        return next((field.name for field in self.fields if field.repeats), None)
 
     def steps(self, fields: Mapping[str, Any], parents: Sequence[Shape], shape: Shape) -> tuple[Step, ...]:
         """The operators of one node; see `Lowering`."""
@@ -196,6 +221,11 @@ class Kind:
     def param_name(self, spec: ParamSpec, node_id: int) -> str:
         """Name of a payload tensor in the store, in generated code and in messages."""
         return payload_name(self.param_prefix, spec, node_id)
+
+    @property
+    def payload(self) -> tuple[ParamSpec | Fact, ...]:
+        """Every field of an inline payload, in dialects that have it."""
+        return (*self.params, *self.facts)
 
     def role(self, operand: str) -> str:
         """What the artifact calls the tensor that the operator calls by a name."""
@@ -254,3 +284,8 @@ class TupleKind:
     param_prefix: str = ""
     params: tuple[ParamSpec, ...] = ()
     facts: tuple[Fact, ...] = ()
+
+    @property
+    def payload(self) -> tuple[ParamSpec | Fact, ...]:
+        """As of `Kind`."""
+        return (*self.params, *self.facts)

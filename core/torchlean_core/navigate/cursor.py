@@ -268,7 +268,9 @@ class _Scan:
         if is_item and len(self.stack) > 1:
             key = self.stack[-2].key
             if level is Level.DEEPER:
-                level = Level.NODE if len(self.stack) == 4 and self.stack[0].key == "nodes" else Level.DEEPER
+                in_node = len(self.stack) == 4 and self.stack[0].key == "nodes"
+                in_root = len(self.stack) == 2 and self.stack[0].opener == "{"
+                level = Level.NODE if in_node else Level.ROOT if in_root else Level.DEEPER
         owner = self.stack[-2] if is_item and len(self.stack) > 1 else frame
         follow = self._follow(replace[1], is_item)
         members = {**follow.members, **owner.members}

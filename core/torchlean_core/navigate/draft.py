@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from torchlean_core.check.nodes import Record
-from torchlean_core.kinds import CLASSIC, Kind, Shape
+from torchlean_core.kinds import Dialect, Kind, Shape
 from torchlean_core.navigate.cursor import Cursor
-from torchlean_core.navigate.explain import kind_entry
 from torchlean_core.navigate.guess import guess_fields, guess_shape
 from torchlean_core.navigate.links import Links
 
@@ -24,10 +23,15 @@ class Draft:
         name = members.get("kind")
         self.kind = name if isinstance(name, str) else None
         self.is_tuple = members.get("value_kind") == "tuple"
-        self.entry = kind_entry(self.kind)
+        self.entry = None if self.kind is None else links.dialect.kind(self.kind)
         parents = members.get("parents")
         self.parents: list[Any] | None = parents if isinstance(parents, list) else None
         self.members = members
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of the file."""
+        return self.links.dialect
 
     def operands(self) -> list[Record | None] | None:
         """The nodes that its parents mean; None where it has no parents yet."""
@@ -85,7 +89,7 @@ class Draft:
         shapes = self.shapes()
         if not isinstance(entry, Kind) or self.parents is None or shapes is None:
             return None
-        if entry is CLASSIC.getitem:
+        if entry is self.dialect.getitem:
             return self._component()
         known = {field.name: self.members[field.name] for field in entry.fields if field.name in self.members}
         if any(field.required and field.name not in known for field in entry.fields):
@@ -104,7 +108,7 @@ class Draft:
 def fit(draft: Draft, kind: Kind, count: int | None, tuples: list[bool | None]) -> int:
     """How well a kind fits the operands: 1 its shape rule accepts them, 2 their number fits, 3 neither."""
     low, high = kind.arity
-    if kind is CLASSIC.getitem:
+    if kind is draft.dialect.getitem:
         return 1 if tuples == [True] else 3
     if any(tuples):
         return 3
@@ -129,7 +133,7 @@ def takes(draft: Draft, cursor: Cursor, record: Record) -> bool:
     entry = draft.entry
     if not isinstance(entry, Kind):
         return True
-    if entry is CLASSIC.getitem:
+    if entry is draft.dialect.getitem:
         return bool(record.is_tuple)
     if record.is_tuple or record.shape is None:
         return False

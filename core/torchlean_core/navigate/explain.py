@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.rules import RULES
 from torchlean_core.kinds import (
-    CLASSIC,
     EXTRA_FIELDS,
+    FORMAT,
     NODE_FIELDS,
+    Dialect,
+    Fact,
     Field,
     Kind,
     ParamSpec,
@@ -19,25 +23,21 @@ from torchlean_core.kinds import (
     TupleKind,
 )
 from torchlean_core.kinds.numbers import numel, show, show_shape
+from torchlean_core.kinds.spec import Path, payload_name
 from torchlean_core.navigate.links import Links
 from torchlean_core.navigate.spots import Spot
+from torchlean_core.text.numbers import Numbers, numbers_of
 from torchlean_core.visible import visible
 
 MAX_USERS = 12
 """Users of a node that are named; the others are counted."""
 
+MAX_OUTPUTS = 12
+"""Outputs that a summary names."""
+
 MAX_RULES = 6
 KINDS_PAGE = "https://github.com/torchlean/torchlean-ls/blob/main/docs/kinds.md"
 """Where the page that explains every kind is published."""
-
-
-def kind_entry(name: str | None) -> Kind | TupleKind | None:
-    """The entry of the kind table, of tensor kinds, projections and tuple kinds."""
-    if name is None:
-        return None
-    if name == CLASSIC.getitem.name:
-        return CLASSIC.getitem
-    return CLASSIC.tensor_kinds.get(name) or CLASSIC.tuple_kinds.get(name)
 
 
 Expression = Callable[[Record], str | None]
@@ -57,8 +57,11 @@ def explain(links: Links, spot: Spot, expression: Expression = lambda record: No
     record = links.report.records[spot.index]
     if record is None:
         return None
+    payload = payload_markdown(links, record, spot.field)
+    if payload is not None:
+        return payload
     if spot.on_key and len(spot.path) == 1:
-        field = field_markdown(str(spot.path[0]), record.kind)
+        field = field_markdown(links.dialect, str(spot.path[0]), record.kind)
         return "\n\n---\n\n".join(part for part in (field, node_markdown(links, record, expression)) if part)
     named = links.named(spot)
     if named is not None and spot.path[0] == "parents":
@@ -72,13 +75,24 @@ def _explain_root(links: Links, spot: Spot, expression: Expression) -> str | Non
     if named is not None:
         record = links.record(named)
         if record is not None:
-            field = f"**`{spot.path[0]}`** · {CLASSIC.root_fields[str(spot.path[0])]}"
+            field = f"**`{_end_name(spot.path)}`** · {links.dialect.root_fields[str(spot.path[0])]}"
             return f"{field}\n\n{node_markdown(links, record, expression)}"
     if spot.field is not None and (
         spot.on_key or spot.field in ("format", "captured_from", "approximations", "training_differs")
     ):
-        return field_markdown(spot.field, None)
+        return field_markdown(links.dialect, spot.field, None)
     return summary_markdown(links) if not spot.path else None
+
+
+def _end_name(path: Path) -> str:
+    """What names a node in the root, as one writes it: `output_ids[1]`."""
+    return str(path[0]) + "".join(f"[{position}]" for position in path[1:])
+
+
+def _end_role(path: Path) -> str:
+    """What a node is that is named in the root: `input`, `output 1`."""
+    role = str(path[0]).removesuffix("_ids").removesuffix("_id")
+    return " ".join([role, *map(str, path[1:])])
 
 
 def summary_markdown(links: Links) -> str:
@@ -88,25 +102,38 @@ def summary_markdown(links: Links) -> str:
         name = raw.get("kind") if type(raw) is dict else None
         if type(name) is str:
             counts[name] = counts.get(name, 0) + 1
-    lines = [f"**torchlean.ir.v1 artifact** · {_count(len(links.nodes), 'node')}", ""]
-    for name, value in links.ends():
+    dialect = f"[{links.dialect.name} dialect]({KINDS_PAGE})"
+    lines = [f"**{FORMAT} artifact** · {_count(len(links.nodes), 'node')} · {dialect}", ""]
+    ends = list(links.ends())
+    for path, value in ends[: MAX_OUTPUTS + 1]:
         record = links.record(value)
         if record is not None:
-            lines.append(f"- {name.removesuffix('_id')}: {describe(record)}")
+            lines.append(f"- {_end_role(path)}: {describe(record)}")
+    if len(ends) > MAX_OUTPUTS + 1:
+        lines.append(f"- {len(ends) - MAX_OUTPUTS - 1:,} more outputs")
     frequent = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:8]
     if frequent:
         lines.append("- " + ", ".join(f"{count:,} `{code(name)}`" for name, count in frequent))
     return "\n".join(lines)
 
 
-def field_markdown(name: str, kind: str | None) -> str | None:
-    """A field by its name: of the root, of every node, or of a kind."""
-    entry = kind_entry(kind)
+def field_markdown(dialect: Dialect, name: str, kind: str | None) -> str | None:
+    """A field by its name: of the root, of every node, of a kind, or of its parameters."""
+    entry = None if kind is None else dialect.kind(kind)
     for field in entry.fields if entry is not None else ():
         if field.name == name:
             return f"**`{name}`** · {_type(field)}\n\n{field.doc}\n\nA field of `{code(kind or '')}`."
-    doc = NODE_FIELDS.get(name) or CLASSIC.root_fields.get(name) or EXTRA_FIELDS.get(name)
+    for part in entry.payload if entry is not None and dialect.inline else ():
+        if _name(part) == name:
+            return (
+                f"**`{name}`**\n\n{part.doc}\n\nA parameter of `{code(kind or '')}` that stands in the node."
+            )
+    doc = NODE_FIELDS.get(name) or dialect.root_fields.get(name) or EXTRA_FIELDS.get(name)
     return None if doc is None else f"**`{name}`**\n\n{doc}"
+
+
+def _name(part: ParamSpec | Fact) -> str:
+    return part.role if isinstance(part, ParamSpec) else part.name
 
 
 def _type(field: Field) -> str:
@@ -114,9 +141,46 @@ def _type(field: Field) -> str:
     return field.type.value + (", > 0" if field.positive else "") + optional
 
 
-def kind_markdown(name: str) -> str:
+def payload_markdown(links: Links, record: Record, name: str | None) -> str | None:
+    """Parameters in a node, as one thing: field, shape, count; None where a field holds none."""
+    entry = links.entry(record) if links.dialect.inline else None
+    spec = next((one for one in entry.params if one.role == name), None) if entry is not None else None
+    if spec is None or name is None or (name not in record.raw):
+        return None
+    found = numbers_of(record.raw[name])
+    if found is None:
+        return None
+    lines = [f"**`{name}`** · {_numbers_text(found)}", "", spec.doc]
+    lines.append(
+        f"\nA parameter of node {show(record.ref)} (`{code(record.kind or '?')}`), which holds it itself."
+    )
+    return "\n".join(lines)
+
+
+def _numbers_text(numbers: Numbers) -> str:
+    """What numbers are, in a few words: shape and count, and of few the smallest and the largest."""
+    shape = numbers.shape()
+    if shape is None:
+        return "numbers in arrays of different lengths"
+    if not shape:
+        return f"`{code(numbers.text)}`"
+    count = numel(shape)
+    text = f"`{show_shape(shape)}`, {_count(count or 0, 'number')}"
+    if not count or len(numbers.text) > _MEASURED:
+        return text
+    values = [float(match[0]) for match in _NUMBER.finditer(numbers.text)]
+    return f"{text} from {min(values):g} to {max(values):g}"
+
+
+_MEASURED = 10_000
+"""Characters of numbers that are read to tell the smallest and the largest."""
+
+_NUMBER = re.compile(r"-?[0-9][0-9.eE+-]*")
+
+
+def kind_markdown(dialect: Dialect, name: str) -> str:
     """A kind by its name: what it computes, its shape rule, its PyTorch form, its page."""
-    entry = kind_entry(name)
+    entry = dialect.kind(name)
     if entry is None:
         return ""
     if isinstance(entry, TupleKind):
@@ -146,15 +210,16 @@ def node_markdown(links: Links, record: Record, expression: Expression = lambda 
     """What there is to know of a node."""
     name = "?" if record.kind is None else record.kind
     lines = [f"**node {show(record.ref)}** · `{code(name)}` · `{value_text(record)}`", ""]
-    known = kind_entry(name)
+    known = links.entry(record)
     if known is not None and (record.is_tuple is False) == isinstance(known, Kind):
-        lines += [kind_markdown(name), ""]
+        lines += [kind_markdown(links.dialect, name), ""]
     for parent, operand in zip(record.parents or (), links.parents(record), strict=True):
         if operand is not None:
             lines.append(f"- operand {describe(operand)}")
         elif parent is not None:
             lines.append(f"- operand {show(parent)}: no such node")
     lines += _shapes(links, record)
+    lines += _lowering(links, record)
     lines += _parameters(links, record)
     lines += _users(links, record)
     lines += _comments(record, expression)
@@ -203,18 +268,36 @@ def operand_shapes(links: Links, record: Record) -> list[list[int]] | None:
     )
 
 
-def parameters_of(links: Links, record: Record) -> list[tuple[str, ParamSpec, tuple[int, ...]]]:
-    """Name, meaning and shape of each tensor that a node keeps in the parameter store, where that is known."""
+class Parameter(NamedTuple):
+    """A tensor that a node computes with: its name in the store, its meaning, its shape, and whether the node holds
+    it itself.
+    """
+
+    name: str
+    spec: ParamSpec
+    shape: tuple[int, ...]
+    inline: bool
+
+
+def parameters_of(links: Links, record: Record) -> list[Parameter]:
+    """The parameters of a node, where they are known: those that it holds, or that stand in the parameter store."""
     entry = record.entry
     shapes = operand_shapes(links, record)
     if entry is None or not entry.params or record.shape is None or not record.complete or shapes is None:
         return []
     if len(shapes) != entry.arity[0] or not all(shapes) or (entry.declared and not record.shape):
         return []
-    return [
-        (entry.param_name(spec, record.ref), spec, spec.shape(record.fields, shapes, record.shape))
-        for spec in entry.params
-    ]
+    found = []
+    for spec in entry.params:
+        inline = links.dialect.inline and spec.role in record.raw
+        if spec.optional and not inline:
+            continue
+        try:
+            shape = spec.shape(record.fields, shapes, record.shape)
+        except IndexError:
+            return []  # an axis that the operand does not have
+        found.append(Parameter(entry.param_name(spec, record.ref), spec, shape, inline))
+    return found
 
 
 def _shapes(links: Links, record: Record) -> list[str]:
@@ -229,18 +312,59 @@ def _shapes(links: Links, record: Record) -> list[str]:
     return [f"- inferred shape `{show_shape(result)}`, declared `{show_shape(record.shape)}`"]
 
 
+def _lowering(links: Links, record: Record) -> list[str]:
+    """The operators that a node becomes, where it is not just one."""
+    entry = record.entry
+    shapes = operand_shapes(links, record)
+    if (
+        entry is None
+        or entry.lowering is None
+        or not record.complete
+        or record.shape is None
+        or shapes is None
+    ):
+        return []
+    result = inferred_shape(links, record)
+    if result is None or isinstance(result, Problems) or list(result) != record.shape:
+        return []
+    extra = {name: record.raw[name] for name in entry.extras if name in record.raw}
+    steps = entry.steps({**record.fields, **extra}, shapes, record.shape)
+    if len(steps) == 1:
+        return []
+    names = [f"`{step.operator.name}` `{show_shape(step.shape)}`" for step in steps[:MAX_STEPS]]
+    more = ", …" if len(steps) > MAX_STEPS else ""
+    return [f"- lowered to {', '.join(names)}{more}" if names else "- lowered to nothing: it is its operand"]
+
+
+MAX_STEPS = 8
+"""Operators of a lowering that are named."""
+
+
 def _parameters(links: Links, record: Record) -> list[str]:
     lines = []
-    for name, spec, shape in parameters_of(links, record):
+    for name, spec, shape, inline in parameters_of(links, record):
         count = numel(shape)
         size = "" if count is None else f", {_count(count, 'value')}"
-        lines.append(f"- parameter `{name}` `{show_shape(shape)}`{size}: {spec.doc}")
-    return lines
+        shown, where = (spec.role, ", in the node") if inline else (name, "")
+        lines.append(f"- parameter `{shown}` `{show_shape(shape)}`{size}{where}: {spec.doc}")
+    return lines + _attention_parameters(links, record)
+
+
+def _attention_parameters(links: Links, record: Record) -> list[str]:
+    """The parameters that an attention holds itself."""
+    entry = links.entry(record)
+    if not isinstance(entry, TupleKind) or not record.is_tuple or not links.dialect.inline:
+        return []
+    held = [spec.role for spec in entry.params if spec.role in record.raw]
+    if not held:
+        return []
+    stored = payload_name(entry.param_prefix, entry.params[0], record.ref)
+    return [f"- {_count(len(held), 'parameter')} in the node (in a parameter file the first is `{stored}`)"]
 
 
 def _users(links: Links, record: Record) -> list[str]:
     places = list(dict.fromkeys(index for index, _ in links.users_of(record.ref)))
-    ends = [f"`{name}`" for name, value in links.ends() if value == record.ref]
+    ends = [f"`{_end_name(path)}`" for path, value in links.ends() if value == record.ref][:MAX_USERS]
     shown = ends
     for index in places[:MAX_USERS]:
         user = links.report.records[index]

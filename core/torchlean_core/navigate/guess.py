@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torchlean_core.kinds import Kind, Problems, Shape
-
-_Guess = Callable[[Sequence[int]], Any]
-"""From the first operand's shape to a value; it may fail where the rank does not fit."""
-
-_GUESSES: Mapping[str, _Guess] = {
-    "axis": lambda shape: max(len(shape) - 1, 0),
-    "perm": lambda shape: list(range(len(shape)))[::-1],
-    "in_shape": list,
-    "out_shape": lambda shape: [math.prod(shape)],
-    "value_shape": list,
-    "from_shape": list,
-    "to_shape": list,
-    "inC": lambda shape: shape[0],
-    "outC": lambda shape: shape[0],
-    "kH": lambda shape: min(3, shape[1]),
-    "kW": lambda shape: min(3, shape[2]),
-    "stride": lambda shape: 1,
-    "padding": lambda shape: 0,
-    "channels": lambda shape: shape[1],
-    "seed": lambda shape: 0,
-}
 
 
 def guess_fields(kind: Kind, shapes: Sequence[Shape], known: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -36,18 +15,20 @@ def guess_fields(kind: Kind, shapes: Sequence[Shape], known: Mapping[str, Any]) 
     Returns:
         The fields; None where a value cannot be guessed from these shapes (the rank does not fit).
     """
-    found: dict[str, Any] = {}
-    first = shapes[0] if shapes else ()
+    found: dict[str, Any] = dict(known)
     for field in kind.fields:
-        if field.name in known:
-            found[field.name] = known[field.name]
-        elif field.required:
-            guess = _GUESSES.get(field.name)
-            try:
-                found[field.name] = guess(first) if guess is not None else 0
-            except IndexError:
-                return None
-    return found
+        if field.name in known or not field.required:
+            continue
+        guesses = [json.loads(field.example)]
+        try:
+            if field.guess is not None:
+                guesses = list(field.guess(found, shapes, None))
+        except (TypeError, IndexError):
+            return None  # a known value is of a wrong type
+        if not guesses:
+            return None
+        found[field.name] = guesses[0]
+    return {field.name: found[field.name] for field in kind.fields if field.name in found}
 
 
 def guess_shape(kind: Kind, shapes: Sequence[Shape], fields: Mapping[str, Any]) -> list[int] | None:

@@ -64,10 +64,10 @@ def hints(
 
 
 def _end_hints(links: Links) -> Iterator[Hint]:
-    for name, value in links.ends():
+    for path, value in links.ends():
         record = links.record(value)
         if record is not None:
-            yield _hint(place(links.report.document, None, (name,))[1], record)
+            yield _hint(place(links.report.document, None, path)[1], record)
 
 
 def _parent_hints(links: Links, record: Record) -> Iterator[Hint]:

@@ -8,12 +8,10 @@ from typing import Any
 
 from torchlean_core.check.checker import Report
 from torchlean_core.check.nodes import Record
+from torchlean_core.kinds import Dialect, Kind, TupleKind
 from torchlean_core.kinds.spec import Path
 from torchlean_core.lazy import lazy
 from torchlean_core.navigate.spots import Spot
-
-ENDS = ("input_id", "output_id")
-"""Fields of the root that name nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +31,15 @@ class Links:
 
     def __init__(self, report: Report) -> None:
         self.report = report
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of the file."""
+        return self.report.dialect
+
+    def entry(self, record: Record) -> Kind | TupleKind | None:
+        """What the dialect knows of a node's kind, whatever the node holds."""
+        return None if record.kind is None else self.dialect.kind(record.kind)
 
     @lazy
     def nodes(self) -> list[Any]:
@@ -93,20 +100,25 @@ class Links:
         """The nodes that a node's parent ids mean, None for each that means none."""
         return [self.record(parent) if parent is not None else None for parent in record.parents or ()]
 
-    def ends(self) -> Iterator[tuple[str, int]]:
-        """The fields of the root that name a node, with its id."""
+    def ends(self) -> Iterator[tuple[Path, int]]:
+        """The places of the root that name a node, with its id."""
         root = self.report.document.value
-        for name in ENDS if isinstance(root, dict) else ():
-            value = _natural(root.get(name))
-            if value is not None:
-                yield name, value
+        for path, value in self.dialect.ends_of(root) if isinstance(root, dict) else ():
+            node_id = _natural(value)
+            if node_id is not None:
+                yield path, node_id
+
+    @lazy
+    def outputs(self) -> frozenset[int]:
+        """The ids that are named as outputs."""
+        return frozenset(node_id for path, node_id in self.ends() if path[0] == self.dialect.output_field)
 
     def named(self, spot: Spot) -> int | None:
         """The node id that stands at a spot: an `id`, a parent, an end of the root; None anywhere else."""
         if spot.on_key:
             return None
         if spot.index is None:
-            return _natural(spot.value) if len(spot.path) == 1 and spot.path[0] in ENDS else None
+            return _natural(spot.value) if self.is_end(spot.path) else None
         record = self.report.records[spot.index]
         if record is None:
             return None
@@ -116,6 +128,11 @@ class Links:
             parents = record.parents or []
             return parents[spot.path[1]] if spot.path[1] < len(parents) else None
         return None
+
+    def is_end(self, path: Path) -> bool:
+        """Whether a node's id stands, or could stand, at a place of the root."""
+        depth = 2 if self.dialect.many_outputs and path[:1] == (self.dialect.output_field,) else 1
+        return len(path) == depth and path[0] in self.dialect.end_fields
 
     def declarations(self, node_id: int) -> list[Use]:
         """Every `id` field that says this id; more than one where ids are not unique."""
@@ -131,9 +148,9 @@ class Links:
 
     def uses(self, node_id: int) -> Iterator[Use]:
         """Every place that names a node: the ends of the root, then parents in order."""
-        for name, value in self.ends():
+        for path, value in self.ends():
             if value == node_id:
-                yield Use(None, (name,))
+                yield Use(None, path)
         for index, position in self.users_of(node_id):
             yield Use(index, ("parents", position))
 

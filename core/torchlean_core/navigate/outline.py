@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.places import place
-from torchlean_core.kinds import INPUT, Kind, TupleKind
+from torchlean_core.kinds import INPUT, Dialect, Kind, TupleKind
 from torchlean_core.kinds.numbers import show
-from torchlean_core.navigate.explain import code, kind_entry, value_text
+from torchlean_core.navigate.explain import code, value_text
 from torchlean_core.navigate.links import Links
 from torchlean_core.text.numbers import Numbers
 
@@ -39,7 +39,11 @@ def entries(links: Links, first: int = 0, last: int | None = None) -> Iterator[E
         record = records[index]
         if record is not None:
             yield Entry(
-                index, name_of(record), detail_of(record), role_of(record), (starts[index], ends[index])
+                index,
+                name_of(record),
+                detail_of(record),
+                role_of(links, record),
+                (starts[index], ends[index]),
             )
 
 
@@ -59,14 +63,14 @@ def detail_of(record: Record) -> str:
     return f"{detail} · {code(module)}" if isinstance(module, str) and module else detail
 
 
-def role_of(record: Record) -> str:
+def role_of(links: Links, record: Record) -> str:
     """What sort of thing a node is, one of `ROLES`."""
-    return "tuple" if record.is_tuple else _role(record.kind)
+    return "tuple" if record.is_tuple else _role(links.dialect, record.kind)
 
 
 @lru_cache(256)
-def _role(kind: str | None) -> str:
-    entry = kind_entry(kind)
+def _role(dialect: Dialect, kind: str | None) -> str:
+    entry = None if kind is None else dialect.kind(kind)
     if isinstance(entry, TupleKind):
         return "tuple"
     if not isinstance(entry, Kind):

@@ -6,16 +6,22 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from functools import cache
 from typing import Any
 
 from torchlean_core.check.nodes import Record
-from torchlean_core.kinds import CLASSIC, FORMAT, INPUT, Field, FieldType, Kind
-from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.check.payload import is_tensor
+from torchlean_core.kinds import FORMAT, INPUT, Dialect, Fact, Field, FieldType, Kind, ParamSpec, TupleKind
+from torchlean_core.kinds.code import DEFAULT_EPS
+from torchlean_core.kinds.dialect import INPUT_FIELD
+from torchlean_core.kinds.dialects import DEFAULT, DIALECTS, others
+from torchlean_core.kinds.guesses import own_shape
+from torchlean_core.kinds.numbers import show, show_shape
 from torchlean_core.navigate.cursor import Await, Cursor, Level
 from torchlean_core.navigate.draft import Draft, fit, takes
 from torchlean_core.navigate.explain import code, field_markdown, value_text
 from torchlean_core.navigate.guess import guess_fields, guess_shape
-from torchlean_core.navigate.links import ENDS, Links
+from torchlean_core.navigate.links import Links
 
 MAX_SUGGESTIONS = 200
 """Suggestions that are given at once; typing on narrows them down."""
@@ -25,8 +31,10 @@ MAX_PARENTS = 100
 """Operands that are offered: the nearest; the others by typing their id."""
 
 
-_BY_USE = sorted((*CLASSIC.tensor_kinds.values(), CLASSIC.getitem), key=lambda kind: kind.usual)
-"""The kinds, those first that one types most; the others in the table's order."""
+@cache
+def _by_use(dialect: Dialect) -> list[Kind]:
+    """The kinds, those first that one types most; the others in the table's order."""
+    return sorted(dialect.all_kinds, key=lambda kind: kind.usual)
 
 
 class Sort(Enum):
@@ -91,7 +99,7 @@ def suggest(links: Links, cursor: Cursor) -> Suggestions:
 def _suggest(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
     if cursor.level is Level.OUTSIDE:
         if not links.report.document.text.strip():
-            yield _skeleton()
+            yield from _skeletons()
     elif cursor.level is Level.NODES:
         yield from _whole_nodes(links, cursor)
     elif cursor.awaits is Await.KEY:
@@ -110,15 +118,30 @@ def _suggest(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
 
 
 def _root_keys(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
-    values: dict[str, Any] = {"format": FORMAT, "input_id": 0, "output_id": max(len(links.nodes) - 1, 0)}
-    for rank, (name, doc) in enumerate(CLASSIC.root_fields.items()):
+    for rank, (dialect, name, doc) in enumerate(_root_fields(links, cursor)):
+        last = max(len(links.nodes) - 1, 0)
         if name in cursor.members:
             continue
         if name == "nodes":
             yield _key(cursor, name, "[]", "[\n  $0\n]", doc, rank)
+        elif name == dialect.output_field and dialect.many_outputs:
+            yield _key(cursor, name, _dump(dialect.outputs_json([last])), f"[${{1:{last}}}]", doc, rank)
+        elif name in dialect.end_fields:
+            text = _dump(0 if name == INPUT_FIELD else dialect.outputs_json([last]))
+            yield _key(cursor, name, text, f"${{1:{text}}}", doc, rank)
         else:
-            text = _dump(values[name])
-            yield _key(cursor, name, text, f"${{1:{text}}}" if name != "format" else None, doc, rank)
+            yield _key(cursor, name, _dump(FORMAT), None, doc, rank)
+
+
+def _root_fields(links: Links, cursor: Cursor) -> Iterator[tuple[Dialect, str, str]]:
+    """The fields of the root; of the outputs, which decide the dialect, every dialect's until one is there."""
+    decided = any(dialect.output_field in cursor.members for dialect in DIALECTS.values())
+    for name, doc in links.dialect.root_fields.items():
+        yield links.dialect, name, doc
+        if name == links.dialect.output_field and not decided:
+            for other in others(links.dialect):
+                doc = f"{other.root_fields[other.output_field]} Makes the file {other.name}."
+                yield other, other.output_field, doc
 
 
 def _node_keys(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
@@ -126,25 +149,56 @@ def _node_keys(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
     draft = Draft(links, cursor)
     missing = _missing(draft)
     for rank, (name, text, stop) in enumerate(missing):
-        yield _key(cursor, name, text, stop, field_markdown(name, draft.kind), rank)
+        yield _key(cursor, name, text, stop, field_markdown(draft.dialect, name, draft.kind), rank)
     if missing:
         return
+    yield from _payload_keys(draft, cursor)
     for field in draft.entry.fields if draft.entry is not None else ():
         if not field.required and field.name not in cursor.members:
             text = _field_text(draft, field)
             yield _key(
-                cursor, field.name, text, f"${{1:{_escape(text)}}}", field_markdown(field.name, draft.kind), 0
+                cursor,
+                field.name,
+                text,
+                f"${{1:{_escape(text)}}}",
+                field_markdown(draft.dialect, field.name, draft.kind),
+                0,
             )
     for rank, name in enumerate(draft.entry.extras if isinstance(draft.entry, Kind) else (), 1):
         if name not in cursor.members:
-            yield _key(cursor, name, "", "$1", field_markdown(name, draft.kind), rank)
+            yield _key(cursor, name, "", "$1", field_markdown(draft.dialect, name, draft.kind), rank)
+
+
+def _payload_keys(draft: Draft, cursor: Cursor) -> Iterator[Suggestion]:
+    """The fields of parameters that stand in the node, where the dialect has them."""
+    entry = draft.entry
+    for rank, part in enumerate(entry.payload if entry is not None and draft.dialect.inline else (), 50):
+        name = part.role if isinstance(part, ParamSpec) else part.name
+        if name in cursor.members:
+            continue
+        text = _payload_text(draft, part)
+        doc = field_markdown(draft.dialect, name, draft.kind)
+        yield _key(cursor, name, text or "[]", f"${{1:{text}}}" if text else "[$1]", doc, rank)
+
+
+def _payload_text(draft: Draft, part: ParamSpec | Fact) -> str:
+    """What a field of parameters holds, where the graph says it, or a number; "" for a tensor."""
+    if isinstance(part, ParamSpec):
+        return "" if is_tensor(part) else "1.0"
+    shapes, own = draft.shapes(), draft.members.get("shape")
+    if part.value is None:
+        return str(DEFAULT_EPS)
+    try:
+        return _dump(part.value(draft.members, shapes or [], own if isinstance(own, list) else []))
+    except (IndexError, KeyError, TypeError):
+        return "[]" if part.type is FieldType.GEOMETRY else "0"  # what it follows from is not there yet
 
 
 def _missing(draft: Draft) -> list[tuple[str, str, str | None]]:
     """The required fields that are not there: (name, text of a likely value, the same with tab stops)."""
-    tuple_valued = draft.is_tuple or (draft.kind in CLASSIC.tuple_kinds)
+    tuple_valued = draft.is_tuple or isinstance(draft.entry, TupleKind)
     names = ["id", "kind", "parents"]
-    if draft.kind in CLASSIC.tuple_kinds:
+    if isinstance(draft.entry, TupleKind):
         names.append("value_kind")
     names += [field.name for field in draft.entry.fields if field.required] if draft.entry is not None else []
     names.append("tuple_shapes" if tuple_valued else "shape")
@@ -184,10 +238,13 @@ def _missing(draft: Draft) -> list[tuple[str, str, str | None]]:
 
 def _field_text(draft: Draft, field: Field) -> str:
     """A likely value of one of the kind's own fields."""
-    if isinstance(draft.entry, Kind) and draft.entry is not CLASSIC.getitem:
-        guessed = guess_fields(draft.entry, draft.likely(draft.entry), {})
-        if guessed is not None and field.name in guessed:
-            return _dump(guessed[field.name])
+    if isinstance(draft.entry, Kind) and draft.entry is not draft.dialect.getitem:
+        shapes = draft.likely(draft.entry)
+        known = {name: value for name, value in draft.members.items() if name != field.name}
+        for fields in (known, {}):
+            guessed = guess_fields(draft.entry, shapes, fields)
+            if guessed is not None and field.name in guessed:
+                return _dump(guessed[field.name])
     return field.example
 
 
@@ -205,21 +262,33 @@ def _key(cursor: Cursor, name: str, text: str, stop: str | None, doc: str | None
 
 
 def _root_values(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
+    dialect = links.dialect
     if cursor.key == "format":
         yield Suggestion(
-            FORMAT, Sort.VALUE, _dump(FORMAT), doc=CLASSIC.root_fields["format"], filter=_dump(FORMAT)
+            FORMAT, Sort.VALUE, _dump(FORMAT), doc=dialect.root_fields["format"], filter=_dump(FORMAT)
         )
-    elif cursor.key in ENDS and not cursor.is_item:
-        wants_input = cursor.key == "input_id"
-        count = len(links.nodes)
-        for index in range(count) if wants_input else range(count - 1, -1, -1):
-            record = links.report.records[index]
-            if record is None or record.is_tuple or (wants_input and record.kind != INPUT):
-                continue
-            if not str(record.ref).startswith(cursor.prefix):
-                continue
-            used = bool(links.users.get(record.ref))
-            yield _node_id(record, index if wants_input else count - index + count * used)
+    elif cursor.key == INPUT_FIELD and not cursor.is_item:
+        yield from _end_values(links, cursor, wants_input=True)
+    elif cursor.key == dialect.output_field and cursor.is_item == dialect.many_outputs:
+        yield from _end_values(links, cursor, wants_input=False)
+    elif cursor.key == dialect.output_field and not cursor.is_item:
+        for suggestion in _end_values(links, cursor, wants_input=False):
+            text = f"[{suggestion.text}]"
+            yield replace(suggestion, label=text, text=text, filter=text)
+
+
+def _end_values(links: Links, cursor: Cursor, *, wants_input: bool) -> Iterator[Suggestion]:
+    """Ids of nodes that may be an input or an output; of outputs those first that nobody uses, and none twice."""
+    count = len(links.nodes)
+    said = {*cursor.items, *cursor.others} if cursor.is_item else set()
+    for index in range(count) if wants_input else range(count - 1, -1, -1):
+        record = links.report.records[index]
+        if record is None or record.is_tuple or (wants_input and record.kind != INPUT):
+            continue
+        if not str(record.ref).startswith(cursor.prefix):
+            continue
+        last = count * (bool(links.users.get(record.ref)) + 2 * (record.ref in said))
+        yield _node_id(record, index if wants_input else count - index + last)
 
 
 def _node_values(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
@@ -250,7 +319,7 @@ def _kinds(draft: Draft) -> Iterator[Suggestion]:
     """All kinds; those first that the operands fit."""
     count = len(draft.parents) if draft.parents is not None else None
     tuples = [one.is_tuple for one in draft.operands() or () if one is not None]
-    for order, kind in enumerate(_BY_USE):
+    for order, kind in enumerate(_by_use(draft.dialect)):
         yield Suggestion(
             kind.name,
             Sort.KIND,
@@ -260,10 +329,10 @@ def _kinds(draft: Draft) -> Iterator[Suggestion]:
             rank=fit(draft, kind, count, tuples) * 1_000 + order,
             filter=_dump(kind.name),
         )
-    for order, name in enumerate(CLASSIC.tuple_kinds):
+    for order, (name, tuple_kind) in enumerate(draft.dialect.tuple_kinds.items()):
         rank = (0 if draft.is_tuple else 4) * 1_000 + order
         yield Suggestion(
-            name, Sort.KIND, _dump(name), detail=CLASSIC.tuple_kinds[name].summary, doc_kind=name, rank=rank,
+            name, Sort.KIND, _dump(name), detail=tuple_kind.summary, doc_kind=name, rank=rank,
             filter=_dump(name),
         )  # fmt: skip
 
@@ -326,26 +395,34 @@ def _shape_values(draft: Draft) -> Iterator[Suggestion]:
 
 def _field_values(draft: Draft, field: Field, cursor: Cursor) -> Iterator[Suggestion]:
     """Likely values of one of the kind's own fields."""
-    if cursor.is_item:
-        return
     operands = draft.operands() or []
     first = operands[0] if operands else None
     shape = first.shape if first is not None and not first.is_tuple else None
+    if cursor.is_item:
+        if field.is_axis and shape is not None:
+            yield from _axes(shape, (*cursor.items, *cursor.others))
+        return
     if field.type is FieldType.BOOLEAN:
         for rank, text in enumerate((field.example, "false" if field.example == "true" else "true")):
             yield _value(text, "", rank)
-    elif field.name == "axis" and shape is not None:
-        for axis in range(min(len(shape), MAX_SUGGESTIONS)):
-            yield _value(str(axis), f"axis of size {shape[axis]} of {show_shape(shape)}", axis)
-    elif draft.entry is CLASSIC.getitem and first is not None and first.tuple_shapes is not None:
+    elif field.is_axis and field.type is FieldType.NATURAL and shape is not None:
+        yield from _axes(shape, ())
+    elif draft.entry is draft.dialect.getitem and first is not None and first.tuple_shapes is not None:
         for position, component in enumerate(first.tuple_shapes[:MAX_SUGGESTIONS]):
             yield _value(str(position), show_shape(component), position)
     else:
         own = draft.members.get("shape")
-        if field.name in ("out_shape", "to_shape") and isinstance(own, list):
+        if field.forced is own_shape and isinstance(own, list):
             yield _value(_dump(own), "the node's shape")
         text = _field_text(draft, field)
         yield _value(text, field.doc, 1)
+
+
+def _axes(shape: Sequence[int], said: Sequence[Any]) -> Iterator[Suggestion]:
+    """The axes of an operand; those that are there already come last."""
+    for axis in range(min(len(shape), MAX_SUGGESTIONS)):
+        detail = f"axis of size {show(shape[axis])} of {show_shape(shape)}"
+        yield _value(str(axis), detail, axis + len(shape) * (axis in said))
 
 
 # -- whole nodes ----------------------------------------------------------------------------------------------
@@ -357,8 +434,8 @@ def _whole_nodes(links: Links, cursor: Cursor) -> Iterator[Suggestion]:
         return
     draft = Draft(links, cursor)
     tail = "" if cursor.comma_follows else ","
-    for order, kind in enumerate(_BY_USE):
-        if kind is CLASSIC.getitem:
+    for order, kind in enumerate(_by_use(draft.dialect)):
+        if kind is draft.dialect.getitem:
             continue
         shapes = draft.likely(kind)
         fields = guess_fields(kind, shapes, {})
@@ -398,14 +475,18 @@ def _node_snippet(members: Mapping[str, Any], fixed: tuple[str, ...]) -> str:
     return "{" + ", ".join(parts) + "}"
 
 
-def _skeleton() -> Suggestion:
-    """A small artifact, for an empty file."""
-    text = (
-        f'{{\n  "format": {_dump(FORMAT)},\n  "input_id": 0,\n  "output_id": 1,\n  "nodes": [\n'
-        '    {"id": 0, "kind": "input", "parents": [], "shape": [1, 4]},\n'
-        '    {"id": 1, "kind": "relu", "parents": [0], "shape": [1, 4]}\n  ]\n}\n'
-    )
-    return Suggestion("new artifact", Sort.SNIPPET, text, detail="an input and a relu", filter="{")
+def _skeletons() -> Iterator[Suggestion]:
+    """A small artifact of each dialect, for an empty file."""
+    for dialect in DIALECTS.values():
+        head = dialect.root_json(0, (1,), {})
+        lines = "".join(f"  {_dump(name)}: {_dump(value)},\n" for name, value in head.items())
+        text = (
+            f'{{\n{lines}  "nodes": [\n'
+            '    {"id": 0, "kind": "input", "parents": [], "shape": [1, 4]},\n'
+            '    {"id": 1, "kind": "relu", "parents": [0], "shape": [1, 4]}\n  ]\n}\n'
+        )
+        label = "new artifact" if dialect is DEFAULT else f"new artifact ({dialect.name})"
+        yield Suggestion(label, Sort.SNIPPET, text, detail=f"an input and a relu; {dialect.doc}", filter="{")
 
 
 def _dump(value: Any) -> str:

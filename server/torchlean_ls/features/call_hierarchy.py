@@ -106,7 +106,7 @@ def _item(document: Snapshot, record: Record) -> types.CallHierarchyItem:
     text = document.report.document
     return types.CallHierarchyItem(
         name=entry.name,
-        kind=SYMBOL_KINDS[role_of(record)],
+        kind=SYMBOL_KINDS[role_of(document.links, record)],
         uri=document.uri,
         range=document.range(*entry.span),
         selection_range=document.range(*place(text, record.index, ("id",))),

@@ -113,16 +113,19 @@ def summary(document: Snapshot, findings: list[Finding] | None) -> str:
     report = document.report
     links = document.links
     total: int | None = 0
+    inline = stored = 0
     for index, raw in enumerate(links.nodes):
         kind = raw.get("kind") if type(raw) is dict else None
         record = report.records[index] if type(kind) is str and kind in _WITH_PARAMETERS else None
         if record is None:
             continue
-        for _, _, shape in parameters_of(links, record):
+        for _, _, shape, in_node in parameters_of(links, record):
             count = numel(shape)
+            inline, stored = inline + in_node, stored + (not in_node)
             total = None if count is None or total is None else total + count
     size = "?" if total is None else show(total) if total > 10**15 else f"{total:,}"
     status = "not checked" if findings is None else in_words(counted(findings)) or "clean"
     count = len(report.records)
     nodes = f"{count:,} node{'' if count == 1 else 's'}"
-    return f"{nodes} · {size} parameter{'' if total == 1 else 's'} · {status}"
+    where = "" if not inline else " (some inline)" if stored else " (inline)"
+    return f"{nodes} · {size} parameter{'' if total == 1 else 's'}{where} · {status}"

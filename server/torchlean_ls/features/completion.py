@@ -6,6 +6,7 @@ from typing import Any
 
 from lsprotocol import types
 
+from torchlean_core.kinds import DIALECTS
 from torchlean_core.navigate.cursor import Cursor, cursor_at
 from torchlean_core.navigate.explain import kind_markdown
 from torchlean_core.navigate.suggest import Sort, Suggestion, suggest
@@ -82,9 +83,9 @@ class Completion(Feature):
         if one.doc is not None:
             item["documentation"] = self._documentation(one.doc)
         elif one.doc_kind is not None and self._lazy:
-            item["data"] = {"kind": one.doc_kind}
+            item["data"] = {"kind": one.doc_kind, "dialect": document.report.dialect.name}
         elif one.doc_kind is not None:
-            item["documentation"] = self._documentation(kind_markdown(one.doc_kind))
+            item["documentation"] = self._documentation(kind_markdown(document.report.dialect, one.doc_kind))
         if cursor.comma_at is not None:
             place = document.plain_range(cursor.comma_at, cursor.comma_at)
             item["additionalTextEdits"] = [{"range": place, "newText": ","}]
@@ -99,7 +100,8 @@ class Completion(Feature):
         """Add the documentation of a kind."""
         data = item.data
         name = data.get("kind") if isinstance(data, dict) else None
-        if isinstance(name, str):
-            text = self._documentation(kind_markdown(name))
+        dialect = DIALECTS.get(data.get("dialect", "")) if isinstance(data, dict) else None
+        if isinstance(name, str) and dialect is not None:
+            text = self._documentation(kind_markdown(dialect, name))
             item.documentation = types.MarkupContent(types.MarkupKind(text["kind"]), text["value"])
         return item

@@ -33,7 +33,9 @@ class Rename(Feature):
         spot = document.spot(params.position)
         node_id = document.links.named(spot) if spot is not None else None
         if node_id is None:
-            raise Refused("no node id stands here: ids, parents, input_id and output_id can be renamed")
+            raise Refused(
+                "no node id stands here: ids, parents, and the ids of inputs and outputs can be renamed"
+            )
         try:
             edits = rename_edits(document.links, node_id, params.new_name)
         except RenameRefused as error:

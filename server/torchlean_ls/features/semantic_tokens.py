@@ -10,7 +10,6 @@ from lsprotocol import types
 
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.places import place
-from torchlean_core.navigate.explain import kind_entry
 from torchlean_core.navigate.links import Links
 from torchlean_ls.capabilities import TOKEN_MODIFIERS, TOKEN_TYPES
 from torchlean_ls.client import Client
@@ -112,8 +111,8 @@ def _tokens(document: Snapshot, start: int, end: int) -> list[_Token]:
     text = document.report.document
     spans = text.spans
     found: list[_Token] = []
-    for name, _ in links.ends():
-        span = place(text, None, (name,))
+    for path, _ in links.ends():
+        span = place(text, None, path)
         if start <= span[0] < end:
             found.append(_Token(*span, _TYPES["variable"], 0))
     if spans is None:
@@ -129,7 +128,7 @@ def _tokens(document: Snapshot, start: int, end: int) -> list[_Token]:
 
 def _node_tokens(links: Links, record: Record) -> Iterator[_Token]:
     text = links.report.document
-    entry = kind_entry(record.kind)
+    entry = links.entry(record)
     if record.id is not None:
         yield _Token(*place(text, record.index, ("id",)), _TYPES["variable"], _DECLARATION)
     if record.kind is not None:

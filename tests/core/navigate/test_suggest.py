@@ -118,7 +118,8 @@ def test_a_whole_node_that_fits_is_clean():
 
 
 def test_the_root_offers_what_it_misses_and_its_values():
-    assert labels('{"format": "torchlean.ir.v1", ▮}') == ["input_id", "output_id", "nodes"]
+    assert labels('{"format": "torchlean.ir.v1", ▮}') == ["input_id", "output_id", "output_ids", "nodes"]
+    assert labels('{"output_id": 0, ▮}') == ["format", "input_id", "nodes"]
     assert labels(text_of(INPUT, RELU).replace('"output_id": 1', '"output_id": ▮'))[0] == "1"
     assert labels(text_of(INPUT, RELU).replace('"input_id": 0', '"input_id": ▮')) == ["0"]
     assert labels('{"format": "▮') == ["torchlean.ir.v1"]

@@ -4,17 +4,41 @@ Every fix is made by a pass: a small function registered for the rule codes it m
 the reason why it is safe or not (`PASSES` lists them). A fix keeps all text outside its edits byte for byte, and
 is offered only where the number of errors surely does not grow.
 
-Passes by family: `text` (JSON itself), `ids` (numbering, order, `input_id` and `output_id`), `fields` and
-`values` (single fields), `shapes` (declared shapes, one or a whole branch), `structure` (nodes that come or go:
-`broadcasts`, `unused`).
+Passes by family: `text` (JSON itself), `ids` (numbering, order, what the root names), `fields`, `values`, `arrays`,
+`payloads`, `inputs` (single fields and nodes), `shapes` (declared shapes, one or a whole branch), `structure` (nodes
+that come or go: `broadcasts`, `unused`), `dialects` (what speaks another one: converted only where somebody asks).
 
 Parameters are kept apart from the artifact and are named by node id, and the random kinds count with it. So a fix
 that gives such a node another id, or removes it, is never safe, and its title says how many it concerns.
 """
 
-from torchlean_core.check.fixes import broadcasts, fields, ids, shapes, text, unused, values
+from torchlean_core.check.fixes import (
+    arrays,
+    broadcasts,
+    dialects,
+    fields,
+    ids,
+    inputs,
+    payloads,
+    shapes,
+    text,
+    unused,
+    values,
+)
 from torchlean_core.check.fixes.model import PASSES, Edit, Family, Fix, Pass, apply_edits, fixes
 
 __all__ = ["PASSES", "Edit", "Family", "Fix", "Pass", "apply_edits", "fixes"]
 
-_FAMILIES = (text, ids, fields, values, shapes, broadcasts, unused)  # importing them registers their passes
+_FAMILIES = (
+    text,
+    ids,
+    fields,
+    values,
+    arrays,
+    payloads,
+    inputs,
+    shapes,
+    broadcasts,
+    unused,
+    dialects,
+)  # importing them registers their passes

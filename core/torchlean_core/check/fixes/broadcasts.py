@@ -9,11 +9,10 @@ from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.plan import Insertion, New, Plan, plan_edits
 from torchlean_core.check.fixes.view import View, disciplined_ids, keyed_note, readable_node, view_of
-from torchlean_core.kinds import CLASSIC, Problems, shapes
-from torchlean_core.kinds.alignment import right_aligned, witness
+from torchlean_core.kinds import Dialect, Problems, shared
+from torchlean_core.kinds.alignment import right_aligned
+from torchlean_core.kinds.dialects import others
 from torchlean_core.kinds.numbers import show_shape
-
-_ELEMENTWISE = frozenset(kind.name for kind in CLASSIC.tensor_kinds.values() if kind.infer is shapes.equal)
 
 
 def _offer(view: View, plan: Plan, title: str, *, safe: bool, preferred: bool = True) -> Fix:
@@ -39,16 +38,16 @@ def common_shape(a: Sequence[int], b: Sequence[int]) -> list[int] | None:
 def reshape(source: Sequence[int], target: Sequence[int]) -> New:
     """A new `reshape` node."""
     fields = {"in_shape": list(source), "out_shape": list(target)}
-    return New("reshape", tuple(target), fields)
+    return New(shared.RESHAPE.name, tuple(target), fields)
 
 
-def _broadcast(source: Sequence[int], target: Sequence[int]) -> tuple[New, ...]:
-    """Nodes that bring a shape to another as PyTorch would, in TorchLean's reading and in PyTorch's alike."""
+def _broadcast(dialect: Dialect, source: Sequence[int], target: Sequence[int]) -> tuple[New, ...]:
+    """Nodes that bring a shape to another as PyTorch would, in the dialect's reading and in PyTorch's alike."""
     aligned = right_aligned(source, target)
     assert aligned is not None
-    first = () if witness(source, target) == aligned else (reshape(source, aligned),)
+    first = () if dialect.broadcast(source, target) == aligned else (reshape(source, aligned),)
     start = list(source) if not first else aligned
-    return (*first, New("broadcast_to", tuple(target), {"from_shape": start, "to_shape": list(target)}))
+    return (*first, New(shared.BROADCAST, tuple(target), {"from_shape": start, "to_shape": list(target)}))
 
 
 @quick_fix(
@@ -63,7 +62,7 @@ def _insert_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
     assert finding.index is not None
     view = view_of(report)
     record = view.records[finding.index]
-    if record is None or record.kind not in _ELEMENTWISE:
+    if record is None or record.entry is None or not record.entry.operator.elementwise:
         return  # before the operands are looked up: a concat can have a million
     operands = view.operands(record)
     if operands is None or len(operands) != 2:
@@ -73,7 +72,7 @@ def _insert_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
         return
     plan = Plan(
         tuple(
-            Insertion(finding.index, position, _broadcast(shape, target))
+            Insertion(finding.index, position, _broadcast(view.dialect, shape, target))
             for position, shape in enumerate((left, right))
             if shape != target
         )
@@ -102,15 +101,11 @@ def _explicit_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
     source, target = record.fields.get("from_shape"), record.fields.get("to_shape")
     if source is None or target is None or operand.shape != source:
         return
-    theirs = right_aligned(source, target)
     if finding.code == "TL208":
-        if theirs is not None:
-            plan = _aligning(record.index, source, theirs)
-            yield _offer(
-                view, plan, f"Insert a reshape to {show_shape(theirs)}, as PyTorch aligns", safe=False
-            )
+        yield from _other_readings(view, record.index, source, target)
         return
-    ours = witness(source, target)
+    theirs = right_aligned(source, target)
+    ours = view.dialect.broadcast(source, target)
     assert ours is not None
     plan = _aligning(record.index, source, ours)
     title = f"Make the broadcast explicit: reshape to {show_shape(ours)} first"
@@ -119,6 +114,17 @@ def _explicit_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
         plan = _aligning(record.index, source, theirs)
         title = f"Read the broadcast as PyTorch does: reshape to {show_shape(theirs)} first"
         yield _offer(view, plan, title, safe=False, preferred=False)
+
+
+def _other_readings(view: View, index: int, source: Sequence[int], target: Sequence[int]) -> Iterator[Fix]:
+    """Where other dialects read a broadcast: said with a reshape before it."""
+    for other in others(view.dialect):
+        aligned = other.broadcast(source, target)
+        if aligned is None:
+            continue
+        as_torch = ", as PyTorch aligns" if aligned == right_aligned(source, target) else ""
+        title = f"Insert a reshape to {show_shape(aligned)}{as_torch}"
+        yield _offer(view, _aligning(index, source, aligned), title, safe=False)
 
 
 def _aligning(index: int, source: Sequence[int], aligned: Sequence[int]) -> Plan:

@@ -15,7 +15,7 @@ from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.nodes import Record, similar
 from torchlean_core.check.places import place
 from torchlean_core.check.root import misspelt
-from torchlean_core.kinds import CLASSIC, FORMAT
+from torchlean_core.kinds import FORMAT, Kind
 
 
 def offer(
@@ -64,7 +64,7 @@ def _change_kind(report: Report, finding: Finding) -> Iterator[Fix]:
     view = view_of(report)
     record = view.record(finding.index)
     assert record is not None and record.kind is not None
-    if record.kind in CLASSIC.tuple_kinds:
+    if record.kind in view.dialect.tuple_kinds:
         if "tuple_shapes" in record.raw:
             raw = {**record.raw, "value_kind": "tuple"}
             edits = set_field(view, record.index, "value_kind", "tuple")
@@ -72,7 +72,8 @@ def _change_kind(report: Report, finding: Finding) -> Iterator[Fix]:
         return
     start, end = report.span(finding)
     plain = record.kind.strip().lower().replace("-", "_").replace(" ", "_")
-    kinds = [kind for kind in finding.data.get("suggestions", ()) if kind in _TENSOR_KINDS]
+    suggestions = finding.data.get("suggestions", ())
+    kinds = [kind for kind in suggestions if isinstance(view.dialect.kind(kind), Kind)]
     kinds = [kind for kind in kinds if kind == plain] or kinds
     found: list[Fix] = []
     for position, kind in enumerate(kinds):
@@ -82,9 +83,6 @@ def _change_kind(report: Report, finding: Finding) -> Iterator[Fix]:
         if errors is not None and (errors[1] < errors[0] or (position == 0 and errors[1] == errors[0])):
             found.append(Fix(f"Change kind to `{kind}`", edits, kind == plain, preferred=not found))
     yield from found
-
-
-_TENSOR_KINDS = frozenset((*CLASSIC.tensor_kinds, CLASSIC.getitem.name))
 
 
 @quick_fix(
@@ -112,12 +110,15 @@ def _change_value_kind(report: Report, finding: Finding) -> Iterator[Fix]:
 @quick_fix(
     "add-format",
     "TL013",
+    "TL010",
     family=Family.FIELDS,
     why="Safe: the file is read as this format already.",
 )
 def _add_format(report: Report, finding: Finding) -> Iterator[Fix]:
     """Say the format at the start of the root object."""
     tree = report.document.root
+    if finding.index is not None or finding.data.get("field") != "format":
+        return
     if tree is not None and misspelt(view_of(report).root, "format") is None:
         edit = set_member(report.document.text, tree, "format", FORMAT, first=True)
         yield Fix(f'Add "format": "{FORMAT}"', (edit,), safe=True, preferred=True)
@@ -151,6 +152,8 @@ def _rename_field(report: Report, finding: Finding) -> Iterator[Fix]:
     record = view.record(finding.index)
     assert record is not None
     name = str(finding.data["field"])
+    if finding.data.get("foreign"):
+        return  # what looks like it is another dialect's field, and has another type
     known = {field.name for field in record.entry.fields} if record.entry is not None else set()
     others = [key for key in record.raw if key not in known and key not in _COMMON]
     for near in (finding.data.get("near") or similar(name, others))[:1]:

@@ -1,6 +1,6 @@
-"""Numbering, order, and the two ends: the same graph under ids that are places, and in an order that runs.
+"""Numbering, order, and the ends: the same graph under ids that are places, and in an order that runs.
 
-Three rewrites of the whole graph keep every edge and both ends. Sorting by id keeps all ids, too. Renumbering
+Three rewrites of the whole graph keep every edge and all ends. Sorting by id keeps all ids, too. Renumbering
 keeps the order. Reordering keeps neither, and is for graphs in which a parent comes after its user. None of them is
 offered where an id is ambiguous, or where one that names nothing would come to name something.
 """
@@ -12,11 +12,10 @@ from collections.abc import Iterator, Sequence
 
 from torchlean_core.check.checker import Report, check_text
 from torchlean_core.check.findings import Finding
-from torchlean_core.check.fixes.layout import set_member
+from torchlean_core.check.fixes.layout import remove_elements, set_member
 from torchlean_core.check.fixes.model import Edit, Family, Fix, apply_edits, quick_fix
 from torchlean_core.check.fixes.plan import end_edits, id_edits
 from torchlean_core.check.fixes.view import (
-    ENDS,
     View,
     clear_ids,
     count_errors,
@@ -26,6 +25,9 @@ from torchlean_core.check.fixes.view import (
     view_of,
 )
 from torchlean_core.check.nodes import Record
+from torchlean_core.kinds import INPUT
+from torchlean_core.kinds.dialect import INPUT_FIELD
+from torchlean_core.kinds.spec import Path
 
 
 def by_id(view: View) -> list[int] | None:
@@ -193,10 +195,9 @@ def _named(view: View) -> frozenset[int]:
 
 
 def _about_end(report: Report, finding: Finding) -> bool:
-    """The finding is about the root's `input_id` or `output_id`."""
-    return finding.index is None and (
-        finding.data.get("field") in ENDS or (len(finding.path) == 1 and finding.path[0] in ENDS)
-    )
+    """The finding is about what a field of the root names."""
+    field = finding.path[0] if finding.path else finding.data.get("field")
+    return finding.index is None and field in report.dialect.end_fields
 
 
 @quick_fix(
@@ -209,28 +210,78 @@ def _about_end(report: Report, finding: Finding) -> bool:
     why="Safe for the input where there is only one `input` node; every other end is a guess.",
 )
 def _set_end(report: Report, finding: Finding) -> Iterator[Fix]:
-    """Name the input node, or the node that nobody uses as the output."""
+    """Name the input node, or the nodes that nobody uses as outputs."""
     view = view_of(report)
-    name = str(finding.data.get("field") or finding.path[0])
+    name = str(finding.path[0] if finding.path else finding.data["field"])
     tree = view.document.root
-    if tree is None or (finding.code == "TL104" and _names_by_id(view, name)):
+    if tree is None or (finding.code == "TL104" and _names_by_id(view, finding.path)):
         return
-    candidates = _inputs(view) if name == "input_id" else _outputs(view)
+    if len(finding.path) > 1:
+        yield from _mend_entry(view, finding)
+        return
+    is_input = name == INPUT_FIELD
+    candidates = _inputs(view) if is_input else _outputs(view)
+    many = view.dialect.many_outputs and not is_input
+    verb = "Add" if finding.code == "TL010" else "Set"
+    choices = [[record] for record in candidates[:3]]
+    if many:
+        said = view.root.get(name)
+        if (
+            type(said) is int
+            and said in view.places
+            and (record := view.records[view.places[said]]) is not None
+        ):
+            choices = [[record]]  # an id without its array
+        elif 1 < len(candidates) <= _MAX_OUTPUTS:
+            choices.append(candidates[::-1])
+    for number, records in enumerate(choices):
+        ids = [record.ref for record in records]
+        value = ids[0] if is_input else view.dialect.outputs_json(ids)
+        title = f"Add {name}: {value}" if verb == "Add" else f"Set {name} to {value}"
+        edit = set_member(view.document.text, tree, name, value, first=True)
+        safe = is_input and len(candidates) == 1
+        yield Fix(title + _kind_note(records), (edit,), safe=safe, preferred=number == 0)
+
+
+_MAX_OUTPUTS = 8
+"""Nodes that may all be meant as outputs; of more, one is."""
+
+
+def _kind_note(records: Sequence[Record]) -> str:
+    kind = records[0].kind if len(records) == 1 else None
+    return f" (`{kind}`)" if kind is not None and len(kind) <= 40 else ""
+
+
+def _mend_entry(view: View, finding: Finding) -> Iterator[Fix]:
+    """Let one entry of an array of outputs name another node, or take it out."""
+    name, position = finding.path[0], finding.path[1]
+    pair = view.document.root.member(str(name)) if view.document.root is not None else None
+    if pair is None or not isinstance(position, int) or position >= len(pair[1].items):
+        return
+    named = set(view.ends.values())
+    candidates = [record for record in _outputs(view) if record.ref not in named]
+    item = pair[1].items[position]
     for number, record in enumerate(candidates[:3]):
-        verb = "Add" if finding.code == "TL010" else "Set"
-        title = f"{verb} {name}: {record.ref}" if verb == "Add" else f"Set {name} to {record.ref}"
-        edit = set_member(view.document.text, tree, name, record.ref, first=True)
-        safe = name == "input_id" and len(candidates) == 1
-        kind = f" (`{record.kind}`)" if record.kind is not None and len(record.kind) <= 40 else ""
-        yield Fix(title + kind, (edit,), safe=safe, preferred=number == 0)
+        edit = Edit(item.start, item.end, str(record.ref))
+        title = f"Set {name}[{position}] to {record.ref}"
+        yield Fix(title + _kind_note([record]), (edit,), safe=False, preferred=number == 0)
+    spans = [(one.start, one.end) for one in pair[1].items]
+    if len(spans) > 1:
+        edits = tuple(remove_elements(spans, frozenset((position,))))
+        yield Fix(f"Remove {name}[{position}]", edits, safe=False, preferred=not candidates)
+    elif not candidates:
+        for record in _outputs(view)[:1]:
+            edit = Edit(item.start, item.end, str(record.ref))
+            title = f"Set {name}[{position}] to {record.ref}"
+            yield Fix(title + _kind_note([record]), (edit,), safe=False, preferred=True)
 
 
-def _names_by_id(view: View, name: str) -> bool:
+def _names_by_id(view: View, path: Path) -> bool:
     """Whether an end is right about the node, and only the node's id is not its place."""
-    record = view.record(view.places.get(view.ends.get(name, -1)))
+    record = view.record(view.places.get(view.ends.get(path, -1)))
     if record is None or record.is_tuple:
         return False
-    return name == "output_id" or record.kind == "input"
+    return path[0] != INPUT_FIELD or record.kind == INPUT
 
 
 def _usable(view: View, record: Record | None) -> bool:
@@ -244,13 +295,13 @@ def _usable(view: View, record: Record | None) -> bool:
 
 
 def _inputs(view: View) -> list[Record]:
-    return [one for one in view.records if one is not None and one.kind == "input" and _usable(view, one)]
+    return [one for one in view.records if one is not None and one.kind == INPUT and _usable(view, one)]
 
 
 def _outputs(view: View) -> list[Record]:
     """Nodes that nobody uses, the last first; else the last node."""
     usable = [one for one in view.records if one is not None and _usable(view, one)]
-    sinks = [one for one in usable if not view.users.get(one.index) and one.kind != "input"]
+    sinks = [one for one in usable if not view.users.get(one.index) and one.kind != INPUT]
     return sinks[::-1] or usable[-1:]
 
 

@@ -110,3 +110,18 @@ def remove_elements(spans: Sequence[tuple[int, int]], removed: frozenset[int]) -
         if place > first:
             edits.append(Edit(spans[place - 1][1], spans[place][1], ""))
     return edits
+
+
+def replace_members(text: str, owner: Tree, removed: frozenset[str], new: Mapping[str, Any]) -> list[Edit]:
+    """Take members out of an object that keeps at least one, and give others values: new ones go to the end."""
+    places = {str(key.value): place for place, (key, _) in enumerate(owner.members)}
+    gone = frozenset(places[name] for name in removed - new.keys() if name in places)
+    edits = remove_elements([(key.start, value.end) for key, value in owner.members], gone)
+    changed = [set_member(text, owner, name, value) for name, value in new.items() if name in places]
+    edits += [edit for edit in changed if text[edit.start : edit.end] != edit.text]
+    added = [(name, value) for name, value in new.items() if name not in places]
+    if added:
+        end, separator, between = owner.members[-1][1].end, member_separator(text, owner), colon(text, owner)
+        members = [f"{json.dumps(name)}{between}{value_text(text, owner, value)}" for name, value in added]
+        edits.append(Edit(end, end, "".join(separator + member for member in members)))
+    return edits

@@ -24,13 +24,14 @@ class Edit(NamedTuple):
 
 
 class Family(enum.Enum):
-    """What a pass changes; `fix_text` goes through the families in this order."""
+    """What a pass changes; `fix_text` goes through the families in this order, but for the last."""
 
     TEXT = "text"
     IDS = "ids"
     FIELDS = "fields"
     SHAPES = "shapes"
     STRUCTURE = "structure"
+    DIALECT = "dialect"
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,9 @@ class Pass:
             return []
         return list(self.make(report, finding))
 
+
+UNASKED = tuple(family for family in Family if family is not Family.DIALECT)
+"""The families that a whole text is mended with; what dialect a file is meant for only a person knows."""
 
 PASSES: list[Pass] = []
 """Every pass, in the order in which its fixes are offered."""

@@ -1,7 +1,7 @@
 """Nodes that come or go: a plan says which, and becomes edits that renumber everything behind them.
 
 Plans of several findings can be merged, and are written out once. What stands in the text already stays where it
-is: only ids, parents and the two ends of the root change, and only where they have to.
+is: only ids, parents and the ends of the root change, and only where they have to.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 
 from torchlean_core.check.fixes.layout import object_text, remove_elements, set_member
 from torchlean_core.check.fixes.model import Edit
-from torchlean_core.check.fixes.view import ENDS, View
+from torchlean_core.check.fixes.view import View
+from torchlean_core.check.places import place as place_of
 from torchlean_core.text.tree import Tree
 
 
@@ -156,21 +157,17 @@ def id_edits(
 
 
 def end_edits(view: View, ids: Mapping[int, int]) -> list[Edit]:
-    """Edits of `input_id` and `output_id`, where they name nodes that get another id.
+    """Edits of what the root names, where it names nodes that get another id.
 
     Args:
         view: The graph.
         ids: New ids by place.
     """
     edits = []
-    for name in ENDS:
-        end = view.ends.get(name)
-        place = view.places.get(end) if end is not None else None
-        if place is None or ids[place] == end:
-            continue
-        pair = view.document.root.member(name) if view.document.root is not None else None
-        assert pair is not None
-        edits.append(Edit(pair[1].start, pair[1].end, str(ids[place])))
+    for path, end in view.ends.items():
+        place = view.places.get(end)
+        if place is not None and ids[place] != end:
+            edits.append(Edit(*place_of(view.document, None, path), str(ids[place])))
     return edits
 
 

@@ -19,11 +19,10 @@ from torchlean_core.check.fixes.layout import set_member
 from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.nodes import Reader, Record
-from torchlean_core.kinds import CLASSIC, Dialect, Problems
+from torchlean_core.check.payload import check_payload
+from torchlean_core.kinds import Dialect, Problems
+from torchlean_core.kinds import operators as ops
 from torchlean_core.kinds.numbers import show_shape
-
-REPEATED = {"reshape": "in_shape", "broadcast_to": "from_shape", "flatten": "value_shape"}
-"""By kind, the field that repeats the parent's shape."""
 
 _Dims = list[int]
 
@@ -91,7 +90,7 @@ def _step(view: View, result: Sweep, record: Record, *, adapt: bool, start: bool
     low, high = record.entry.arity
     if not low <= len(operands) <= (len(operands) if high is None else high):
         return False
-    if record.entry is CLASSIC.getitem:
+    if record.entry is view.dialect.getitem:
         return _project(view, result, record, operands[0], start=start)
     old = [operand.shape for operand in operands]
     new = [result.shapes.get(operand.index, operand.shape) for operand in operands]
@@ -100,7 +99,7 @@ def _step(view: View, result: Sweep, record: Record, *, adapt: bool, start: bool
     shapes: list[_Dims] = [shape for shape in new if shape is not None]
     fields: Mapping[str, Any] = record.fields
     shape = record.shape
-    name = REPEATED.get(record.entry.name)
+    name = record.entry.repeated
     if adapt and name is not None and (start or fields[name] == old[0]):
         fields = {**fields, name: shapes[0]}
     if adapt:
@@ -112,8 +111,9 @@ def _step(view: View, result: Sweep, record: Record, *, adapt: bool, start: bool
     missing = 1 if record.shape is None and start else 0
     before = missing
     if None not in old:
-        before += _errors(record, record.fields, [one for one in old if one is not None], record.shape)
-    after = _errors(record, fields, shapes, shape) + (1 if missing and shape is None else 0)
+        known = [one for one in old if one is not None]
+        before += _errors(view.dialect, record, record.fields, known, record.shape)
+    after = _errors(view.dialect, record, fields, shapes, shape) + (1 if missing and shape is None else 0)
     _count(result, record.index, before, after)
     if fields is not record.fields and name is not None and fields[name] != record.fields[name]:
         result.fields[record.index] = list(fields[name])
@@ -128,20 +128,29 @@ def _inferred(
 ) -> _Dims | None:
     """The shape that follows; None where nothing does."""
     assert record.entry is not None
-    if record.entry.name == "linear" and declared and shapes[0]:
+    if record.entry.operator is ops.LINEAR and declared and shapes[0]:
         declared = [*shapes[0][:-1], declared[-1]]
     found = record.entry.infer(fields, shapes, declared)
     return None if found is None or isinstance(found, Problems) else list(found)
 
 
 def _errors(
-    record: Record, fields: Mapping[str, Any], shapes: Sequence[_Dims], declared: _Dims | None
+    dialect: Dialect,
+    record: Record,
+    fields: Mapping[str, Any],
+    shapes: Sequence[_Dims],
+    declared: _Dims | None,
 ) -> int:
     assert record.entry is not None
     found = record.entry.infer(fields, shapes, declared)
     if isinstance(found, Problems):
         return len(found)
-    return int(found is not None and declared is not None and list(found) != declared)
+    wrong = int(found is not None and declared is not None and list(found) != declared)
+    if wrong or not dialect.inline or declared is None or not record.entry.params:
+        return wrong
+    payload: list[Finding] = []
+    check_payload(record.index, record.id, record.entry, record.raw, fields, shapes, declared, payload)
+    return len(payload)
 
 
 def _project(view: View, result: Sweep, record: Record, parent: Record, *, start: bool) -> bool:
@@ -192,7 +201,8 @@ def sweep_edits(view: View, found: Sweep) -> tuple[Edit, ...]:
         record = view.records[index]
         assert tree is not None and record is not None and record.kind is not None
         if index in found.fields:
-            name = REPEATED[record.kind]
+            name = record.entry.repeated if record.entry is not None else None
+            assert name is not None, "only such a field gets a new value"
             edits.append(set_member(view.document.text, tree, name, found.fields[index]))
         if index in found.shapes:
             edits.append(set_member(view.document.text, tree, "shape", found.shapes[index]))
@@ -264,8 +274,8 @@ def _repeat_shape(report: Report, finding: Finding) -> Iterator[Fix]:
         return
     name = str(finding.path[0])
     fields = {**record.fields, name: operand.shape}
-    errors = _errors(record, fields, [operand.shape], record.shape)
-    if errors > _errors(record, record.fields, [operand.shape], record.shape):
+    errors = _errors(view.dialect, record, fields, [operand.shape], record.shape)
+    if errors > _errors(view.dialect, record, record.fields, [operand.shape], record.shape):
         return
     title = f"Set {name} to the parent's shape {show_shape(operand.shape)}"
     edits = _member_edit(view, record.index, name, operand.shape)

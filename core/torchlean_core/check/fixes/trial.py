@@ -12,15 +12,14 @@ from typing import Any
 from torchlean_core.check.checker import check_text
 from torchlean_core.check.findings import Severity
 from torchlean_core.check.fixes.view import View
+from torchlean_core.check.judge import payload_findings
 from torchlean_core.check.nodes import Record
-from torchlean_core.kinds import CLASSIC, FORMAT
+from torchlean_core.kinds import FIELD_NAMES
 from torchlean_core.text.numbers import json_text
 
 _MAX_NODES = 2_000
 _NOWHERE = 10**9
-_FIELDS = [field for kind in (*CLASSIC.tensor_kinds.values(), CLASSIC.getitem) for field in kind.fields]
-_FIELDS += [field for kind in CLASSIC.tuple_kinds.values() for field in kind.fields]
-_KEYS = frozenset({"kind", "parents", "shape", "value_kind", "tuple_shapes"}.union(f.name for f in _FIELDS))
+_KEYS = FIELD_NAMES | {"kind", "value_kind"}
 
 
 def trial(view: View, changes: Mapping[int, Mapping[str, Any]]) -> tuple[int, int] | None:
@@ -57,7 +56,9 @@ def trial(view: View, changes: Mapping[int, Mapping[str, Any]]) -> tuple[int, in
     before = [_object(view, place, ids, None, place in whole) for place in places]
     after = [_object(view, place, ids, changes.get(place), place in whole) for place in places]
     counted = {ids[place] for place in judged}
-    return _errors(before, counted), _errors(after, counted)
+    old = {ids[place]: _raw(view, place, None) for place in judged}
+    new = {ids[place]: _raw(view, place, changes.get(place)) for place in judged}
+    return _errors(view, before, counted, old), _errors(view, after, counted, new)
 
 
 def _seen_by_users(record: Record | None, raw: Mapping[str, Any]) -> bool:
@@ -85,16 +86,21 @@ def _is_tuple(record: Record | None) -> bool:
 def _object(
     view: View, place: int, ids: Mapping[int, int], changed: Mapping[str, Any] | None, whole: bool
 ) -> dict[str, Any]:
-    record = view.records[place]
-    raw: Mapping[str, Any] = changed if changed is not None else record.raw if record is not None else {}
+    raw = _raw(view, place, changed)
     if not whole:
         kept = {key: raw[key] for key in ("shape", "value_kind", "tuple_shapes") if key in raw}
         return {"id": ids[place], "kind": "input", "parents": [], **kept}
-    kept = {key: value for key, value in raw.items() if key in _KEYS}
+    payload = view.dialect.payload_fields
+    kept = {key: value for key, value in raw.items() if key in _KEYS and key not in payload}
     parents = kept.get("parents")
     if isinstance(parents, list):
         kept["parents"] = [_parent(view, parent, ids) for parent in parents]
     return {"id": ids[place], **kept}
+
+
+def _raw(view: View, place: int, changed: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    record = view.records[place]
+    return changed if changed is not None else record.raw if record is not None else {}
 
 
 def _parent(view: View, parent: Any, ids: Mapping[int, int]) -> Any:
@@ -104,7 +110,21 @@ def _parent(view: View, parent: Any, ids: Mapping[int, int]) -> Any:
     return ids.get(place, _NOWHERE) if place is not None else _NOWHERE
 
 
-def _errors(nodes: list[dict[str, Any]], counted: set[int]) -> int:
-    root = {"format": FORMAT, "input_id": 0, "output_id": 0, "nodes": nodes}
+def _errors(
+    view: View, nodes: list[dict[str, Any]], counted: set[int], raw: Mapping[int, Mapping[str, Any]]
+) -> int:
+    """Errors at nodes of a small graph; inline parameters, which it is checked without, are looked at in `raw`."""
+    root = {**view.dialect.root_json(0, (0,), {}), "nodes": nodes}
     report = check_text(json_text(root, default=repr))
-    return sum(finding.severity is Severity.ERROR and finding.index in counted for finding in report.findings)
+    errors = [finding for finding in report.findings if finding.severity is Severity.ERROR]
+    found = sum(finding.index in counted for finding in errors)
+    if not view.dialect.inline:
+        return found
+    wrong = {finding.index for finding in errors}
+    for index in counted - wrong:
+        record = report.records[index]
+        if record is not None:
+            operands = [report.records[parent] for parent in record.parents or () if parent is not None]
+            known = [operand for operand in operands if operand is not None]
+            found += len(payload_findings(view.dialect, record, known, raw[index]))
+    return found

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.fields import offer, set_field
 from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
-from torchlean_core.check.fixes.shapes import REPEATED
-from torchlean_core.check.fixes.view import ENDS, View, readable_node, view_of
+from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.places import place
-from torchlean_core.kinds import Problems
+from torchlean_core.kinds import Field, Problems
 from torchlean_core.kinds.dialects.classic.table import TORCHLEAN_EPS
+from torchlean_core.kinds.guesses import own_shape
 from torchlean_core.kinds.numbers import numel, show, show_shape
 
-_MAX_RANK = 16
 _MAX_OPERANDS = 10_000
 _DIGITS = re.compile(r"0|[1-9][0-9]{0,18}")
 
@@ -37,42 +36,10 @@ def _shapes(view: View, record: Record) -> list[list[int]] | None:
     return shapes if len(shapes) == len(operands) else None
 
 
-def _forced(record: Record, name: str, shapes: Sequence[list[int]]) -> Any:
-    """The one value of a field that the operands or the declared shape allow; None where there is none."""
+def _fits(record: Record, values: Mapping[str, Any], shapes: Sequence[list[int]]) -> bool:
+    """Whether the node is right, declared shape and all, with values of some fields."""
     assert record.entry is not None
-    kind = record.entry.name
-    x = shapes[0] if shapes else []
-    if name == REPEATED.get(kind):
-        return x
-    if name == "inC" and len(x) == 3 and x[0] > 0:
-        return x[0]
-    if name == "channels" and len(x) == 4 and x[1] > 0:
-        return x[1]
-    if name == "outC" and record.shape is not None and len(record.shape) == 3:
-        return record.shape[0]
-    if name in ("out_shape", "to_shape"):
-        return record.shape
-    return None
-
-
-def _candidates(record: Record, name: str) -> list[Any]:
-    """Values that may be meant, where nothing forces one."""
-    fields = record.fields
-    if name == "axis":
-        return list(range(_MAX_RANK))
-    if name == "padding":
-        return [0]
-    if name == "stride":
-        return [1] if "inC" in fields or fields.get("kH") != fields.get("kW") else [fields.get("kH"), 1]
-    if name == "perm" and isinstance(fields.get("perm"), list) and min(fields["perm"], default=0) > 0:
-        return [[axis - 1 for axis in fields["perm"]]]
-    return []
-
-
-def _fits(record: Record, name: str, value: Any, shapes: Sequence[list[int]]) -> bool:
-    """Whether the node is right, declared shape and all, with a value of a field."""
-    assert record.entry is not None
-    fields = {**record.fields, name: value}
+    fields = {**record.fields, **values}
     names = {field.name for field in record.entry.fields if field.required}
     if not names <= fields.keys() or any(
         field.positive and fields.get(field.name) == 0 for field in record.entry.fields
@@ -82,11 +49,13 @@ def _fits(record: Record, name: str, value: Any, shapes: Sequence[list[int]]) ->
     return found is not None and not isinstance(found, Problems) and list(found) == record.shape
 
 
-def _field_of(finding: Finding) -> str | None:
-    """Name of the node's own field that a finding is about."""
-    if finding.code == "TL010":
-        return str(finding.data["field"])
-    return str(finding.path[0]) if len(finding.path) == 1 else None
+def _field_of(record: Record, finding: Finding) -> Field | None:
+    """The node's own field that a finding is about."""
+    name = finding.data["field"] if finding.code == "TL010" else None
+    if finding.code != "TL010" and len(finding.path) == 1:
+        name = finding.path[0]
+    fields = record.entry.fields if record.entry is not None else ()
+    return next((field for field in fields if field.name == name), None)
 
 
 @quick_fix(
@@ -96,6 +65,7 @@ def _field_of(finding: Finding) -> str | None:
     "TL204",
     "TL206",
     "TL207",
+    "TL210",
     "TL211",
     family=Family.FIELDS,
     requires=(readable_node,),
@@ -105,27 +75,59 @@ def _set_field(report: Report, finding: Finding) -> Iterator[Fix]:
     """Give a field the value that the shapes force, or the only one with which the node is right."""
     view = view_of(report)
     record = view.record(finding.index)
-    name = _field_of(finding)
-    if record is None or record.entry is None or name not in {field.name for field in record.entry.fields}:
+    field = _field_of(record, finding) if record is not None else None
+    shapes = _shapes(view, record) if record is not None else None
+    if record is None or field is None or shapes is None:
         return
-    shapes = _shapes(view, record)
-    if shapes is None:
-        return
-    value = _forced(record, name, shapes)
-    safe = value is not None and finding.code == "TL010"
-    if value is None:
+    name, is_missing = field.name, finding.code == "TL010"
+    value = None if field.forced is None else field.forced(record.fields, shapes, record.shape)
+    safe = value is not None and is_missing
+    if value is None and field.guess is not None:
         if len(shapes) > _MAX_OPERANDS:
             return  # trying every value would take as long as many checks
-        fitting = [one for one in _candidates(record, name) if _fits(record, name, one, shapes)]
-        if len(fitting) != 1:
-            return
-        value = fitting[0]
-    if record.raw.get(name) == value:
+        guesses = list(field.guess(record.fields, shapes, record.shape))
+        fitting = [one for one in guesses if _fits(record, {name: one}, shapes)]
+        if len(fitting) == 1:
+            value = fitting[0]
+        elif is_missing and field.presumed and guesses:
+            value = guesses[0]
+    if finding.code in _RANKS:
+        yield from _other_axes(view, record, field, shapes)
+    if value is None or record.raw.get(name) == value:
         return
-    shown = show_shape(value) if isinstance(value, list) else show(value)
-    title = f'Add "{name}": {shown}' if finding.code == "TL010" else f"Set {name} to {shown}"
+    title = _member_text(name, value) if is_missing else f"Set {name} to {_value_text(value)}"
     edits = set_field(view, record.index, name, value)
     yield from offer(view, record, title, edits, {**record.raw, name: value}, safe=safe)
+
+
+_RANKS = ("TL210", "TL211")
+"""Codes of errors that an axis which is another one can lead to."""
+
+
+def _other_axes(view: View, record: Record, field: Field, shapes: Sequence[list[int]]) -> Iterator[Fix]:
+    """Axes other than a field with which the node is right, where an axis may be what is wrong."""
+    assert record.entry is not None
+    for other in record.entry.fields:
+        if other is field or not other.is_axis or other.guess is None or len(shapes) > _MAX_OPERANDS:
+            continue
+        guesses = other.guess(record.fields, shapes, record.shape)
+        fitting = [one for one in guesses if _fits(record, {other.name: one}, shapes)]
+        if len(fitting) == 1 and record.raw.get(other.name) != fitting[0]:
+            title = f"Set {other.name} to {_value_text(fitting[0])}"
+            edits = set_field(view, record.index, other.name, fitting[0])
+            raw = {**record.raw, other.name: fitting[0]}
+            yield from offer(view, record, title, edits, raw, safe=False)
+
+
+def _member_text(name: str, value: Any) -> str:
+    return f'Add "{name}": {_value_text(value)}'
+
+
+def _value_text(value: Any) -> str:
+    """A value as titles have it."""
+    if isinstance(value, list):
+        return show_shape(value)
+    return ("true" if value else "false") if isinstance(value, bool) else show(value)
 
 
 @quick_fix(
@@ -141,15 +143,21 @@ def _count_from_front(report: Report, finding: Finding) -> Iterator[Fix]:
     record = view.record(finding.index)
     assert record is not None
     path = finding.path
-    if record.entry is None or not path or path[0] not in ("axis", "perm", "out_shape", "shape"):
+    if record.entry is None or not path:
         return
+    field = next((one for one in record.entry.fields if one.name == path[0]), None)
+    if field is None or not field.is_axis:
+        # A shape with PyTorch's -1: the result's, of a kind that keeps the elements.
+        is_result = path[0] == "shape" or (field is not None and field.forced is own_shape)
+        if not (is_result and record.entry.operator.keeps_order):
+            return
     shapes = _shapes(view, record)
     if not shapes:
         return
     name, old = str(path[0]), record.raw[str(path[0])]
     rank = len(shapes[0])
-    if name in ("out_shape", "shape"):
-        value: Any = _rest(old, shapes[0]) if record.entry.name == "reshape" else None
+    if field is None or not field.is_axis:
+        value: Any = _rest(old, shapes[0])
     elif isinstance(old, list):
         value = [_axis(axis, rank) for axis in old]
     else:
@@ -200,7 +208,7 @@ def _number_from_string(report: Report, finding: Finding) -> Iterator[Fix]:
     edits = (Edit(start, end, value),)
     title = f'Change "{value}" to {value}'
     if record is None:
-        if finding.path[0] in ENDS and number in view.places:
+        if finding.path in dict(view.dialect.ends_of(view.root)) and number in view.places:
             yield Fix(title, edits, safe=True, preferred=True)
     elif finding.path != ("id",) or number == record.index:
         raw = _replaced(record.raw, finding.path, number)

@@ -9,20 +9,9 @@ from weakref import WeakKeyDictionary
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.nodes import Record
-from torchlean_core.kinds import CLASSIC, Dialect
+from torchlean_core.kinds import Dialect
+from torchlean_core.kinds.spec import Path
 from torchlean_core.text import Document
-
-_KEYED = frozenset(
-    {
-        *(kind.name for kind in CLASSIC.tensor_kinds.values() if kind.params),
-        "rand_uniform",
-        "bernoulli_mask",
-        "multihead_attention",
-    }
-)
-"""Kinds whose nodes' ids name something outside the artifact: parameters, or a stream of random numbers."""
-
-ENDS = ("input_id", "output_id")
 
 
 class View:
@@ -85,12 +74,18 @@ class View:
         return found
 
     @cached_property
-    def ends(self) -> dict[str, int]:
-        """The root's `input_id` and `output_id`, where they are natural numbers."""
-        found = {name: self.root[name] for name in ENDS if name in self.root}
+    def ends(self) -> dict[Path, int]:
+        """The ids that the root names, by their place in it: those that are natural numbers."""
+        found = dict(self.dialect.ends_of(self.root))
         if any(type(value) is float for value in found.values()) and (tree := self.document.root) is not None:
-            found = {name: tree.value.get(name) for name in ENDS}  # read exactly: 2.0 is a natural number
-        return {name: value for name, value in found.items() if type(value) is int and value >= 0}
+            found = dict(self.dialect.ends_of(tree.value))  # read exactly: 2.0 is a natural number
+        return {path: value for path, value in found.items() if type(value) is int and value >= 0}
+
+    @cached_property
+    def whole_ends(self) -> bool:
+        """Whether the root names an input and outputs, and nothing but natural numbers."""
+        named = sum(1 for _ in self.dialect.ends_of(self.root))
+        return len(self.ends) == named and {path[0] for path in self.ends} == set(self.dialect.end_fields)
 
     @cached_property
     def strays(self) -> bool:
@@ -104,11 +99,11 @@ class View:
 
     @cached_property
     def disciplined(self) -> bool:
-        """Whether ids are places, every parent is an earlier node, and both ends name nodes."""
+        """Whether ids are places, every parent is an earlier node, and all ends name nodes."""
         return (
             self.sound
             and self.clear
-            and len(self.ends) == len(ENDS)
+            and self.whole_ends
             and all(end < len(self.records) for end in self.ends.values())
             and all(
                 record.id == record.index
@@ -139,7 +134,14 @@ class View:
     def keyed(self, index: int) -> bool:
         """Whether something outside the artifact is named by this node's id."""
         record = self.records[index]
-        return record is not None and record.kind in _KEYED
+        return record is not None and record.kind in self.dialect.keyed and not self.carries(record)
+
+    def carries(self, record: Record) -> bool:
+        """Whether a node holds its parameters itself, so that they go by no id."""
+        kind = self.dialect.kind(record.kind or "") if self.dialect.inline else None
+        if kind is None or not kind.params:
+            return False
+        return all(spec.role in record.raw for spec in kind.params)
 
     @cached_property
     def _keyed_behind(self) -> list[int]:

@@ -21,7 +21,7 @@ class Box:
         kind: Its kind, short and printable.
         shape: Its shape, as text.
         role: What sort of thing it is (`outline.ROLES`).
-        is_output: Whether it is the artifact's output.
+        is_output: Whether it is one of the artifact's outputs.
     """
 
     index: int
@@ -62,7 +62,6 @@ class Drawing:
 def drawing_of(report: Report, name: str) -> Drawing:
     """The drawing of an artifact; edges that lead nowhere, or back, are left out."""
     links = Links(report)
-    output = dict(links.ends()).get("output_id")
     records = [record for record in report.records if record is not None]
     position = {record.index: number for number, record in enumerate(records)}
     boxes = tuple(
@@ -71,8 +70,8 @@ def drawing_of(report: Report, name: str) -> Drawing:
             show(record.ref),
             code(record.kind or "?"),
             value_text(record),
-            role_of(record),
-            record.ref == output,
+            role_of(links, record),
+            record.ref in links.outputs,
         )
         for record in records
     )

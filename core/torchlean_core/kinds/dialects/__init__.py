@@ -41,6 +41,9 @@ LIST_FIELDS = frozenset(NODE_FIELDS) | {
 ROOT_NAMES = frozenset(name for dialect in DIALECTS.values() for name in dialect.root_fields)
 """Fields of the root, whatever the dialect."""
 
+PAYLOAD_NAMES = frozenset(name for dialect in DIALECTS.values() for name in dialect.payload_fields)
+"""Fields of inline parameters, whatever the dialect and the kind."""
+
 OUTPUT_FIELDS = tuple(dialect.output_field for dialect in DIALECTS.values())
 """The root fields that name outputs; which of them there is decides the dialect."""
 

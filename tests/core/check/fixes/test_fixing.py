@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.check.fixes.support import INPUT, LAYOUTS, errors, inline, minified, node, one_a_line
-from tests.core.check.fixes.test_corpus import CASES, ROOT
+from tests.core.check.fixes.test_corpus import cases
 from torchlean_core.check import check_text
 from torchlean_core.check.fixes import Edit, apply_edits
 from torchlean_core.check.fixes.pieces import Pieces
@@ -19,9 +19,9 @@ MANY = 10_000
 
 
 def texts():
-    for name in CASES:
+    for path in cases("conformance"):
         try:
-            yield name, (ROOT / name).read_bytes().decode()
+            yield path.name, path.read_bytes().decode()
         except UnicodeDecodeError:
             continue
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torchlean_core.kinds import guesses, shared
 from torchlean_core.kinds import operators as ops
-from torchlean_core.kinds import shared
 from torchlean_core.kinds.alignment import FROM_THE_LEFT, right_aligned, witness
 from torchlean_core.kinds.call import Operator, Shape, Step
 from torchlean_core.kinds.code import DEFAULT_EPS
@@ -19,11 +19,18 @@ TORCHLEAN_EPS = 1e-6
 
 _NAT = FieldType.NATURAL
 _KERNEL = (
-    Field("kH", _NAT, "Window height.", positive=True, example="3"),
-    Field("kW", _NAT, "Window width.", positive=True, example="3"),
+    Field("kH", _NAT, "Window height.", positive=True, example="3", guess=guesses.window(1)),
+    Field("kW", _NAT, "Window width.", positive=True, example="3", guess=guesses.window(2)),
 )
-_STRIDE = Field("stride", _NAT, "Step of the window on both axes.", positive=True, example="1")
-_PADDING = Field("padding", _NAT, "Cells added on every side of both axes.", example="0")
+_STRIDE = Field(
+    "stride",
+    _NAT,
+    "Step of the window on both axes.",
+    positive=True,
+    example="1",
+    guess=guesses.image_stride,
+)
+_PADDING = Field("padding", _NAT, "Cells added on every side of both axes.", guess=guesses.values(0))
 
 
 def _broadcast_advice(fields: Mapping[str, Any], shape: Shape | None) -> Note | None:
@@ -277,8 +284,23 @@ KINDS: tuple[Kind, ...] = (
         "`F.conv2d(x, kernel, bias, stride=stride, padding=padding)`",
         ops.CONV,
         fields=(
-            Field("inC", _NAT, "Input channels.", positive=True, example="1"),
-            Field("outC", _NAT, "Output channels.", example="1"),
+            Field(
+                "inC",
+                _NAT,
+                "Input channels.",
+                positive=True,
+                example="1",
+                forced=guesses.forced_dim(0, 3),
+                guess=guesses.dim(0, 1),
+            ),
+            Field(
+                "outC",
+                _NAT,
+                "Output channels.",
+                example="1",
+                forced=guesses.own_dim(0, 3),
+                guess=guesses.dim(0, 1),
+            ),
             *_KERNEL,
             _STRIDE,
             _PADDING,
@@ -322,7 +344,17 @@ KINDS: tuple[Kind, ...] = (
         "the parent's shape (N, C, H, W), C = channels, nothing empty",
         "`F.batch_norm(x, mean, var, gamma, beta, eps=eps)`",
         ops.BATCH_NORM,
-        fields=(Field("channels", _NAT, "Number of channels, C.", positive=True, example="1"),),
+        fields=(
+            Field(
+                "channels",
+                _NAT,
+                "Number of channels, C.",
+                positive=True,
+                example="1",
+                forced=guesses.forced_dim(1, 4),
+                guess=guesses.dim(1, 2),
+            ),
+        ),
         lowering=_with_eps(ops.BATCH_NORM, axis=1),
         saying=lambda asked, xs: {"channels": xs[0][1]} if asked["axis"] == 1 and len(xs[0]) == 4 else None,
         param_prefix="batchnorm",

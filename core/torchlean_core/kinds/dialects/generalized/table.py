@@ -6,26 +6,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from torchlean_core.kinds import guesses, shared
 from torchlean_core.kinds import operators as ops
-from torchlean_core.kinds import shared
 from torchlean_core.kinds.alignment import FROM_THE_RIGHT
 from torchlean_core.kinds.call import Operator, Shape, Step
 from torchlean_core.kinds.dialects.generalized import shapes
 from torchlean_core.kinds.numbers import show_shape
-from torchlean_core.kinds.spec import Fact, Field, FieldType, Kind, Note, ParamSpec
+from torchlean_core.kinds.spec import Fact, Field, FieldType, Guess, Kind, Note, ParamSpec
 
 _NAT = FieldType.NATURAL
 _EPS = Fact("eps", None, None, "Epsilon of the normalization.")
 
 
-def _geometry(name: str, doc: str, example: str) -> Field:
-    return Field(name, FieldType.GEOMETRY, f"{doc}, one number per spatial axis.", example=f"[{example}]")
+def _geometry(name: str, doc: str, guess: Guess, neutral: int) -> Field:
+    return Field(
+        name,
+        FieldType.GEOMETRY,
+        f"{doc}, one number per spatial axis.",
+        example=f"[{neutral}, {neutral}]",
+        guess=guess,
+        neutral=neutral,
+        presumed=name != "kernel",
+    )
 
 
-_RANK = Field("spatial_rank", _NAT, "Number of spatial axes.", example="2")
-_KERNEL = _geometry("kernel", "Window size", "3, 3")
-_STRIDE = _geometry("stride", "Step of the window", "1, 1")
-_PADDING = _geometry("padding", "Cells added before", "0, 0")
+_RANK = Field("spatial_rank", _NAT, "Number of spatial axes.", example="2", guess=guesses.spatial_rank)
+_KERNEL = _geometry("kernel", "Window size", guesses.kernel, 1)
+_STRIDE = _geometry("stride", "Step of the window", guesses.stride, 1)
+_PADDING = _geometry("padding", "Cells added before", guesses.every_axis(0), 0)
 
 
 def _seeded(kind: Kind, **flags: Any) -> Kind:
@@ -63,9 +71,21 @@ def _reduction(operator: Operator, summary: str, formula: str, torch: str) -> Ki
         operator,
         fields=(
             Field(
-                "axes", FieldType.AXES, "Axes that are reduced, each once; [] changes nothing.", example="[0]"
+                "axes",
+                FieldType.AXES,
+                "Axes that are reduced, each once; [] changes nothing.",
+                example="[0]",
+                is_axis=True,
+                guess=guesses.axes,
             ),
-            Field("keepdim", FieldType.BOOLEAN, "Whether a 1 stays in their places.", example="false"),
+            Field(
+                "keepdim",
+                FieldType.BOOLEAN,
+                "Whether a 1 stays in their places.",
+                example="false",
+                guess=guesses.values(False, True),
+                presumed=True,
+            ),
         ),
         lowering=lowering,
         saying=lambda asked, xs: {"axes": asked["axes"], "keepdim": asked["keepdim"]},
@@ -132,10 +152,10 @@ def _pool(operator: Operator, summary: str, formula: str) -> Kind:
         f"`F.{operator.name}{{1,2,3}}d(x, kernel, stride, padding)` over the last axes",
         operator,
         fields=(
-            Field("spatial_rank", _NAT, "Number of spatial axes.", positive=True, example="2"),
+            replace(_RANK, positive=True),
             _KERNEL,
             _STRIDE,
-            _geometry("padding", "Cells added on both sides", "0, 0"),
+            _geometry("padding", "Cells added on both sides", guesses.every_axis(0), 0),
         ),
         lowering=lowering,
         saying=_as_pool,
@@ -231,8 +251,21 @@ KINDS: tuple[Kind, ...] = (
         "`x.transpose(axis1, axis2)`",
         ops.TRANSPOSE,
         fields=(
-            Field("axis1", _NAT, "One axis, counted from 0.", example="0"),
-            Field("axis2", _NAT, "The other axis.", example="1"),
+            Field(
+                "axis1",
+                _NAT,
+                "One axis, counted from 0.",
+                is_axis=True,
+                guess=lambda f, xs, y: list(range(len(xs[0]) - 1))[::-1] if xs else [],
+            ),
+            Field(
+                "axis2",
+                _NAT,
+                "The other axis.",
+                example="1",
+                is_axis=True,
+                guess=guesses.an_axis,
+            ),
         ),
         lowering=_transpose,
         saying=lambda asked, xs: asked,
@@ -273,12 +306,43 @@ KINDS: tuple[Kind, ...] = (
             _KERNEL,
             _STRIDE,
             _PADDING,
-            _geometry("dilation", "Distance of the kernel's cells", "1, 1"),
-            _geometry("padding_after", "Cells added after", "0, 0"),
-            Field("groups", _NAT, "Groups of channels that do not mix.", positive=True, example="1"),
-            Field("channel_axis", _NAT, "Axis of the channels: 0 unbatched, 1 for NCHW.", example="1"),
-            Field("in_channels", _NAT, "Input channels.", positive=True, example="1"),
-            Field("out_channels", _NAT, "Output channels.", positive=True, example="1"),
+            _geometry("dilation", "Distance of the kernel's cells", guesses.every_axis(1), 1),
+            _geometry("padding_after", "Cells added after", guesses.every_axis(0), 0),
+            Field(
+                "groups",
+                _NAT,
+                "Groups of channels that do not mix.",
+                positive=True,
+                example="1",
+                guess=guesses.values(1),
+                presumed=True,
+            ),
+            Field(
+                "channel_axis",
+                _NAT,
+                "Axis of the channels: 0 unbatched, 1 for NCHW.",
+                example="1",
+                is_axis=True,
+                guess=guesses.channel_axis,
+            ),
+            Field(
+                "in_channels",
+                _NAT,
+                "Input channels.",
+                positive=True,
+                example="1",
+                forced=guesses.channels,
+                guess=guesses.channels_or_1,
+            ),
+            Field(
+                "out_channels",
+                _NAT,
+                "Output channels.",
+                positive=True,
+                example="1",
+                forced=guesses.own_channels,
+                guess=guesses.channels_or_1,
+            ),
         ),
         lowering=_conv,
         saying=_as_conv,
@@ -327,8 +391,23 @@ KINDS: tuple[Kind, ...] = (
         "`F.batch_norm(x, mean, var, gamma, beta, eps=eps)`",
         ops.BATCH_NORM,
         fields=(
-            Field("channel_axis", _NAT, "Axis of the channels.", example="1"),
-            Field("channels", _NAT, "Number of channels.", positive=True, example="1"),
+            Field(
+                "channel_axis",
+                _NAT,
+                "Axis of the channels.",
+                example="1",
+                is_axis=True,
+                guess=guesses.channel_axis,
+            ),
+            Field(
+                "channels",
+                _NAT,
+                "Number of channels.",
+                positive=True,
+                example="1",
+                forced=guesses.channels,
+                guess=guesses.channels_or_1,
+            ),
         ),
         lowering=_with_eps(ops.BATCH_NORM, "channel_axis"),
         saying=lambda asked, xs: {"channel_axis": asked["axis"], "channels": xs[0][asked["axis"]]},
