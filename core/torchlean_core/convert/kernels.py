@@ -152,7 +152,8 @@ def _view(payload: Payload) -> View:
 
 
 def _with_view(payload: Payload, view: View, shape: Any) -> Payload:
-    said = {name: value for name, value in payload.said[_KERNEL].items() if name != "view"}
+    told = ("view",) if view else ("view", "shape")  # without a view, the tensor is of the node's own shape
+    said = {name: value for name, value in payload.said[_KERNEL].items() if name not in told}
     if view:
         said["view"] = view_json(view)
         if shape is not None:
