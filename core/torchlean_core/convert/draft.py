@@ -177,16 +177,14 @@ class Draft:
         found: dict[str, Any] = {}
         for spec in holder.params:
             array = payload.arrays[part(spec)]
-            text = self._text(array, payload.names.get(part(spec), spec.role))
-            if (flat := spec.inline_shape(array.shape)) != array.shape:
-                text = self._text(array.reshape(flat), payload.names.get(part(spec), spec.role))
-            found[spec.role] = Numbers(text)
+            name = payload.names.get(part(spec), spec.role)
+            found[spec.role] = Numbers(self._text(array, name, spec.inline_shape(array.shape)))
         for fact in holder.facts:
             if fact.value is not None:
                 found[fact.name] = fact.value(fields, xs, shape)
         return found
 
-    def _text(self, array: Array, name: str) -> str:
+    def _text(self, array: Array, name: str, shape: Shape) -> str:
         import numpy as np
 
         node = self._current
@@ -195,10 +193,11 @@ class Draft:
         if not finite.all():
             place = tuple(int(index) for index in np.argwhere(~finite)[0])
             refuse(node, f"{name} holds {array[place]} at {show_shape(place)}, for which JSON has no number")
-        single = array.astype(np.float32)
+        with np.errstate(over="ignore"):
+            single = array.astype(np.float32, copy=False)
         if array.dtype != np.float32 and not np.array_equal(single, array):
             refuse(node, f"{name} is {array.dtype}, and rounding it to float32 would change it")
-        return numbers_text(single)
+        return numbers_text(single.reshape(shape))
 
 
 class Site:
