@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.convert.refusal import refuse
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from torchlean_core.params.format import Array
 
 Shape = tuple[int, ...]
+
+MOST = 1 << 28
+"""Elements that a tensor may have which conversion makes: a gigabyte."""
 
 
 def part(spec: ParamSpec) -> str:
@@ -232,6 +236,20 @@ class Site:
         made = self.draft.add(kind, fields=fields, extra=self.extra, **given)
         self.draft.seat[self.node.id] = made
         return made
+
+    def filled(self, shape: Sequence[int], value: float) -> Array:
+        """A float32 tensor with one value everywhere.
+
+        Raises:
+            ConversionRefused: It would be too large.
+        """
+        import numpy as np
+
+        if prod(shape) > MOST:
+            refuse(
+                self.node, f"a constant of {show_shape(shape)} would be needed, which is too large to write"
+            )
+        return np.full(tuple(shape), value, np.float32)
 
     def reshape(self, value: int, shape: Sequence[int]) -> int:
         """A `reshape` of a value that was written."""

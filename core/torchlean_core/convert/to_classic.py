@@ -111,9 +111,7 @@ def _softplus(at: Site, *, main: bool = True) -> int:
 
 
 def _constant(at: Site, value: float, shape: Sequence[int]) -> int:
-    import numpy as np
-
-    payload = Payload({"": np.full(tuple(shape), value, np.float32)})
+    payload = Payload({"": at.filled(shape, value)})
     return at.draft.add("const", [], shape, extra={"trainable": False}, payload=payload)
 
 

@@ -92,11 +92,9 @@ def _batch_norm(at: Site) -> int:
 
 
 def _layernorm(at: Site) -> int:
-    import numpy as np
-
     axis = at.fields["axis"]
     suffix = at.xs[0][axis:]
-    neutral = {"gamma": np.ones(suffix, np.float32), "beta": np.zeros(suffix, np.float32)}
+    neutral = {"gamma": at.filled(suffix, 1.0), "beta": at.filled(suffix, 0.0)}
     payload = replace(at.payload, arrays=neutral)
     return at.keep(at.node.kind, {"axis": axis}, payload=payload, facts={"eps": epsilon(at)})
 

@@ -337,3 +337,14 @@ def test_epsilon_that_is_no_number_is_refused() -> None:
     graph = _classic([X, {"kind": "layernorm", "parents": [0], "shape": [2, 3], "axis": 0, "eps": "1e-5"}])
     with pytest.raises(ConversionRefused, match=r"node 1 \(layernorm\): eps must be a number"):
         convert_graph(graph, GENERALIZED)
+
+
+def test_tensors_that_no_machine_holds_are_refused() -> None:
+    huge = 1 << 20
+    node = {"kind": "layernorm", "parents": [0], "shape": [huge, huge], "axis": 0}
+    graph = _classic([{"kind": "input", "parents": [], "shape": [huge, huge]}, node])
+    with pytest.raises(ConversionRefused, match=r"node 1 \(layernorm\): a constant of"):
+        convert_graph(graph, GENERALIZED)
+    soft = {"kind": "softplus", "parents": [0], "shape": [huge, huge]}
+    with pytest.raises(ConversionRefused, match="too large to write"):
+        convert_graph(_general([{"kind": "input", "parents": [], "shape": [huge, huge]}, soft]), CLASSIC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +170,28 @@ def test_without_parameters(make: Any) -> None:
             continue
         assert parse_graph(serialize_graph(found.graph)) == found.graph
         assert all(name.startswith("const_") for name in found.tensors)
+
+
+def test_parameters_beside_the_artifact_are_those_in_it() -> None:
+    """A generalized artifact's parameters may stand in its nodes or in its parameter file."""
+    compared = 0
+    for seed in range(60):
+        graph = graph_of_root(general_root(seed, inline=True, zeros=False))
+        place = None if len(graph.output_ids) == 1 else 0
+        inner = resolve(graph, NOWHERE)
+        if inner.store is None:
+            continue
+        arrays = {one.name: inner.store.numpy(one.name) for one in inner.program.parameters()}
+        # An epsilon is no tensor: it stays where it is.
+        bare = [replace(n, inline={k: v for k, v in n.inline.items() if k == "eps"}) for n in graph.nodes]
+        try:
+            within = convert_graph(graph, CLASSIC, output=place)
+        except ConversionRefused:
+            continue
+        beside = convert_graph(replace(graph, nodes=tuple(bare)), CLASSIC, _held(graph, arrays), place)
+        assert beside.graph == within.graph
+        assert beside.tensors.keys() == within.tensors.keys()
+        for name, array in beside.tensors.items():
+            assert np.array_equal(array.view(np.uint32), within.tensors[name].view(np.uint32))
+        compared += 1
+    assert compared >= 20
