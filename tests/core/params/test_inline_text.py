@@ -33,6 +33,8 @@ def _bits(array: np.ndarray) -> np.ndarray:
         (1.5e-5, "1.5e-5"),
         (1e-5, "1e-5"),
         (100.0001, "100.0001"),
+        (10.00001, "10.00001"),
+        (-2e-5, "-2e-5"),
     ],
 )
 def test_the_text_is_the_shortest(value: float, text: str) -> None:
