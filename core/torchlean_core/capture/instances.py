@@ -232,6 +232,10 @@ def _no_outputs(result: Any, dialect: Dialect, other_type: str) -> str | None:
     found = list(entries(result))
     if not found:
         return f"an empty {type(result).__name__}; an artifact has an output tensor"
+    if len(found) > 1 and not dialect.many_outputs:
+        several = [f"--dialect {other.name}" for other in DIALECTS.values() if other.many_outputs]
+        has = f"with {' or '.join(several)} it has several"
+        return f"{len(found)} values; an artifact has one output tensor ({has})"
     for name, value in found:
         where = f" as `{name}`" if name else ""
         if not isinstance(value, torch.Tensor):
@@ -239,12 +243,7 @@ def _no_outputs(result: Any, dialect: Dialect, other_type: str) -> str | None:
         if value.dtype != torch.float32:
             dtype = str(value.dtype).removeprefix("torch.")
             return f"{dtype}{where}, expected float32{other_type}"
-    if len(found) == 1 or dialect.many_outputs:
-        return None
-    several = [f"--dialect {other.name}" for other in DIALECTS.values() if other.many_outputs]
-    return (
-        f"{len(found)} values; an artifact has one output tensor (with {' or '.join(several)} it has several)"
-    )
+    return None
 
 
 def changed_attribute(before: torch.nn.Module, after: torch.nn.Module) -> tuple[str, str, str] | None:
