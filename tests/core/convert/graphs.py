@@ -39,7 +39,9 @@ class Builder:
     def shape(self, low: int = 0, high: int = 4, *, nonzero: bool = False) -> Shape:
         rank = self.random.randint(low, high)
         empty = self.zeros and not nonzero and self.random.random() < 0.15
-        return tuple(0 if empty and self.random.random() < 0.4 else self.random.randint(1, 4) for _ in range(rank))
+        return tuple(
+            0 if empty and self.random.random() < 0.4 else self.random.randint(1, 4) for _ in range(rank)
+        )
 
     def of(self, shape: Any) -> int:
         """A node of a shape: one that there is, or a new one."""
@@ -272,14 +274,19 @@ class General(Builder):
         inputs, outputs = (groups * self.random.randint(1, 2) for _ in range(2))
         same = self.random.random() < 0.8
         kernel = [self.random.randint(1, 3) for _ in range(rank)]
-        stride = [self.random.randint(1, 2)] * rank if same else [self.random.randint(1, 2) for _ in range(rank)]
-        before = [self.random.randint(0, 2)] * rank if same else [self.random.randint(0, 2) for _ in range(rank)]
+        stride = (
+            [self.random.randint(1, 2)] * rank if same else [self.random.randint(1, 2) for _ in range(rank)]
+        )
+        before = (
+            [self.random.randint(0, 2)] * rank if same else [self.random.randint(0, 2) for _ in range(rank)]
+        )
         after = before if same else [self.random.randint(0, 2) for _ in range(rank)]
         dilation = [self.random.choice([1, 1, 2]) for _ in range(rank)]
         reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
         cells = [max(1, r) + self.random.randint(0, 2) for r in reach]
         out = [
-            (x + b + a - r) // s + 1 for x, b, a, r, s in zip(cells, before, after, reach, stride, strict=True)
+            (x + b + a - r) // s + 1
+            for x, b, a, r, s in zip(cells, before, after, reach, stride, strict=True)
         ]
         more: Root = {}
         if self.random.random() < 0.5 or self.inline:
@@ -309,8 +316,14 @@ class General(Builder):
         x, shape = self.operand(lambda s: rank <= len(s) <= 4, lambda: self.shape(rank, 4))
         same = self.random.random() < 0.85
         kernel = [self.random.randint(1, 3) for _ in range(rank)]
-        stride = [self.random.randint(1, 3)] * rank if same else [self.random.randint(1, 3) for _ in range(rank)]
-        padding = [self.random.choice([0, 0, 1])] * rank if same else [self.random.randint(0, 1) for _ in range(rank)]
+        stride = (
+            [self.random.randint(1, 3)] * rank if same else [self.random.randint(1, 3) for _ in range(rank)]
+        )
+        padding = (
+            [self.random.choice([0, 0, 1])] * rank
+            if same
+            else [self.random.randint(0, 1) for _ in range(rank)]
+        )
         if self.random.random() < 0.8:
             padding = [min(k // 2 for k in kernel) and p for p in padding]
         out = [
@@ -330,7 +343,9 @@ class General(Builder):
         if self.inline:
             more = {name: self.numbers((shape[axis],)) for name in ("gamma", "beta", "mean")}
             more |= {"var": self.numbers((shape[axis],), -0.2, 2.0), "eps": self.random.choice([1e-5, 0.5])}
-        self.node("batch_norm_eval", [x], shape, channel_axis=axis, channels=shape[axis], **more, **self.extras())
+        self.node(
+            "batch_norm_eval", [x], shape, channel_axis=axis, channels=shape[axis], **more, **self.extras()
+        )
 
 
 class Classic(Builder):
@@ -367,7 +382,9 @@ class Classic(Builder):
         after: list[int] = []
         for size in shape:
             if self.random.random() < 0.3:
-                after.append(self.random.choice([n for n in (1, 2, 3, 4, 5) if n != size and size != 1] or [size]))
+                after.append(
+                    self.random.choice([n for n in (1, 2, 3, 4, 5) if n != size and size != 1] or [size])
+                )
             after.append(self.random.randint(1, 4) if size == 1 else size)
         after += [self.random.randint(1, 4) for _ in range(self.random.randint(0, 1))]
         self.node("broadcast_to", [x], after, from_shape=list(shape), to_shape=after)
@@ -411,7 +428,9 @@ class Classic(Builder):
         self.node("batch_norm2d_nchw_eval", [x], shape, channels=shape[1], **more)
 
 
-def general_root(seed: int, *, inline: bool | None = None, nodes: int = 12, zeros: bool | None = None) -> Root:
+def general_root(
+    seed: int, *, inline: bool | None = None, nodes: int = 12, zeros: bool | None = None
+) -> Root:
     """The root object of a random artifact of the generalized dialect: the same for the same arguments.
 
     Args:
