@@ -126,12 +126,13 @@ def graph_of(report: Report, name: str = "artifact", *, validate: bool = True) -
         raise ArtifactError(name, report, in_the_way)
     root = report.document.value
     dialect = report.dialect
-    nodes = tuple(_node(record, dialect) for record in report.records if record is not None)
+    nodes = tuple(node_of(record, dialect) for record in report.records if record is not None)
     extra = {key: value for key, value in root.items() if key not in dialect.root_fields}
     return Graph(nodes, root["input_id"], tuple(dialect.outputs_of(root)), extra, dialect)
 
 
-def _node(record: Record, dialect: Dialect) -> Node:
+def node_of(record: Record, dialect: Dialect) -> Node:
+    """A node as a value; everything that it needs could be read."""
     assert record.id is not None and record.kind is not None and record.parents is not None
     fields = record.fields
     if record.is_tuple:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,10 +15,6 @@ INPUT = "input"
 
 INPUT_FIELD = "input_id"
 """The root field that names the input, in every dialect."""
-
-Counterpart = Callable[[Mapping[str, Any], Sequence[Shape], Shape], "tuple[str, dict[str, Any]] | None"]
-"""(fields and extra fields of a node, parents' shapes, own shape) to the kind and fields of the one node of another
-dialect that is exactly the same; None where no single node is."""
 
 
 class Form(NamedTuple):
@@ -56,8 +52,6 @@ class Dialect:
         broadcast: (source, target) to the source's shape with a 1 for every new axis; None where there is no broadcast.
         refused: Tags that TorchLean knows, and takes from no file, with the reason.
         equivalents: What kinds of other dialects are called here, for messages.
-        counterparts: By tags of other dialects (also of kinds that have other fields here), the one node here that is
-            exactly the same.
     """
 
     name: str
@@ -74,7 +68,6 @@ class Dialect:
     broadcast: Callable[[Shape, Shape], list[int] | None]
     refused: Mapping[str, str] = field(default_factory=dict)
     equivalents: Mapping[str, str] = field(default_factory=dict)
-    counterparts: Mapping[str, Counterpart] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         tags = (*self.tensor_kinds, self.getitem.name, *self.tuple_kinds)

@@ -8,11 +8,13 @@ from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.fields import offer
 from torchlean_core.check.fixes.layout import remove_elements, replace_members
-from torchlean_core.check.fixes.model import Family, Fix, quick_fix
-from torchlean_core.check.fixes.view import readable_node, sound_text, view_of
-from torchlean_core.check.nodes import Reader, Record
-from torchlean_core.kinds import Dialect
-from torchlean_core.kinds.dialects import others
+from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
+from torchlean_core.check.fixes.view import View, readable_node, sound_text, view_of
+from torchlean_core.errors import UserError
+from torchlean_core.kinds import DIALECTS
+
+_MAX_TEXT = 2_000_000
+"""Characters of a text that is converted in an editor; `torchlean convert` takes any."""
 
 
 @quick_fix(
@@ -47,38 +49,51 @@ def _convert_node(report: Report, finding: Finding) -> Iterator[Fix]:
     """Write a node of another dialect as the one node of this one that computes the same."""
     if finding.code != "TL017" and not finding.data.get("foreign"):
         return
+    from torchlean_core.convert.text import converted_record  # it needs graphs, which need the checker
+
     view = view_of(report)
     record = view.record(finding.index)
     tree = report.document.tree_of(finding.index) if finding.index is not None else None
-    if record is None or tree is None or record.kind is None:
+    found = converted_record(report, record) if record is not None else None
+    if record is None or tree is None or found is None:
         return
-    counterpart = view.dialect.counterparts.get(record.kind)
-    operands = view.operands(record)
-    if counterpart is None or operands is None or record.shape is None:
-        return
-    shapes = [operand.shape for operand in operands if operand.shape is not None]
-    for other in others(view.dialect):
-        theirs = other.tensor_kinds.get(record.kind)
-        if theirs is None or len(shapes) != len(operands) or len(shapes) != theirs.arity[0]:
-            continue
-        read = _read(other, record)
-        if read is None or any(spec.role in record.raw for spec in theirs.params if other.inline):
-            continue  # parameters that stand in the node would be lost
-        found = counterpart(read.fields, shapes, record.shape)
-        if found is None:
-            continue
-        kind, fields = found
-        removed = frozenset(field.name for field in theirs.fields)
-        removed |= {fact.name for fact in theirs.facts if fact.value is not None}
-        new = {"kind": kind, **fields} if kind != record.kind else dict(fields)
-        raw = {name: value for name, value in record.raw.items() if name not in removed} | new
-        edits = tuple(replace_members(report.document.text, tree, removed, new))
-        title = f"Convert this node to {view.dialect.name}: `{kind}`"
-        yield from offer(view, record, title, edits, raw, safe=False, preferred=False)
+    removed = frozenset(record.raw.keys() - found.keys() - {"value_kind"})
+    new = {name: value for name, value in found.items() if record.raw.get(name) != value}
+    raw = {name: value for name, value in record.raw.items() if name not in removed} | new
+    edits = tuple(replace_members(report.document.text, tree, removed, new))
+    title = f"Convert this node to {view.dialect.name}: `{found['kind']}`"
+    yield from offer(view, record, title, edits, raw, safe=False)
 
 
-def _read(dialect: Dialect, record: Record) -> Record | None:
-    """The node as another dialect reads it; None where it is wrong there."""
-    reader = Reader(True, dialect)
-    read = reader.read(record.index, record.raw)
-    return None if reader.findings or not read.complete or read.entry is None else read
+@quick_fix(
+    "convert-file",
+    "TL017",
+    family=Family.DIALECT,
+    requires=(sound_text,),
+    why="Exact, but never done unasked: the file may be meant for the other dialect.",
+)
+def _convert_file(report: Report, finding: Finding) -> Iterator[Fix]:
+    """Write the whole file in one dialect, in the canonical layout; made once, also where it cannot be."""
+    view = view_of(report)
+    if "converted" not in view.made:
+        view.made["converted"] = (
+            list(_conversions(report, view)) if len(report.document.text) <= _MAX_TEXT else []
+        )
+    found = view.made["converted"]
+    assert isinstance(found, list)
+    yield from found
+
+
+def _conversions(report: Report, view: View) -> Iterator[Fix]:
+    from torchlean_core.convert.text import convert_text
+
+    for dialect in DIALECTS.values():
+        if dialect is report.dialect and report.ok:
+            continue  # nothing but a field that is ignored
+        try:
+            text = convert_text(report, dialect)
+        except UserError:
+            continue  # it has no exact counterpart
+        edit = Edit(0, len(report.document.text), text)
+        title = f"Convert the file to the {dialect.name} dialect"
+        yield Fix(title, (edit,), safe=False)

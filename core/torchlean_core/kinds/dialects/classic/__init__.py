@@ -4,7 +4,6 @@ from torchlean_core.kinds import shared
 from torchlean_core.kinds.alignment import witness
 from torchlean_core.kinds.common import root_fields
 from torchlean_core.kinds.dialect import Dialect
-from torchlean_core.kinds.dialects.classic.counterparts import COUNTERPARTS
 from torchlean_core.kinds.dialects.classic.table import ATTENTION, KINDS
 
 CLASSIC = Dialect(
@@ -31,5 +30,4 @@ CLASSIC = Dialect(
         "hard_masked_softmax": "softmax",
         "custom": "",
     },
-    counterparts=COUNTERPARTS,
 )

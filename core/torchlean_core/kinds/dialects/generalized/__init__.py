@@ -4,7 +4,6 @@ from torchlean_core.kinds import shared
 from torchlean_core.kinds.alignment import right_aligned
 from torchlean_core.kinds.common import root_fields
 from torchlean_core.kinds.dialect import Dialect
-from torchlean_core.kinds.dialects.generalized.counterparts import COUNTERPARTS
 from torchlean_core.kinds.dialects.generalized.table import ATTENTION, KINDS
 
 GENERALIZED = Dialect(
@@ -34,5 +33,4 @@ GENERALIZED = Dialect(
         "swap_first_two": "transpose",
         "transpose3d_last_two": "transpose",
     },
-    counterparts=COUNTERPARTS,
 )
