@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlean_core.graph import Program, Use
+from torchlean_core.params.content import CARRIED
 from torchlean_core.params.header import TensorInfo
 from torchlean_core.params.store import ParameterStore
 from torchlean_core.params.uses import gathered
@@ -32,9 +33,16 @@ class HeldStore(ParameterStore):
         for name, array in arrays.items():
             tensors[name] = TensorInfo(name, "F32", tuple(array.shape), 0, array.nbytes)
         metadata = {} if base is None else {k: v for k, v in base.metadata.items() if k != "sha256"}
+        if all(name in arrays or name.startswith(CARRIED) for name in tensors):
+            metadata.pop("artifact", None)  # whichever version the file was made for, nothing of it counts
         super().__init__(path, tensors, metadata)
         self.base = base
         self._arrays = arrays
+
+    @property
+    def file_name(self) -> str:
+        """Name of the parameter file, or of the artifact where there is none."""
+        return (self.path if self.base is None else self.base.path).name
 
     @property
     def held(self) -> frozenset[str]:
