@@ -56,7 +56,6 @@ class Draft:
     Attributes:
         source: The graph that is read.
         target: The dialect that is written.
-        knows_values: Whether the values of parameters are known.
         nodes: What is written so far.
         place: For each node that was read the node that has its value now.
         seat: For each node that was read the node that does what it did.
@@ -67,7 +66,6 @@ class Draft:
     def __init__(self, source: Graph, target: Dialect, values: Mapping[str, Array] | None) -> None:
         self.source = source
         self.target = target
-        self.knows_values = values is not None
         self._values = values or {}
         self.nodes: list[Node] = []
         self.place: dict[int, int] = {}

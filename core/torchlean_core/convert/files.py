@@ -88,7 +88,10 @@ def write_converted(found: Converted, out: Path, source: str, carried: Mapping[s
         UserError: What would be written has errors.
         UsageError: A file cannot be written.
     """
-    text = serialize_graph(found.graph)
+    try:
+        text = serialize_graph(found.graph)
+    except (TypeError, ValueError) as error:  # a number with too many digits to be expanded
+        raise UserError(f"an extra field holds a number that cannot be written: {error}") from error
     parse_graph(text, f"the conversion for {out}")
     ours, kept = params_path(out), None
     if found.tensors and lost_by_writing_params(ours):

@@ -11,6 +11,9 @@ import pytest
 
 from torchlean_core.artifact import parse_graph, serialize_graph
 from torchlean_core.convert import ConversionRefused, Converted, convert_graph
+from torchlean_core.convert.rules import Direction
+from torchlean_core.convert.to_classic import TO_CLASSIC
+from torchlean_core.convert.to_generalized import TO_GENERALIZED
 from torchlean_core.graph import Graph, lower
 from torchlean_core.kinds import CLASSIC, GENERALIZED
 from torchlean_core.params.held import HeldStore
@@ -348,3 +351,11 @@ def test_tensors_that_no_machine_holds_are_refused() -> None:
     soft = {"kind": "softplus", "parents": [0], "shape": [huge, huge]}
     with pytest.raises(ConversionRefused, match="too large to write"):
         convert_graph(_general([{"kind": "input", "parents": [], "shape": [huge, huge]}, soft]), CLASSIC)
+
+
+@pytest.mark.parametrize("direction", [TO_GENERALIZED, TO_CLASSIC], ids=["to generalized", "to classic"])
+def test_every_kind_has_a_rule_or_is_the_same(direction: Direction) -> None:
+    for name, kind in direction.source.tensor_kinds.items():
+        other = direction.target.tensor_kinds.get(name)
+        if kind.operator.name not in direction.rules:
+            assert other is not None and other.fields == kind.fields, name
