@@ -161,10 +161,9 @@ def _inline(record: Record, dialect: Dialect) -> dict[str, Any]:
     raw = record.raw
     tensors = {spec.role for spec in kind.params}
     names = [*(spec.role for spec in kind.params), *(fact.name for fact in kind.facts)]
+    numbers = {name: numbers_of(raw[name]) for name in names if name in raw and name in tensors}
     return {
-        name: numbers_of(raw[name]) or raw[name] if name in tensors else raw[name]
-        for name in names
-        if name in raw
+        name: raw[name] if (found := numbers.get(name)) is None else found for name in names if name in raw
     }
 
 
