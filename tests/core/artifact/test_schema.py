@@ -22,8 +22,8 @@ def cases(corpus: str) -> Iterator[tuple[dict[str, Any], Any]]:
     for line in (root / "manifest.jsonl").read_text().splitlines():
         case = json.loads(line)
         content = (root / case["file"]).read_bytes()
-        if b"[" * 50 in content:
-            continue  # too deep for this reader
+        if b"[" * 50 in content or len(content) > 100_000:
+            continue  # too deep for this reader, or too long for its patience
         try:
             yield case, json.loads(content, parse_float=_finite)
         except ValueError:
