@@ -21,6 +21,7 @@ from torchlean_ls.features.semantic_tokens import changes
 
 URI = "file:///m.ir.json"
 CASES = Path(__file__).parents[1] / "conformance" / "cases"
+GENERAL = Path(__file__).parents[1] / "conformance-general" / "cases"
 SNIPPETS = [
     "0", "1", "9", "7.0", "-", "2e0", ",", ", ", "[", "]", "{", "}", '"', ":", "\n", "\r\n", " ", "\\", "𝔸",
     "null", "true",
@@ -59,6 +60,67 @@ def same_as_fresh(documents: Documents) -> None:
     assert document.report.spans(found) == [fresh.span(finding) for finding in found]
     for index in range(len(fresh.records)):
         assert document.report.document.node_span(index) == fresh.document.node_span(index)
+
+
+GENERAL_SNIPPETS = [
+    *SNIPPETS, '"output_id": 0, ', '"output_ids": [0], ', '"output_ids": [1, 0], ', '"softplus"', '"transpose"',
+    '"swap_first_two"', '"axes": [0], ', '"keepdim": true, ', '"axis": 0, ', '"weight": [[1, 2]], ', '"bias": [0], ',
+]  # fmt: skip
+
+
+def general_texts() -> list[str]:
+    """Valid files, files with one or two faults, and files without a root field that decides the dialect."""
+    paths = [*sorted(GENERAL.glob("valid_*.json"))[:40], *sorted(GENERAL.glob("bad_*.json"))[::9]]
+    found = [path.read_text() for path in paths]
+    bare = [json.loads(text) for text in found[:12]]
+    for root in bare:
+        root.pop("output_ids", None)
+    return [*found, *map(json.dumps, bare)]
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_random_edits_of_files_of_the_generalized_dialect(seed):
+    draw = random.Random(1000 + seed)
+    documents = open_document(draw.choice(general_texts()))
+    for step in range(60):
+        document = documents.get(URI)
+        assert document is not None
+        start, end, _ = random_edit(draw, document.text)
+        edit(documents, start, end, draw.choice([*GENERAL_SNIPPETS, ""]))
+        if step % draw.choice([1, 2, 3]) == 0:
+            same_as_fresh(documents)
+        if len(documents.get(URI).report.document.troubles) > 3:
+            documents = open_document(draw.choice(general_texts()))
+    same_as_fresh(documents)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_edits_of_values_in_files_of_the_generalized_dialect(seed):
+    """Numbers, kinds and names of fields: of the outputs, too, and of what decides the dialect."""
+    draw = random.Random(2000 + seed)
+    documents = open_document(draw.choice(general_texts()))
+    words = ["softplus", "relu", "transpose", "swap_first_two", "input", "reduce_sum", "linear", "conv2d"]
+    fields = ["output_ids", "output_id", "axes", "axis", "weight", "bias", "keepdim", "nodes_"]
+    for step in range(80):
+        document = documents.get(URI)
+        assert document is not None
+        text = document.text
+        numbers = [i for i in range(1, len(text)) if text[i].isdigit() and not text[i - 1].isalnum()]
+        quotes = [i for i in range(len(text)) if text[i] == '"' and text[i + 1 : i + 2].isalpha()]
+        if draw.random() < 0.6 and numbers:
+            start = draw.choice(numbers)
+            end = start
+            while end < len(text) and text[end].isdigit():
+                end += 1
+            edit(documents, start, end, str(draw.choice([0, 1, 2, 3, 4, 8])))
+        elif quotes:
+            start = draw.choice(quotes)
+            end = text.find('"', start + 1) + 1
+            is_key = text[end : end + 1] == ":"
+            edit(documents, start, end, f'"{draw.choice(fields if is_key else words)}"')
+        if step % 2 == 0:
+            same_as_fresh(documents)
+    same_as_fresh(documents)
 
 
 def random_edit(draw: random.Random, text: str) -> tuple[int, int, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.artifact.matching import frozen, match_nodes, node_fields
 from torchlean_core.graph.model import Graph, Node
+from torchlean_core.kinds.dialect import INPUT_FIELD
 from torchlean_core.sequences import longest_increasing
 
 
@@ -53,7 +54,7 @@ class GraphDiff:
     """What changed between two graphs.
 
     Attributes:
-        root: Fields of the root that differ; `input_id` and `output_id` only where another node is meant.
+        root: Fields of the root that differ; those that name nodes only where others are meant, or in another dialect.
         removed: Nodes that only the old graph has, in its order.
         added: Nodes that only the new graph has, in its order.
         changed: Nodes that differ or moved, in the order of the new graph.
@@ -113,10 +114,15 @@ def _node_changes(a: Node, b: Node, ids: Mapping[int, int]) -> Iterator[FieldCha
 
 
 def _root_changes(old: Graph, new: Graph, ids: Mapping[int, int]) -> Iterator[FieldChange]:
-    for name in ("input_id", "output_id"):
-        a, b = getattr(old, name), getattr(new, name)
-        if ids.get(a) != b:
-            yield FieldChange(name, a, b)
+    if ids.get(old.input_id) != new.input_id:
+        yield FieldChange(INPUT_FIELD, old.input_id, new.input_id)
+    a, b = (graph.dialect.outputs_json(graph.output_ids) for graph in (old, new))
+    ours, theirs = old.dialect.output_field, new.dialect.output_field
+    if ours != theirs:  # also where the same nodes are meant: the files are read by different rules
+        yield FieldChange(ours, a, None, in_new=False)
+        yield FieldChange(theirs, None, b, in_old=False)
+    elif tuple(ids.get(output, -1) for output in old.output_ids) != new.output_ids:
+        yield FieldChange(ours, a, b)
     yield from _value_changes(old.extra, new.extra)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from torchlean_core.graph.model import Graph, Node
+from torchlean_core.kinds import Kind
 from torchlean_core.text.numbers import MANY, Numbers, numbers_of
 
 LEVELS = 3
@@ -35,7 +36,7 @@ def node_fields(node: Node) -> dict[str, Any]:
         value["tuple_shapes"] = node.tuple_shapes
     else:
         value["shape"] = node.shape
-    return {**value, **node.fields, **node.extra}
+    return {**value, **node.fields, **node.inline, **node.extra}
 
 
 def frozen(value: Any) -> Hashable:
@@ -74,7 +75,7 @@ class _Side:
                 self.users[parent].append((node.id, position))
         self._numbers = numbers
         self._likeness = [
-            [self._number(_likeness(node, level)) for node in graph.nodes] for level in range(LEVELS)
+            [self._number(_likeness(graph, node, level)) for node in graph.nodes] for level in range(LEVELS)
         ]
 
     def _number(self, key: Hashable) -> int:
@@ -96,16 +97,22 @@ class _Side:
     def future(self, level: int) -> list[int]:
         """For each node a number that stands for it and everything that is computed from it."""
         found = [0] * len(self.nodes)
+        outputs: dict[int, tuple[int, ...]] = {}
+        for place, output in enumerate(self.graph.output_ids):
+            outputs[output] = (*outputs.get(output, ()), place)
         for node in reversed(self.nodes):
             users = tuple(sorted((found[user], position) for user, position in self.users[node.id]))
-            is_output = node.id == self.graph.output_id
-            found[node.id] = self._number(("future", self.likeness(node.id, level), users, is_output))
+            found[node.id] = self._number(
+                ("future", self.likeness(node.id, level), users, outputs.get(node.id))
+            )
         return found
 
 
-def _likeness(node: Node, level: int) -> Hashable:
+def _likeness(graph: Graph, node: Node, level: int) -> Hashable:
     if level == 2:
-        return ("kind", node.kind)
+        kind = graph.dialect.kind(node.kind)
+        # Of different dialects: what is computed, whatever it is called.
+        return ("kind", kind.operator.name if isinstance(kind, Kind) else node.kind)
     fields = node_fields(node)
     if level == 1:
         fields = {name: value for name, value in fields.items() if name not in node.extra}
@@ -197,7 +204,9 @@ class _Matcher:
 
     def _backward(self, level: int) -> None:
         """Match the operands of nodes that are matched to each other, place by place, from the output on."""
-        self._offer(self.old.graph.output_id, self.new.graph.output_id, level)
+        ends = self.old.graph.output_ids, self.new.graph.output_ids
+        for ours_end, theirs_end in zip(*ends, strict=False):  # as far as both have outputs
+            self._offer(ours_end, theirs_end, level)
         for node in reversed(self.new.nodes):
             a = self.back.get(node.id)
             ours = self.old.nodes[a].parents if a is not None else ()

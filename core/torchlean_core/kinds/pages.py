@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from torchlean_core.files import write_text
 from torchlean_core.kinds.common import FORMAT, NODE_FIELDS
 from torchlean_core.kinds.dialect import Dialect
 from torchlean_core.kinds.dialects import DIALECTS
-from torchlean_core.kinds.spec import Fact, Field, Kind, ParamSpec, TupleKind, payload_name
+from torchlean_core.kinds.spec import Field, Kind, TupleKind, payload_name
 
 NAME = "kinds.md"
 
@@ -31,75 +33,98 @@ def page() -> str:
     ]
     sections: dict[str, list[tuple[Dialect, Kind]]] = {}
     for dialect in DIALECTS.values():
-        categories: dict[str, list[Kind]] = {}
         for kind in dialect.all_kinds:
-            categories.setdefault(kind.category, []).append(kind)
             sections.setdefault(kind.name, []).append((dialect, kind))
-        parts.append(f"The kinds of the {dialect.name} dialect:")
-        parts.append(
-            "\n".join(
-                f"- {category}: {', '.join(f'[`{kind.name}`](#{kind.name})' for kind in kinds)}"
-                for category, kinds in categories.items()
-            )
-        )
+    every = [entries[0][1] for entries in sections.values() if len(entries) == len(DIALECTS)]
+    parts += ["Kinds of every dialect, some with other fields or another meaning in each:", _listed(every)]
+    for dialect in DIALECTS.values():
+        own = [entries[0][1] for entries in sections.values() if [one for one, _ in entries] == [dialect]]
+        parts += [f"Kinds of the {dialect.name} dialect alone:", _listed(own)]
     for entries in sections.values():
         parts += _sections(entries)
     tuples: dict[str, list[tuple[Dialect, TupleKind]]] = {}
     for dialect in DIALECTS.values():
         for tuple_kind in dialect.tuple_kinds.values():
             tuples.setdefault(tuple_kind.name, []).append((dialect, tuple_kind))
-    for name, found in tuples.items():
-        parts.append(f"## {name}")
-        parts += [text for dialect, kind in found for text in _tuple_section(dialect, kind, len(found) > 1)]
+    for found in tuples.values():
+        parts += _tuple_section(found)
     return "\n\n".join(parts) + "\n"
 
 
+def _listed(kinds: list[Kind]) -> str:
+    """Links to sections, by category."""
+    categories: dict[str, list[str]] = {}
+    for kind in kinds:
+        categories.setdefault(kind.category, []).append(f"[`{kind.name}`](#{kind.name})")
+    return "\n".join(f"- {category}: {', '.join(links)}" for category, links in categories.items())
+
+
 def _sections(entries: list[tuple[Dialect, Kind]]) -> list[str]:
-    """The section of a name, once where all dialects mean the same."""
-    (dialect, first), *others = entries
+    """The section of a name: what all dialects have in common once, the rest by dialect."""
+    dialect, first = entries[0]
     parts = [f"## {first.name}"]
-    if len(entries) == len(DIALECTS) and all(kind is first for _, kind in others):
-        return [*parts, *_section(first, inline=False)]
-    for dialect, kind in entries:
-        parts.append(f"In the {dialect.name} dialect:")
-        parts += _section(kind, inline=dialect.inline)
+    if len(entries) < len(DIALECTS):
+        parts.append(f"Only in the {dialect.name} dialect.")
+    heads = [_head(kind) for _, kind in entries]
+    params = [_params(kind, inline=one.inline) for one, kind in entries]
+    if any(head[1:] != heads[0][1:] for head in heads):
+        for (one, _), head, mine in zip(entries, heads, params, strict=True):
+            parts += [f"In the {one.name} dialect:", *head, *mine]
+        return parts
+    if any(head != heads[0] for head in heads):  # the same but for a few words
+        parts += [
+            f"In the {one.name} dialect: {head[0]}" for (one, _), head in zip(entries, heads, strict=True)
+        ]
+        heads[0] = heads[0][1:]
+    parts += heads[0]
+    return parts + _by_dialect(entries, params)
+
+
+def _by_dialect(entries: Sequence[tuple[Dialect, Any]], params: list[list[str]]) -> list[str]:
+    """Parameters, once where all dialects have the same."""
+    if all(one == params[0] for one in params):
+        return params[0]
+    parts = []
+    for (dialect, _), mine in zip(entries, params, strict=True):
+        parts += [f"In the {dialect.name} dialect:", *(mine or ["- no parameters"])]
     return parts
 
 
-def _section(kind: Kind, *, inline: bool) -> list[str]:
+def _head(kind: Kind) -> list[str]:
     low, high = kind.arity
     arity = f"{low}" if low == high else f"{low} or more" if high is None else f"{low} to {high}"
-    parts = [
+    torch = f"`{kind.torch}`" if "(" in kind.torch and "`" not in kind.torch else kind.torch
+    return [
         kind.summary,
         f"```text\n{kind.formula}\n```",
-        f"- Parents: {arity}\n- Shape: {kind.shape_doc}\n- In PyTorch: {kind.torch}",
+        f"- Parents: {arity}\n- Shape: {kind.shape_doc}\n- In PyTorch: {torch}",
+        *_fields(kind.fields),
     ]
-    parts += _fields(kind.fields)
-    prefix = kind.param_prefix
-    return parts + _params(prefix, kind.params, kind.facts, inline=inline)
 
 
-def _params(
-    prefix: str, params: tuple[ParamSpec, ...], facts: tuple[Fact, ...], *, inline: bool
-) -> list[str]:
+def _params(kind: Kind | TupleKind, *, inline: bool) -> list[str]:
     lines = []
-    for spec in params:
-        stored = payload_name(prefix, spec, 0).replace("_0", "_<id>")
+    for spec in kind.params:
+        stored = payload_name(kind.param_prefix, spec, 0).replace("_0", "_<id>")
         name = f"`{spec.role}` in the file, or `{stored}` in the store" if inline else f"`{stored}`"
         lines.append(f"- parameter {name}: {spec.doc}")
-    lines += [f"- beside parameters in the file, `{fact.name}`: {fact.doc}" for fact in facts]
+    lines += [f"- beside parameters in the file, `{fact.name}`: {fact.doc}" for fact in kind.facts]
     return ["\n".join(lines)] if lines else []
 
 
-def _tuple_section(dialect: Dialect, kind: TupleKind, several: bool) -> list[str]:
-    parts = [f"In the {dialect.name} dialect:"] if several and kind.params else []
-    if several and not kind.params and dialect is not next(iter(DIALECTS.values())):
-        return []
-    parts.append(kind.summary)
-    if kind.doc:
-        parts.append(kind.doc)
-    parts += _fields(kind.fields)
-    return parts + _params(kind.param_prefix, kind.params, kind.facts, inline=dialect.inline)
+def _tuple_section(entries: list[tuple[Dialect, TupleKind]]) -> list[str]:
+    kind = entries[0][1]
+    parts = [f"## {kind.name}", kind.summary, *([kind.doc] if kind.doc else [])]
+    shared = [field for field in kind.fields if all(field in other.fields for _, other in entries)]
+    parts += _fields(tuple(shared))
+    rest = [
+        [
+            *_fields(tuple(field for field in other.fields if field not in shared)),
+            *_params(other, inline=one.inline),
+        ]
+        for one, other in entries
+    ]
+    return parts + _by_dialect(entries, rest)
 
 
 def _fields(fields: tuple[Field, ...]) -> list[str]:

@@ -134,3 +134,64 @@ def test_numbers_of_any_size_can_be_shown(folder):
     text = GOOD.replace('"id": 1,', f'"id": 1, "x": 1e20000, "y": {huge},')
     done = torchlean("diff", "a.ir.json", "-", "--output-format", "json", cwd=folder, stdin=text.encode())
     assert done.returncode in (1, 2) and b"Traceback" not in done.stderr and b"internal" not in done.stderr
+
+
+# -- the generalized dialect ----------------------------------------------------------------------------------
+
+
+def general(*nodes, **root):
+    return json.dumps({"format": "torchlean.ir.v1", "input_id": 0, **root, "nodes": list(nodes)})
+
+
+INPUT = {"id": 0, "kind": "input", "parents": [], "shape": [2, 3]}
+RELU = {"id": 1, "kind": "relu", "parents": [0], "shape": [2, 3]}
+TWICE = {"id": 2, "kind": "tanh", "parents": [0], "shape": [2, 3]}
+
+
+def test_several_outputs_are_compared_in_their_order(folder):
+    (folder / "a.ir.json").write_text(general(INPUT, RELU, TWICE, output_ids=[1, 2]))
+    (folder / "b.ir.json").write_text(general(INPUT, RELU, TWICE, output_ids=[2, 1]))
+    done = torchlean("diff", "a.ir.json", "b.ir.json", cwd=folder)
+    assert done.stdout.decode().splitlines()[2:] == ["~ output_ids: [1, 2] -> [2, 1]"]
+    swapped = [{**TWICE, "id": 1}, {**RELU, "id": 2}]
+    (folder / "b.ir.json").write_text(general(INPUT, *swapped, output_ids=[2, 1]))
+    done = torchlean("diff", "a.ir.json", "b.ir.json", cwd=folder)
+    lines = done.stdout.decode().splitlines()[2:]
+    assert len(lines) == 1 and lines[0].endswith("(moved)")
+
+
+def test_artifacts_of_two_dialects_are_compared_by_what_their_nodes_compute(folder):
+    swap = {"id": 1, "kind": "swap_first_two", "parents": [0], "shape": [3, 2]}
+    same = {**swap, "kind": "transpose", "axis1": 0, "axis2": 1}
+    after = {"id": 2, "kind": "relu", "parents": [1], "shape": [3, 2]}
+    (folder / "a.ir.json").write_text(general(INPUT, swap, after, output_id=2))
+    (folder / "b.ir.json").write_text(general(INPUT, same, after, output_ids=[2]))
+    done = torchlean("diff", "a.ir.json", "b.ir.json", cwd=folder)
+    assert done.returncode == 1
+    assert done.stdout.decode().splitlines()[2:] == [
+        "~ output_id: removed 2",
+        "~ output_ids: added [2]",
+        "~ 1 transpose",
+        '    kind: "swap_first_two" -> "transpose"',
+        "    axis1: added 0",
+        "    axis2: added 1",
+    ]
+
+
+def test_parameters_in_nodes_count_and_are_shown_by_their_shape(folder):
+    linear = {
+        "id": 1,
+        "kind": "linear",
+        "parents": [0],
+        "shape": [2, 2],
+        "out_dim": 2,
+        "in_dim": 3,
+        "bias": [0, 0],
+    }
+    for name, weight in (("a", 1), ("b", 2)):
+        node = {**linear, "weight": [[weight] * 3] * 2}
+        (folder / f"{name}.ir.json").write_text(general(INPUT, node, output_ids=[1]))
+    done = torchlean("diff", "a.ir.json", "b.ir.json", cwd=folder)
+    assert done.returncode == 1
+    lines = done.stdout.decode().splitlines()[2:]
+    assert lines[0] == "~ 1 linear" and len(lines) == 2 and lines[1].startswith("    weight: ")

@@ -9,9 +9,11 @@ COMPANION_RULES = (
         "TL501",
         "missing-parameter",
         ERROR,
-        "The parameter file beside the artifact (`m.params.safetensors`) lacks a tensor that a node needs.",
+        "The parameter file beside the artifact (`m.params.safetensors`) lacks a tensor that a node needs; or, in the "
+        "generalized dialect, a node holds some of its parameters, and not all.",
         "The graph cannot be computed, trained or emitted without it.",
-        "Run `torchlean init --force`, capture again, or convert the right weights with `torchlean params convert`.",
+        "Run `torchlean init --force`, capture again, or convert the right weights with `torchlean params convert`. "
+        "In a node, add what the message names, or remove the rest: the parameters are read from the file then.",
         Example(
             "$ torchlean check m.ir.json\n"
             "m.ir.json:4:23: error[TL501] m.params.safetensors: node 1 (linear): linear_1_b [8] is missing\n",
@@ -23,7 +25,8 @@ COMPANION_RULES = (
         "TL502",
         "malformed-parameter",
         ERROR,
-        "A tensor of the parameter file is extra, or of a wrong shape or dtype; or the file is no safetensors file.",
+        "A tensor of the parameter file is extra, or of a wrong shape or dtype; or the file is no safetensors file. "
+        "In the generalized dialect also parameters in a node, and sizes beside them, that do not fit the graph.",
         "It does not fit the node it belongs to, and nothing can be computed with the file.",
         "Write the parameters again for this artifact: `torchlean init --force`, or capture again.",
         Example(

@@ -21,7 +21,7 @@ SHAPE_RULES = (
         "operands-disagree",
         ERROR,
         "The operands' shapes do not fit together.",
-        "There is no implicit broadcasting in TorchLean.",
+        "There is no implicit broadcasting in TorchLean, but of batches in the generalized dialect's `matmul`.",
         "Insert a `broadcast_to` or `reshape`, or name another operand.",
         artifact(
             INPUT,
@@ -34,7 +34,7 @@ SHAPE_RULES = (
         "TL203",
         "axis-out-of-range",
         ERROR,
-        "`axis` is not an axis of the operand.",
+        "`axis`, or an entry of `axes`, is not an axis of the operand.",
         "Axes count from 0 to rank - 1; a scalar has none.",
         "Use an axis of the operand.",
         artifact(INPUT, '{"id": 1, "kind": "softmax", "parents": [0], "shape": [1, 4], "axis": 2}'),
@@ -43,9 +43,9 @@ SHAPE_RULES = (
         "TL204",
         "not-a-permutation",
         ERROR,
-        "`perm` is not a permutation of the operand's axes.",
-        "Every axis must occur exactly once.",
-        "List 0..rank-1 in the wanted order.",
+        "`perm` is not a permutation of the operand's axes; or a reduction names an axis twice.",
+        "In `perm` every axis must occur exactly once, in `axes` at most once.",
+        "List 0..rank-1 in the wanted order; name each axis of a reduction once.",
         artifact(INPUT, '{"id": 1, "kind": "permute", "parents": [0], "shape": [4, 1], "perm": [1, 1]}'),
     ),
     Rule(
@@ -66,7 +66,8 @@ SHAPE_RULES = (
         "must-be-positive",
         ERROR,
         "A value that must be greater than 0 is 0.",
-        "Kernels, strides and channels of 0 (and normalization over nothing) have no meaning.",
+        "Kernels, strides and channels of 0 have no meaning, nor has a normalization over nothing; the generalized "
+        "dialect reduces no axis without elements.",
         "Use a positive value.",
         artifact(
             _IMAGE,
@@ -92,8 +93,8 @@ SHAPE_RULES = (
         "no-broadcast",
         ERROR,
         "There is no broadcast from `from_shape` to `to_shape`.",
-        "TorchLean matches axes from the left, greedily, and not from the right as PyTorch does.",
-        "Reshape so that the axes line up from the left.",
+        "The classic dialect matches axes from the left, greedily; the generalized one from the right, as PyTorch.",
+        "Reshape so that the axes line up.",
         artifact(
             INPUT,
             '{"id": 1, "kind": "broadcast_to", "parents": [0], "shape": [3, 5],'
@@ -118,8 +119,10 @@ SHAPE_RULES = (
         "wrong-rank",
         ERROR,
         "The kind needs an operand of another rank.",
-        "Convolutions and pools take (C, H, W), batch norm (N, C, H, W), matmul rank 2 or 3.",
-        "Reshape the operand.",
+        "In the classic dialect convolutions and pools take (C, H, W), batch norm (N, C, H, W), matmul rank 2 or 3. "
+        "In the generalized one `spatial_rank` is the number of axes behind `channel_axis`, a pool has as many axes at "
+        "least, matmul takes no scalar, and `safe_log` a scalar as its second operand.",
+        "Reshape the operand, or say where its channels are.",
         artifact(
             '{"id": 0, "kind": "input", "parents": [], "shape": [1, 3, 8, 8]}',
             '{"id": 1, "kind": "max_pool2d", "parents": [0], "shape": [1, 3, 4, 4],'
@@ -130,9 +133,9 @@ SHAPE_RULES = (
         "TL211",
         "channel-mismatch",
         ERROR,
-        "`inC` or `channels` is not the operand's channel count.",
+        "`inC`, `in_channels` or `channels` is not the operand's channel count; or `groups` does not divide channels.",
         "The kernel would not fit the image.",
-        "Use the operand's channel count.",
+        "Use the operand's channel count, and a number of groups that divides it.",
         artifact(
             _IMAGE,
             '{"id": 1, "kind": "conv2d", "parents": [0], "shape": [16, 8, 8],'

@@ -46,7 +46,7 @@ STRUCTURE_RULES = (
         "TL104",
         "bad-endpoint",
         ERROR,
-        "`input_id` or `output_id` names no usable node.",
+        "`input_id`, `output_id` or an entry of `output_ids` names no usable node; or `output_ids` is empty.",
         "They must name tensor-valued nodes, and `input_id` an `input` node.",
         "Name such a node.",
         artifact(INPUT, '{"id": 1, "kind": "relu", "parents": [0], "shape": [1, 4]}', output=7),
@@ -55,9 +55,10 @@ STRUCTURE_RULES = (
         "TL105",
         "input-nodes",
         ERROR,
-        "There is no `input` node, or more than one (a warning).",
-        "Every `input` node receives the same tensor, so a second one is seldom meant; where their shapes differ, "
-        "nothing can compute the graph, and `torchlean emit`, `run` and `train` refuse it.",
+        "There is no `input` node, or more than one (in the classic dialect a warning).",
+        "The generalized dialect has exactly one input. In the classic one every `input` node receives the same "
+        "tensor, so a second one is seldom meant; where their shapes differ, nothing can compute the graph, and "
+        "`torchlean emit`, `run` and `train` refuse it.",
         "Keep exactly one `input` node.",
         artifact(
             INPUT,

@@ -22,7 +22,7 @@ def _geometry(name: str, doc: str, guess: Guess, neutral: int) -> Field:
     return Field(
         name,
         FieldType.GEOMETRY,
-        f"{doc}, one number per spatial axis.",
+        f"{doc}.",
         example=f"[{neutral}, {neutral}]",
         guess=guess,
         neutral=neutral,
@@ -36,13 +36,13 @@ _STRIDE = _geometry("stride", "Step of the window", guesses.stride, 1)
 _PADDING = _geometry("padding", "Cells added before", guesses.every_axis(0), 0)
 
 
-def _seeded(kind: Kind, **flags: Any) -> Kind:
-    """A kind of both dialects whose operator is told something more."""
+def _telling(kind: Kind, doc: str, **flags: Any) -> Kind:
+    """A kind of both dialects whose operator is told something more, which a few words say."""
 
     def lowering(f: Mapping[str, Any], xs: Sequence[Shape], y: Shape) -> tuple[Step, ...]:
         return (Step(kind.operator, {**f, **flags}, tuple(y)),)
 
-    return replace(kind, lowering=lowering)
+    return replace(kind, lowering=lowering, summary=f"{kind.summary.removesuffix('.')}; {doc}.")
 
 
 def _reduction(operator: Operator, summary: str, formula: str, torch: str) -> Kind:
@@ -198,7 +198,11 @@ KINDS: tuple[Kind, ...] = (
     shared.INPUT,
     shared.const("values", "its value is in the file, or in the parameter store"),
     shared.RAND_UNIFORM,
-    _seeded(shared.BERNOULLI_MASK, clamps=True),
+    _telling(
+        shared.BERNOULLI_MASK,
+        "a probability of 0 or less, or of 1 or more, is decided before it",
+        clamps=True,
+    ),
     *shared.ELEMENTWISE,
     replace(
         shared.unary(ops.SOFTPLUS, "Softplus, a smooth rectifier.", "ln(1 + exp(x))"),
@@ -214,7 +218,7 @@ KINDS: tuple[Kind, ...] = (
         "`torch.log(F.softplus(x) + e)`",
         ops.SAFE_LOG,
     ),
-    _seeded(shared.MSE_LOSS, empty=0.0),
+    _telling(shared.MSE_LOSS, "0 where there are no elements", empty=0.0),
     shared.SUM,
     _reduction(ops.REDUCE_SUM, "Sum over axes.", "Σ_axes x", "`torch.sum(x, dim=axes, keepdim=keepdim)`"),
     _reduction(
