@@ -335,7 +335,8 @@ SETTINGS: tuple[_Setting, ...] = (
     ),
     _Setting(
         "dialect",
-        "Dialect that captures write; auto: that of the artifact that is replaced, or of most others in its folder.",
+        "Dialect that captures write; auto: that of the artifact that is replaced, or else the one that the "
+        "project's TorchLean reads, or of most others in its folder.",
         _dialect,
         {"type": "string", "enum": list(CHOICES)},
     ),

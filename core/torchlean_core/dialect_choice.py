@@ -1,4 +1,7 @@
-"""The dialect that a new artifact is written in, where nobody says which: that of the artifacts around it."""
+"""The dialect that a new artifact is written in, where nobody says which.
+
+The settings decide, then the project's TorchLean, then the artifacts around it.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,28 @@ class Choice(NamedTuple):
 
 
 def choose(folder: Path) -> Choice:
-    """The dialect for a new artifact in a folder: that of most artifacts that are there, else the default.
+    """The dialect for a new artifact in a folder.
+
+    The nearest settings file decides, unless it leaves that open; then what the TorchLean of the Lake project above
+    reads; then most artifacts in the folder; else it is the default.
+
+    Raises:
+        UsageError: The settings file cannot be read, or something in it is wrong.
+    """
+    from torchlean_core.config import SettingsFinder
+    from torchlean_core.lean import find_project
+
+    settings = SettingsFinder().of_folder(folder)
+    if settings.dialect != AUTO:
+        return Choice(DIALECTS[settings.dialect], f"as {settings.path} sets")
+    project = find_project(folder)
+    if project is not None and project.dialect is not None:
+        return Choice(project.dialect, project.reason)
+    return among(folder)
+
+
+def among(folder: Path) -> Choice:
+    """The dialect of most artifacts that are in a folder, else the default.
 
     A bounded number of files is looked at, and of each the beginning.
     """
@@ -50,7 +74,11 @@ def choose(folder: Path) -> Choice:
 
 
 def choose_for(output: Path) -> Choice:
-    """The dialect for an artifact that is written to a file: that of the one which it replaces, else of the folder."""
+    """The dialect for an artifact that is written to a file: that of the one which it replaces, else as `choose` says.
+
+    Raises:
+        UsageError: The settings file cannot be read, or something in it is wrong.
+    """
     replaced = spoken(output)
     return (
         choose(output.parent) if replaced is None else Choice(replaced, "as of the artifact that is replaced")

@@ -65,7 +65,8 @@ class Options:
     )
     params: bool = _option("write the parameters", default=True)
     dialect: str = _option(
-        "dialect of the artifact; auto: that of the artifact that is replaced, or of most others in its folder",
+        "dialect of the artifact; auto: that of the artifact that is replaced, or else the one that the project's "
+        "TorchLean reads, or of most others in its folder",
         choices=CHOICES,
         default=AUTO,
     )
@@ -92,7 +93,11 @@ class Options:
         object.__setattr__(self, "approximate", parse_approximations(texts))
 
     def dialect_in(self, output: Path) -> Dialect:
-        """The dialect of an artifact that is written to a file."""
+        """The dialect of an artifact that is written to a file.
+
+        Raises:
+            UsageError: It is left open, and a settings file that might tell is wrong.
+        """
         return choose_for(output).dialect if self.dialect == AUTO else dialect_named(self.dialect)
 
     @classmethod
