@@ -90,8 +90,23 @@ def inline_arrays(program: Program, where: str) -> dict[str, Array]:
     Raises:
         UserError: Copies of one tensor do not agree.
     """
-    uses = {use.name: _array(use) for use in program.uses() if use.inline is not None}
+    uses: dict[str, Array] = {}
+    for node in program.nodes:
+        for role, use in node.params.items():
+            if use is not None and use.inline is not None:
+                uses[use.name] = _array(use)
+                if role == "kernel" and use.view and node.compact and node.fields["groups"] != 1:
+                    _clear_off_blocks(uses[use.name], node.fields["groups"])
     return gathered(uses, program, where) if uses else {}
+
+
+def _clear_off_blocks(kernel: Array, groups: int) -> None:
+    """Zero what a grouped convolution never reads of a dense kernel, in place."""
+    rows, columns = kernel.shape[0] // groups, kernel.shape[1] // groups
+    for group in range(groups):
+        own = slice(group * columns, (group + 1) * columns)
+        block = kernel[group * rows : (group + 1) * rows]
+        block[:, : own.start], block[:, own.stop :] = 0, 0
 
 
 def _array(use: Use) -> Array:

@@ -180,3 +180,18 @@ def test_moves_of_random_artifacts_change_no_value(tmp_path, seed):
     for parameter in program.parameters():
         name = parameter.name
         assert before.numpy(name).tobytes() == moved[name] == after.numpy(name).tobytes(), name
+
+
+def test_what_lies_off_the_blocks_of_a_grouped_kernel_is_never_read(tmp_path):
+    path = tmp_path / "m.ir.json"
+    one = {"spatial_rank": 0, "kernel": [], "stride": [], "padding": [], "padding_after": [], "dilation": []}
+    conv = {
+        "id": 1, "kind": "conv", "parents": [0], "shape": [2], **one, "groups": 2, "channel_axis": 0, "in_channels": 2,
+        "out_channels": 2, "input_spatial": [], "weight": [[2.0, 7.0], [9.0, 3.0]], "bias": [0.0, 0.0],
+    }  # fmt: skip
+    nodes = [{"id": 0, "kind": "input", "parents": [], "shape": [2]}, conv]
+    value = {"format": "torchlean.ir.v1", "input_id": 0, "output_ids": [1], "nodes": nodes}
+    for parameters in ({}, {"weight": {"name": "w", "view": [{"blocks": 2}], "shape": [2, 1]}}):
+        conv["parameters"] = parameters
+        path.write_text(json.dumps(value))
+        np.testing.assert_array_equal(run(path), [2.0, 6.0])
