@@ -6,11 +6,14 @@ import filecmp
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from torchlean_core.errors import UsageError
+
+_AT_ONCE = 1 << 24
+"""Characters that are encoded at a time."""
 
 
 @contextmanager
@@ -94,6 +97,14 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file, UTF-8 with line feeds as line ends, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_pieces(path: Path, pieces: Iterable[str]) -> None:
+    """As `write_text`, a text in pieces, of which none is encoded as a whole where it is long."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        for piece in pieces:
+            for start in range(0, len(piece), _AT_ONCE):
+                file.write(piece[start : start + _AT_ONCE])
 
 
 def refuse_overwriting(output: Path, *inputs: Path | None) -> None:

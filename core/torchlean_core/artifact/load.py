@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.artifact.write import serialize_graph
-from torchlean_core.check.checker import Report, check_bytes, check_text
+from torchlean_core.check.checker import Report, check_document, check_text
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.nodes import Record
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds import Dialect
+from torchlean_core.text import Document, read_file
 from torchlean_core.text.numbers import numbers_of
 
 _UNREADABLE = "TL0"
@@ -58,11 +59,19 @@ def load_graph(path: Path) -> Graph:
         UsageError: The file cannot be read.
         ArtifactError: It has errors.
     """
+    return graph_of(check_document(load_document(path)), str(path))
+
+
+def load_document(path: Path) -> Document:
+    """Read the text of an artifact file.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
     try:
-        content = path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-    return graph_of(check_bytes(content), str(path))
 
 
 def parse_graph(text: str, name: str = "artifact", *, validate: bool = True) -> Graph:

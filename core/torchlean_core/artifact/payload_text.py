@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from torchlean_core.errors import UserError
 from torchlean_core.text import Document
 from torchlean_core.text.tree import Tree
 
-Fields = Mapping[str, str | None]
+Fields = Mapping[str, str] | Mapping[str, str | None]
 """JSON texts by field; None for one that goes."""
 
 
-def with_fields(document: Document, changes: Mapping[int, Fields]) -> str:
-    """The text of a document with other fields in some nodes.
+def with_fields(document: Document, changes: Mapping[int, Fields]) -> Iterator[str]:
+    """The text of a document with other fields in some nodes, in pieces.
 
     Args:
         document: A text without troubles.
@@ -23,17 +23,15 @@ def with_fields(document: Document, changes: Mapping[int, Fields]) -> str:
     Raises:
         UserError: A node has no place in the text.
     """
-    parts: list[str] = []
     position, text = 0, document.text
     for index in sorted(changes):
         tree = document.tree_of(index)
         if tree is None or not isinstance(tree.value, dict):
             raise UserError(f"nodes[{index}] is no object")
-        parts.append(text[position : tree.start])
-        parts += _node(text, tree, changes[index])
+        yield text[position : tree.start]
+        yield from _node(text, tree, changes[index])
         position = tree.end
-    parts.append(text[position:])
-    return "".join(parts)
+    yield text[position:]
 
 
 def _node(text: str, tree: Tree, fields: Fields) -> list[str]:

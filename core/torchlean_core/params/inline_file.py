@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from torchlean_core.artifact import artifact_hash, load_graph, params_path
-from torchlean_core.artifact.load import graph_of
+from torchlean_core.artifact import artifact_hash, params_path
+from torchlean_core.artifact.load import graph_of, load_document
 from torchlean_core.artifact.payload_text import Fields, with_fields
 from torchlean_core.check.checker import check_document
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.files import keep_aside, write_text
+from torchlean_core.files import keep_aside, write_pieces
 from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.params.content import Content, Origin, write_with_metadata
 from torchlean_core.params.format import write_store
 from torchlean_core.params.inline import MANY, numbers_in, payloads, require_inline
 from torchlean_core.params.resolve import resolve
 from torchlean_core.params.store import ParameterStore
-from torchlean_core.text import Document, read_bytes
+from torchlean_core.text import Document, Numbers
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +43,8 @@ def inline_parameters(artifact: Path, params: Path | None = None) -> dict[str, A
         UserError: There are none, they do not fit, or the dialect has no place for them.
         UsageError: A file cannot be read or written.
     """
-    graph = load_graph(artifact)
+    document = load_document(artifact)
+    graph = graph_of(check_document(document), str(artifact))
     require_inline(graph.dialect)
     found = resolve(graph, artifact, params)
     program, store = found.program, found.store
@@ -53,7 +56,7 @@ def inline_parameters(artifact: Path, params: Path | None = None) -> dict[str, A
     arrays = {parameter.name: store.numpy(parameter.name) for parameter in program.parameters()}
     if not arrays:
         raise UserError(f"{artifact}: no node has parameters")
-    new = _write(artifact, {place: dict(one) for place, one in payloads(program, arrays).items()})
+    new = _write(artifact, document, graph, payloads(program, arrays))
     kept = _follow(params_path(artifact), graph, new, arrays, store)
     scalars = sum(array.size for array in arrays.values())
     message = f"{artifact}: {len(arrays)} tensors, {scalars:,} scalars put into the file"
@@ -79,7 +82,8 @@ def extract_parameters(artifact: Path, *, force: bool = False) -> dict[str, Any]
         UserError: It holds none; or the file beside it has others, unless `force`.
         UsageError: A file cannot be read or written.
     """
-    graph = load_graph(artifact)
+    document = load_document(artifact)
+    graph = graph_of(check_document(document), str(artifact))
     found = resolve(graph, artifact)
     program, store = found.program, found.store
     holders = [node.id for node in graph.nodes if node.inline]
@@ -94,17 +98,15 @@ def extract_parameters(artifact: Path, *, force: bool = False) -> dict[str, Any]
     arrays = {parameter.name: store.numpy(parameter.name) for parameter in program.parameters()}
     carried = store.carried()
     source = store.metadata.get("source", f"taken out of {artifact.name}")
-    changes: dict[int, Fields] = {}
+    changes: dict[int, dict[str, str | None]] = {}
     for node in graph.nodes:
         if node.inline:
             # An epsilon means the same without the rest; everything else goes.
             kind = graph.dialect.kind(node.kind)
             extras = getattr(kind, "extras", ())
             changes[node.id] = {name: None for name in node.inline if name not in extras}
-    text = _changed(artifact, changes)
-    new = graph_of(check_document(text), artifact.name)
-    _store(out, lower(new, list(arrays)), arrays, source, None, carried)
-    _write_text(artifact, text)
+    _store(out, lower(_changed(graph, changes), list(arrays)), arrays, source, None, carried)
+    _write(artifact, document, graph, changes)
     scalars = sum(array.size for array in arrays.values())
     return {
         "parameters": len(arrays),
@@ -134,7 +136,7 @@ def write_inline(
     arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
     graph = program.graph
     holders = [node.id for node in graph.nodes if node.inline]
-    new = _write(artifact, {place: dict(one) for place, one in payloads(program, arrays, holders).items()})
+    new = _write(artifact, load_document(artifact), graph, payloads(program, arrays, holders))
     held = {use.parameter.name for use in program.uses() if use.inline is not None}
     out = params_path(artifact)
     beside = set(ParameterStore.load(out).names) if out.exists() else set()
@@ -144,27 +146,30 @@ def write_inline(
     return artifact_hash(new)
 
 
-def _changed(artifact: Path, changes: Mapping[int, Fields]) -> Document:
-    try:
-        document = read_bytes(artifact.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{artifact}: {error.strerror or error}") from error
-    return read_bytes(with_fields(document, changes).encode("utf-8"))
-
-
-def _write(artifact: Path, changes: Mapping[int, Fields]) -> Graph:
+def _write(artifact: Path, document: Document, graph: Graph, changes: Mapping[int, Fields]) -> Graph:
     """Write other fields into nodes; the artifact as it is then."""
-    document = _changed(artifact, changes)
-    new = graph_of(check_document(document), artifact.name)
-    _write_text(artifact, document)
-    return new
-
-
-def _write_text(artifact: Path, document: Document) -> None:
     try:
-        write_text(artifact, document.text)
+        write_pieces(artifact, with_fields(document, changes))
     except OSError as error:
         raise UsageError(f"{artifact}: cannot be written ({error.strerror or error})") from error
+    return _changed(graph, changes)
+
+
+def _changed(graph: Graph, changes: Mapping[int, Fields]) -> Graph:
+    """A graph whose nodes have other inline fields, given as their texts."""
+    nodes = []
+    for node in graph.nodes:
+        inline = dict(node.inline)
+        kind = graph.dialect.kind(node.kind)
+        tensors = {spec.role for spec in kind.params} if kind is not None else set()
+        for name, text in changes.get(node.id, {}).items():
+            if text is None:
+                inline.pop(name, None)
+            else:
+                inline[name] = Numbers(text) if name in tensors else json.loads(text)
+        extra = {name: value for name, value in node.extra.items() if name not in inline}
+        nodes.append(replace(node, inline=inline, extra=extra))
+    return replace(graph, nodes=tuple(nodes))
 
 
 def _store(

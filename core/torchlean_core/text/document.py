@@ -12,6 +12,7 @@ import re
 from array import array
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from torchlean_core.lazy import lazy
@@ -23,7 +24,7 @@ from torchlean_core.text.parser import parse_elements, parse_node, parse_tree
 from torchlean_core.text.quick_json import Unread, read, read_root
 from torchlean_core.text.tree import BAD, HUGE, MARK, MARKED, MAX_TROUBLES, Tree, Trouble
 
-__all__ = ["BAD", "HUGE", "Change", "Document", "no_collector", "read_bytes", "read_text"]
+__all__ = ["BAD", "HUGE", "Change", "Document", "no_collector", "read_bytes", "read_file", "read_text"]
 
 _KEY = re.compile(r'[ \t\r\n]*[{,][ \t\r\n]*"(?:[^"\\]|\\.)*"[ \t\r\n]*:[ \t\r\n]*')
 _FLAT = r'\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+")*+\}'
@@ -462,9 +463,22 @@ def _read_exactly(text: str, lines: LineIndex | None = None, broken: bool = Fals
     return Document(text, BAD if tree is None else tree.value, troubles, tree, lines=lines)
 
 
+def read_file(path: Path) -> Document:
+    """Read a file as `read_bytes` does, with no more than one copy of its content at a time.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return _read_decoded(*_decoded(path.read_bytes()))
+
+
 def read_bytes(content: bytes) -> Document:
     """Read a file's content; bytes that are not UTF-8, and a byte-order mark, become troubles."""
-    troubles = []
+    return _read_decoded(*_decoded(content))
+
+
+def _decoded(content: bytes) -> tuple[str, list[Trouble]]:
+    troubles: list[Trouble] = []
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -473,6 +487,10 @@ def read_bytes(content: bytes) -> Document:
         byte = content[error.start]
         message = f"not UTF-8: byte 0x{byte:02X} at this place"
         troubles.append(Trouble("TL003", message, start, start + 1, start + 1))
+    return text, troubles
+
+
+def _read_decoded(text: str, troubles: list[Trouble]) -> Document:
     if text.startswith(MARK):
         # Read on behind the mark; a space keeps every offset in place.
         troubles.append(Trouble("TL003", MARKED, 0, 1, 1))
