@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlean_core.capture.options import Options as CaptureOptions
 from torchlean_core.capture.options import known_approximations
+from torchlean_core.dialect_choice import AUTO, CHOICES
 from torchlean_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Settings:
         exclude: Patterns (as in `.gitignore`) of files and folders that a search leaves out, relative to the
             file's folder.
         per_file_ignores: Pattern to prefixes of codes not to report in files that match.
+        dialect: Name of the dialect that captures write, or `auto`.
         capture: `FILE.py:Name`, the file relative to this one's folder, to the settings of that capture.
     """
 
@@ -50,6 +52,7 @@ class Settings:
     ignore: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dialect: str = AUTO
     capture: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def excludes(self, path: Path, *, folder: bool = False) -> bool:
@@ -215,6 +218,12 @@ def _per_file(key: str, value: Any) -> dict[str, tuple[str, ...]]:
     return {glob: _codes(f'{key}."{glob}"', codes) for glob, codes in value.items()}
 
 
+def _dialect(key: str, value: Any) -> str:
+    if value not in CHOICES:
+        raise _Wrong(key, f"one of {', '.join(map(json.dumps, CHOICES))}", value)
+    return str(value)
+
+
 @dataclass(frozen=True)
 class _CaptureSetting:
     """One setting of a capture: what it does, its JSON Schema, what is a right value, and that in words."""
@@ -229,6 +238,14 @@ def _option_type(option: Field[Any]) -> tuple[str, dict[str, Any], Callable[[Any
     """Type of an option in JSON, the rest of its schema, what is a right value, and that in words."""
     if isinstance(option.default, bool):
         return "boolean", {}, lambda value: isinstance(value, bool), "true or false"
+    if isinstance(option.default, str):
+        choices = option.metadata["choices"]
+        return (
+            "string",
+            {"enum": list(choices)},
+            lambda value: value in choices,
+            f"one of {', '.join(map(json.dumps, choices))}",
+        )
     if isinstance(option.default, int):
         return "integer", {"minimum": 0}, lambda value: type(value) is int and value >= 0, "a number >= 0"
     known = known_approximations()
@@ -315,6 +332,13 @@ SETTINGS: tuple[_Setting, ...] = (
         "Codes not to report in the files that match a pattern, relative to this file.",
         _per_file,
         {"type": "object", "additionalProperties": _CODES_SCHEMA},
+    ),
+    _Setting(
+        "dialect",
+        "Dialect that captures write; auto: that of the artifact that is replaced, or else the one that the "
+        "project's TorchLean reads, or of most others in its folder.",
+        _dialect,
+        {"type": "string", "enum": list(CHOICES)},
     ),
     _Setting(
         "capture",

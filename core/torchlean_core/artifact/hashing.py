@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from torchlean_core.artifact.write import node_object, root_object
 from torchlean_core.graph.identity import FIELD
 from torchlean_core.graph.model import Graph
-from torchlean_core.kinds import LIST_FIELDS
+from torchlean_core.kinds import LIST_FIELDS, dialect_of
 from torchlean_core.text.numbers import Numbers, numbers_of
 
 SEAL = "artifact_sha256"
@@ -84,7 +84,18 @@ def seal_of(root: Mapping[str, Any]) -> str:
     if isinstance(captured, Mapping):
         bare = {name: value for name, value in captured.items() if name != SEAL}
         root = {**root, "captured_from": bare}
+    payload, nodes = dialect_of(root).payload_fields, root.get("nodes")
+    if payload and isinstance(nodes, list):
+        digested = [_digested(node, payload) if isinstance(node, dict) else node for node in nodes]
+        root = {**root, "nodes": digested}
     return _hash(root)
+
+
+def _digested(node: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """A node with hashes in place of numbers that may be text or not, and many."""
+    found = {name: numbers_of(node[name]) for name in names if name in node}
+    hashes = {name: {"numbers": one.digest().hex()} for name, one in found.items() if one is not None}
+    return {**node, **hashes}
 
 
 def _hash(content: Any) -> str:

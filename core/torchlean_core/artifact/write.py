@@ -45,7 +45,7 @@ def canonical_text(root: Mapping[str, Any]) -> str:
     nodes = root.get("nodes")
     if isinstance(nodes, list):
         body = ",\n".join(
-            f"    {_dump(ordered_node(node) if isinstance(node, dict) else node)}" for node in nodes
+            f"    {_node_text(node) if isinstance(node, dict) else _dump(node)}" for node in nodes
         )
         lines.append(f'  "nodes": [\n{body}\n  ]' if nodes else '  "nodes": []')
     elif "nodes" in root:
@@ -62,6 +62,12 @@ def ordered_node(node: dict[str, Any]) -> dict[str, Any]:
     """A node's JSON object with its fields in canonical order."""
     keys = [key for key in NODE_ORDER if key in node]
     return {key: node[key] for key in [*keys, *(key for key in node if key not in keys)]}
+
+
+def _node_text(node: dict[str, Any]) -> str:
+    """A node's JSON object, whose payload is text already."""
+    fields = ordered_node(node).items()
+    return "{" + ", ".join(f"{_dump(name)}: {_dump(value)}" for name, value in fields) + "}"
 
 
 def _dump(value: Any) -> str:

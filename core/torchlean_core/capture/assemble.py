@@ -15,9 +15,9 @@ from torchlean_core.capture.values import Known, NodeIndex, Shape, Value
 from torchlean_core.files import relative_path
 from torchlean_core.graph import Graph, Node
 from torchlean_core.graph.identity import FIELD
-from torchlean_core.kinds import Dialect
-
-_MOVES = ("reshape", "flatten", "permute")
+from torchlean_core.kinds import Dialect, ParamSpec
+from torchlean_core.kinds.operators import LINEAR, MATMUL, PERMUTE, TRANSPOSE
+from torchlean_core.kinds.spec import payload_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,88 +29,127 @@ class Finished:
         tensors: Its parameters by name, float32.
         unrounded: In float64, those of them that float32 does not hold exactly.
         origins: Where each node comes from, in the order of the nodes.
+        payloads: The payload of each node by the artifact's roles, in the order of the nodes.
     """
 
     graph: Graph
     tensors: dict[str, torch.Tensor]
     unrounded: dict[str, torch.Tensor]
     origins: tuple[Provenance, ...] = ()
+    payloads: tuple[Mapping[str, Known], ...] = ()
 
 
-def finish(b: GraphBuilder, source: Value, output: Value, extra: Mapping[str, Any]) -> Finished:
-    """The graph of what the output needs, and its parameters by name.
+def finish(b: GraphBuilder, source: Value, outputs: Sequence[Value], extra: Mapping[str, Any]) -> Finished:
+    """The graph of what the outputs need, and its parameters by name.
 
     Raises:
         Refused: The parameters are more than `max_parameters` scalars together.
     """
-    b, source, output = _expanded(b, source, output)
+    b, source, outputs = _expanded(b, source, outputs)
     ids: dict[NodeIndex, int] = {}
     nodes: list[Node] = []
     origins: list[Provenance] = []
     tensors: dict[str, torch.Tensor] = {}
     stored: dict[str, str] = {}
-    for index in _live(b, source, output):
-        draft = b.drafts[index]
+    payloads: list[dict[str, Known]] = []
+    for index in _live(b, source, outputs):
+        draft = _spelled(b.dialect, b.drafts[index])
         number = ids[index] = len(nodes)
-        params = {role: narrowed(known) for role, known in draft.params.items()}
-        for role, known in params.items():
+        slots = _slots(b.dialect, draft)
+        params = {part: narrowed(known) for part, known in draft.params.items()}
+        for part, known in params.items():
             if known.absent:
                 continue
-            first = (
-                stored.setdefault(known.name, _param_name(b.dialect, draft, role, number))
-                if known.name
-                else None
-            )
-            name = first or _param_name(b.dialect, draft, role, number)
+            use = payload_name(slots.prefix, slots.specs[part], number)
+            name = stored.setdefault(known.name, use) if known.name else use
             tensors.setdefault(name, known.stored.detach())
         parents = tuple(ids[parent] for parent in draft.parents)
         shape = draft.shape if draft.tuple_shapes is None else None
+        extras = {name: value for name, value in draft.extra.items() if name not in slots.facts}
+        inline = {name: value for name, value in draft.extra.items() if name in slots.facts}
         fields = {
-            **draft.extra,
-            **_identities(b.dialect, draft, params),
+            **extras,
+            **_identities(draft, slots, params),
             **_origin(draft.origin, b.debug_targets, b.file),
         }
         origins.append(draft.origin)
-        nodes.append(Node(number, draft.kind, parents, shape, draft.tuple_shapes, draft.fields, fields))
+        payloads.append({slots.specs[part].role: known for part, known in params.items()})
+        nodes.append(
+            Node(number, draft.kind, parents, shape, draft.tuple_shapes, draft.fields, fields, inline)
+        )
     b.check_size(sum(tensor.numel() for tensor in tensors.values()), "parameters")
     kept = {name: _as_stored(tensor) for name, tensor in tensors.items()}
     rounded = {name: t for name, t in tensors.items() if t.dtype == torch.float64}
-    graph = Graph(tuple(nodes), ids[source.index], ids[output.index], dict(extra))
-    return Finished(graph, kept, rounded, tuple(origins))
+    output_ids = tuple(ids[output.index] for output in outputs)
+    graph = Graph(tuple(nodes), ids[source.index], output_ids, dict(extra), b.dialect)
+    return Finished(graph, kept, rounded, tuple(origins), tuple(payloads))
 
 
-def _identities(dialect: Dialect, draft: Draft, params: Mapping[str, Known]) -> dict[str, Any]:
+def _spelled(dialect: Dialect, draft: Draft) -> Draft:
+    """A permutation that swaps two axes as the dialect's kind for that, where it has one."""
+    if draft.operator is not PERMUTE:
+        return draft
+    moved = [axis for axis, source in enumerate(draft.fields["perm"]) if source != axis]
+    if len(moved) != 2:
+        return draft
+    shape = [0] * len(draft.shape)
+    form = dialect.form(TRANSPOSE, {"axis1": moved[0], "axis2": moved[1]}, [shape])
+    return draft if form is None else replace(draft, kind=form.kind.name, fields=form.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slots:
+    """Where the payload of a node goes.
+
+    Attributes:
+        prefix: First part of the names in the store.
+        specs: Entries of the tensors, by what a draft calls them.
+        facts: Names of fields that are a part of the payload and no tensor.
+    """
+
+    prefix: str
+    specs: Mapping[str, ParamSpec]
+    facts: frozenset[str]
+
+
+def _slots(dialect: Dialect, draft: Draft) -> _Slots:
+    entry: Any
+    if draft.tuple_shapes is not None:
+        entry = dialect.tuple_kinds[draft.kind]
+        specs = {spec.stored or spec.role: spec for spec in entry.params}
+    elif draft.kind == dialect.getitem.name:
+        return _Slots("", {}, frozenset())
+    else:
+        entry = dialect.tensor_kinds[draft.kind]
+        specs = {spec.inner: spec for spec in entry.params}
+    return _Slots(entry.param_prefix, specs, frozenset(fact.name for fact in entry.facts))
+
+
+def _identities(draft: Draft, slots: _Slots, params: Mapping[str, Known]) -> dict[str, Any]:
     """The extra field that says what the payload tensors are; what the kind says already is left out."""
-    entry = dialect.tensor_kinds.get(draft.kind)
-    untrained = {spec.role for spec in entry.params if not spec.trainable} if entry is not None else {"scale"}
+    untrained = {part for part, spec in slots.specs.items() if not spec.trainable}
     if draft.extra.get("trainable") is False:
         untrained |= {"value"}
-    frozen = all(not known.trainable for role, known in params.items() if role not in untrained)
+    frozen = all(not known.trainable for part, known in params.items() if part not in untrained)
     found = {}
-    for role, known in params.items():
+    for part, known in params.items():
         identity = known.identity
         # Statistics are never trained; where nothing of the layer is, that they are kept has to be said.
-        if identity.trainable is False and role in untrained and not (frozen and untrained < set(params)):
+        if identity.trainable is False and part in untrained and not (frozen and untrained < set(params)):
             identity = replace(identity, trainable=None)
-        if said := identity.json():
-            found[role] = said
+        # What a layer can do without has to be named, if only to say that it is there.
+        if said := identity.json() or ({"trainable": True} if slots.specs[part].optional else {}):
+            found[slots.specs[part].role] = said
     return {FIELD: found} if found else {}
 
 
-def _live(b: GraphBuilder, source: Value, output: Value) -> list[NodeIndex]:
-    """What the output needs, in order, the input first."""
-    live = {source.index, output.index}
+def _live(b: GraphBuilder, source: Value, outputs: Sequence[Value]) -> list[NodeIndex]:
+    """What the outputs need, in order, the input first."""
+    live = {source.index, *(output.index for output in outputs)}
     for index in reversed(range(len(b.drafts))):
         if index in live:
             live.update(b.drafts[index].parents)
     return [source.index, *(index for index in sorted(live) if index != source.index)]
-
-
-def _param_name(dialect: Dialect, draft: Draft, role: str, number: int) -> str:
-    if draft.tuple_shapes is not None:
-        return f"mha_{number}_{role}"
-    entry = dialect.tensor_kinds[draft.kind]
-    return entry.param_name(next(spec for spec in entry.params if spec.role == role), number)
 
 
 def _origin(where: Provenance, debug_targets: bool, file: Path) -> dict[str, Any]:
@@ -151,11 +190,13 @@ class _Rows:
     path: tuple[NodeIndex, ...]
 
 
-def _expanded(b: GraphBuilder, source: Value, output: Value) -> tuple[GraphBuilder, Value, Value]:
+def _expanded(
+    b: GraphBuilder, source: Value, outputs: Sequence[Value]
+) -> tuple[GraphBuilder, Value, list[Value]]:
     """The same graph with nodes in place of selections."""
-    live = _live(b, source, output)
-    rows = _splits(b, live, output)
-    new = GraphBuilder(b.max_parameters, file=b.file)
+    live = _live(b, source, outputs)
+    rows = _splits(b, live, outputs)
+    new = GraphBuilder(b.max_parameters, file=b.file, dialect=b.dialect)
     values: dict[NodeIndex, Value] = {}
     for index in live:
         draft = b.drafts[index]
@@ -167,14 +208,18 @@ def _expanded(b: GraphBuilder, source: Value, output: Value) -> tuple[GraphBuild
             values[index] = new.const(draft.params["value"], mask=True)
         elif draft.kind == SELECT:
             values[index] = _selected(new, parents[0], draft.fields["axis"], draft.fields["indices"])
-        elif draft.kind in ("reshape", "flatten"):
+        elif _keeps_order(draft):
             values[index] = new.reshape(parents[0], draft.shape)
-        elif draft.kind == "permute":
+        elif draft.operator is PERMUTE:
             values[index] = new.permute(parents[0], draft.fields["perm"])
         else:
             values[index] = new.copy(draft, parents)
     new.debug_targets = b.debug_targets
-    return new, values[source.index], values[output.index]
+    return new, values[source.index], [values[output.index] for output in outputs]
+
+
+def _keeps_order(draft: Draft) -> bool:
+    return draft.operator is not None and draft.operator.keeps_order
 
 
 def _selected(b: GraphBuilder, x: Value, axis: int, indices: Sequence[int]) -> Value:
@@ -196,14 +241,18 @@ def apply_matrix(b: GraphBuilder, x: Value, axis: int, matrix: torch.Tensor, why
     size, rank = x.shape[axis], len(x.shape)
     b.check_size(matrix.numel(), f"a constant matrix ({why})")
     with b.standing_for(why):
+        if axis == rank - 1 and b.can_multiply(x.shape, tuple(matrix.T.shape)):
+            return b.said(MATMUL, x, b.const(Known(matrix.T)))
+        if axis == rank - 2 and x.shape[-1] != 1 and b.can_multiply(tuple(matrix.shape), x.shape):
+            return b.said(MATMUL, b.const(Known(matrix)), x)
         if math.prod(x.shape[:axis]) == 1 and math.prod(x.shape[axis + 1 :]) != 1:
             columns = b.reshape(x, (size, math.prod(x.shape[axis + 1 :])))
-            product = b.add("matmul", b.const(Known(matrix)), columns)
+            product = b.said(MATMUL, b.const(Known(matrix)), columns)
             return b.reshape(product, (*x.shape[:axis], matrix.shape[0], *x.shape[axis + 1 :]))
         last = [i for i in range(rank) if i != axis] + [axis]
         moved = b.permute(x, last)
         rows = b.reshape(moved, (math.prod(moved.shape[:-1]), size))
-        product = b.add("matmul", rows, b.const(Known(matrix.T)))
+        product = b.said(MATMUL, rows, b.const(Known(matrix.T)))
         shaped = b.reshape(product, (*moved.shape[:-1], matrix.shape[0]))
         return b.permute(shaped, [last.index(i) for i in range(rank)])
 
@@ -211,7 +260,7 @@ def apply_matrix(b: GraphBuilder, x: Value, axis: int, matrix: torch.Tensor, why
 # -- selections of a linear layer's output ------------------------------------------------------------------
 
 
-def _splits(b: GraphBuilder, live: Sequence[NodeIndex], output: Value) -> dict[NodeIndex, _Rows]:
+def _splits(b: GraphBuilder, live: Sequence[NodeIndex], outputs: Sequence[Value]) -> dict[NodeIndex, _Rows]:
     """The selections that are made by splitting a linear layer's weight.
 
     They are those of layers of whose result nothing but parts that have no row in common are used: no weight
@@ -221,10 +270,11 @@ def _splits(b: GraphBuilder, live: Sequence[NodeIndex], output: Value) -> dict[N
     for index in live:
         for parent in b.drafts[index].parents:
             users.setdefault(parent, []).append(index)
-    users.setdefault(output.index, []).append(NodeIndex(-1))
+    for output in outputs:
+        users.setdefault(output.index, []).append(NodeIndex(-1))
     found: dict[NodeIndex, _Rows] = {}
     for index in live:
-        if b.drafts[index].kind != "linear" or not b.drafts[index].parents:
+        if b.drafts[index].operator is not LINEAR or not b.drafts[index].parents:
             continue
         parts = list(_parts(b, users, index, (index,)))
         if not parts or any(part is None for part in parts):
@@ -246,7 +296,7 @@ def _parts(
     """Each use of a linear layer's result: a selection of some of its rows, or None for any other use."""
     for user in users.get(index, ()):
         draft = None if user < 0 else b.drafts[user]
-        if draft is not None and draft.kind in _MOVES:
+        if draft is not None and (draft.operator is PERMUTE or _keeps_order(draft)):
             yield from _parts(b, users, user, (*path, user))
         elif draft is not None and draft.kind == SELECT:
             rows = _rows(b, path, draft.fields["axis"], draft.fields["indices"])
@@ -262,7 +312,7 @@ def _rows(
     chosen = torch.tensor(indices)
     for index in reversed(path[1:]):
         draft = b.drafts[index]
-        if draft.kind == "permute":
+        if draft.operator is PERMUTE:
             axis = draft.fields["perm"][axis]
             continue
         inner = b.drafts[draft.parents[0]].shape
@@ -303,7 +353,7 @@ def _split(
     axis = selection.fields["axis"]
     for index in reversed(split.path):
         draft, shape = old.drafts[index], shapes[-1]
-        if draft.kind == "permute":
+        if draft.operator is PERMUTE:
             perm = draft.fields["perm"]
             axis = perm[axis]
             shapes.append(tuple(shape[perm.index(place)] for place in range(len(perm))))
@@ -316,7 +366,7 @@ def _split(
         shapes.append((*inner[:place], part, *inner[place + 1 :]))
     for index, shape in zip(split.path, reversed(shapes[:-1]), strict=True):
         draft = old.drafts[index]
-        x = b.permute(x, draft.fields["perm"]) if draft.kind == "permute" else b.reshape(x, shape)
+        x = b.permute(x, draft.fields["perm"]) if draft.operator is PERMUTE else b.reshape(x, shape)
     return x
 
 

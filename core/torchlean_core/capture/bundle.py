@@ -26,6 +26,8 @@ MARK = "# Written by `torchlean adapter`"
 _ROOT = "torchlean_core"
 _ENTRY = f"{_ROOT}.capture.standalone"
 _NEEDED = "torch"
+_WHERE_THERE = {f"{_ROOT}.text.numbers": "numpy", f"{_ROOT}.text.quick_json": "msgspec"}
+"""Modules that import a package only where it is there, or in a function that the script does not call."""
 _FOLDER = Path(__file__).parents[2]
 _TEMPLATE = Path(__file__).with_name("adapter_template.py.txt")
 
@@ -79,7 +81,7 @@ def modules() -> list[str]:
             top = imported.split(".")[0]
             if top == _ROOT:
                 visit(imported)
-            elif top not in sys.stdlib_module_names and top != _NEEDED:
+            elif top not in sys.stdlib_module_names and top not in (_NEEDED, _WHERE_THERE.get(name)):
                 raise RuntimeError(f"{name} imports {imported}, which the standalone script must not need")
         found[name] = None
 

@@ -14,12 +14,14 @@ from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.options import Options
 from torchlean_core.capture.target import Shape, Target, read_source, shape_unknown
 from torchlean_core.config import SettingsFinder
+from torchlean_core.dialect_choice import AUTO
 
 
 def configured(target: Target, finder: SettingsFinder | None = None) -> dict[str, Any]:
     """What the nearest settings file says about a target, by names as in the program (`example_shape`).
 
-    The file has it under `[capture."model.py:Name"]`, relative to itself; `output` becomes a path.
+    The file has it under `[capture."model.py:Name"]`, relative to itself; `output` becomes a path. What it says of
+    all captures (`dialect`) holds where the target's own table does not say otherwise.
 
     Args:
         target: The model.
@@ -29,11 +31,14 @@ def configured(target: Target, finder: SettingsFinder | None = None) -> dict[str
         UsageError: The settings file cannot be read, or something in it is wrong.
     """
     settings = (finder or SettingsFinder()).of_file(target.file.resolve())
-    if settings.path is None or not settings.capture:
+    if settings.path is None:
         return {}
+    found: dict[str, Any] = {} if settings.dialect == AUTO else {"dialect": settings.dialect}
+    if not settings.capture:
+        return found
     file = Path(os.path.relpath(target.file.resolve(), settings.path.parent.resolve())).as_posix()
     entry = settings.capture.get(f"{file}:{target.name}", {})
-    found = {name.replace("-", "_"): value for name, value in entry.items()}
+    found |= {name.replace("-", "_"): value for name, value in entry.items()}
     if "output" in found:
         found["output"] = settings.path.parent / found["output"]
     return found

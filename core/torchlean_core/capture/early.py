@@ -14,16 +14,37 @@ from typing import TYPE_CHECKING
 
 from torchlean_core.capture.ranges import range_of
 from torchlean_core.capture.values import NodeIndex, Shape, Value
+from torchlean_core.kinds.operators import (
+    ADD,
+    BROADCAST_TO,
+    CONCAT,
+    CONST,
+    LINEAR,
+    MATMUL,
+    PERMUTE,
+    REDUCE_MEAN,
+    REDUCE_SUM,
+    SOFTMAX,
+    SUB,
+)
 
 if TYPE_CHECKING:
     from torchlean_core.capture.builder import Draft, GraphBuilder
 
-_ELEMENTWISE = frozenset(
-    "detach abs sqrt inv relu tanh sigmoid exp log sin cos add sub mul_elem max_elem min_elem".split()
-)
-_SUMS = frozenset({"add", "sub"})
-_MOVES = frozenset({"reshape", "flatten", "select"})
-_ALONG_AN_AXIS = frozenset({"reduce_sum", "reduce_mean"})
+_SUMS = (ADD, SUB)
+_REDUCTIONS = (REDUCE_SUM, REDUCE_MEAN)
+
+
+def _moves(draft: Draft) -> bool:
+    return draft.kind == "select" or _keeps_order(draft)
+
+
+def _keeps_order(draft: Draft) -> bool:
+    return draft.operator is not None and draft.operator.keeps_order
+
+
+def _elementwise(draft: Draft) -> bool:
+    return draft.operator is not None and draft.operator.elementwise
 
 
 def selected_early(b: GraphBuilder, x: Value, axis: int, indices: Sequence[int]) -> Value | None:
@@ -45,7 +66,7 @@ def _splits_layers(b: GraphBuilder, x: Value, axis: int) -> bool:
     if axis != len(x.shape) - 1:
         return False
     behind = draft.kind == "select" and draft.fields["axis"] != axis
-    return (behind or draft.kind in _SUMS) and all(
+    return (behind or draft.operator in _SUMS) and all(
         _is_of_layers(b, index, x.shape[axis]) for index in draft.parents
     )
 
@@ -53,44 +74,53 @@ def _splits_layers(b: GraphBuilder, x: Value, axis: int) -> bool:
 def _is_of_layers(b: GraphBuilder, index: NodeIndex, outputs: int) -> bool:
     """Whether a value is a sum of linear layers with that many outputs, reshaped and selected along other axes."""
     draft = b.drafts[index]
-    if draft.kind == "linear":
+    if draft.operator is LINEAR:
         return draft.shape[-1] == outputs
-    if draft.kind not in _SUMS | _MOVES or draft.shape[-1:] != (outputs,):
+    if not (draft.operator in _SUMS or _moves(draft)) or draft.shape[-1:] != (outputs,):
         return False
     return all(_is_of_layers(b, parent, outputs) for parent in draft.parents)
 
 
 def _commuted(b: GraphBuilder, x: Value, draft: Draft, axis: int, indices: list[int]) -> Value | None:
     parents = [Value(index, b.drafts[index].shape) for index in draft.parents]
-    kind, fields = draft.kind, draft.fields
-    if kind in _ELEMENTWISE:
+    operator, kind, fields = draft.operator, draft.kind, draft.fields
+    if _elementwise(draft):
         return b.add(kind, *(_operand(b, parent, axis, indices) for parent in parents))
-    if kind in _ALONG_AN_AXIS:
-        inner = axis + (axis >= fields["axis"])
-        return b.add(kind, b.select(parents[0], inner, indices), axis=fields["axis"])
-    if kind == "softmax" and fields["axis"] != axis:
+    if operator in _REDUCTIONS:
+        return _of_reduction(b, parents[0], draft, axis, indices)
+    if operator is SOFTMAX and fields["axis"] != axis:
         return b.add(kind, b.select(parents[0], axis, indices), axis=fields["axis"])
     if kind == "select" and fields["axis"] != axis:
         return b.select(b.select(parents[0], axis, indices), fields["axis"], fields["indices"])
-    if kind == "permute":
+    if operator is PERMUTE:
         return b.permute(b.select(parents[0], fields["perm"][axis], indices), fields["perm"])
-    if kind == "broadcast_to":
+    if operator is BROADCAST_TO:
         return _of_broadcast(b, parents[0], x.shape, axis, indices)
-    if kind in ("reshape", "flatten"):
+    if _keeps_order(draft):
         return _of_reshape(b, parents[0], x.shape, axis, indices)
-    if kind == "concat":
+    if operator is CONCAT:
         return _of_concat(b, parents, fields["axis"], axis, indices)
-    if kind == "matmul":
-        return _of_product(b, parents, axis, indices)
+    if operator is MATMUL:
+        return _of_product(b, x, parents, axis, indices)
     return None
+
+
+def _of_reduction(b: GraphBuilder, x: Value, draft: Draft, axis: int, indices: list[int]) -> Value | None:
+    """Along an axis that is left of it."""
+    axes, keepdim = draft.asked["axes"], draft.asked["keepdim"]
+    left = [place for place in range(len(x.shape)) if keepdim or place not in axes]
+    if left[axis] in axes:
+        return None
+    assert draft.operator is not None
+    return b.reduce(draft.operator, b.select(x, left[axis], indices), axes, keepdim)
 
 
 def _operand(b: GraphBuilder, x: Value, axis: int, indices: list[int]) -> Value:
     """As `select`, without a matrix where the operand is a constant."""
     draft = b.draft(x)
-    if draft.kind == "broadcast_to":
+    if draft.operator is BROADCAST_TO:
         found = _of_broadcast(b, b.parent(x), x.shape, axis, indices)
-    elif draft.kind == "const" and draft.extra.get("trainable") is False:
+    elif draft.operator is CONST and draft.extra.get("trainable") is False:
         entries = draft.params["value"].entries(axis, indices)
         found = None if entries is None else b.const(entries)
     else:
@@ -128,7 +158,7 @@ def _of_reshape(b: GraphBuilder, x: Value, shape: Shape, axis: int, indices: lis
         taken = b.select(x, place, entries)
         return b.reshape(taken, (*shape[:axis], len(indices), *shape[axis + 1 :]))
     draft = b.draft(x)
-    if draft.kind not in _ELEMENTWISE:
+    if not _elementwise(draft):
         return None
     operands = [Value(index, b.drafts[index].shape) for index in draft.parents]
     return b.add(draft.kind, *(_operand(b, b.reshape(one, shape), axis, indices) for one in operands))
@@ -151,11 +181,24 @@ def _of_concat(
     return b.add("concat", *taken, axis=axis) if len(taken) > 1 else taken[0]
 
 
-def _of_product(b: GraphBuilder, sides: Sequence[Value], axis: int, indices: list[int]) -> Value:
+def _of_product(
+    b: GraphBuilder, x: Value, sides: Sequence[Value], axis: int, indices: list[int]
+) -> Value | None:
+    """Rows of the left side, columns of the right one, or entries of a batch axis of those that have them."""
     left, right = sides
-    rank = len(left.shape)
-    if axis != rank - 1:
-        left = b.select(left, axis, indices)
-    if axis != rank - 2:
-        right = b.select(right, axis, indices)
-    return b.add("matmul", left, right)
+    if min(len(left.shape), len(right.shape)) < 2:
+        return None
+    from_the_end = len(x.shape) - axis
+    if from_the_end != 1:
+        left = _entries(b, left, from_the_end, indices, is_batch=from_the_end > 2)
+    if from_the_end != 2:
+        right = _entries(b, right, from_the_end, indices, is_batch=from_the_end > 2)
+    return b.said(MATMUL, left, right)
+
+
+def _entries(b: GraphBuilder, x: Value, from_the_end: int, indices: list[int], *, is_batch: bool) -> Value:
+    """Entries of an axis; a batch axis that is broadcast serves all of them as it is."""
+    axis = len(x.shape) - from_the_end
+    if is_batch and (axis < 0 or x.shape[axis] == 1):
+        return x
+    return b.select(x, axis, indices)

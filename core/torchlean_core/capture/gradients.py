@@ -18,6 +18,7 @@ from torchlean_core.capture.gradient_flow import Unseen
 from torchlean_core.capture.instances import Instances
 from torchlean_core.capture.places import Stack, first_line, located
 from torchlean_core.capture.probes import is_small
+from torchlean_core.capture.returned import tensors_of
 from torchlean_core.capture.verify import float64_calls
 from torchlean_core.graph import Program, lower
 from torchlean_core.interp import Interpreter
@@ -235,34 +236,37 @@ def _compared(
     module = instances.new().to(dtype)  # a copy has no hooks on its parameters
     for _ in range(2):
         x = torch.randn(shape, generator=generator, dtype=dtype)
-        expected = _of_module(module, x, interpreter.output_shape)
+        expected = _of_module(module, x)
         ours = _of_artifact(interpreter, program, x)
         found.update(dict.fromkeys(_differing(ours, expected, dtype)))
         if bare:
             plain = {_INPUT: ours[_INPUT]} if _INPUT in ours else {}
-            plain.update(_of_module(module, x, interpreter.output_shape, bare=True))
+            plain.update(_of_module(module, x, bare=True))
             found.update(dict.fromkeys(_differing(ours, plain, dtype)))
     return list(found)
 
 
-def _weights(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    """A random linear functional of an output."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(3), dtype=dtype)
+def _functional(outputs: Sequence[torch.Tensor]) -> torch.Tensor | None:
+    """A random linear functional of all outputs, each with weights of its own; None where none has a gradient."""
+    terms = [
+        (one * torch.randn(one.shape, generator=torch.Generator().manual_seed(3 + n), dtype=one.dtype)).sum()
+        for n, one in enumerate(outputs)
+        if one.requires_grad
+    ]
+    return sum(terms[1:], terms[0]) if terms else None
 
 
-def _of_module(
-    module: torch.nn.Module, x: torch.Tensor, shape: tuple[int, ...], *, bare: bool = False
-) -> Gradients:
+def _of_module(module: torch.nn.Module, x: torch.Tensor, *, bare: bool = False) -> Gradients:
     leaf = x.clone().requires_grad_(not bare)
     parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
     try:
         with torch.enable_grad():
             # No leaf, as a batch that went through another layer before: in-place operators may change it.
-            output = module(leaf.clone())
-            if not output.requires_grad:
+            loss = _functional(tensors_of(module(leaf.clone())))
+            if loss is None:
                 return {}
             # Not `torch.autograd.grad`, which recomputed activations (reentrant checkpoints) do not take.
-            (output * _weights(shape, output.dtype)).sum().backward()
+            loss.backward()  # type: ignore[no-untyped-call]
         found = {name: p.grad for name, p in {_INPUT: leaf, **parameters}.items() if p.grad is not None}
         for parameter in parameters.values():
             parameter.grad = None
@@ -282,14 +286,14 @@ def _of_artifact(interpreter: Interpreter, program: Program, x: torch.Tensor) ->
         p.model: leaves[p.name] for p in program.parameters() if p.name in leaves and p.model is not None
     }
     with torch.enable_grad():
-        output = interpreter.function({**interpreter.params, **leaves}, leaf)
-        return _gradients(output, {_INPUT: leaf, **named}, interpreter.output_shape)
+        outputs = interpreter.results({**interpreter.params, **leaves}, leaf)
+        return _gradients(outputs, {_INPUT: leaf, **named})
 
 
-def _gradients(output: torch.Tensor, leaves: Mapping[str, torch.Tensor], shape: tuple[int, ...]) -> Gradients:
-    if not output.requires_grad:
+def _gradients(outputs: Sequence[torch.Tensor], leaves: Mapping[str, torch.Tensor]) -> Gradients:
+    loss = _functional(outputs)
+    if loss is None:
         return {}
-    loss = (output * _weights(shape, output.dtype)).sum()
     values = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
     return {name: value for name, value in zip(leaves, values, strict=True) if value is not None}
 

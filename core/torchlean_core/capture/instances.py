@@ -17,7 +17,9 @@ from torchlean_core.capture.other_types import why_not_float32
 from torchlean_core.capture.own_gradients import without_gradients
 from torchlean_core.capture.places import user_code
 from torchlean_core.capture.repeats import first_difference
+from torchlean_core.capture.returned import entries, names_of, tensors_of
 from torchlean_core.capture.target import Shape
+from torchlean_core.kinds import DIALECTS, Dialect
 
 _SEED = "seed what it is drawn from, as in numpy.random.default_rng(0) or torch.Generator().manual_seed(0)"
 _Plain = (type(None), bool, int, float, str, list, tuple, dict)
@@ -32,6 +34,7 @@ class Instances:
 
     Attributes:
         notes: What the user should know of it (TL607).
+        outputs: Names of what forward returns, where it returns a container of tensors; else None.
 
     Raises:
         CaptureError: The model can be neither constructed again nor copied.
@@ -44,6 +47,7 @@ class Instances:
         self._pristine: torch.nn.Module | None = None
         self._template: tuple[torch.nn.Module, Namespace] | None = None
         self.notes: list[CaptureFinding] = []
+        self.outputs: list[str] | None = None
         another = self._constructed()
         if another is None or _parts(another) & _parts(loaded.module):
             self._pristine = self._copied(loaded.module)
@@ -104,6 +108,25 @@ class Instances:
                 # Hooks on gradients need some; the input comes from a layer before.
                 return module(x.clone().requires_grad_().clone())
 
+    def results(self, module: torch.nn.Module, x: torch.Tensor, hint: str = "") -> tuple[torch.Tensor, ...]:
+        """The tensors that forward returns.
+
+        Raises:
+            CaptureError: It raises, or returns other entries than the first time.
+        """
+        result = self.call(module, x, hint)
+        if names_of(result) != self.outputs:
+            first, found = (_listed(names) for names in (self.outputs, names_of(result)))
+            message = f"forward returns {first} first, and {found} in a further call"
+            raise CaptureError.at(self.loaded.shown, "TL603", message, self.loaded.line)
+        return tensors_of(result)
+
+    def shown_output(self, place: int) -> str:
+        """One of several outputs, in words, to begin a message with; nothing where there is one."""
+        if self.outputs is None or len(self.outputs) < 2:
+            return ""
+        return f"output `{self.outputs[place]}`: "
+
     def _constructed(self) -> torch.nn.Module | None:
         """None where the user's code cannot be run a second time."""
         if self.loaded.construct is None:
@@ -161,18 +184,24 @@ class Instances:
             vars(part).update(attributes)
 
 
+def _listed(names: list[str] | None) -> str:
+    return "one tensor" if names is None else f"entries {', '.join(names)}" if names else "nothing"
+
+
 def run_example(
     instances: Instances,
+    dialect: Dialect,
     watched: Callable[[torch.nn.Module], AbstractContextManager[None]] = lambda module: nullcontext(),
 ) -> torch.Tensor:
     """An example input that the model was run with once: its own errors, at the user's lines, come first.
 
     Args:
-        instances: Gives instances of the module.
+        instances: Gives instances of the module; is told what forward returns.
+        dialect: Says how many outputs an artifact has.
         watched: Around the run, which nothing is compared with.
 
     Raises:
-        CaptureError: The model cannot be run with it, or does not give one float tensor.
+        CaptureError: The model cannot be run with it, or does not give float tensors, as many as there can be.
     """
     loaded, shape = instances.loaded, instances.shape
     shown, line = loaded.shown, loaded.line
@@ -192,17 +221,29 @@ def run_example(
     other_type = why_not_float32(loaded, module)
     with watched(module), without_gradients(loaded):
         result = instances.call(module, example, f" (with an input of shape {list(shape)}){other_type}")
-    if not isinstance(result, torch.Tensor):
-        what = describe(result)
-        if isinstance(result, tuple | list):
-            what = f"a {type(result).__name__}" if len(result) == 1 else f"{len(result)} values"
-        raise CaptureError.at(
-            shown, "TL603", f"forward returns {what}; an artifact has one output tensor", line
-        )
-    if result.dtype != torch.float32:
-        dtype = str(result.dtype).removeprefix("torch.")
-        raise CaptureError.at(shown, "TL603", f"forward returns {dtype}, expected float32{other_type}", line)
+    if why := _no_outputs(result, dialect, other_type):
+        raise CaptureError.at(shown, "TL603", f"forward returns {why}", line)
+    instances.outputs = names_of(result)
     return example
+
+
+def _no_outputs(result: Any, dialect: Dialect, other_type: str) -> str | None:
+    """Why what forward returns are no outputs of an artifact; None where they are."""
+    found = list(entries(result))
+    if not found:
+        return f"an empty {type(result).__name__}; an artifact has an output tensor"
+    if len(found) > 1 and not dialect.many_outputs:
+        several = [f"--dialect {other.name}" for other in DIALECTS.values() if other.many_outputs]
+        has = f"with {' or '.join(several)} it has several"
+        return f"{len(found)} values; an artifact has one output tensor ({has})"
+    for name, value in found:
+        where = f" as `{name}`" if name else ""
+        if not isinstance(value, torch.Tensor):
+            return f"{describe(value)}{where}; outputs of an artifact are tensors"
+        if value.dtype != torch.float32:
+            dtype = str(value.dtype).removeprefix("torch.")
+            return f"{dtype}{where}, expected float32{other_type}"
+    return None
 
 
 def changed_attribute(before: torch.nn.Module, after: torch.nn.Module) -> tuple[str, str, str] | None:

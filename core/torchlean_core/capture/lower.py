@@ -68,11 +68,11 @@ class Lowerer:
     _constants: dict[torch.fx.Node, bool] = field(default_factory=dict)
     _folded: dict[torch.fx.Node, Any] = field(default_factory=dict)
 
-    def run(self, shape: Sequence[int]) -> tuple[Value, Value]:
-        """Lower everything; returns the input's and the output's value.
+    def run(self, shape: Sequence[int]) -> tuple[Value, list[Value]]:
+        """Lower everything; returns the input's value and those of the outputs, in order.
 
         Raises:
-            CaptureError: Operators were refused (all of them are in it), or the output is no single tensor.
+            CaptureError: Operators were refused (all of them are in it), or an output is no float tensor.
         """
         source = self.builder.input(shape)
         needed = _needed(self.traced)
@@ -90,7 +90,7 @@ class Lowerer:
         self._refuse_partial_output()
         if self.refusals:
             raise refused_operators(self.shown, self.refusals)
-        return source, self._output()
+        return source, [self._output(node) for node in self.traced.outputs]
 
     def _refuse_partial_output(self) -> None:
         for node in self.traced.outputs:
@@ -113,9 +113,8 @@ class Lowerer:
         )
         self.refusals.append(located(finding, self.builder.provenance.stack, self.file))
 
-    def _output(self) -> Value:
-        outputs = self.traced.outputs
-        result = self._operand(outputs[0], None) if len(outputs) == 1 else None
+    def _output(self, node: torch.fx.Node) -> Value:
+        result = self._operand(node, None)
         self.builder.provenance = Provenance()
         if isinstance(result, Known):
             try:
@@ -125,9 +124,7 @@ class Lowerer:
                     self.shown, "TL603", f"the output: {error}", self.default_line
                 ) from error
         if not isinstance(result, Value):
-            raise CaptureError.at(
-                self.shown, "TL603", "forward must return one float tensor", self.default_line
-            )
+            raise CaptureError.at(self.shown, "TL603", "forward must return float tensors", self.default_line)
         return result
 
     # -- one operator --------------------------------------------------------------------------------

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
+from torchlean_core.dialect_choice import AUTO, CHOICES, choose_for
 from torchlean_core.errors import UsageError
+from torchlean_core.kinds.dialect import Dialect
+from torchlean_core.kinds.dialects import dialect_named
 
 APPROXIMATIONS = {"gelu": {"tanh": 1e-2}, "float64": {"float32": 1e-3}}
 """Substitutions that a user may allow: the forms that can stand for an operator (or type) that has no exact one,
@@ -31,8 +35,8 @@ def parse_approximations(texts: Sequence[str]) -> dict[str, str]:
     return dict(text.split("=", 1) for text in texts)
 
 
-def _option(text: str, *names: str, **settings: Any) -> Any:
-    return field(**settings, metadata={"help": text, "names": names})
+def _option(text: str, *names: str, choices: Sequence[str] = (), **settings: Any) -> Any:
+    return field(**settings, metadata={"help": text, "names": names, "choices": tuple(choices)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Options:
         prefer_torch_export: Try `torch.export` first, FX symbolic tracing only where it fails.
         debug_targets: Write `debug_target` on nodes.
         params: Write the parameters.
+        dialect: Name of the dialect that the artifact is written in, or `auto`.
+        inline: Write the parameters into the artifact, where its dialect has that; else beside it.
         verify: Compare the artifact with the module.
         approximate: Substitutions that are not exact but allowed: form by operator (`gelu`: `tanh`), which may
             be given as texts (`gelu=tanh`).
@@ -57,7 +63,16 @@ class Options:
     debug_targets: bool = _option(
         "write the source operator of each node as `debug_target`", "include_debug_targets", default=True
     )
-    params: bool = _option("write the parameters beside the artifact", default=True)
+    params: bool = _option("write the parameters", default=True)
+    dialect: str = _option(
+        "dialect of the artifact; auto: that of the artifact that is replaced, or else the one that the project's "
+        "TorchLean reads, or of most others in its folder",
+        choices=CHOICES,
+        default=AUTO,
+    )
+    inline: bool = _option(
+        "write the parameters into the artifact, where its dialect has that; else beside it", default=True
+    )
     verify: bool = _option("compare the artifact with the model on random inputs", default=True)
     approximate: Mapping[str, str] = _option(
         "allow a substitution that is not exact (gelu=tanh, float64=float32); may be repeated",
@@ -71,9 +86,19 @@ class Options:
     def __post_init__(self) -> None:
         if self.max_parameters < 0:
             raise UsageError("--max-parameters: expected a number that is not negative")
+        if self.dialect not in CHOICES:
+            raise UsageError(f"--dialect {self.dialect}: expected one of {', '.join(CHOICES)}")
         given = self.approximate
         texts = [f"{name}={form}" for name, form in given.items()] if isinstance(given, Mapping) else given
         object.__setattr__(self, "approximate", parse_approximations(texts))
+
+    def dialect_in(self, output: Path) -> Dialect:
+        """The dialect of an artifact that is written to a file.
+
+        Raises:
+            UsageError: It is left open, and a settings file that might tell is wrong.
+        """
+        return choose_for(output).dialect if self.dialect == AUTO else dialect_named(self.dialect)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Options:
@@ -94,6 +119,9 @@ def add_options(parser: argparse._ActionsContainer, defaults: Options = DEFAULTS
             state = "on" if default else "off"
             text = f"{item.metadata['help']} (default: {state})"
             parser.add_argument(*flags, action=argparse.BooleanOptionalAction, help=text, **settings)
+        elif isinstance(default, str):
+            text = f"{item.metadata['help']} (default: {default})"
+            parser.add_argument(*flags, choices=item.metadata["choices"], help=text, **settings)
         elif isinstance(default, int):
             text = f"{item.metadata['help']} (default: {default})"
             parser.add_argument(*flags, type=int, metavar="N", help=text, **settings)

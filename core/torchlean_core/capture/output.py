@@ -8,6 +8,7 @@ from typing import Any
 
 from torchlean_core.capture.target import Target
 from torchlean_core.errors import UsageError
+from torchlean_core.kinds.dialects import DEFAULT
 
 _SNIFFED = 4096
 
@@ -46,7 +47,14 @@ def summary(result: dict[str, Any], output: Path, seconds: float) -> str:
     constants = f", {result['constants']:,} constants" if result["constants"] else ""
     lines = [f"{output}: {result['nodes']} nodes, {result['parameters']:,} parameters{constants}"]
     if result["params"] is not None:
-        lines.append(f"  parameters: {output.with_name(Path(result['params']).name)}")
+        why = f" (not in the artifact: {result['beside']})" if result["beside"] else ""
+        lines.append(f"  parameters: {output.with_name(Path(result['params']).name)}{why}")
+    if result["inline"]:
+        lines.append("  parameters: in the artifact")
+    if result["dialect"] != DEFAULT.name:
+        lines.append(f"  dialect: {result['dialect']}")
+    if result["outputs"] != 1:
+        lines.append(f"  outputs: {result['outputs']}")
     reason = f" ({result['reason']})" if result["reason"] else ""
     lines.append(f"  traced with: {result['path']}{reason}")
     if result["max_relative_error"] is not None:

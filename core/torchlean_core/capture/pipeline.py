@@ -16,6 +16,7 @@ from torchlean_core.capture.assemble import Finished, finish
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
 from torchlean_core.capture.gradients import differences
+from torchlean_core.capture.inline import inlined
 from torchlean_core.capture.instances import Instances, run_example
 from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.lower import Lowerer
@@ -44,6 +45,8 @@ class Captured:
         reason: Why that way was taken, where it is not the first choice.
         notes: What the user should know (TL405, TL407, TL606, TL607).
         verification: How artifact and module agree; None where that was not asked for.
+        inline: Whether the parameters are in the artifact itself.
+        beside: Why they are not, where they could be.
     """
 
     graph: Graph
@@ -56,6 +59,8 @@ class Captured:
     reason: str
     notes: list[CaptureFinding] = field(default_factory=list)
     verification: Verification | None = None
+    inline: bool = False
+    beside: str | None = None
 
 
 class Observer:
@@ -104,7 +109,8 @@ def capture(
     stage("running")
     observer.loaded(loaded)
     instances = Instances(loaded, shape)
-    example = run_example(instances, observer.running)
+    dialect = options.dialect_in(output)
+    example = run_example(instances, dialect, observer.running)
     stage("tracing")
     traced = trace(
         instances.new,
@@ -113,18 +119,25 @@ def capture(
         file=loaded.file,
         shown=loaded.shown,
         stacks=Stacks(loaded.user),
+        flat=instances.outputs is not None,
     )
     observer.traced(traced)
     stage("lowering")
     builder = GraphBuilder(
-        options.max_parameters, options.debug_targets, approximate=options.approximate, file=loaded.file
+        options.max_parameters,
+        options.debug_targets,
+        approximate=options.approximate,
+        file=loaded.file,
+        dialect=dialect,
     )
     lowerer = Lowerer(builder, traced, loaded.file, loaded.shown, loaded.line, fold=options.fold)
-    source, result = lowerer.run(shape)
+    source, results = lowerer.run(shape)
     state = state_of(instances.pristine(), lowerer.folded)
     captured_from = {**_provenance(loaded, shape, output), "state": state.recorded()}
+    if instances.outputs is not None:
+        captured_from["outputs"] = instances.outputs
     try:
-        finished = finish(builder, source, result, {"captured_from": captured_from})
+        finished = finish(builder, source, results, {"captured_from": captured_from})
     except Refused as error:
         raise CaptureError.at(loaded.shown, "TL603", str(error), loaded.line) from error
     observer.finished(finished)
@@ -151,6 +164,9 @@ def capture(
             note = _approximation(mark, loaded.line)
             places = builder.approximated[mark["operator"]]
             notes = [*notes, *dict.fromkeys(located(note, stack, loaded.file) for stack in places)]
+    place = inlined(graph, finished) if dialect.inline and options.inline and options.params else None
+    if place is not None:
+        graph = place.graph
     graph = sealed(graph)
     text = serialize_graph(graph)
     stored = lower(graph).parameters()
@@ -172,6 +188,8 @@ def capture(
         traced.reason,
         notes,
         verification,
+        place is not None and place.reason is None,
+        None if place is None else place.reason,
     )
 
 

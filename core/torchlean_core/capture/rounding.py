@@ -36,7 +36,10 @@ _UNDERFLOWN = 2.0**-16
 NUDGES = 4
 """Neighbours that are looked at."""
 
-Forward = Callable[[torch.Tensor], torch.Tensor]
+Results = tuple[torch.Tensor, ...]
+"""All outputs, in order."""
+
+Forward = Callable[[torch.Tensor], Results]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Loss:
         scale: Largest absolute value of the module's result.
         precise: The artifact in float64, on the same input.
         expected: The module's result, in float64 where that means the same.
+        output: Which of the outputs it is.
     """
 
     probe: Probe
@@ -56,6 +60,7 @@ class Loss:
     scale: float
     precise: torch.Tensor
     expected: torch.Tensor
+    output: int
 
     @property
     def of_rounding(self) -> bool:
@@ -99,23 +104,33 @@ class Sides:
             probe: The input.
             cheap: Ask the module in float64 only where float32 leaves a doubt.
         """
-        module = self.module(probe.x).double()
-        found = self.artifact.run(probe.x).double()
+        pairs = zip(self.module(probe.x), self.artifact.run_all(probe.x), strict=True)
+        losses = (
+            self._loss(place, module.double(), found.double(), probe, cheap)
+            for place, (module, found) in enumerate(pairs)
+        )
+        return next((loss for loss in losses if loss is not None), None)
+
+    def _loss(
+        self, place: int, module: torch.Tensor, found: torch.Tensor, probe: Probe, cheap: bool
+    ) -> Loss | None:
+        """What one output loses."""
         if cheap and self._within(found, module, None, 0.0, probe) is None:
             return self._loss_of_a_part(probe) if _differ_often(found, module) else None
-        expected = module if self.reference is None else self.reference(probe.x.double())
+        reference = self.reference
+        expected = module if reference is None else reference(probe.x.double())[place]
         rounding = None if self.reference is None else module
         if self._within(found, expected, rounding, 0.0, probe) is None:
             return None
-        precise = self.precise().run(probe.x.double())
-        near = [_largest(other.run(probe.x.double()) - precise) for other in self.neighbours()]
-        conditioning = max(self._conditioning(probe.x, expected), *near)
+        precise = self.precise().run_all(probe.x.double())[place]
+        near = [_largest(other.run_all(probe.x.double())[place] - precise) for other in self.neighbours()]
+        conditioning = max(self._conditioning(probe.x, expected, place), *near)
         measured = self._within(found, expected, rounding, conditioning, probe)
         if measured is None:
             return None
         if probe.may_overflow and math.isinf(measured[0]) and not _finite_where(precise, expected):
             return None
-        return Loss(probe, *measured, precise, expected)
+        return Loss(probe, *measured, precise, expected, place)
 
     def _loss_of_a_part(self, probe: Probe) -> Loss | None:
         """The loss on one of the inputs of which a mixture was made."""
@@ -147,24 +162,25 @@ class Sides:
         allowed = MARGIN * max(own, conditioning, relative * scale, _FLOOR)
         return None if error <= allowed else (error, scale)
 
-    def _conditioning(self, x: torch.Tensor, expected: torch.Tensor) -> float:
+    def _conditioning(self, x: torch.Tensor, expected: torch.Tensor, place: int) -> float:
         """The largest change of the result when every element of the input moves within its last place."""
-        forward = self.reference or (lambda moved: self.module(moved.float()).double())
+        forward = self.reference or (lambda moved: self.module(moved.float()))
         factor = 1.0 if self.reference is not None else 2.0  # so that float32 moves at all
         largest = 0.0
         for seed in range(NUDGES):
             moved = x.double() + factor * (nudged(x, seed) - x.double())
-            largest = max(largest, _largest(forward(moved) - expected))
+            largest = max(largest, _largest(forward(moved)[place].double() - expected))
         return largest
 
 
 def blamed(
-    program: Program, tensors: Mapping[str, torch.Tensor], artifact: Finished, probe: Probe
+    program: Program, tensors: Mapping[str, torch.Tensor], artifact: Finished, loss: Loss
 ) -> Provenance:
     """Where a node comes from that makes the most of its operands' errors, in float32 against float64."""
     in_float32, precise = (Interpreter(program, tensors, dtype) for dtype in (torch.float32, torch.float64))
     errors: dict[int, float] = {}
-    worst, culprit = 0.0, program.output_id
+    probe = loss.probe
+    worst, culprit = 0.0, program.output_ids[loss.output]
     # One after the other: each turns gradients off, and on again at its end.
     rounded = list(in_float32.values(probe.x))
     exact = list(precise.values(probe.x.double()))

@@ -31,6 +31,7 @@ from torchlean_core.capture.places import Stacks, first_line, located, text_of
 from torchlean_core.capture.plain_answers import plain_answers
 from torchlean_core.capture.regions import rename_outputs
 from torchlean_core.capture.registry import LOWERINGS
+from torchlean_core.capture.returned import flatten_results, tensors_of
 from torchlean_core.capture.values import Known
 
 TORCH_EXPORT = "torch.export"
@@ -74,6 +75,7 @@ def trace(
     file: Path,
     shown: str,
     stacks: Stacks,
+    flat: bool = False,
 ) -> Traced:
     """Trace a module in eval mode.
 
@@ -84,14 +86,15 @@ def trace(
         file: Absolute path of the model file, for places.
         shown: The file as the user wrote it.
         stacks: Takes where in the user's code the operators are.
+        flat: Whether forward returns a container of tensors, which are the outputs in their order.
 
     Raises:
-        CaptureError: No path works, or the module has state, several inputs or several outputs.
+        CaptureError: No path works, or the module has state or several inputs.
     """
     unseen: list[Unseen] = []
     # Gradients are on, so that the trace shows where the model switches them off.
     with _hushed(), torch.enable_grad(), watching(stacks, unseen), plain_answers():
-        traced = _traced(new, example, prefer_torch_export, file, shown, stacks, unseen)
+        traced = _traced(new, example, prefer_torch_export, file, shown, stacks, unseen, flat)
     nodes = {node.name: node for node in traced.module.graph.nodes if node.op == "placeholder"}
     found = reached(traced.module.graph, traced.outputs, stacks)
     known = {
@@ -109,6 +112,7 @@ def _traced(
     shown: str,
     stacks: Stacks,
     unseen: list[Unseen],
+    flat: bool,
 ) -> Traced:
     if not prefer_torch_export:
         try:
@@ -116,7 +120,7 @@ def _traced(
         except Exception as error:
             raise _failure([(FX, error)], file, shown, stacks) from error
     try:
-        return _export(new(), example, shown, stacks)
+        return _export(new(), example, shown, stacks, flat=flat)
     except CaptureError:
         raise
     except Exception as error:
@@ -213,7 +217,11 @@ def _without_steps(exported: torch.export.ExportedProgram) -> None:
             node.target, node.args, node.kwargs = torch.ops.aten.sub.Tensor, tuple(beyond), {}
 
 
-def _export(module: torch.nn.Module, example: torch.Tensor, shown: str, stacks: Stacks) -> Traced:
+def _export(
+    module: torch.nn.Module, example: torch.Tensor, shown: str, stacks: Stacks, *, flat: bool
+) -> Traced:
+    if flat:
+        flatten_results(module)
     with stacks.recording():
         exported = torch.export.export(module, (example,), strict=False)
     without_autocast(exported, shown, stacks)
@@ -361,7 +369,7 @@ def _fx(module: torch.nn.Module, example: torch.Tensor, reason: str, stacks: Sta
     def run(x: torch.Tensor, *tensors: torch.Tensor) -> Any:
         with _reparametrize_module(symbolic, dict(zip(names, tensors, strict=True))):
             # A copy, so that a first operator in place changes nothing of the caller's.
-            return KeepingAttention(symbolic).run(x.clone())
+            return tensors_of(KeepingAttention(symbolic).run(x.clone()))
 
     traced = _retraced(run, example, state)
     if any(_is_mutable(node) for node in traced.graph.nodes):  # from inside a decomposition

@@ -16,7 +16,7 @@ from torchlean_core.capture.instances import Instances, changed_attribute
 from torchlean_core.capture.options import APPROXIMATIONS
 from torchlean_core.capture.places import located
 from torchlean_core.capture.probes import is_small, nudged, random_inputs, special_inputs
-from torchlean_core.capture.rounding import LARGEST, NUDGES, Loss, Sides, blamed
+from torchlean_core.capture.rounding import LARGEST, NUDGES, Loss, Results, Sides, blamed
 from torchlean_core.graph import lower
 from torchlean_core.interp import Interpreter
 
@@ -80,8 +80,8 @@ class _Comparison:
         calls, inputs, expected = self._random(in_float64=True)
         self.calls, dtype = calls, inputs[0].dtype
         interpreter = Interpreter(self.program, self.tensors, dtype)
-        found = [interpreter.run(x) for x in inputs]
-        worst = max(map(relative_error, found, expected))
+        found = [interpreter.run_all(x) for x in inputs]
+        worst = max(map(largest_error, found, expected))
         if self.small or worst > LIMITS[dtype]:
             calls.check_state()
         if worst <= LIMITS[dtype]:
@@ -91,7 +91,7 @@ class _Comparison:
             raise self._different(calls.new, inputs, found, worst)
         return Verification(error, torch.float32, len(inputs)), False
 
-    def _random(self, *, in_float64: bool) -> tuple[_Calls, list[torch.Tensor], list[torch.Tensor]]:
+    def _random(self, *, in_float64: bool) -> tuple[_Calls, list[torch.Tensor], list[Results]]:
         """An instance, in float64 where that was asked for and can be, random inputs, and its results."""
         inputs = list(random_inputs(self.artifact.graph.input_shape, torch.float64, small=self.small))
         calls = float64_calls(self.instances, inputs[0]) if in_float64 else None
@@ -101,18 +101,18 @@ class _Comparison:
         return calls, inputs, [calls(x) for x in inputs]
 
     def _in_float32(
-        self, inputs: Sequence[torch.Tensor], found: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]
+        self, inputs: Sequence[torch.Tensor], found: Sequence[Results], expected: Sequence[Results]
     ) -> float | None:
         """The error in float32 where float64 is no judge of it."""
         dtype = torch.float64
         calls = _Calls(self.instances, self.instances.copy)
         results = [calls(x.float()) for x in inputs]
-        exact = map(self._unrounded().run, inputs)
-        rounding = max(map(relative_error, exact, expected)) <= LIMITS[dtype]
+        exact = map(self._unrounded().run_all, inputs)
+        rounding = max(map(largest_error, exact, expected)) <= LIMITS[dtype]
         if not rounding and not _computes_otherwise(found, expected, results):
             return None
         in_float32 = Interpreter(self.program, self.tensors, torch.float32)
-        return max(map(relative_error, (in_float32.run(x.float()) for x in inputs), results))
+        return max(map(largest_error, (in_float32.run_all(x.float()) for x in inputs), results))
 
     def _unrounded(self) -> Interpreter:
         """The artifact in float64, with constants that are not rounded to float32."""
@@ -139,14 +139,14 @@ class _Comparison:
         self,
         new: Callable[[], torch.nn.Module],
         inputs: Sequence[torch.Tensor],
-        found: Sequence[torch.Tensor],
+        found: Sequence[Results],
         worst: float,
     ) -> CaptureError:
         dtype = inputs[0].dtype
         with _without_fast_path():
             calls = _Calls(self.instances, new)
             plain = [calls(x) for x in inputs]
-        if max(map(relative_error, found, plain)) <= LIMITS[dtype]:
+        if max(map(largest_error, found, plain)) <= LIMITS[dtype]:
             return self._error(
                 "torch's fast path for attention layers, which it takes for inference only, gives another result "
                 f"than their definition (relative error {worst:.3g}), as it does for "
@@ -187,13 +187,16 @@ class _Comparison:
     def _lost(self, loss: Loss) -> CaptureError:
         """The error for an input at which the artifact is not what the module is."""
         size = "infinite or no number" if math.isinf(loss.error) else f"off by {loss.error:.3g}"
-        there = f"for inputs that are {loss.probe.kind} the artifact is {size}, where the model's result is at most "
+        there = (
+            f"{self.instances.shown_output(loss.output)}for inputs that are {loss.probe.kind} the artifact is {size}, "
+            "where the model's result is at most "
+        )
         if not loss.of_rounding:
             return self._error(
                 f"{there}{loss.scale:.3g}; nothing was written. There the model does something that its trace does "
                 "not show, such as a branch that is taken only while it is traced"
             )
-        where = blamed(self.program, self.tensors, self.artifact, loss.probe)
+        where = blamed(self.program, self.tensors, self.artifact, loss)
         loaded = self.instances.loaded
         finding = CaptureFinding(
             "TL603",
@@ -213,7 +216,7 @@ class _Comparison:
         """
         calls, inputs, expected = self._random(in_float64="float64" not in approximated)
         interpreter = Interpreter(self.program, self.tensors, inputs[0].dtype)
-        worst = max(map(relative_error, map(interpreter.run, inputs), expected))
+        worst = max(map(largest_error, map(interpreter.run_all, inputs), expected))
         calls.check_state()
         bounds = {f"{name}={form}": APPROXIMATIONS[name][form] for name, form in approximated.items()}
         if worst > max(bounds.values()):
@@ -235,9 +238,9 @@ class _Calls:
         self.instances = instances
         self.new = new
         self._module = new()
-        self._first: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._first: tuple[torch.Tensor, Results] | None = None
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor) -> Results:
         if self._first is not None and x is self._first[0]:
             return self._first[1]
         result = self._run(x)
@@ -245,9 +248,8 @@ class _Calls:
             self._first = x, result
         return result
 
-    def _run(self, x: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.instances.call(self._module, x, _HINT).detach()
-        return result
+    def _run(self, x: torch.Tensor) -> Results:
+        return tuple(one.detach() for one in self.instances.results(self._module, x, _HINT))
 
     def check_state(self) -> None:
         """Give it the first input again.
@@ -258,20 +260,20 @@ class _Calls:
         if self._first is None:
             return
         x, first = self._first
-        if _differ(first, self._run(x)):
+        if any(map(_differ, first, self._run(x))):
             raise _stateful(self.instances, self.new(), self._module)
 
 
 def _computes_otherwise(
-    found: Sequence[torch.Tensor], expected: Sequence[torch.Tensor], in_float32: Sequence[torch.Tensor]
+    found: Sequence[Results], expected: Sequence[Results], in_float32: Sequence[Results]
 ) -> bool:
     """Whether the module means something else in float64, such as an epsilon taken from the type.
 
     Then the artifact, computed in float64, is much nearer to what the module gives in float32 than the module's
     own result in float64 is.
     """
-    artifact = max(map(relative_error, found, in_float32))
-    module = max(map(relative_error, expected, in_float32))
+    artifact = max(map(largest_error, found, in_float32))
+    module = max(map(largest_error, expected, in_float32))
     return artifact <= LIMITS[torch.float32] and artifact * _MUCH < module
 
 
@@ -314,6 +316,11 @@ def _stateful(instances: Instances, fresh: torch.nn.Module, ran: torch.nn.Module
     )
 
 
+def largest_error(found: Results, expected: Results) -> float:
+    """The largest relative error of the outputs, each for itself."""
+    return max(relative_error(one, other) for one, other in zip(found, expected, strict=True))
+
+
 def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
     """max|a-b| / max|b|; equal infinities and NaN in the same places count as equal, in others as infinite.
 
@@ -339,7 +346,7 @@ def float64_calls(instances: Instances, first: torch.Tensor) -> _Calls | None:
     """An instance that computes in float64 and was given its first input; None where the module does not allow it."""
     calls = _Calls(instances, lambda: instances.copy().double())
     try:
-        result = calls(first)
+        results = calls(first)
     except Exception:
         return None
-    return calls if result.dtype == torch.float64 else None
+    return calls if all(one.dtype == torch.float64 for one in results) else None

@@ -49,7 +49,8 @@ def capture_file(
         observer: Shown what comes up on the way.
 
     Returns:
-        `output` (path; null where nothing was written), `params` (path or null),
+        `output` (path; null where nothing was written), `params` (path or null), `dialect` (its name), `outputs`
+        (how many), `inline` (whether the parameters are in the artifact), `beside` (why not, or null),
         `nodes`, `operators` (of the source), `parameters` (scalars), `constants` (scalars), `path`,
         `reason`, `max_relative_error` (or null), `dtype` (or null), `notes`, `message` (one line).
 
@@ -73,6 +74,8 @@ def capture_file(
 def write_captured(captured: Captured, output: Path, source: str, *, params: bool = True) -> Path | None:
     """Write the artifact and, beside it, its parameters; they take their places only when both are whole.
 
+    Where the parameters are in the artifact itself, a file of parameters beside it, of what it replaces, goes.
+
     Args:
         captured: What was captured.
         output: The artifact's file.
@@ -85,7 +88,7 @@ def write_captured(captured: Captured, output: Path, source: str, *, params: boo
     Raises:
         UsageError: A file cannot be written.
     """
-    store = params_path(output) if params else None
+    store = params_path(output) if params and not captured.inline else None
     try:
         with replacing(output) as artifact:
             artifact.write_text(captured.text, encoding="utf-8", newline="\n")
@@ -103,6 +106,8 @@ def write_captured(captured: Captured, output: Path, source: str, *, params: boo
                     contents[CARRIED + name] = Content(type_name(plain), tuple(plain.shape), content(plain))
                 uses = program.further_uses()
                 write_content(store, contents, artifact_hash(captured.graph), source, Origin.CAPTURE, uses)
+        if captured.inline:
+            params_path(output).unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"{error.filename or output}: {error.strerror or error}") from error
     return store
@@ -118,6 +123,10 @@ def _result(captured: Captured, output: Path | None, params: Path | None) -> dic
         message += f", relative error {checked.max_relative_error:.1e}"
     return {
         "output": None if output is None else str(output),
+        "dialect": captured.graph.dialect.name,
+        "outputs": len(captured.graph.output_ids),
+        "inline": captured.inline,
+        "beside": captured.beside,
         "params": None if params is None else str(params),
         "nodes": nodes,
         "operators": captured.operators,

@@ -27,6 +27,8 @@ def check_payload(
 ) -> None:
     """Append the findings about the inline payload of a node that is otherwise right: at most one of each code.
 
+    A node gets TL504 only where nothing else is wrong with its payload.
+
     Args:
         index: Place of the node.
         node_id: Its raw id.
@@ -40,7 +42,7 @@ def check_payload(
     names = [spec.role for spec in kind.params] + [fact.name for fact in kind.facts]
     if not any(name in raw for name in names):
         return
-    wrong, missing, has_tensor = None, [], False
+    wrong, missing, has_tensor, infinite = None, [], False, None
     for spec in kind.params:
         value = raw.get(spec.role, _MISSING)
         if value is _MISSING:
@@ -49,6 +51,9 @@ def check_payload(
         expected = spec.inline_shape(spec.shape(fields, parents, shape))
         has_tensor = has_tensor or is_tensor(spec)
         wrong = wrong or _wrong_tensor(spec, value, expected)
+        numbers = numbers_of(value) if wrong is None and infinite is None else None
+        if numbers is not None and not numbers.is_finite_in_float32():
+            infinite = spec.role
     for fact in kind.facts:
         value = raw.get(fact.name, _MISSING)
         if value is _MISSING:
@@ -58,6 +63,9 @@ def check_payload(
     if wrong is not None:
         name, message = wrong
         findings.append(Finding("TL502", Severity.ERROR, message, index, node_id, (name,)))
+    elif infinite is not None:
+        message = f"{infinite} holds a number that is too large for float32: it counts as infinite"
+        findings.append(Finding("TL504", Severity.WARNING, message, index, node_id, (infinite,)))
     if missing and has_tensor:
         listed = ", ".join(f"`{name}`" for name in missing)
         message = f"the parameters in `{kind.name}` are not whole: {listed} missing"

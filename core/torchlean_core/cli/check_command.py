@@ -259,7 +259,8 @@ def _companions_count(wanted: _Wanted) -> bool:
 
 def _of_companions(path: Path, report: Report) -> list[Finding]:
     """Findings about the files that belong to an artifact; most have none, and then this is a look at the folder."""
-    if not has_files_beside(path) and not names_model(report.document.text):
+    concerned = has_files_beside(path) or names_model(report.document.text) or report.dialect.inline
+    if not concerned:
         return []
     from torchlean_core.companions import artifact_findings
 

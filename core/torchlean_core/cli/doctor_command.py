@@ -1,4 +1,4 @@
-"""`torchlean doctor`: versions, devices, compiler, settings, editors; what is missing and how to get it."""
+"""`torchlean doctor`: versions, devices, compiler, settings, TorchLean, editors; what is missing and how to get it."""
 
 from __future__ import annotations
 

@@ -94,7 +94,8 @@ def run(args: argparse.Namespace) -> int:
         if not result.written:
             out(args).print(f"{result.output}: fresh, nothing to do")
         else:
-            out(args).print(f"wrote {result.output}")
+            weights = "" if result.weights is None else f" and its weights, {result.weights}"
+            out(args).print(f"wrote {result.output}{weights}")
             if result.doubt is not None:
                 err(args).print(f"warning: TL503 {result.doubt}")
             if result.kept is not None:

@@ -18,7 +18,10 @@ from typing import Any
 
 from torchlean_core.compiler import compiler_names, find_compiler, python_header
 from torchlean_core.config import NAMES, SettingsFinder
+from torchlean_core.dialect_choice import choose
 from torchlean_core.errors import UserError
+from torchlean_core.lean import find_project
+from torchlean_core.lean.lake import NAME as TORCHLEAN
 
 _REQUIRED = ("lsprotocol", "msgspec", "pathspec", "pygls", "rich")
 _EXTRA = ("numpy", "ruff", "safetensors", "torch")
@@ -104,6 +107,7 @@ def examine() -> list[Item]:
         *_devices(torch_works),
         *_compiler(),
         _settings(),
+        *_lean(),
         *_editors(),
     ]
 
@@ -243,6 +247,25 @@ def _settings() -> Item:
     if path is None:
         return Item(section, "file", State.OK, f"no {NAMES[0]} or [tool.torchlean] here or above: defaults")
     return Item(section, "file", State.OK, str(path))
+
+
+def _lean() -> Iterator[Item]:
+    """The TorchLean of the project around, and the dialect that captures in this folder write."""
+    section = "Lean"
+    project = find_project(Path.cwd())
+    if project is None:
+        yield Item(section, TORCHLEAN, State.OK, f"no Lake project here or above that requires {TORCHLEAN}")
+    else:
+        state = State.OK if project.dialect is not None or not project.required else State.MISSING
+        where = f" (project {project.folder})" if project.required else ""
+        yield Item(section, TORCHLEAN, state, f"{project.reason}{where}", project.remedy)
+    try:
+        dialect, reason = choose(Path.cwd())
+    except UserError:  # which the settings' own line tells
+        yield Item(section, "dialect", State.MISSING, "not known while the settings are wrong")
+    else:
+        detail = f"new captures in this folder are {dialect.name}: {reason}"
+        yield Item(section, "dialect", State.OK, detail)
 
 
 def _editors() -> Iterator[Item]:

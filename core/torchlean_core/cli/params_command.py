@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.artifact import artifact_hash, load_graph
+from torchlean_core.artifact.companions import is_artifact_name
 from torchlean_core.cli.console import say
 from torchlean_core.errors import UsageError
 from torchlean_core.extras import require_torch
 from torchlean_core.files import refuse_overwriting
+from torchlean_core.graph import lower
 
 if TYPE_CHECKING:
     from torchlean_core.params.files import Tensors
@@ -81,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--plain: only .json files have a plain layout")
     format_for(out)
     refuse_overwriting(out, source, args.artifact)
-    given = read_tensors(source)
+    given = _in_artifact(source) or read_tensors(source)
     made = given.metadata.get("source") or f"converted from {source.name}"
     if args.artifact is not None:
         arrays = _of_artifact(args, given, made)
@@ -112,6 +114,20 @@ def _move(args: argparse.Namespace) -> int:
     if not args.quiet:
         say(f"torchlean: {result['message']}")
     return 0
+
+
+def _in_artifact(path: Path) -> Tensors | None:
+    """The parameters that stand in an artifact; None for another file, and one that holds none."""
+    from torchlean_core.params.files import Format, Tensors
+    from torchlean_core.params.held import inline_arrays
+    from torchlean_core.params.resolve import is_inline
+
+    if not is_artifact_name(path.name):
+        return None
+    program = lower(load_graph(path))
+    if not is_inline(program):
+        return None
+    return Tensors(Format.JSON, inline_arrays(program, str(path)), {"source": f"taken out of {path.name}"})
 
 
 def _of_artifact(args: argparse.Namespace, given: Tensors, made: str) -> dict[str, Any]:

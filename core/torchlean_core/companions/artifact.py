@@ -69,6 +69,8 @@ def _of_params(artifact: Path, path: Path, graph: Graph, values: bool) -> list[F
         if not path.is_file() and not isinstance(found, HeldStore):
             return []
         issues = [*found.validate(program), *conflicts]
+        if isinstance(found, HeldStore):  # the check of the text has said it
+            issues = [issue for issue in issues if issue.code != "TL504" or issue.name not in found.held]
         if not path.is_file():  # what is neither here nor there is told where it is asked for
             issues = [issue for issue in issues if issue.code != "TL501"]
         return [_finding(issue, found.path if path.is_file() is False else path) for issue in issues]

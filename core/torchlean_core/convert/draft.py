@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.convert.refusal import refuse
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from torchlean_core.params.format import Array
 
 Shape = tuple[int, ...]
+
+MOST = 1 << 28
+"""Elements that a tensor may have which conversion makes: a gigabyte."""
 
 
 def part(spec: ParamSpec) -> str:
@@ -52,7 +56,6 @@ class Draft:
     Attributes:
         source: The graph that is read.
         target: The dialect that is written.
-        knows_values: Whether the values of parameters are known.
         nodes: What is written so far.
         place: For each node that was read the node that has its value now.
         seat: For each node that was read the node that does what it did.
@@ -63,7 +66,6 @@ class Draft:
     def __init__(self, source: Graph, target: Dialect, values: Mapping[str, Array] | None) -> None:
         self.source = source
         self.target = target
-        self.knows_values = values is not None
         self._values = values or {}
         self.nodes: list[Node] = []
         self.place: dict[int, int] = {}
@@ -177,16 +179,14 @@ class Draft:
         found: dict[str, Any] = {}
         for spec in holder.params:
             array = payload.arrays[part(spec)]
-            text = self._text(array, payload.names.get(part(spec), spec.role))
-            if (flat := spec.inline_shape(array.shape)) != array.shape:
-                text = self._text(array.reshape(flat), payload.names.get(part(spec), spec.role))
-            found[spec.role] = Numbers(text)
+            name = payload.names.get(part(spec), spec.role)
+            found[spec.role] = Numbers(self._text(array, name, spec.inline_shape(array.shape)))
         for fact in holder.facts:
             if fact.value is not None:
                 found[fact.name] = fact.value(fields, xs, shape)
         return found
 
-    def _text(self, array: Array, name: str) -> str:
+    def _text(self, array: Array, name: str, shape: Shape) -> str:
         import numpy as np
 
         node = self._current
@@ -195,10 +195,11 @@ class Draft:
         if not finite.all():
             place = tuple(int(index) for index in np.argwhere(~finite)[0])
             refuse(node, f"{name} holds {array[place]} at {show_shape(place)}, for which JSON has no number")
-        single = array.astype(np.float32)
+        with np.errstate(over="ignore"):
+            single = array.astype(np.float32, copy=False)
         if array.dtype != np.float32 and not np.array_equal(single, array):
             refuse(node, f"{name} is {array.dtype}, and rounding it to float32 would change it")
-        return numbers_text(single)
+        return numbers_text(single.reshape(shape))
 
 
 class Site:
@@ -233,6 +234,20 @@ class Site:
         made = self.draft.add(kind, fields=fields, extra=self.extra, **given)
         self.draft.seat[self.node.id] = made
         return made
+
+    def filled(self, shape: Sequence[int], value: float) -> Array:
+        """A float32 tensor with one value everywhere.
+
+        Raises:
+            ConversionRefused: It would be too large.
+        """
+        import numpy as np
+
+        if prod(shape) > MOST:
+            refuse(
+                self.node, f"a constant of {show_shape(shape)} would be needed, which is too large to write"
+            )
+        return np.full(tuple(shape), value, np.float32)
 
     def reshape(self, value: int, shape: Sequence[int]) -> int:
         """A `reshape` of a value that was written."""

@@ -61,8 +61,6 @@ def convert_file(
     graph = load_graph(artifact)
     store, notes = _parameters(graph, artifact, params)
     found = convert_graph(graph, dialect, store, output)
-    text = serialize_graph(found.graph)
-    parse_graph(text, f"the conversion of {artifact}")  # what is written has no errors
     carried = {} if store is None else store.carried()
     if found.tensors:
         refuse_overwriting(ours, artifact, params, beside)
@@ -70,21 +68,43 @@ def convert_file(
         raise UsageError(
             f"{out}: its parameter file would be {ours.name}, which is that of {artifact}; give it another name"
         )
-    kept = None
-    if found.tensors and lost_by_writing_params(ours):
-        kept = keep_aside(ours)
     made = f"converted from {artifact.name}"
     if store is not None:
         made = store.metadata.get("source", made)
+    written = write_converted(found, out, made, carried)
+    return written._replace(notes=(*notes, *written.notes))
+
+
+def write_converted(found: Converted, out: Path, source: str, carried: Mapping[str, Content]) -> Written:
+    """Write a graph that was converted and, beside it, its parameters: both or none.
+
+    Args:
+        found: The graph.
+        out: The artifact's file.
+        source: Where the parameters come from, in words.
+        carried: Entries of the model's `state_dict` that go with the parameters.
+
+    Raises:
+        UserError: What would be written has errors.
+        UsageError: A file cannot be written.
+    """
+    try:
+        text = serialize_graph(found.graph)
+    except (TypeError, ValueError) as error:  # a number with too many digits to be expanded
+        raise UserError(f"an extra field holds a number that cannot be written: {error}") from error
+    parse_graph(text, f"the conversion for {out}")
+    ours, kept = params_path(out), None
+    if found.tensors and lost_by_writing_params(ours):
+        kept = keep_aside(ours)
     try:
         with replacing(out) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
             if found.tensors:
-                _write_store(ours, found, made, carried)
+                _write_store(ours, found, source, carried)
     except OSError as error:
         raise UsageError(f"{error.filename or out}: {error.strerror or error}") from error
-    notes += _doubts(found, ours, carried)
-    return Written(out, ours if found.tensors else None, kept, len(found.graph.nodes), tuple(notes))
+    notes = tuple(_doubts(found, ours, carried))
+    return Written(out, ours if found.tensors else None, kept, len(found.graph.nodes), notes)
 
 
 def _parameters(graph: Graph, artifact: Path, params: Path | None) -> tuple[ParameterStore | None, list[str]]:

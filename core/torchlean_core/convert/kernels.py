@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from torchlean_core.convert.draft import Payload, Site
+from torchlean_core.convert.draft import MOST, Payload, Site
 from torchlean_core.convert.refusal import refuse
 from torchlean_core.errors import UserError
 from torchlean_core.graph.views import View, embed, parse_view, view_json
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from torchlean_core.params.format import Array
 
 _KERNEL = "kernel"
-_MOST = 1 << 30
-"""Elements of a dense kernel; a larger one is not written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ def dense(at: Site, groups: int, dilation: Sequence[int], size: Sequence[int]) -
     is_spread = any(d != 1 for d in dilation)
     view = _view(payload)
     if array is not None:
-        if prod(full) > _MOST:
+        if prod(full) > MOST:
             refuse(at.node, f"the dense kernel would have {prod(full):,} elements")
         masked = (
             np.where(on_blocks(array.shape, groups), array, 0).astype(array.dtype) if groups > 1 else array
@@ -152,7 +150,8 @@ def _view(payload: Payload) -> View:
 
 
 def _with_view(payload: Payload, view: View, shape: Any) -> Payload:
-    said = {name: value for name, value in payload.said[_KERNEL].items() if name != "view"}
+    told = ("view",) if view else ("view", "shape")  # without a view, the tensor is of the node's own shape
+    said = {name: value for name, value in payload.said[_KERNEL].items() if name not in told}
     if view:
         said["view"] = view_json(view)
         if shape is not None:

@@ -111,9 +111,7 @@ def _softplus(at: Site, *, main: bool = True) -> int:
 
 
 def _constant(at: Site, value: float, shape: Sequence[int]) -> int:
-    import numpy as np
-
-    payload = Payload({"": np.full(tuple(shape), value, np.float32)})
+    payload = Payload({"": at.filled(shape, value)})
     return at.draft.add("const", [], shape, extra={"trainable": False}, payload=payload)
 
 
@@ -169,10 +167,11 @@ def _broadcast(at: Site) -> int:
 
 def _attention(at: Site) -> int:
     fields = dict(at.fields)
-    if at.payload.arrays or at.extra.get("bias", True) is not True:
-        fields["bias"] = True  # the other dialect does not read it, and adds a bias always
-    elif "bias" in at.extra:
-        fields["bias"] = at.extra["bias"]
+    bias = at.extra.get("bias")
+    if at.payload.arrays:
+        fields["bias"] = True  # the other dialect does not read the field, and always adds one
+    elif isinstance(bias, bool):  # anything else is no value of it here
+        fields["bias"] = bias
     return at.keep(at.node.kind, fields, shape=None, tuple_shapes=at.node.tuple_shapes)
 
 

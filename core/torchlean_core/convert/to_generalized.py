@@ -73,15 +73,14 @@ def _convolution(at: Site) -> int:
 
 def _pool(at: Site) -> int:
     fields = _operator_fields(at)
-    x = at.xs[0][1:]
-    if 0 in x:
-        refuse(at.node, f"an empty input axis in {show_shape(at.xs[0])}: the generalized result is empty")
     for size, cells in zip(fields["kernel"], fields["padding"], strict=True):
         if cells > size // 2:
             refuse(
                 at.node,
                 f"padding over half the window: {cells} for a window of {size}; the generalized result is empty",
             )
+    if 0 in at.xs[0][1:]:
+        refuse(at.node, f"an empty input axis in {show_shape(at.xs[0])}: the generalized result is empty")
     geometry = {name: tuple(fields[name]) for name in ("kernel", "stride", "padding")}
     operator = at.draft.source.dialect.tensor_kinds[at.node.kind].operator
     return at.keep(operator.name, {"spatial_rank": 2, **geometry})
@@ -93,11 +92,9 @@ def _batch_norm(at: Site) -> int:
 
 
 def _layernorm(at: Site) -> int:
-    import numpy as np
-
     axis = at.fields["axis"]
     suffix = at.xs[0][axis:]
-    neutral = {"gamma": np.ones(suffix, np.float32), "beta": np.zeros(suffix, np.float32)}
+    neutral = {"gamma": at.filled(suffix, 1.0), "beta": at.filled(suffix, 0.0)}
     payload = replace(at.payload, arrays=neutral)
     return at.keep(at.node.kind, {"axis": axis}, payload=payload, facts={"eps": epsilon(at)})
 

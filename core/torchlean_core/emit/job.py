@@ -22,6 +22,8 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
     )
     name = result.output.name
     message = f"{name} written" if result.written else f"{name} is up to date"
+    if result.weights is not None:
+        message += f", its weights to {result.weights.name}"
     if result.kept is not None:
         message += f"; the replaced text is kept as {result.kept.name}"
     return {

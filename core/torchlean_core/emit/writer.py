@@ -47,6 +47,7 @@ class EmitResult:
         kept: Where the replaced text of an edited or foreign file was kept, if there was any.
         changed: What changed since a stale file was written, in words.
         doubt: What the parameters that were used are suspected of (TL503), if anything.
+        weights: The file beside it that values of the artifact were written to, if they are too many for a module.
     """
 
     output: Path
@@ -55,6 +56,7 @@ class EmitResult:
     kept: Path | None = None
     changed: tuple[str, ...] = ()
     doubt: str | None = None
+    weights: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def module_state(artifact: Path, output: Path | None = None, params: Path | None
     if text is None:
         return State.MISSING
     file = params or used_params(text, target, artifact)
-    return state_of(text, _load(artifact, target, file, recorded_options(text)).header)
+    return state_of(text, _as_recorded(_load(artifact, target, file, recorded_options(text)).header, text))
 
 
 def used_params(text: str, target: Path, artifact: Path) -> Path | None:
@@ -160,10 +162,12 @@ def emit_file(
     given = {name: value for name, value in (changes or {}).items() if value is not None}
     options = EmitOptions.from_mapping({**recorded_options(text or "").as_mapping(), **given})
     sources = _load(artifact, target, file, options)
-    before = State.MISSING if text is None else state_of(text, sources.header)
+    before = State.MISSING if text is None else state_of(text, _as_recorded(sources.header, text))
+    if before is State.FRESH and _lacks_weights(text or "", target):
+        before = State.STALE
     if check or (before is State.FRESH and not force):
         found = read_header(text or "")
-        changed = changes_of(found[0], sources.header) if found is not None else []
+        changed = changes_of(found[0], _as_recorded(sources.header, text or "")) if found is not None else []
         return EmitResult(target, before, False, changed=tuple(changed))
     doubt = _doubt(sources, artifact)
     if before in (State.EDITED, State.FOREIGN) and not force:
@@ -180,7 +184,7 @@ def emit_file(
         write_text(target, source)
     except OSError as error:
         raise UsageError(f"{target}: cannot be written ({error.strerror or error})") from error
-    return EmitResult(target, before, True, kept, doubt=doubt)
+    return EmitResult(target, before, True, kept, (), doubt, weights_path(target) if weights else None)
 
 
 def _doubt(sources: _Sources, artifact: Path) -> str | None:
@@ -189,7 +193,23 @@ def _doubt(sources: _Sources, artifact: Path) -> str | None:
     made_for = None if store is None else store.metadata.get("artifact")
     if store is None or made_for is None or made_for == sources.header.artifact_sha256:
         return None
-    return f"{store.path.name} was made for another version of {artifact.name}"
+    return f"{store.file_name} was made for another version of {artifact.name}"
+
+
+def _as_recorded(header: Header, text: str) -> Header:
+    """The header with the file of weights that a module names, whose values the artifact's hash covers."""
+    found = read_header(text)
+    if found is None or header.params is not None or found[0].params_sha256 is not None:
+        return header
+    return replace(header, params=found[0].params)
+
+
+def _lacks_weights(text: str, target: Path) -> bool:
+    """Whether the file is gone that a module reads the values of its artifact from."""
+    found = read_header(text)
+    if found is None or found[0].params is None or found[0].params_sha256 is not None:
+        return False
+    return not (target.parent / found[0].params).is_file()
 
 
 def lost_by_emit(target: Path) -> list[Loss]:

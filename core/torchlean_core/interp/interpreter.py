@@ -74,7 +74,8 @@ class Interpreter:
         """
         self._check_input(x)
         with torch.no_grad(), full_precision():
-            return self.results(self.params, x.to(self.device))
+            results = self.results(self._as_in_a_module(), x.to(self.device))
+        return tuple(result.detach() for result in results)
 
     def run(self, x: torch.Tensor) -> torch.Tensor:
         """The only output for an input, which every `input` node gets.
@@ -85,7 +86,7 @@ class Interpreter:
         """
         self._check_input(x)
         with torch.no_grad(), full_precision():
-            return self.function(self.params, x.to(self.device))
+            return self.function(self._as_in_a_module(), x.to(self.device)).detach()
 
     def values(self, x: torch.Tensor) -> Iterator[tuple[TensorNode, torch.Tensor]]:
         """Every node's value for an input, in order, also of nodes that do not reach the output.
@@ -95,7 +96,8 @@ class Interpreter:
         """
         self._check_input(x)
         with torch.no_grad(), full_precision():
-            yield from self.trace(self.params, x.to(self.device))
+            for node, value in self.trace(self._as_in_a_module(), x.to(self.device)):
+                yield node, value.detach()
 
     def trace(
         self, params: Mapping[str, torch.Tensor], x: torch.Tensor
@@ -140,6 +142,15 @@ class Interpreter:
             for value in step.last_use_of:
                 del values[value]
         return tuple(values[output] for output in self.program.output_ids)
+
+    def _as_in_a_module(self) -> dict[str, torch.Tensor]:
+        """The parameters as an emitted module holds them.
+
+        Torch folds the axes of a product or not by whether an operand can have a gradient, also where none is taken;
+        the two ways round differently.
+        """
+        trainable = {parameter.name for parameter in self.program.parameters() if parameter.trainable}
+        return {name: one.detach().requires_grad_(name in trainable) for name, one in self.params.items()}
 
     def _check_input(self, x: torch.Tensor) -> None:
         if tuple(x.shape) != self.input_shape:

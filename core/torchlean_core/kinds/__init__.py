@@ -2,7 +2,7 @@
 
 from torchlean_core.kinds.call import Call, Operator, Shape, Step
 from torchlean_core.kinds.common import EXTRA_FIELDS, FORMAT, NODE_FIELDS, TRAINING_DIFFERS
-from torchlean_core.kinds.dialect import INPUT, Dialect
+from torchlean_core.kinds.dialect import INPUT, Dialect, Form
 from torchlean_core.kinds.dialects import (
     CLASSIC,
     DIALECTS,
@@ -41,6 +41,7 @@ __all__ = [
     "Fact",
     "Field",
     "FieldType",
+    "Form",
     "Kind",
     "Operator",
     "ParamSpec",

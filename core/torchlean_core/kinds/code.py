@@ -210,7 +210,10 @@ def pool(call: Call, largest: bool, lead: int, shape: str) -> str:
         return f"pool({operand}, {ints(kernel)}, {ints(f['stride'])}, {ints(padding)}, {largest})"
     value = merged(operand, lead)
     option = f", padding={size(padding)}" if any(padding) else ""
-    if any(2 * p > k for p, k in zip(padding, kernel, strict=True)) or 0 in call.parent_shapes[0]:
+    extents = call.parent_shapes[0][len(call.parent_shapes[0]) - rank :]
+    # In three dimensions, torch wants a window to fit into what is not padded yet.
+    small = rank == 3 and any(x < k for x, k in zip(extents, kernel, strict=True))
+    if any(2 * p > k for p, k in zip(padding, kernel, strict=True)) or 0 in call.parent_shapes[0] or small:
         value, option = padded(value, padding, padding, fill), ""
     text = f"F.{'max' if largest else 'avg'}_pool{rank}d({value}, {window(call)}{option})"
     return _unmerged(text, lead, 2, shape)

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from torchlean_core.kinds.call import Shape
+from torchlean_core.kinds.call import Operator, Shape
 from torchlean_core.kinds.common import FORMAT
-from torchlean_core.kinds.spec import Field, Kind, TupleKind
+from torchlean_core.kinds.spec import Field, Kind, Problems, TupleKind
 
 INPUT = "input"
 """The tag of input nodes, in every dialect."""
 
 INPUT_FIELD = "input_id"
 """The root field that names the input, in every dialect."""
+
+
+class Form(NamedTuple):
+    """How a dialect says one use of an operator: as one node.
+
+    Attributes:
+        kind: The node's kind.
+        fields: The kind's own fields.
+        shape: Shape of the result.
+    """
+
+    kind: Kind
+    fields: dict[str, Any]
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +138,34 @@ class Dialect:
         if tag == self.getitem.name:
             return self.getitem
         return self.tensor_kinds.get(tag) or self.tuple_kinds.get(tag)
+
+    def kinds_of(self, operator: Operator) -> list[Kind]:
+        """The kinds that an operator can be said with, in the order of the table."""
+        return [
+            kind
+            for kind in self.tensor_kinds.values()
+            if kind.operator is operator and kind.saying is not None
+        ]
+
+    def form(self, operator: Operator, asked: Mapping[str, Any], parents: Iterable[Shape]) -> Form | None:
+        """How one node says a use of an operator; None where none can.
+
+        Args:
+            operator: The operator.
+            asked: What is asked of it (see `spec.Saying`).
+            parents: Shapes of the operands.
+        """
+        shapes = [list(parent) for parent in parents]
+        for kind in self.kinds_of(operator):
+            assert kind.saying is not None
+            said = kind.saying(asked, shapes)
+            if said is None:
+                continue
+            fields = {name: list(v) if isinstance(v, list | tuple) else v for name, v in said.items()}
+            shape = kind.infer(fields, shapes, None)
+            if shape is not None and not isinstance(shape, Problems):
+                return Form(kind, fields, tuple(shape))
+        return None
 
     def is_foreign(self, tag: str) -> bool:
         """Whether a tag is none here, but one of another dialect."""

@@ -98,6 +98,13 @@ Lowering = Callable[[Mapping[str, Any], Sequence[Shape], Shape], tuple[Step, ...
 parents and the payload, each other one the result before it. With none, the node is its parent."""
 
 
+Saying = Callable[[Mapping[str, Any], Sequence[Shape]], "Mapping[str, Any] | None"]
+"""(what is asked of an operator, parents' shapes) to a kind's own fields; None where the kind cannot say it.
+
+What is asked is spelled as the operator's fields, but that reductions are asked for all at once: `axes`, `keepdim`.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class ParamSpec:
     """One tensor of a kind's payload.
@@ -167,6 +174,8 @@ class Kind:
         operator: What it computes, or the first of what it computes.
         fields: The kind's own fields.
         lowering: How its fields become those of operators; None where they are the operator's.
+        saying: The way back: what is asked of the operator as the kind's fields; None where it is never chosen for
+            that.
         param_prefix: First part of the payload's tensor names (`linear` in `linear_3_W`).
         params: The payload.
         facts: Further fields of an inline payload, in dialects that have it.
@@ -187,6 +196,7 @@ class Kind:
     operator: Operator
     fields: tuple[Field, ...] = ()
     lowering: Lowering | None = None
+    saying: Saying | None = None
     param_prefix: str = ""
     params: tuple[ParamSpec, ...] = ()
     facts: tuple[Fact, ...] = ()
@@ -220,6 +230,11 @@ class Kind:
     def role(self, operand: str) -> str:
         """What the artifact calls the tensor that the operator calls by a name."""
         return next(spec.role for spec in self.params if spec.inner == operand)
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """What the operator calls the tensors of the payload."""
+        return frozenset(spec.inner for spec in self.params)
 
 
 def payload_name(prefix: str, spec: ParamSpec, node_id: int) -> str:

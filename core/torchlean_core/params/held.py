@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlean_core.graph import Program, Use
+from torchlean_core.params.content import CARRIED
 from torchlean_core.params.header import TensorInfo
 from torchlean_core.params.store import ParameterStore
 from torchlean_core.params.uses import gathered
@@ -32,9 +33,16 @@ class HeldStore(ParameterStore):
         for name, array in arrays.items():
             tensors[name] = TensorInfo(name, "F32", tuple(array.shape), 0, array.nbytes)
         metadata = {} if base is None else {k: v for k, v in base.metadata.items() if k != "sha256"}
+        if all(name in arrays or name.startswith(CARRIED) for name in tensors):
+            metadata.pop("artifact", None)  # whichever version the file was made for, nothing of it counts
         super().__init__(path, tensors, metadata)
         self.base = base
         self._arrays = arrays
+
+    @property
+    def file_name(self) -> str:
+        """Name of the parameter file, or of the artifact where there is none."""
+        return (self.path if self.base is None else self.base.path).name
 
     @property
     def held(self) -> frozenset[str]:
@@ -82,8 +90,23 @@ def inline_arrays(program: Program, where: str) -> dict[str, Array]:
     Raises:
         UserError: Copies of one tensor do not agree.
     """
-    uses = {use.name: _array(use) for use in program.uses() if use.inline is not None}
+    uses: dict[str, Array] = {}
+    for node in program.nodes:
+        for role, use in node.params.items():
+            if use is not None and use.inline is not None:
+                uses[use.name] = _array(use)
+                if role == "kernel" and use.view and node.compact and node.fields["groups"] != 1:
+                    _clear_off_blocks(uses[use.name], node.fields["groups"])
     return gathered(uses, program, where) if uses else {}
+
+
+def _clear_off_blocks(kernel: Array, groups: int) -> None:
+    """Zero what a grouped convolution never reads of a dense kernel, in place."""
+    rows, columns = kernel.shape[0] // groups, kernel.shape[1] // groups
+    for group in range(groups):
+        own = slice(group * columns, (group + 1) * columns)
+        block = kernel[group * rows : (group + 1) * rows]
+        block[:, : own.start], block[:, own.stop :] = 0, 0
 
 
 def _array(use: Use) -> Array:

@@ -44,6 +44,11 @@ class ParameterStore:
         return cls(path, *read_header(path))
 
     @property
+    def file_name(self) -> str:
+        """Name of the file, for messages."""
+        return self.path.name
+
+    @property
     def names(self) -> list[str]:
         """Names of all tensors, sorted."""
         return sorted(self.tensors)

@@ -68,7 +68,7 @@ def validate(store: ParameterStore, program: Program, *, values: bool = True) ->
     issues: list[ParamIssue] = []
     recorded = store.metadata.get("artifact")
     if recorded is not None and recorded != artifact_hash(program.graph):
-        message = f"{store.path.name} was made for another version of this artifact"
+        message = f"{store.file_name} was made for another version of this artifact"
         if made := store.metadata.get("source"):
             message += f" (source: {shortened(made)})"
         issues.append(ParamIssue("TL503", message, None, None))
@@ -94,7 +94,7 @@ def validate(store: ParameterStore, program: Program, *, values: bool = True) ->
     ]
     issues.extend(extra(name, program) for name in unknown[:_MAX_EXTRA])
     if len(unknown) > _MAX_EXTRA:
-        message = f"{len(unknown) - _MAX_EXTRA} more tensors of {store.path.name} belong to no node"
+        message = f"{len(unknown) - _MAX_EXTRA} more tensors of {store.file_name} belong to no node"
         issues.append(ParamIssue("TL502", message, None, None))
     return issues
 

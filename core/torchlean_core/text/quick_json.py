@@ -86,7 +86,7 @@ else:
     read = read_root = read_numbers = read_floats = skim = _unread
 
 
-_SMALL = re.compile(r"(?<!\d)0\.0000([1-9])(\d*)")
+_SMALL = re.compile(r"0\.0000([1-9])(\d*)")  # begins with a literal, which is quick to search for
 
 
 def write_floats(values: Any) -> str:
@@ -99,6 +99,8 @@ def write_floats(values: Any) -> str:
 
 def _scientific(match: re.Match[str]) -> str:
     """A number from 0.00001 to 0.0001, which msgspec writes out and Python does not."""
+    if match.string[match.start() - 1 : match.start()].isdigit():  # the end of 10.00001
+        return match[0]
     return f"{match[1]}.{match[2]}e-5" if match[2] else f"{match[1]}e-5"
 
 

@@ -264,7 +264,7 @@ def test_its_options_are_its_defaults(folder: Path) -> None:
 
 def test_its_sections_are_the_modules_of_this_package(folder: Path) -> None:
     names = bundle.modules()
-    assert {"torchlean_core.capture.lower", "torchlean_core.kinds.table"} <= set(names)
+    assert {"torchlean_core.capture.lower", "torchlean_core.kinds.operators"} <= set(names)
     program = (
         "import inspect, json, sys\n"
         "from torchlean_adapter.capture.trace import trace\n"

@@ -13,6 +13,7 @@ from torchlean_core.capture.instances import Instances, run_example
 from torchlean_core.capture.load import load_model
 from torchlean_core.capture.target import Target
 from torchlean_core.errors import UsageError
+from torchlean_core.kinds import CLASSIC
 
 MODEL = """\
 import sys
@@ -164,7 +165,7 @@ def test_an_exception_while_importing_is_shown_at_its_line(model: Path) -> None:
 def test_an_exception_in_forward_is_shown_at_its_line(model: Path) -> None:
     loaded = load_model(Target(model, "FailsInForward"))
     with pytest.raises(CaptureError, match=r"RuntimeError: .*\(with an input of shape \[1, 4\]\)") as caught:
-        run_example(Instances(loaded, (1, 4)))
+        run_example(Instances(loaded, (1, 4)), CLASSIC)
     finding = caught.value.findings[0]
     assert (finding.code, finding.line) == ("TL603", line_of("    return torch.relu(x) @ torch.ones(7, 7)"))
 
@@ -172,4 +173,4 @@ def test_an_exception_in_forward_is_shown_at_its_line(model: Path) -> None:
 def test_a_module_without_forward_says_so(model: Path) -> None:
     model.write_text("from torch import nn\nclass Net(nn.Module):\n    pass\n", encoding="utf-8")
     with pytest.raises(CaptureError, match="Net has no forward"):
-        run_example(Instances(load_model(Target(model, "Net")), (1,)))
+        run_example(Instances(load_model(Target(model, "Net")), (1,)), CLASSIC)

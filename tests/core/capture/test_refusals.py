@@ -196,7 +196,8 @@ def test_fx_does_not_freeze_random_numbers() -> None:
 
 OUTPUTS: dict[str, tuple[Callable[[Any, torch.Tensor], Any], str]] = {
     "two tensors": (lambda m, x: (x, x), "forward returns 2 values; an artifact has one output tensor"),
-    "a dict": (lambda m, x: {"y": x}, "forward returns a value of type dict"),
+    "a dict": (lambda m, x: {"y": x, "z": x}, "forward returns 2 values; an artifact has one output tensor"),
+    "a set": (lambda m, x: {x}, "forward returns a value of type set; outputs of an artifact are tensors"),
     "no tensor": (lambda m, x: 3.0, "forward returns a value of type float"),
     "integers": (lambda m, x: x.long(), "forward returns int64, expected float32"),
 }

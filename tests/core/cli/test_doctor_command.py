@@ -9,8 +9,10 @@ import sys
 import pytest
 
 from tests.core.cli.support import torchlean
+from tests.core.lean.lake_projects import git_package, manifest, project
 from torchlean_core.cli import health
 from torchlean_core.cli.main import main
+from torchlean_core.kinds.dialects import GENERALIZED
 
 
 def report(cwd, **environment):
@@ -105,3 +107,42 @@ def test_editors_on_the_path_are_found(tmp_path, monkeypatch):
     found = {item.name: item for item in health._editors()}
     assert found["Neovim"].detail == f"NVIM v0.11.4 ({editor})"
     assert found["VS Code"].state is health.State.MISSING
+
+
+def test_the_projects_torchlean_and_the_dialect_of_captures_are_told(tmp_path, monkeypatch, capsys, quick):
+    project(tmp_path, GENERALIZED)
+    below = tmp_path / "models"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    assert main(["doctor", "--output-format", "json"]) == 0
+    items = {item["name"]: item for item in json.loads(capsys.readouterr().out)["items"]}
+    told = "TorchLean at .lake/packages/TorchLean (rev 0123456) reads `output_ids`"
+    assert items["TorchLean"]["state"] == "ok"
+    assert items["TorchLean"]["detail"] == f"{told} (project {tmp_path})"
+    assert items["dialect"]["detail"] == f"new captures in this folder are generalized: {told}"
+
+
+def test_sources_that_are_not_there_are_told_with_the_remedy(tmp_path, monkeypatch, capsys, quick):
+    manifest(tmp_path, git_package())
+    monkeypatch.chdir(tmp_path)
+    assert main(["doctor"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "-- TorchLean TorchLean is required, but its sources are not at .lake/packages/TorchLean" in said
+    assert "run `lake update` in the project" in said
+    assert "new captures in this folder are classic: the default" in said
+
+
+def test_the_dialect_follows_the_settings_and_a_broken_file_leaves_it_open(
+    tmp_path, monkeypatch, capsys, quick
+):
+    monkeypatch.chdir(tmp_path)
+    settings = tmp_path / "torchlean.toml"
+    settings.write_text('dialect = "generalized"\n')
+    assert main(["doctor", "--output-format", "json"]) == 0
+    items = {item["name"]: item for item in json.loads(capsys.readouterr().out)["items"]}
+    assert items["dialect"]["detail"] == f"new captures in this folder are generalized: as {settings} sets"
+    assert items["TorchLean"]["state"] == "ok"
+    settings.write_text('dialect = "new"\n')
+    assert main(["doctor", "--output-format", "json"]) == 1
+    items = {item["name"]: item for item in json.loads(capsys.readouterr().out)["items"]}
+    assert (items["dialect"]["state"], items["file"]["state"]) == ("missing", "broken")

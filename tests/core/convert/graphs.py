@@ -1,4 +1,4 @@
-"""Random artifacts without errors, of either dialect, over all its kinds: for tests that compare two ways to one value."""
+"""Random artifacts without errors, of either dialect, over all kinds: to compare two ways to one value."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ class Builder:
         )
 
 
-SHARED = "unary unary binary constant mask loss total softmax permute reshape flatten concat linear attention pair".split()
+SHARED = "unary binary constant mask loss total softmax permute reshape flatten concat linear attention pair".split()
 
 
 class General(Builder):

@@ -203,3 +203,21 @@ def test_torch_is_not_imported(tmp_path: Path) -> None:
         "sys.exit(code or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_extra_fields_of_any_content(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    artifact, out = tmp_path / "a.json", tmp_path / "b.json"
+    text = (
+        '{"format": "torchlean.ir.v1", "input_id": 0, "output_id": 1, "extra": {"é": [null, true]}, "nodes": ['
+        '{"id": 0, "kind": "input", "parents": [], "shape": [2]}, '
+        '{"id": 1, "kind": "relu", "parents": [0], "shape": [2], "x": %s, "y": [1e400, {"z": 1e-400}]}]}'
+    )
+    artifact.write_text(text % "3", encoding="utf-8")
+    assert _convert(artifact, "-o", out, "--dialect", "generalized") == 0
+    assert '"x": 3, "y": [1000' in out.read_text() and '{"é": [null, true]}' in out.read_text(
+        encoding="utf-8"
+    )
+    artifact.write_text(text % ("1" * 10_050), encoding="utf-8")
+    assert _convert(artifact, "-o", tmp_path / "c.json", "--dialect", "generalized") == 1
+    assert "cannot be written" in capsys.readouterr().err
+    assert not (tmp_path / "c.json").exists()

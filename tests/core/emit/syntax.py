@@ -9,7 +9,7 @@ NODES = {
     "AugAssign", "Expr", "Constant", "Name", "Load", "Store", "Attribute", "Call", "keyword", "Tuple", "List", "Dict",
     "ListComp", "comprehension", "For", "If", "IfExp", "Continue", "With", "withitem", "Subscript", "Slice", "Starred",
     "BinOp", "Add", "Sub", "Mult", "Div", "FloorDiv", "Mod", "Pow", "MatMult", "BitXor", "BitAnd", "RShift",
-    "UnaryOp", "USub", "Compare", "Eq", "Gt", "JoinedStr", "FormattedValue", "Raise",
+    "UnaryOp", "USub", "Compare", "Eq", "Gt", "GtE", "BitOr", "Is", "IsNot", "JoinedStr", "FormattedValue", "Raise",
 }  # fmt: skip
 MODULES = {"json", "mmap", "struct", "torch", "torch.nn.functional", "pathlib"}
 CALLED = {
@@ -18,11 +18,13 @@ CALLED = {
     "Path", "path.open", "file.read", "file.fileno", "struct.unpack", "json.loads", "header.items", "mmap.mmap",
     "optimizer.zero_grad", "optimizer.step", "loss.backward", "loss.item", "y.mean", "y.mean().item", "model",
     "model.parameters", "self.register_buffer", "self.load_state_dict", "self.eval", "flat.reshape", "flat.clone",
-    "flat.data_ptr", "words.to",
+    "flat.data_ptr", "words.to", "enumerate", "len", "zip", "reversed", "bool",
+    "diagonal_blocks", "convolution", "pool", "embed", "blocks",
 }  # fmt: skip
 ROOTS = {"torch", "F", "nn"}
 METHODS = {
     "to", "clone", "clamp", "reshape", "expand", "permute", "transpose", "detach", "new_zeros", "contiguous", "numel",
+    "flatten", "squeeze", "unsqueeze", "diagonal", "movedim", "unfold", "amax", "mean", "new_full",
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tests.core.check.graphs import random_graph
+from tests.core.convert.graphs import arrays_of, general_root, graph_of_root
 from tests.core.emit.support import random_tensors
 from tests.core.emit.syntax import refuse_other_syntax
 from torchlean_core.artifact import parse_graph
@@ -19,8 +20,9 @@ from torchlean_core.emit.source import body_source
 from torchlean_core.errors import UserError
 from torchlean_core.graph import lower, to_sequential
 from torchlean_core.interp import Interpreter
-from torchlean_core.kinds import CLASSIC
+from torchlean_core.kinds import CLASSIC, GENERALIZED
 from torchlean_core.params import ParameterStore
+from torchlean_core.params.held import HeldStore, inline_arrays
 from torchlean_core.params.tensors import load_tensors, save_tensors
 
 GROUPS, SIZE = 16, 25
@@ -109,3 +111,31 @@ def test_emitted_graphs_in_float64_agree_with_the_interpreter_in_float64(tmp_pat
         result = model_of(body, tmp_path)(x)
     assert result.dtype == torch.float64
     torch.testing.assert_close(result, reference.run(x), rtol=0, atol=0, equal_nan=True)
+
+
+GENERAL, GENERAL_GROUPS = 500, 10
+
+
+@pytest.mark.parametrize("group", range(GENERAL_GROUPS))
+def test_emitted_graphs_of_the_generalized_dialect_give_the_interpreters_bits(tmp_path, group):
+    size = GENERAL // GENERAL_GROUPS
+    kinds = set()
+    for seed in range(group * size, (group + 1) * size):
+        graph = graph_of_root(general_root(seed))
+        kinds |= {node.kind for node in graph.nodes}
+        program = lower(graph)
+        arrays = {**arrays_of(graph, seed), **inline_arrays(program, "m.ir.json")}
+        store = HeldStore(tmp_path / "m.ir.json", arrays, None) if arrays else None
+        reference = Interpreter(program, load_tensors(store, program))
+        x = torch.randn(reference.input_shape, generator=torch.Generator().manual_seed(seed))
+        expected = reference.run_all(x)
+        body = body_source(program, store, "m.weights.safetensors", EmitOptions(literal_limit=10**9))
+        with torch.no_grad():
+            result = model_of(body, tmp_path)(x)
+        results = (result,) if len(expected) == 1 else result
+        assert len(results) == len(expected)
+        for one, other in zip(results, expected, strict=True):
+            assert one.shape == other.shape and one.dtype == torch.float32, seed
+            same = torch.equal(torch.nan_to_num(one), torch.nan_to_num(other))
+            assert same and torch.equal(one.isnan(), other.isnan()), seed
+    assert len(kinds) >= len(GENERALIZED.tensor_kinds) - 2

@@ -145,7 +145,7 @@ def test_what_was_captured_from_one_image_runs_as_its_model_does():
         '    v4 = F.batch_norm(v2, p["batchnorm_4_mean"], p["batchnorm_4_var"].clamp(min=0.0), '
         'p["batchnorm_4_gamma"], p["batchnorm_4_beta"])',
         "    v5 = v4.reshape((v4.shape[0], 90,))",
-        "    return v5",
+        "    return (v5,)",
     ]
     assert batch.folds_input and batch.folds_output
 

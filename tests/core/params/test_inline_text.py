@@ -33,6 +33,8 @@ def _bits(array: np.ndarray) -> np.ndarray:
         (1.5e-5, "1.5e-5"),
         (1e-5, "1e-5"),
         (100.0001, "100.0001"),
+        (10.00001, "10.00001"),
+        (-2e-5, "-2e-5"),
     ],
 )
 def test_the_text_is_the_shortest(value: float, text: str) -> None:
@@ -65,7 +67,7 @@ def test_arrays_of_any_shape(shape: tuple[int, ...]) -> None:
 
 def test_views_are_written_as_they_read() -> None:
     array = np.arange(6, dtype=np.float32).reshape(2, 3).T
-    assert numbers_text(array) == "[[0.0,3.0],[1.0,4.0],[2.0,5.0]]"
+    assert numbers_text(array) == "[[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]"
 
 
 def test_the_text_is_the_same_without_the_quick_writer(monkeypatch: pytest.MonkeyPatch) -> None:

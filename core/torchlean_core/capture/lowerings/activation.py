@@ -12,6 +12,7 @@ from torchlean_core.capture.lowerings.digits import exp_minus_one, log_one_plus
 from torchlean_core.capture.lowerings.ties import at_least, at_most, negative_part
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Operand, Tensor, Value
+from torchlean_core.kinds.operators import SOFTPLUS
 
 aten = torch.ops.aten
 
@@ -123,12 +124,14 @@ def selu(b: GraphBuilder, x: Value) -> Value:
 
 def log_one_plus_exp(b: GraphBuilder, distance: Value) -> Value:
     """log(1 + exp(-distance)) for what is not negative: never overflows."""
+    if b.dialect.kinds_of(SOFTPLUS):
+        return b.said(SOFTPLUS, b.times(distance, -1.0))
     return log_one_plus(b, b.unary("exp", b.times(distance, -1.0)), small=True)
 
 
 @lowers(aten.softplus.default)
 def softplus(b: GraphBuilder, x: Value, beta: float = 1, threshold: float = 20) -> Value:
-    """(max(y, 0) + log(1 + exp(-abs(y)))) / beta with y = beta * x.
+    """Direct, of y = beta * x and divided by beta; without a kind for it (max(y, 0) + log(1 + exp(-abs(y)))) / beta.
 
     Of a maximum, since that has the gradient 1/2 at 0, which is the sum's.
     """
@@ -137,12 +140,16 @@ def softplus(b: GraphBuilder, x: Value, beta: float = 1, threshold: float = 20) 
             f"softplus with threshold={threshold} has a step there; it is exact from {EXACT_THRESHOLD:g} on"
         )
     y = b.times(x, float(beta))
+    if (direct := b.say(SOFTPLUS, y)) is not None:
+        return b.times(direct, 1.0 / beta)
     return b.times(b.plus(b.binary("max_elem", y, 0.0), log_one_plus_exp(b, b.unary("abs", y))), 1.0 / beta)
 
 
 @lowers(aten.log_sigmoid.default)
 def log_sigmoid(b: GraphBuilder, x: Value) -> Value:
-    """min(x, 0) - log(1 + exp(-abs(x)))."""
+    """The softplus of -x, negated; without a kind for that min(x, 0) - log(1 + exp(-abs(x)))."""
+    if b.dialect.kinds_of(SOFTPLUS):
+        return b.times(b.said(SOFTPLUS, b.times(x, -1.0)), -1.0)
     return b.minus(b.binary("min_elem", x, 0.0), log_one_plus_exp(b, b.unary("abs", x)))
 
 

@@ -12,7 +12,7 @@ from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.lowerings.masks import has_minus_infinity, masked_sum, safe_softmax
 from torchlean_core.capture.lowerings.matrix import matmul
 from torchlean_core.capture.registry import lowers
-from torchlean_core.capture.values import Known, Tensor, Value
+from torchlean_core.capture.values import Known, Tensor, Value, absent
 from torchlean_core.graph.views import narrow
 
 aten = torch.ops.aten
@@ -78,19 +78,26 @@ def self_attention(
 ) -> Value:
     """The tuple form `multihead_attention`, of which the first component is used."""
     batch, length, size = x.shape
+    attention = b.dialect.attention
+    says_bias = any(field.name == "bias" for field in attention.fields)
     payload = {}
     for place, role in enumerate("qkv"):
         rows = narrow((0, place * size, (place + 1) * size))
         payload[f"{role}_W"] = in_weight.moved(rows)
         if in_bias is not None:
             payload[f"{role}_b"] = in_bias.moved(rows)
+        elif not says_bias:
+            payload[f"{role}_b"] = absent(torch.zeros(size))
     payload["out_W"] = out_weight
     if out_bias is not None:
         payload["out_b"] = out_bias
+    elif not says_bias:
+        payload["out_b"] = absent(torch.zeros(size))
     scores = (batch, length, length)
     payload["scale"] = Known(torch.full(scores, 1.0 / math.sqrt(size), dtype=torch.float64))
+    own = {"bias": in_bias is not None} if says_bias else {}
     return b.add_tuple(
-        "multihead_attention",
+        attention.name,
         x,
         x,
         x,
@@ -100,5 +107,5 @@ def self_attention(
         num_heads=1,
         batch_first=True,
         dropout_zero=True,
-        bias=in_bias is not None,
+        **own,
     )

@@ -1,10 +1,11 @@
-"""Convolutions: dense `conv2d` on unbatched images, which groups, dilation and rank 1 are brought to."""
+"""Convolutions: one node where the dialect has one for them; else a dense one on an unbatched image."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -13,8 +14,10 @@ from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.lowerings.padding import constant_pad
 from torchlean_core.capture.registry import lowers
-from torchlean_core.capture.values import Known, Tensor, Value, absent
+from torchlean_core.capture.values import Known, Tensor, Value
 from torchlean_core.graph.views import blocks, embed, flip, permute
+from torchlean_core.kinds.dialects import others
+from torchlean_core.kinds.numbers import show_shape
 
 aten = torch.ops.aten
 
@@ -30,7 +33,7 @@ def conv2d(
     dilation: Sequence[int] = (1, 1),
     groups: int = 1,
 ) -> Value:
-    """`conv2d` on (C, H, W); a batch of one is reshaped."""
+    """One node; on (C, H, W) where that is all there is, then a batch of one is reshaped."""
     return _convolution(b, input, weight, bias, stride, [(p, p) for p in padding], dilation, groups)
 
 
@@ -61,7 +64,7 @@ def conv1d(
     dilation: Sequence[int] = (1,),
     groups: int = 1,
 ) -> Value:
-    """As `conv2d` with height 1."""
+    """One node; where there are images only, as `conv2d` with height 1."""
     return _convolution(b, input, weight, bias, stride, [(p, p) for p in padding], dilation, groups)
 
 
@@ -74,6 +77,38 @@ def conv1d_named_padding(
     stride: Sequence[int] = (1,),
     padding: str = "valid",
     dilation: Sequence[int] = (1,),
+    groups: int = 1,
+) -> Value:
+    """Padding `valid` (none) or `same` (the odd cell goes to the right)."""
+    sides = _named_padding(padding, weight.shape[2:], dilation)
+    return _convolution(b, input, weight, bias, stride, sides, dilation, groups)
+
+
+@lowers(aten.conv3d.default)
+def conv3d(
+    b: GraphBuilder,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1, 1, 1),
+    padding: Sequence[int] = (0, 0, 0),
+    dilation: Sequence[int] = (1, 1, 1),
+    groups: int = 1,
+) -> Value:
+    """One node, where the dialect has it."""
+    sides = [(p, p) for p in _spread(padding, 3)]
+    return _convolution(b, input, weight, bias, stride, sides, dilation, groups)
+
+
+@lowers(aten.conv3d.padding)
+def conv3d_named_padding(
+    b: GraphBuilder,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1, 1, 1),
+    padding: str = "valid",
+    dilation: Sequence[int] = (1, 1, 1),
     groups: int = 1,
 ) -> Value:
     """Padding `valid` (none) or `same` (the odd cell goes to the right)."""
@@ -112,7 +147,7 @@ def convolution(
     return _convolution(b, input, weight, bias, _spread(stride, rank), sides, _spread(dilation, rank), groups)
 
 
-@lowers(aten.conv_transpose1d.default, aten.conv_transpose2d.input)
+@lowers(aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input)
 def conv_transpose(
     b: GraphBuilder,
     input: Tensor,
@@ -164,24 +199,32 @@ class _Image:
         return b.reshape(result, (1, *shape) if self.batched else shape)
 
 
-def _image(b: GraphBuilder, x: Tensor, weight: Tensor, bias: Tensor | None) -> _Image:
-    """One image, or a refusal.
+def _elsewhere(b: GraphBuilder, x: Tensor, kernel: Known, *sizes: Any) -> str:
+    """What other dialects have a node for a convolution, as the end of a message."""
+    names = [
+        f"--dialect {other.name}"
+        for other in others(b.dialect)
+        if replace(b, dialect=other).can_convolve(x.shape, kernel.shape, *sizes)
+    ]
+    return f"; with {' or '.join(names)} it is one node" if names else ""
+
+
+def _image(b: GraphBuilder, x: Tensor, weight: Known, hint: str = "") -> _Image:
+    """One image, or a refusal, whose message ends with a hint.
 
     Raises:
-        Refused: The kernel is not known, there are more images than one, or the rank is none that the IR has.
+        Refused: There are more images than one, or the rank is none that the dialect has.
     """
-    if not isinstance(weight, Known) or isinstance(bias, Value):
-        raise Refused("the kernel depends on the input")
     rank = len(weight.shape) - 2
     if rank not in (1, 2):
-        raise Refused(f"convolution over {rank} axes: supported are conv1d and conv2d")
+        raise Refused(f"convolution over {rank} axes: supported are conv1d and conv2d{hint}")
     value = b.value(x)
     batched = len(value.shape) == rank + 2
     if batched:
         if value.shape[0] != 1:
             raise Refused(
                 f"a batch of {value.shape[0]} images: capture with batch 1 or unbatched (torchlean.ir.v1 has "
-                "convolution of one image only)"
+                f"convolution of one image only){hint}"
             )
         value = b.reshape(value, value.shape[1:])
     if rank == 1:
@@ -199,15 +242,33 @@ def _convolution(
     dilation: Sequence[int],
     groups: int,
 ) -> Value:
-    image = _image(b, x, weight, bias)
-    assert isinstance(weight, Known) and not isinstance(bias, Value)
-    kernel = weight
+    kernel, shift = _known(weight, bias)
+    stride, padding, dilation = (
+        _spread(stride, len(kernel.shape) - 2),
+        list(padding),
+        _spread(dilation, len(kernel.shape) - 2),
+    )
+    direct = b.convolution(b.value(x), kernel, shift, stride, padding, dilation, groups)
+    if direct is not None:
+        return direct
+    image = _image(b, x, kernel, _elsewhere(b, x, kernel, stride, padding, dilation, groups))
     stride, padding, dilation = list(stride), list(padding), list(dilation)
     if image.rank == 1:
         kernel = kernel.reshape(*kernel.shape[:2], 1, kernel.shape[2])
         stride, padding, dilation = [stride[0], stride[0]], [(0, 0), *padding], [1, *dilation]
-    result = _dense(b, image.value, kernel, bias, stride, padding, dilation, groups)
+    result = _dense(b, image.value, kernel, shift, stride, padding, dilation, groups)
     return image.restored(b, result)
+
+
+def _known(weight: Tensor, bias: Tensor | None) -> tuple[Known, Known | None]:
+    """Kernel and bias.
+
+    Raises:
+        Refused: They depend on the input.
+    """
+    if not isinstance(weight, Known) or isinstance(bias, Value):
+        raise Refused("the kernel depends on the input")
+    return weight, bias
 
 
 def _transposed(
@@ -226,22 +287,17 @@ def _transposed(
     Its kernel is the given one reversed, with inputs and outputs of each group exchanged; the padding is
     dilation * (size - 1) - padding on both sides, and the output padding more on the right.
     """
-    image = _image(b, x, weight, bias)
-    assert isinstance(weight, Known) and not isinstance(bias, Value)
-    kernel = weight
+    kernel, shift = _known(weight, bias)
+    whole = _transposed_whole(b, x, kernel, shift, stride, padding, output_padding, groups, dilation)
+    if whole is not None:
+        return whole
+    image = _image(b, x, kernel)
     steps, pads, extra, apart = list(stride), list(padding), list(output_padding), list(dilation)
     if image.rank == 1:
         kernel = kernel.reshape(*kernel.shape[:2], 1, kernel.shape[2])
         steps, pads, extra, apart = [1, *steps], [0, *pads], [0, *extra], [1, *apart]
-    inputs, outputs = kernel.shape[:2]
-    by_group = kernel.reshape(groups, inputs // groups, outputs, *kernel.shape[2:]).moved(
-        permute(0, 2, 1, 3, 4)
-    )
-    reversed_kernel = by_group.reshape(groups * outputs, inputs // groups, *kernel.shape[2:]).moved(
-        flip(2, 3)
-    )
-    left = [step * (size - 1) - pad for step, size, pad in zip(apart, kernel.shape[2:], pads, strict=True)]
-    right = [before + more for before, more in zip(left, extra, strict=True)]
+    reversed_kernel = _reversed(kernel, groups)
+    left, right = _margins(kernel, pads, extra, apart)
     # What both axes have on both sides is the convolution's own padding.
     common = max(0, min(*left, *right)) if image.rank == 2 else 0
     value = image.value
@@ -250,7 +306,60 @@ def _transposed(
         if places is not None:
             value = apply_matrix(b, value, axis + 1, places, "zero insertion")
     sides = [(common, common), (common, common)]
-    return image.restored(b, _dense(b, value, reversed_kernel, bias, [1, 1], sides, apart, groups))
+    return image.restored(b, _dense(b, value, reversed_kernel, shift, [1, 1], sides, apart, groups))
+
+
+def _transposed_whole(
+    b: GraphBuilder,
+    x: Tensor,
+    kernel: Known,
+    bias: Known | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output_padding: Sequence[int],
+    groups: int,
+    dilation: Sequence[int],
+) -> Value | None:
+    """A transposed convolution of a tensor as it is; None where the dialect has no node for that convolution."""
+    left, right = _margins(kernel, padding, output_padding, dilation)
+    rank = len(left)
+    places = [
+        _spread_places(size, step, min(before, 0), min(after, 0))
+        for size, step, before, after in zip(x.shape[-rank:], stride, left, right, strict=True)
+    ]
+    sizes = [
+        size if matrix is None else matrix.shape[0]
+        for size, matrix in zip(x.shape[-rank:], places, strict=True)
+    ]
+    sides = [(max(before, 0), max(after, 0)) for before, after in zip(left, right, strict=True)]
+    flipped = _reversed(kernel, groups)
+    ones = [1] * rank
+    if not b.can_convolve((*x.shape[:-rank], *sizes), flipped.shape, ones, sides, dilation, groups):
+        return None
+    value = b.value(x)
+    for place, matrix in enumerate(places):
+        if matrix is not None:
+            value = apply_matrix(b, value, len(x.shape) - rank + place, matrix, "zero insertion")
+    return b.convolution(value, flipped, bias, ones, sides, dilation, groups)
+
+
+def _reversed(kernel: Known, groups: int) -> Known:
+    """The kernel with its taps reversed, and inputs and outputs of each group exchanged."""
+    inputs, outputs, *sizes = kernel.shape
+    rank = len(sizes)
+    order = (0, 2, 1, *range(3, 3 + rank))
+    by_group = kernel.reshape(groups, inputs // groups, outputs, *sizes).moved(permute(*order))
+    return by_group.reshape(groups * outputs, inputs // groups, *sizes).moved(flip(*range(2, 2 + rank)))
+
+
+def _margins(
+    kernel: Known, padding: Sequence[int], output_padding: Sequence[int], dilation: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """What is padded on each side before the kernel is applied; negative amounts are cut off."""
+    left = [
+        apart * (size - 1) - pad for apart, size, pad in zip(dilation, kernel.shape[2:], padding, strict=True)
+    ]
+    return left, [before + more for before, more in zip(left, output_padding, strict=True)]
 
 
 def _spread_places(size: int, step: int, left: int, right: int) -> torch.Tensor | None:
@@ -294,19 +403,9 @@ def _dense(
         (top, bottom), (left, right) = padding
         x, pad = constant_pad(b, x, [left, right, top, bottom]), 0
     step = math.gcd(*stride)
-    out, channels, height, width = kernel.shape
-    result = b.add(
-        "conv2d",
-        x,
-        params={"kernel": kernel, "bias": absent(torch.zeros(out)) if bias is None else bias},
-        extra=extra,
-        inC=channels,
-        outC=out,
-        kH=height,
-        kW=width,
-        stride=step,
-        padding=pad,
-    )
+    result = b.convolution(x, kernel, bias, [step, step], [(pad, pad)] * 2, [1, 1], extra=extra)
+    if result is None:
+        raise Refused(f"no convolution of {show_shape(x.shape)} with a kernel {show_shape(kernel.shape)}")
     for axis, wanted in ((1, stride[0]), (2, stride[1])):
         result = b.select(result, axis, range(0, result.shape[axis], wanted // step))
     return result

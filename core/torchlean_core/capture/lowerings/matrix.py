@@ -14,6 +14,7 @@ from torchlean_core.capture.lowerings.reduction import sum_axes, vector_norm
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Masked, Tensor, Value, absent
 from torchlean_core.graph.views import expand, permute
+from torchlean_core.kinds.operators import MATMUL
 
 aten = torch.ops.aten
 
@@ -63,7 +64,7 @@ def mm(b: GraphBuilder, x: Tensor, mat2: Tensor) -> Value:
     """Direct; `linear` for a product with a transposed weight."""
     if isinstance(x, Value) and isinstance(mat2, Known) and _is_transposed(mat2):
         return linear_node(b, x, mat2.moved(permute(1, 0)), None)
-    return b.add("matmul", b.value(x), b.value(mat2))
+    return b.said(MATMUL, b.value(x), b.value(mat2))
 
 
 @lowers(aten.addmm.default)
@@ -85,7 +86,7 @@ def addmm(b: GraphBuilder, x: Tensor, mat1: Tensor, mat2: Tensor, beta: float = 
 @lowers(aten.bmm.default)
 def bmm(b: GraphBuilder, x: Tensor, mat2: Tensor) -> Value:
     """Direct."""
-    return b.add("matmul", b.value(x), b.value(mat2))
+    return b.said(MATMUL, b.value(x), b.value(mat2))
 
 
 @lowers(aten.baddbmm.default)
@@ -101,7 +102,9 @@ def baddbmm(
 
 @lowers(aten.dot.default)
 def dot(b: GraphBuilder, x: Tensor, tensor: Tensor) -> Value:
-    """Sum of products."""
+    """Product of vectors, where there is one; else the sum of products."""
+    if b.can_multiply(x.shape, tensor.shape):
+        return b.said(MATMUL, b.value(x), b.value(tensor))
     return b.add("sum", b.binary("mul_elem", x, tensor))
 
 
@@ -119,12 +122,15 @@ def mv(b: GraphBuilder, x: Tensor, vec: Tensor) -> Value:
 
 @lowers(aten.matmul.default)
 def matmul(b: GraphBuilder, x: Tensor, other: Tensor) -> Value:
-    """Any ranks: vectors become matrices, batch axes are broadcast and merged."""
+    """Direct where one node says it; else vectors become matrices, and batch axes are broadcast and merged."""
     if not x.shape or not other.shape:
         raise Refused("matmul of a scalar")
     if isinstance(x, Value) and isinstance(other, Known) and _is_transposed(other):
         return linear_node(b, x, other.moved(permute(1, 0)), None)
     left, right = b.value(x), b.value(other)
+    direct = b.say(MATMUL, left, right)
+    if direct is not None:
+        return direct
     drop_row, drop_column = len(left.shape) == 1, len(right.shape) == 1
     if drop_row:
         left = b.reshape(left, (1, *left.shape))
@@ -143,13 +149,13 @@ def _batched(b: GraphBuilder, left: Value, right: Value) -> Value:
     """Product of tensors of rank 2 or more, as rank 2 or rank 3."""
     if len(right.shape) == 2:  # one matrix for all rows
         rows = b.reshape(left, (math.prod(left.shape[:-1]), left.shape[-1]))
-        return b.reshape(b.add("matmul", rows, right), (*left.shape[:-1], right.shape[-1]))
+        return b.reshape(b.said(MATMUL, rows, right), (*left.shape[:-1], right.shape[-1]))
     batch = broadcast_shape(left.shape[:-2], right.shape[:-2])
     merged = [
         b.reshape(b.broadcast(side, (*batch, *side.shape[-2:])), (math.prod(batch), *side.shape[-2:]))
         for side in (left, right)
     ]
-    return b.reshape(b.add("matmul", *merged), (*batch, left.shape[-2], right.shape[-1]))
+    return b.reshape(b.said(MATMUL, *merged), (*batch, left.shape[-2], right.shape[-1]))
 
 
 @lowers(aten._trilinear.default, ignores=["unroll_dim"])

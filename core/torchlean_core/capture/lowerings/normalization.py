@@ -12,12 +12,13 @@ from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.lowerings.reduction import vector_norm
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Tensor, Value, absent
+from torchlean_core.kinds.operators import BATCH_NORM
 
 aten = torch.ops.aten
 
 
 def _normalized(b: GraphBuilder, x: Value, axis: int, eps: float) -> Value:
-    return b.add("layernorm", x, axis=axis, extra={"eps": eps})
+    return b.layer_norm(x, axis, None, None, eps)
 
 
 @lowers(aten.layer_norm.default, ignores=["cudnn_enable"])
@@ -29,11 +30,8 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Value:
-    """`layernorm`, then `mul_elem` with gamma and `add` of beta, constants that are broadcast."""
-    result = _normalized(b, input, len(input.shape) - len(normalized_shape), eps)
-    if weight is not None:
-        result = b.times(result, weight)
-    return result if bias is None else b.plus(result, bias)
+    """One node with gamma and beta; where it takes none a product and a sum, with constants that are broadcast."""
+    return b.layer_norm(input, len(input.shape) - len(normalized_shape), weight, bias, eps)
 
 
 @lowers(aten.native_layer_norm.default)
@@ -107,7 +105,7 @@ def batch_norm(
     training: bool,
     eps: float,
 ) -> Value:
-    """Rank 4: `batch_norm2d_nchw_eval`; other ranks: a scale and a shift per channel."""
+    """One node; where that takes images only, what has another rank is brought to one."""
     if training and running_mean is None and running_var is None:
         return _own_statistics(b, input, weight, bias, eps)
     if training:
@@ -183,19 +181,15 @@ def _fixed_statistics(
     gamma = ones if weight is None or computed else weight
     beta = zeros if bias is None or computed else bias
     assert isinstance(gamma, Known) and isinstance(beta, Known)
-    # The node takes images: what has another rank is brought to one, and back.
     rows = (*x.shape[:3], math.prod(x.shape[3:])) if len(x.shape) > 2 else (*x.shape, 1, 1)
     if 0 in x.shape:
         scale = Known(gamma.tensor.detach().double() / torch.sqrt(var.tensor.detach().double() + eps))
         return _per_channel(b, x, scale, None)  # nothing is there to be shifted
-    result = b.add(
-        "batch_norm2d_nchw_eval",
-        b.reshape(x, rows),
-        params={"gamma": gamma, "beta": beta, "mean": mean, "var": var},
-        extra={"eps": eps},
-        channels=channels,
-    )
-    result = b.reshape(result, x.shape)
+    payload = {"gamma": gamma, "beta": beta, "mean": mean, "var": var}
+    result = b.say(BATCH_NORM, x, params=payload, extra={"eps": eps}, axis=1)
+    if result is None:  # the node takes images: what has another rank is brought to one, and back
+        image = b.said(BATCH_NORM, b.reshape(x, rows), params=payload, extra={"eps": eps}, axis=1)
+        result = b.reshape(image, x.shape)
     return _per_channel(b, result, weight, bias) if computed else result
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 
@@ -12,6 +11,8 @@ from torchlean_core.capture.assemble import apply_matrix
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Value
+from torchlean_core.kinds import Operator
+from torchlean_core.kinds.operators import AVG_POOL, MAX_POOL
 
 aten = torch.ops.aten
 
@@ -126,6 +127,9 @@ def _max_pool(
     steps = _spread(stride or kernel_size, rank)
     pads = _spread(padding, rank)
     dilations = _spread(dilation, rank)
+    direct = _direct(b, MAX_POOL, x, kernel, steps, pads, ceil_mode) if set(dilations) == {1} else None
+    if direct is not None:
+        return direct
     if rank == 1:
         kernel, steps, pads, dilations = [1, *kernel], [*steps, *steps], [0, *pads], [1, *dilations]
     reaches = [(size - 1) * apart + 1 for size, apart in zip(kernel, dilations, strict=True)]
@@ -148,11 +152,7 @@ def _max_pool(
                 reach = (counts[axis] - 1) * steps[axis] + kernel[axis] - pads[axis]
                 indices = [min(max(i, 0), size - 1) for i in range(-pads[axis], max(reach, size))]
                 image = b.select(image, axis + 1, indices)
-        fields: dict[str, Any] = {"kH": kernel[0], "kW": kernel[1], "stride": common}
-        if pad:
-            result = b.add("max_pool2d_pad", image, **fields, padding=pad)
-        else:
-            result = b.add("max_pool2d", image, **fields)
+        result = b.pool(MAX_POOL, image, kernel, [common, common], [pad, pad])
         return _thin(b, result, steps, common, counts)
 
     return _on_images(b, x, rank, pool)
@@ -174,7 +174,7 @@ def _window_maxima(b: GraphBuilder, x: Value, axis: int, windows: Sequence[Seque
         filled = [[*window, *[window[-1]] * (longest - len(window))] for window in windows]
         rows = b.select(rows, 2, [entry for window in filled for entry in window])
         step = longest
-    largest = b.add("max_pool2d", rows, kH=1, kW=longest, stride=step)
+    largest = b.pool(MAX_POOL, rows, (1, longest), (step, step), (0, 0))
     shaped = b.reshape(largest, (*moved.shape[:-1], len(windows)))
     return b.permute(shaped, [last.index(i) for i in range(rank)])
 
@@ -246,6 +246,10 @@ def _avg_pool(
     kernel = _spread(kernel_size, rank)
     steps = _spread(stride or kernel_size, rank)
     pads = _spread(padding, rank)
+    counts_all = divisor is None and (count_include_pad or not any(pads))
+    direct = _direct(b, AVG_POOL, x, kernel, steps, pads, ceil_mode) if counts_all else None
+    if direct is not None:
+        return direct
     if rank == 1:
         kernel, steps, pads = [1, *kernel], [*steps, *steps], [0, *pads]
 
@@ -253,12 +257,9 @@ def _avg_pool(
         sizes = image.shape[1:]
         counts = [_outputs(*each, ceil_mode) for each in zip(sizes, kernel, steps, pads, strict=True)]
         floors = [_outputs(*each, False) for each in zip(sizes, kernel, steps, pads, strict=True)]
-        plain = rank < 3 and divisor is None and (count_include_pad or not any(pads))
+        plain = rank < 3 and counts_all
         if plain and steps[0] == steps[1] and pads[0] == pads[1] and counts == floors:
-            fields: dict[str, Any] = {"kH": kernel[0], "kW": kernel[1], "stride": steps[0]}
-            if pads[0]:
-                return b.add("avg_pool2d_pad", image, **fields, padding=pads[0])
-            return b.add("avg_pool2d", image, **fields)
+            return b.pool(AVG_POOL, image, kernel, steps, pads)
         for axis in range(len(sizes)):
             windows = []
             for i in range(counts[axis]):
@@ -273,6 +274,23 @@ def _avg_pool(
         return image
 
     return _on_images(b, x, rank, pool)
+
+
+def _direct(
+    b: GraphBuilder,
+    operator: Operator,
+    x: Value,
+    kernel: Sequence[int],
+    steps: Sequence[int],
+    pads: Sequence[int],
+    ceil_mode: bool,
+) -> Value | None:
+    """A pool of the tensor as it is; None where the dialect has no node for that, or windows reach over its end."""
+    sizes = x.shape[len(x.shape) - len(kernel) :]
+    windows = list(zip(sizes, kernel, steps, pads, strict=True))
+    if any(_outputs(*each, ceil_mode) != _outputs(*each, False) for each in windows):
+        return None
+    return b.say(operator, x, kernel=tuple(kernel), stride=tuple(steps), padding=tuple(pads))
 
 
 def _window_means(b: GraphBuilder, x: Value, axis: int, windows: Sequence[tuple[int, int, int]]) -> Value:
@@ -305,12 +323,15 @@ def adaptive_avg_pool3d(b: GraphBuilder, x: Value, output_size: Sequence[int]) -
 
 
 def _adaptive_avg(b: GraphBuilder, x: Value, rank: int, output_size: Sequence[int]) -> Value:
+    direct = _adaptive_direct(b, AVG_POOL, x, rank, output_size)
+    if direct is not None:
+        return direct
     counts = [1, *output_size] if rank == 1 else list(output_size)
 
     def pool(image: Value) -> Value:
         window = _equal_windows(image, counts)
         if window is not None:
-            return b.add("avg_pool2d", image, **window)
+            return b.pool(AVG_POOL, image, *window)
         for axis, bounds in enumerate(_adaptive_bounds(image, counts)):
             image = _window_means(b, image, axis + 1, [(start, end, end - start) for start, end in bounds])
         return image
@@ -326,8 +347,23 @@ def _adaptive_bounds(image: Value, counts: Sequence[int]) -> list[list[tuple[int
     ]
 
 
-def _equal_windows(image: Value, counts: Sequence[int]) -> dict[str, Any] | None:
-    """Fields of the pool node whose windows the adaptive ones are, or None."""
+def _adaptive_direct(
+    b: GraphBuilder, operator: Operator, x: Value, rank: int, counts: Sequence[int]
+) -> Value | None:
+    """Equal windows of the tensor as it is, as one node; None where they are not equal, or there is no such node."""
+    sizes = x.shape[len(x.shape) - rank :]
+    if any(size % count for size, count in zip(sizes, counts, strict=True)):
+        return None
+    kernel = tuple(size // count for size, count in zip(sizes, counts, strict=True))
+    steps = {k for k, count in zip(kernel, counts, strict=True) if count > 1}
+    stride = kernel if len(steps) > 1 else (steps.pop() if steps else 1,) * rank
+    return b.say(operator, x, kernel=kernel, stride=stride, padding=(0,) * rank)
+
+
+def _equal_windows(
+    image: Value, counts: Sequence[int]
+) -> tuple[Sequence[int], Sequence[int], Sequence[int]] | None:
+    """Size, step and padding of the pool whose windows the adaptive ones are, or None."""
     sizes = image.shape[1:]
     if len(sizes) != 2 or any(size % count for size, count in zip(sizes, counts, strict=True)):
         return None
@@ -335,7 +371,8 @@ def _equal_windows(image: Value, counts: Sequence[int]) -> dict[str, Any] | None
     strides = {k for k, count in zip(kernel, counts, strict=True) if count > 1}
     if len(strides) > 1:
         return None
-    return {"kH": kernel[0], "kW": kernel[1], "stride": strides.pop() if strides else 1}
+    step = strides.pop() if strides else 1
+    return kernel, (step, step), (0, 0)
 
 
 @lowers(aten.adaptive_max_pool2d.default)
@@ -357,12 +394,15 @@ def adaptive_max_pool3d(b: GraphBuilder, x: Value, output_size: Sequence[int]) -
 
 
 def _adaptive_max(b: GraphBuilder, x: Value, rank: int, output_size: Sequence[int]) -> Value:
+    direct = _adaptive_direct(b, MAX_POOL, x, rank, output_size)
+    if direct is not None:
+        return direct
     counts = [1, *output_size] if rank == 1 else list(output_size)
 
     def pool(image: Value) -> Value:
         window = _equal_windows(image, counts)
         if window is not None:
-            return b.add("max_pool2d", image, **window)
+            return b.pool(MAX_POOL, image, *window)
         for axis, bounds in enumerate(_adaptive_bounds(image, counts)):
             image = _window_maxima(b, image, axis + 1, [range(start, end) for start, end in bounds])
         return image

@@ -14,6 +14,7 @@ from torchlean_core.capture.lowerings.masks import LARGEST
 from torchlean_core.capture.lowerings.shape import axis_of
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Tensor, Value
+from torchlean_core.kinds.operators import MAX_POOL, REDUCE_MEAN, REDUCE_SUM
 
 aten = torch.ops.aten
 
@@ -26,15 +27,6 @@ def _keep(b: GraphBuilder, reduced: Value, x: Value, axes: Sequence[int], keepdi
     if not keepdim:
         return reduced
     return b.reshape(reduced, [1 if axis in axes else dim for axis, dim in enumerate(x.shape)])
-
-
-def _reduce(b: GraphBuilder, kind: str, x: Value, dim: Sequence[int] | None, keepdim: bool) -> Value:
-    """One node for each axis, from the last on."""
-    axes = _axes(x, dim)
-    reduced = x
-    for axis in reversed(axes):
-        reduced = b.add(kind, reduced, axis=axis)
-    return _keep(b, reduced, x, axes, keepdim)
 
 
 @lowers(aten.sum.default)
@@ -52,7 +44,7 @@ def sum_axes(
     dtype: torch.dtype | None = None,
 ) -> Value:
     """Sum over axes."""
-    return _reduce(b, "reduce_sum", x, dim, keepdim)
+    return b.reduce(REDUCE_SUM, x, _axes(x, dim), keepdim)
 
 
 @lowers(aten.mean.default)
@@ -60,7 +52,8 @@ def mean(b: GraphBuilder, x: Value, dtype: torch.dtype | None = None) -> Value:
     """Mean of everything."""
     if not x.shape:
         return x
-    return b.add("reduce_mean", b.reshape(x, (math.prod(x.shape),)), axis=0)
+    whole = b.say(REDUCE_MEAN, x, axes=tuple(range(len(x.shape))), keepdim=False)
+    return b.reduce(REDUCE_MEAN, b.reshape(x, (math.prod(x.shape),)), [0]) if whole is None else whole
 
 
 @lowers(aten.mean.dim)
@@ -72,7 +65,7 @@ def mean_axes(
     dtype: torch.dtype | None = None,
 ) -> Value:
     """Mean over axes: the mean of means of equal size."""
-    return _reduce(b, "reduce_mean", x, dim, keepdim)
+    return b.reduce(REDUCE_MEAN, x, _axes(x, dim), keepdim)
 
 
 @lowers(aten.prod.dim_int)
@@ -201,14 +194,25 @@ def vector_norm(
 
 @lowers(aten.amax.default)
 def amax(b: GraphBuilder, x: Value, dim: Sequence[int] = (), keepdim: bool = False) -> Value:
-    """Maximum over axes: the axes go last, and a max pool takes each row of them as one window."""
+    """Maximum over axes: the axes go last, and a max pool takes all of them as one window."""
     axes = _axes(x, dim)
     count = math.prod(x.shape[axis] for axis in axes)
     rest = [axis for axis in range(len(x.shape)) if axis not in axes]
     moved = b.permute(x, [*rest, *axes])
     shape = [x.shape[axis] for axis in rest]
+    if axes and b.pools_rows(MAX_POOL):
+        window = moved.shape[len(rest) :]
+        if len(window) > 3:  # torch pools three axes at most
+            moved, window = b.reshape(moved, (*shape, count)), (count,)
+        largest = b.pool(MAX_POOL, moved, window, window, (0,) * len(window))
+        whole = tuple(1 if axis in axes else dim for axis, dim in enumerate(x.shape))
+        return (
+            largest
+            if keepdim and largest.shape == whole
+            else _keep(b, b.reshape(largest, shape), x, axes, keepdim)
+        )
     rows = b.reshape(moved, (math.prod(shape), 1, count))
-    largest = b.add("max_pool2d", rows, kH=1, kW=count, stride=1)
+    largest = b.pool(MAX_POOL, rows, (1, count), (1, 1), (0, 0))
     return _keep(b, b.reshape(largest, shape), x, axes, keepdim)
 
 

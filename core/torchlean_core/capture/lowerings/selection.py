@@ -15,6 +15,7 @@ from torchlean_core.capture.lowerings.shape import axis_of, cat
 from torchlean_core.capture.ranges import range_of
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Tensor, Value
+from torchlean_core.kinds.operators import REDUCE_SUM
 
 aten = torch.ops.aten
 
@@ -255,7 +256,7 @@ def cumsum(b: GraphBuilder, x: Value, dim: int, dtype: torch.dtype | None = None
     moved = b.permute(x, last)
     rows = b.reshape(moved, (*moved.shape[:-1], 1, size))
     parts = filled(b, b.broadcast(rows, (*moved.shape[:-1], size, size)), triangle.bool(), 0.0)
-    sums = b.add("reduce_sum", parts, axis=len(parts.shape) - 1)
+    sums = b.reduce(REDUCE_SUM, parts, [len(parts.shape) - 1])
     return b.permute(sums, [last.index(i) for i in range(len(last))])
 
 

@@ -15,6 +15,7 @@ import torch
 from torchlean_core.capture.configured import example_shape
 from torchlean_core.capture.errors import CaptureError, CaptureFinding
 from torchlean_core.capture.load import Loaded, load_model
+from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, capture
 from torchlean_core.capture.target import Shape, Target
 
@@ -97,12 +98,13 @@ class Outcome:
     export_seconds: float
 
 
-def survey(entry: Entry, *, export: bool = True) -> Outcome:
-    """Capture a model, and export it without anything else, in this process."""
+def survey(entry: Entry, dialect: str = "classic", *, export: bool = True) -> Outcome:
+    """Capture a model in a dialect, and export it without anything else, in this process."""
     loaded = load_model(Target(entry.file, entry.name))
     start = time.perf_counter()
     try:
-        result, findings = capture(loaded, entry.shape, HERE / "model.ir.json"), []
+        options = Options(dialect=dialect)
+        result, findings = capture(loaded, entry.shape, HERE / "model.ir.json", options), []
     except CaptureError as error:
         result, findings = None, error.findings
     seconds = time.perf_counter() - start

@@ -12,7 +12,7 @@ from torchlean_core.kinds.call import Operator, Shape, Step
 from torchlean_core.kinds.code import DEFAULT_EPS
 from torchlean_core.kinds.dialects.classic import shapes
 from torchlean_core.kinds.numbers import show, show_shape
-from torchlean_core.kinds.spec import Field, FieldType, Infer, Kind, Lowering, Note, ParamSpec
+from torchlean_core.kinds.spec import Field, FieldType, Infer, Kind, Lowering, Note, ParamSpec, Saying
 
 TORCHLEAN_EPS = 1e-6
 """The layer normalization epsilon of this dialect's own evaluator."""
@@ -67,6 +67,11 @@ def _linear_advice(fields: Mapping[str, Any], shape: Shape | None) -> Note | Non
     return Note("TL404", message, "kind")
 
 
+def _one_axis(asked: Mapping[str, Any], xs: Sequence[Shape]) -> Mapping[str, Any] | None:
+    (axis, *more) = asked["axes"]
+    return None if more or asked["keepdim"] else {"axis": axis}
+
+
 def _reduction(operator: Operator, summary: str, formula: str, torch: str, verb: str) -> Kind:
     return Kind(
         operator.name,
@@ -78,6 +83,7 @@ def _reduction(operator: Operator, summary: str, formula: str, torch: str, verb:
         torch,
         operator,
         fields=(shared.axis_field(f"Axis to {verb}"),),
+        saying=_one_axis,
         category="reduction",
     )
 
@@ -114,6 +120,38 @@ def _convolution(f: Mapping[str, Any], xs: Sequence[Shape], y: Shape) -> tuple[S
     return (Step(ops.CONV, fields, tuple(y)),)
 
 
+def _one(numbers: Sequence[int]) -> int | None:
+    """The number that all of them are."""
+    return numbers[0] if len(set(numbers)) == 1 else None
+
+
+def _as_convolution(asked: Mapping[str, Any], xs: Sequence[Shape]) -> Mapping[str, Any] | None:
+    stride, padding = _one(asked["stride"]), _one((*asked["before"], *asked["after"]))
+    dense = asked["groups"] == 1 and set(asked["dilation"]) == {1}
+    if len(asked["kernel"]) != 2 or asked["axis"] != 0 or stride is None or padding is None or not dense:
+        return None
+    height, width = asked["kernel"]
+    return {
+        "inC": asked["inputs"],
+        "outC": asked["outputs"],
+        "kH": height,
+        "kW": width,
+        "stride": stride,
+        "padding": padding,
+    }
+
+
+def _as_pool(padded: bool) -> Saying:
+    def saying(asked: Mapping[str, Any], xs: Sequence[Shape]) -> Mapping[str, Any] | None:
+        stride, padding = _one(asked["stride"]), _one(asked["padding"])
+        if len(asked["kernel"]) != 2 or stride is None or padding is None or bool(padding) != padded:
+            return None
+        height, width = asked["kernel"]
+        return {"kH": height, "kW": width, "stride": stride, **({"padding": padding} if padded else {})}
+
+    return saying
+
+
 def _pooling(operator: Operator, padded: bool) -> Lowering:
     def lowering(f: Mapping[str, Any], xs: Sequence[Shape], y: Shape) -> tuple[Step, ...]:
         padding = f["padding"] if padded else 0
@@ -141,6 +179,7 @@ def _pool(operator: Operator, padded: bool, summary: str, formula: str) -> Kind:
         operator,
         fields=(*_KERNEL, _STRIDE, _PADDING) if padded else (*_KERNEL, _STRIDE),
         lowering=_pooling(operator, padded),
+        saying=_as_pool(padded),
         category="convolution and pooling",
     )
 
@@ -197,6 +236,7 @@ KINDS: tuple[Kind, ...] = (
         ops.LAYERNORM,
         fields=(shared.axis_field("First normalized axis"),),
         lowering=_with_eps(ops.LAYERNORM),
+        saying=lambda asked, xs: {"axis": asked["axis"]},
         extras=("eps",),
         advice=_epsilon_advice,
         category="normalization",
@@ -266,6 +306,7 @@ KINDS: tuple[Kind, ...] = (
             _PADDING,
         ),
         lowering=_convolution,
+        saying=_as_convolution,
         extras=("groups", "dilation"),
         param_prefix="conv2d",
         params=(
@@ -315,6 +356,7 @@ KINDS: tuple[Kind, ...] = (
             ),
         ),
         lowering=_with_eps(ops.BATCH_NORM, axis=1),
+        saying=lambda asked, xs: {"channels": xs[0][1]} if asked["axis"] == 1 and len(xs[0]) == 4 else None,
         param_prefix="batchnorm",
         params=(
             _channel("gamma", "Scale, (channels,).", True, 1.0),

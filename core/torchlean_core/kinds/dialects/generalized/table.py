@@ -88,6 +88,7 @@ def _reduction(operator: Operator, summary: str, formula: str, torch: str) -> Ki
             ),
         ),
         lowering=lowering,
+        saying=lambda asked, xs: {"axes": asked["axes"], "keepdim": asked["keepdim"]},
         category="reduction",
     )
 
@@ -112,6 +113,29 @@ def _conv(f: Mapping[str, Any], xs: Sequence[Shape], y: Shape) -> tuple[Step, ..
     return (Step(ops.CONV, fields, tuple(y)),)
 
 
+def _as_conv(asked: Mapping[str, Any], xs: Sequence[Shape]) -> Mapping[str, Any]:
+    return {
+        "spatial_rank": len(asked["kernel"]),
+        "kernel": asked["kernel"],
+        "stride": asked["stride"],
+        "padding": asked["before"],
+        "dilation": asked["dilation"],
+        "padding_after": asked["after"],
+        "groups": asked["groups"],
+        "channel_axis": asked["axis"],
+        "in_channels": asked["inputs"],
+        "out_channels": asked["outputs"],
+    }
+
+
+def _as_pool(asked: Mapping[str, Any], xs: Sequence[Shape]) -> Mapping[str, Any] | None:
+    """None where the window fits nowhere, which gives an empty result here."""
+    fields = {name: asked[name] for name in ("kernel", "stride", "padding")}
+    fields = {"spatial_rank": len(asked["kernel"]), **fields}
+    fits = 0 < fields["spatial_rank"] <= len(xs[0]) and 0 not in shapes.pooled(fields, xs[0])
+    return fields if fits else None
+
+
 def _pool(operator: Operator, summary: str, formula: str) -> Kind:
     def lowering(f: Mapping[str, Any], xs: Sequence[Shape], y: Shape) -> tuple[Step, ...]:
         fields = {name: tuple(f[name]) for name in ("kernel", "stride", "padding")}
@@ -134,6 +158,7 @@ def _pool(operator: Operator, summary: str, formula: str) -> Kind:
             _geometry("padding", "Cells added on both sides", guesses.every_axis(0), 0),
         ),
         lowering=lowering,
+        saying=_as_pool,
         advice=_empty_pool,
         category="convolution and pooling",
     )
@@ -179,7 +204,10 @@ KINDS: tuple[Kind, ...] = (
         clamps=True,
     ),
     *shared.ELEMENTWISE,
-    shared.unary(ops.SOFTPLUS, "Softplus, a smooth rectifier.", "ln(1 + exp(x))"),
+    replace(
+        shared.unary(ops.SOFTPLUS, "Softplus, a smooth rectifier.", "ln(1 + exp(x))"),
+        saying=lambda asked, xs: {},
+    ),
     Kind(
         "safe_log",
         (2, 2),
@@ -208,6 +236,7 @@ KINDS: tuple[Kind, ...] = (
         ops.LAYERNORM,
         fields=(shared.axis_field("First normalized axis"),),
         lowering=_with_eps(ops.LAYERNORM, "axis"),
+        saying=lambda asked, xs: {"axis": asked["axis"]},
         param_prefix="layernorm",
         params=(_normalized("gamma", "Scale", 1.0), _normalized("beta", "Shift", 0.0)),
         facts=(_EPS,),
@@ -243,6 +272,7 @@ KINDS: tuple[Kind, ...] = (
             ),
         ),
         lowering=_transpose,
+        saying=lambda asked, xs: asked,
         category="shape",
         usual=14,
     ),
@@ -319,6 +349,7 @@ KINDS: tuple[Kind, ...] = (
             ),
         ),
         lowering=_conv,
+        saying=_as_conv,
         param_prefix="conv",
         params=(
             ParamSpec(
@@ -383,6 +414,7 @@ KINDS: tuple[Kind, ...] = (
             ),
         ),
         lowering=_with_eps(ops.BATCH_NORM, "channel_axis"),
+        saying=lambda asked, xs: {"channel_axis": asked["axis"], "channels": xs[0][asked["axis"]]},
         param_prefix="batchnorm",
         params=(
             _channel("gamma", "Scale, (channels,).", True, 1.0),
