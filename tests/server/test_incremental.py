@@ -56,6 +56,7 @@ def same_as_fresh(documents: Documents) -> None:
     assert list(document.lines.starts) == list(LineIndex(document.text).starts)
     fresh = check_text(document.text)
     assert told(document.report) == told(fresh)
+    assert document.report.dialect is fresh.dialect
     found = document.report.findings
     assert document.report.spans(found) == [fresh.span(finding) for finding in found]
     for index in range(len(fresh.records)):

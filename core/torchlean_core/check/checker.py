@@ -22,7 +22,8 @@ from torchlean_core.check.quick import advised_of, clean_id, declared_shape, sca
 from torchlean_core.check.reach import Reach
 from torchlean_core.check.records import Records
 from torchlean_core.check.root import check_endpoints, check_root, root_finding
-from torchlean_core.kinds import CLASSIC, INPUT, Dialect, dialect_of
+from torchlean_core.kinds import INPUT, Dialect, dialect_of
+from torchlean_core.kinds.dialects import DEFAULT
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.lazy import lazy
 from torchlean_core.text import BAD, Change, Document, Encoding, Range, no_collector, read_bytes, read_text
@@ -101,7 +102,7 @@ class Check:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.dialect = CLASSIC
+        self.dialect = DEFAULT
         self._start()
 
     def report(self) -> Report:
@@ -196,6 +197,7 @@ class Check:
         self._disciplined = False
         root = self.document.value
         if not isinstance(root, dict):
+            self.dialect = DEFAULT
             if root is not BAD:
                 self._root.append(
                     root_finding("TL011", f"an artifact is a JSON object, found {describe(root)}", ())

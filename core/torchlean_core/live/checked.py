@@ -22,7 +22,7 @@ from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.rules import RULES
 from torchlean_core.companions.module import is_generated, module_findings
-from torchlean_core.kinds import CLASSIC
+from torchlean_core.kinds.dialects import DEFAULT
 from torchlean_core.live.stored import Stored, artifact_path, snake, stored
 from torchlean_core.text import BAD, Document, LineIndex
 
@@ -76,7 +76,7 @@ def check_python(file: Path, shown: str, content: bytes) -> Checked:
 
 
 def _report(text: str, findings: list[Finding]) -> Report:
-    return Report(Document(text, BAD, [], None), findings, [], CLASSIC)
+    return Report(Document(text, BAD, [], None), findings, [], DEFAULT)
 
 
 def _finding(one: CaptureFinding, lines: LineIndex) -> Finding:

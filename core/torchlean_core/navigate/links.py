@@ -108,11 +108,6 @@ class Links:
             if node_id is not None:
                 yield path, node_id
 
-    @lazy
-    def outputs(self) -> frozenset[int]:
-        """The ids that are named as outputs."""
-        return frozenset(node_id for path, node_id in self.ends() if path[0] == self.dialect.output_field)
-
     def named(self, spot: Spot) -> int | None:
         """The node id that stands at a spot: an `id`, a parent, an end of the root; None anywhere else."""
         if spot.on_key:

@@ -10,7 +10,7 @@ import pytest
 from tests.core.navigate.support import MARK, cursor_of, links_of, node
 from torchlean_core.check import check_text
 from torchlean_core.check.fixes import apply_edits
-from torchlean_core.graph.picture import drawing_of
+from torchlean_core.graph.picture import drawing_of, picture
 from torchlean_core.kinds import GENERALIZED
 from torchlean_core.navigate import spot_at
 from torchlean_core.navigate.explain import explain, parameters_of
@@ -177,7 +177,9 @@ def test_every_output_has_a_hint_and_a_box_that_says_so():
         "/* relu [2, 3, 8, 8] */",
     ]
     boxes = drawing_of(links.report, "m").boxes
-    assert [box.is_output for box in boxes] == [False, True, True]
+    assert [box.outputs for box in boxes] == [(), (1,), (0,)]
+    lines = picture(links.report, "text", "m").splitlines()
+    assert lines[1].endswith("(output 1)") and lines[2].endswith("(output 0)")
 
 
 # -- hover ----------------------------------------------------------------------------------------------------

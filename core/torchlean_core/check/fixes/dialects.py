@@ -13,7 +13,7 @@ from torchlean_core.check.fixes.view import View, readable_node, sound_text, vie
 from torchlean_core.errors import UserError
 from torchlean_core.kinds import DIALECTS
 
-_MAX_TEXT = 2_000_000
+_MAX_TEXT = 250_000
 """Characters of a text that is converted in an editor; `torchlean convert` takes any."""
 
 

@@ -21,7 +21,7 @@ class Box:
         kind: Its kind, short and printable.
         shape: Its shape, as text.
         role: What sort of thing it is (`outline.ROLES`).
-        is_output: Whether it is one of the artifact's outputs.
+        outputs: Its places among the artifact's outputs; none where it is no output.
     """
 
     index: int
@@ -29,7 +29,12 @@ class Box:
     kind: str
     shape: str
     role: str
-    is_output: bool
+    outputs: tuple[int, ...]
+
+    @property
+    def is_output(self) -> bool:
+        """Whether it is one of the artifact's outputs."""
+        return bool(self.outputs)
 
     @property
     def title(self) -> str:
@@ -45,11 +50,13 @@ class Drawing:
         name: The artifact's name.
         boxes: The nodes that can be read, in order.
         edges: Pairs (operand, user) of positions in `boxes`, once for each operand place, operands before users.
+        has_many_outputs: Whether there are several outputs, which are numbered then.
     """
 
     name: str
     boxes: tuple[Box, ...]
     edges: tuple[tuple[int, int], ...]
+    has_many_outputs: bool = False
 
     def parents(self) -> list[list[int]]:
         """For every box the boxes of its operands, in their order."""
@@ -62,6 +69,10 @@ class Drawing:
 def drawing_of(report: Report, name: str) -> Drawing:
     """The drawing of an artifact; edges that lead nowhere, or back, are left out."""
     links = Links(report)
+    ends = [value for path, value in links.ends() if path[0] == links.dialect.output_field]
+    outputs: dict[int, list[int]] = {}
+    for place, output in enumerate(ends):
+        outputs.setdefault(output, []).append(place)
     records = [record for record in report.records if record is not None]
     position = {record.index: number for number, record in enumerate(records)}
     boxes = tuple(
@@ -71,7 +82,7 @@ def drawing_of(report: Report, name: str) -> Drawing:
             code(record.kind or "?"),
             value_text(record),
             role_of(links, record),
-            record.ref in links.outputs,
+            tuple(outputs.get(record.ref, ())),
         )
         for record in records
     )
@@ -81,4 +92,4 @@ def drawing_of(report: Report, name: str) -> Drawing:
         for parent in links.parents(record)
         if parent is not None and position[parent.index] < number
     ]
-    return Drawing(code(name), boxes, tuple(edges))
+    return Drawing(code(name), boxes, tuple(edges), len(ends) > 1)

@@ -22,7 +22,8 @@ def text(drawing: Drawing) -> str:
         line = f"{rail}{box.title.ljust(column)}  {box.shape.ljust(shapes)}"
         if parents[number]:
             line += "  ← " + ", ".join(drawing.boxes[parent].node_id for parent in parents[number])
-        lines.append(line.rstrip() + ("  (output)" if box.is_output else ""))
+        numbers = f" {', '.join(map(str, box.outputs))}" if drawing.has_many_outputs else ""
+        lines.append(line.rstrip() + (f"  (output{numbers})" if box.is_output else ""))
     return "\n".join(lines) + "\n"
 
 
