@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlean_core.capture.options import Options as CaptureOptions
 from torchlean_core.capture.options import known_approximations
-from torchlean_core.dialect_choice import AUTO, CHOICES
+from torchlean_core.dialect_around import AUTO, CHOICES
 from torchlean_core.errors import UsageError
 
 if TYPE_CHECKING:

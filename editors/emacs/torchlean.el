@@ -126,6 +126,12 @@ With a prefix argument also over existing ones."
   (interactive "nSteps: ")
   (torchlean--execute "torchlean.train" :steps steps))
 
+(defun torchlean-convert ()
+  "Write this artifact in the other dialect, beside it and with its parameters.
+With a prefix argument also over a file that is there, which is kept."
+  (interactive)
+  (apply #'torchlean--execute "torchlean.convert" (torchlean--force)))
+
 (defun torchlean-stop ()
   "Stop the work that runs for this file."
   (interactive)

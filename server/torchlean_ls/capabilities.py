@@ -18,6 +18,7 @@ COMMANDS = (
     "torchlean.captureAndEmit",
     "torchlean.init",
     "torchlean.train",
+    "torchlean.convert",
     "torchlean.stop",
     "torchlean.showGraph",
     "torchlean.openFile",

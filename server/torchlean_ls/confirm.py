@@ -28,7 +28,7 @@ def losses(name: str, request: Mapping[str, Any]) -> list[Loss]:
         request: What the job is asked.
     """
     from torchlean_core.emit.writer import lost_by_emit
-    from torchlean_core.safekeeping.find import lost_by_capture, lost_by_writing_params
+    from torchlean_core.safekeeping.find import lost_by_capture, lost_by_convert, lost_by_writing_params
 
     if name == "capture":
         if request.get("write") is False:
@@ -42,6 +42,8 @@ def losses(name: str, request: Mapping[str, Any]) -> list[Loss]:
             return []  # the run goes on with what it wrote itself
         trained = request.get("out") or trained_params_path(Path(request["artifact"]))
         return lost_by_writing_params(Path(trained))
+    if name == "convert":
+        return lost_by_convert(Path(request["out"]))
     return lost_by_emit(Path(request["out"]))
 
 

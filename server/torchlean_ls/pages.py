@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.dialect_around import CHOICES
 from torchlean_core.files import write_text
 from torchlean_ls.capabilities import COMMANDS, server_capabilities
 from torchlean_ls.client import Client
@@ -77,11 +78,14 @@ _COMMANDS = {
     "torchlean.check": "Check; answers with counts and findings.",
     "torchlean.emit": "Write the `nn.Module` (`out`, `params`, `options`, `force`).",
     "torchlean.refresh": "Write the generated module again, where there is one (`force`).",
-    "torchlean.capture": "Capture a model of a Python file (`name`, `exampleShape`, `out`, `approximate`, `force`; "
-    "`write`: false for what is learned alone).",
+    "torchlean.capture": "Capture a model of a Python file (`name`, `exampleShape`, `out`, `dialect`, `approximate`, "
+    "`force`; `write`: false for what is learned alone).",
     "torchlean.captureAndEmit": "The same, and write the `nn.Module` of the artifact.",
     "torchlean.init": "Initialize parameters (`seed`, `scheme`, `device`, `force`, …).",
     "torchlean.train": "Train (`steps`, `data`, `device`, `force`, …).",
+    "torchlean.convert": "Write the artifact in the other dialect, with its parameters, or say which node has no "
+    "exact counterpart (`dialect`, `out`: a path or URI, by default `m.DIALECT.ir.json` beside it, `params`, "
+    "`output`: place of the output to keep, `force`: over a file that is there, which is kept).",
     "torchlean.stop": "Stop the work on a document; without `uri` all work.",
     "torchlean.openFile": "Have the editor show a file.",
     "torchlean.showGraph": "Draw the graph (`format`: `svg`, `dot`, `mermaid` or `text`).",
@@ -122,6 +126,13 @@ _SETTINGS = (
         "The Python that models are captured and trained in. It needs torch, numpy and safetensors, not this package.",
     ),
     ("torchlean.device", '"auto"', "Device for initialization and training."),
+    (
+        "torchlean.dialect",
+        '"auto"',
+        f"Dialect of captures where no settings file says it: {', '.join(CHOICES)}. With auto an artifact that is "
+        "captured again keeps its own; a new one gets the one that the project's TorchLean reads, else that of most "
+        "artifacts in its folder.",
+    ),
     ("torchlean.timeLimit", "120", "Seconds after which a capture is stopped."),
     ("torchlean.memoryLimit", "0", "Memory in MiB that a capture may use; 0 for no limit."),
 )

@@ -29,7 +29,11 @@ _TITLES = {
     "capture": "Capturing",
     "init": "Initializing",
     "train": "Training",
+    "convert": "Converting",
 }
+_WITH_PARAMS = frozenset({"capture", "convert"})
+"""Commands that write parameters beside their output."""
+
 JOB_NAMES = {"refresh": "emit"}
 """Commands whose job has another name."""
 
@@ -138,7 +142,7 @@ class Jobs:
         if isinstance(result.get("output"), str):
             output = Path(result["output"])
             result["uri"] = file_uri(output)
-            self._server.files_written(output, params_path(output) if name == "capture" else output)
+            self._server.files_written(output, params_path(output) if name in _WITH_PARAMS else output)
         return result
 
     def _on_event(self, progress: Progress, event: dict[str, Any]) -> None:

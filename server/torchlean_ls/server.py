@@ -134,7 +134,8 @@ class Server(LanguageServer):
     def on_artifact(self, method: str, handler: Callable[[Snapshot, Any], Any]) -> None:
         """Register the handler of a method about one artifact that is open; for others the answer is null.
 
-        The handler gets the present version with its report at hand, also where that takes long.
+        The handler gets the present version with its report at hand, also where that takes long; it may be a
+        generator, as in `on`.
         """
 
         def call(params: Any) -> Generator[Any, Any, Any]:
@@ -143,7 +144,8 @@ class Server(LanguageServer):
                 return None
             if document.is_slow:
                 document = yield self.checked, (document,), None
-            return handler(document, params) if document is not None else None
+            answer = handler(document, params) if document is not None else None
+            return (yield from answer) if inspect.isgenerator(answer) else answer
 
         self._on_kind(method, "artifact", call)
 

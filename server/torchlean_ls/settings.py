@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from torchlean_core.dialect_around import AUTO, CHOICES
+
 Validate = Literal["onType", "onSave", "off"]
 
 
@@ -27,6 +29,7 @@ class Settings:
         artifacts: Patterns of files that are artifacts whatever their name says.
         python: Interpreter that workers run in; None for the server's own.
         device: Device of commands that compute.
+        dialect: Name of the dialect that captures write where no settings file says it, or `auto`.
         time_limit: Seconds after which a capture is stopped.
         memory_limit: Bytes of memory that a capture may use; None for no limit.
     """
@@ -42,6 +45,7 @@ class Settings:
     artifacts: tuple[str, ...] = ()
     python: str | None = None
     device: str = "auto"
+    dialect: str = AUTO
     time_limit: float = 120.0
     memory_limit: int | None = None
 
@@ -68,6 +72,7 @@ class Settings:
             artifacts=tuple(one for one in globs if isinstance(one, str)) if isinstance(globs, list) else (),
             python=interpreter if isinstance(interpreter, str) and interpreter else None,
             device=values["device"] if isinstance(values.get("device"), str) else "auto",
+            dialect=values["dialect"] if values.get("dialect") in CHOICES else AUTO,
             memory_limit=memory * 1024 * 1024 if isinstance(memory, int) and memory > 0 else None,
             time_limit=float(limit) if isinstance(limit, int | float) and limit > 0 else 120.0,
         )
@@ -125,6 +130,7 @@ _EXPECTED: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
         "auto, cpu, cuda or cuda:N",
         lambda value: isinstance(value, str) and _DEVICE.fullmatch(value) is not None,
     ),
+    ("dialect", " or ".join((", ".join(CHOICES[:-1]), CHOICES[-1])), lambda value: value in CHOICES),
     ("timeLimit", "a number of seconds above 0", _is_positive),
     (
         "memoryLimit",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.core.lean.lake_projects import manifest, project, write
+from torchlean_core.capture.configured import with_dialect
 from torchlean_core.capture.options import Options
 from torchlean_core.dialect_choice import choose, choose_for
 from torchlean_core.errors import UsageError
@@ -77,7 +78,17 @@ def test_an_artifact_that_is_captured_again_keeps_its_dialect(tmp_path):
     artifact(tmp_path / "a.ir.json", CLASSIC)
     assert choose_for(tmp_path / "a.ir.json") == (CLASSIC, "as of the artifact that is replaced")
     assert choose_for(tmp_path / "b.ir.json").dialect is GENERALIZED
-    assert Options().dialect_in(tmp_path / "a.ir.json") is CLASSIC
+    for name, dialect in (("a.ir.json", CLASSIC), ("b.ir.json", GENERALIZED)):
+        asked = {"out": str(tmp_path / name)}
+        for given in ({}, {"dialect": "auto"}):
+            assert with_dialect({**asked, **given}) == {**asked, "dialect": dialect.name}
+        assert with_dialect({**asked, "dialect": "classic"})["dialect"] == "classic"
+
+
+def test_without_settings_and_project_the_neighbours_tell(tmp_path):
+    project(tmp_path, GENERALIZED)
+    assert Options().dialect_in(tmp_path / "b.ir.json") is CLASSIC
+    artifact(tmp_path / "a.ir.json", GENERALIZED)
     assert Options().dialect_in(tmp_path / "b.ir.json") is GENERALIZED
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from lsprotocol.converters import get_converter
 
 from tests.server.conftest import GOOD
 from tests.server.raw import Raw
+from torchlean_core.dialect_around import AUTO, CHOICES
 from torchlean_core.kinds.pages import NAME as KINDS_NAME
 from torchlean_core.kinds.pages import page as kinds_page
 from torchlean_ls.client import Client
@@ -18,6 +20,7 @@ from torchlean_ls.pages import NAME, full_client, page
 from torchlean_ls.server import create_server
 
 DOCS = Path(__file__).parents[2] / "docs"
+EXTENSION = DOCS.parent / "editors" / "vscode"
 METHODS = {
     "hoverProvider": ["textDocument/hover"],
     "completionProvider": ["textDocument/completion", "completionItem/resolve"],
@@ -111,3 +114,12 @@ def test_a_client_without_code_action_literals_gets_commands_only():
 
 def test_every_feature_is_registered_once():
     assert len(set(FEATURES)) == len(FEATURES)
+
+
+def test_the_extension_offers_the_dialects_and_commands_that_there_are():
+    package = json.loads((EXTENSION / "package.json").read_text("utf-8"))["contributes"]
+    setting = package["configuration"]["properties"]["torchlean.dialect"]
+    assert setting["enum"] == list(CHOICES) and setting["default"] == AUTO
+    titles = {one["command"]: one["title"] for one in package["commands"]}
+    assert titles["torchlean-ls.convert"] == "Convert to the Other Dialect"
+    assert "'torchlean.convert'" in (EXTENSION / "src" / "commands.ts").read_text("utf-8")

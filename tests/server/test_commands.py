@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from lsprotocol import types
 
+from tests.core.lean.lake_projects import project, torchlean_sources
 from tests.server.conftest import BROKEN
+from torchlean_core.dialect_around import spoken
+from torchlean_core.kinds.dialects import CLASSIC, GENERALIZED
 
 pytestmark = pytest.mark.asyncio
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -156,7 +159,100 @@ async def test_capture_takes_the_approximations_that_are_allowed(editor):
     assert [note["code"] for note in answer["notes"]] == ["TL405"]
 
 
-@pytest.mark.parametrize("command", ["check", "emit", "init", "train", "showGraph"])
+async def test_a_capture_follows_argument_settings_and_the_projects_torchlean(editor):
+    project(editor.folder, GENERALIZED)
+    shutil.copy(EXAMPLES / "tiny_mlp.py", editor.folder)
+    argument = {"uri": (editor.folder / "tiny_mlp.py").as_uri(), "name": "TinyMLP", "write": False}
+    assert (await editor.run("torchlean.capture", argument))["dialect"] == "generalized"
+    told = types.DidChangeConfigurationParams({"torchlean": {"dialect": "classic"}})
+    editor.client.workspace_did_change_configuration(told)
+    assert (await editor.run("torchlean.capture", argument))["dialect"] == "classic"
+    (editor.folder / "torchlean.toml").write_text('dialect = "generalized"\n')
+    assert (await editor.run("torchlean.capture", argument))["dialect"] == "generalized"
+    assert (await editor.run("torchlean.capture", {**argument, "dialect": "classic"}))["dialect"] == "classic"
+    said = await failure(editor, "torchlean.capture", {**argument, "dialect": "new"})
+    assert "`dialect` is one of auto, classic, generalized, found 'new'" in said
+
+
+async def test_capturing_again_keeps_the_dialect(editor):
+    artifact = await captured(editor)
+    assert spoken(artifact) is CLASSIC
+    project(editor.folder, GENERALIZED)
+    await captured(editor)
+    assert spoken(artifact) is CLASSIC
+    artifact.unlink()
+    await captured(editor)
+    assert spoken(artifact) is GENERALIZED
+
+
+async def test_an_artifact_is_converted_beside_it_there_and_back(editor):
+    artifact = await captured(editor)
+    converted = await editor.run("torchlean.convert", {"uri": artifact.as_uri()})
+    there = artifact.with_name("tiny_mlp.generalized.ir.json")
+    assert Path(converted["output"]) == there and converted["uri"] == there.as_uri()
+    assert spoken(there) is GENERALIZED and converted["dialect"] == "generalized"
+    assert converted["message"] == "wrote tiny_mlp.generalized.ir.json (4 nodes, generalized)"
+    back = editor.folder / "back.ir.json"
+    for out in ("back.ir.json", back.as_uri()):
+        argument = {"uri": there.as_uri(), "dialect": "classic", "out": out, "force": True}
+        assert Path((await editor.run("torchlean.convert", argument))["output"]) == back
+    assert spoken(back) is CLASSIC and back.with_name("back.params.safetensors").exists()
+
+
+async def test_a_conversion_replaces_no_file_unless_it_is_told_to(editor):
+    artifact = await captured(editor)
+    there = artifact.with_name("tiny_mlp.generalized.ir.json")
+    there.write_text("mine")
+    asked = []
+
+    @editor.client.feature(types.WINDOW_SHOW_MESSAGE_REQUEST)
+    def keep(params: types.ShowMessageRequestParams) -> types.MessageActionItem:
+        asked.append(params.message)
+        return params.actions[-1]
+
+    said = await failure(editor, "torchlean.convert", {"uri": artifact.as_uri()})
+    assert "nothing was replaced" in said
+    assert asked == ["This would replace the file that is there (tiny_mlp.generalized.ir.json)."]
+    assert there.read_text() == "mine"
+    converted = await editor.run("torchlean.convert", {"uri": artifact.as_uri(), "force": True})
+    assert spoken(there) is GENERALIZED
+    assert [Path(one).read_text() for one in converted["kept"]] == ["mine"]
+
+
+async def test_a_conversion_that_is_not_exact_or_makes_no_sense_is_refused(editor):
+    artifact = await captured(editor)
+    uri = artifact.as_uri()
+    before = set(editor.folder.iterdir())
+    for more, said in (
+        ({"dialect": "new"}, "`dialect` is one of classic, generalized"),
+        ({"dialect": "classic"}, "is in the classic dialect already"),
+        ({"out": 3}, "`out` is a path or a file: URI"),
+        ({"out": artifact.name}, "the output is the input"),
+        ({"output": 0}, "all are kept"),
+        ({"output": "x"}, "output must be a whole number"),
+    ):
+        assert said in await failure(editor, "torchlean.convert", {"uri": uri, "force": True, **more})
+    assert set(editor.folder.iterdir()) == before
+    other = editor.folder / "other.ir.json"
+    other.write_text("{}")
+    assert "does not tell its dialect" in await failure(editor, "torchlean.convert", {"uri": other.as_uri()})
+
+
+async def test_the_format_tells_the_dialect_and_what_the_project_reads(editor):
+    text = '{"format": "torchlean.ir.v1", "input_id": 0, "output_id": 0, "nodes": []}'
+    uri = await editor.open("m.ir.json", text)
+
+    async def told():
+        return (await editor.ask("textDocument/hover", uri, types.Position(0, 14)))["contents"]["value"]
+
+    assert "classic dialect" in await told() and "TorchLean of this project" not in await told()
+    project(editor.folder, GENERALIZED)
+    assert "The TorchLean of this project reads the generalized dialect: " in await told()
+    torchlean_sources(editor.folder / ".lake/packages/TorchLean", CLASSIC)
+    assert "TorchLean of this project" not in await told()
+
+
+@pytest.mark.parametrize("command", ["check", "emit", "init", "train", "convert", "showGraph"])
 async def test_a_python_file_is_no_artifact(editor, command):
     (editor.folder / "model.py").write_text("import torch\n")
     message = await failure(editor, f"torchlean.{command}", {"uri": (editor.folder / "model.py").as_uri()})

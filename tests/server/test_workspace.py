@@ -90,11 +90,12 @@ def test_settings_that_are_none_are_named_with_what_was_expected(raw, tmp_path):
     begin(raw, tmp_path, settings={"validate": "always"})
     shown = raw.notified("window/showMessage")
     assert shown["message"] == 'torchlean.validate: expected onType, onSave or off, found "always"'
-    settings(raw, validate="always", device=5, artifacts="x", timeLimit=None, memoryLimit=0)
-    messages = [raw.notified("window/showMessage")["message"] for _ in range(2)]
+    settings(raw, validate="always", device=5, artifacts="x", dialect="new", timeLimit=None, memoryLimit=0)
+    messages = [raw.notified("window/showMessage")["message"] for _ in range(3)]
     assert messages == [
         'torchlean.artifacts: expected a list of patterns, found "x"',
         "torchlean.device: expected auto, cpu, cuda or cuda:N, found 5",
+        'torchlean.dialect: expected auto, classic or generalized, found "new"',
     ]
 
 

@@ -14,7 +14,8 @@ from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.options import Options
 from torchlean_core.capture.target import Shape, Target, read_source, shape_unknown
 from torchlean_core.config import SettingsFinder
-from torchlean_core.dialect_choice import AUTO
+from torchlean_core.dialect_around import AUTO
+from torchlean_core.dialect_choice import choose_for
 
 
 def configured(target: Target, finder: SettingsFinder | None = None) -> dict[str, Any]:
@@ -75,7 +76,11 @@ def example_shape(target: Target) -> Shape:
 
 
 def capture_request(
-    target: Target, output: Path, shape: Shape, given: Mapping[str, Any] | None = None
+    target: Target,
+    output: Path,
+    shape: Shape,
+    given: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the capture job is asked: directives over the model win over settings, and what is given over both.
 
@@ -84,6 +89,7 @@ def capture_request(
         output: Where to write the artifact.
         shape: Shape of its input.
         given: Options that were given.
+        defaults: Options that hold where neither directives nor settings say otherwise.
 
     Raises:
         UsageError: The model file or the settings file cannot be read, or something in them is wrong.
@@ -92,7 +98,7 @@ def capture_request(
         said = options_in_source(read_source(target.file), target)
     except CaptureError:
         said = {}  # the file is not Python: the capture finds that, too, and reports it like all that it finds
-    options = {**configured(target), **said, **(given or {})}
+    options = {**(defaults or {}), **configured(target), **said, **(given or {})}
     return {
         "file": str(target.file),
         "name": target.name,
@@ -101,3 +107,14 @@ def capture_request(
         "example_shape": list(shape),
         **{item.name: options[item.name] for item in fields(Options) if item.name in options},
     }
+
+
+def with_dialect(request: Mapping[str, Any]) -> dict[str, Any]:
+    """A request with the dialect's name in place of `auto`: the worker knows neither settings nor projects.
+
+    Raises:
+        UsageError: A settings file cannot be read, or something in it is wrong.
+    """
+    if request.get("dialect", AUTO) != AUTO:
+        return dict(request)
+    return {**request, "dialect": choose_for(Path(request["out"])).dialect.name}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from torchlean_core.dialect_choice import AUTO, CHOICES, choose_for
+from torchlean_core.dialect_around import AUTO, CHOICES, among, of_output
 from torchlean_core.errors import UsageError
 from torchlean_core.kinds.dialect import Dialect
 from torchlean_core.kinds.dialects import dialect_named
@@ -93,12 +93,13 @@ class Options:
         object.__setattr__(self, "approximate", parse_approximations(texts))
 
     def dialect_in(self, output: Path) -> Dialect:
-        """The dialect of an artifact that is written to a file.
+        """The dialect of an artifact that is written to a file; what settings and projects say of it is not asked.
 
-        Raises:
-            UsageError: It is left open, and a settings file that might tell is wrong.
+        Whoever knows those puts the name in place of `auto` before (`configured.with_dialect`).
         """
-        return choose_for(output).dialect if self.dialect == AUTO else dialect_named(self.dialect)
+        if self.dialect != AUTO:
+            return dialect_named(self.dialect)
+        return (of_output(output) or among(output.parent)).dialect
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Options:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from torchlean_core.capture.configured import capture_request, configured, example_shape
+from torchlean_core.capture.configured import capture_request, configured, example_shape, with_dialect
 from torchlean_core.capture.options import add_options, given_options
 from torchlean_core.capture.output import check_output, summary
 from torchlean_core.capture.record import Record
@@ -82,7 +82,7 @@ def _capture_one(target: Target, given: dict[str, Any], args: argparse.Namespace
     entry = Entry.of(target, args.output)
     check_output(entry.output, target)
     shape = parse_shape(args.example_shape) if args.example_shape else example_shape(target)
-    request = {**capture_request(target, entry.output, shape, given), "force": args.force}
+    request = with_dialect(capture_request(target, entry.output, shape, given)) | {"force": args.force}
     timeout = {"timeout": DEFAULT_TIMEOUT, **configured(target), **given}["timeout"]
     require_torch()
     start = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 JOBS: dict[str, str] = {
     "capture": "torchlean_core.capture.job:run",
+    "convert": "torchlean_core.convert.job:run",
     "data": "torchlean_core.train.function:run",
     "emit": "torchlean_core.emit.job:run",
     "init": "torchlean_core.init.job:run",

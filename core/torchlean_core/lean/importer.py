@@ -147,7 +147,8 @@ def _sources(package: Path) -> tuple[list[tuple[int, Path]], list[Path], bool]:
     found: list[tuple[int, Path]] = []
     folders: list[Path] = []
     entries = 0
-    for folder, names, files in os.walk(package):
+    unread: list[OSError] = []
+    for folder, names, files in os.walk(package, onerror=unread.append):
         names[:] = sorted(name for name in names if name not in _SKIPPED and not name.startswith("."))
         folders.append(Path(folder))
         entries += len(names) + len(files)
@@ -159,4 +160,4 @@ def _sources(package: Path) -> tuple[list[tuple[int, Path]], list[Path], bool]:
                 found.append((rank, path))
         if entries > _MOST_ENTRIES:
             return found, folders, False
-    return found, folders, True
+    return found, folders, not unread

@@ -44,15 +44,28 @@ Expression = Callable[[Record], str | None]
 """Gives the expression that a node came from, as Markdown; None where it is not known."""
 
 
-def explain(links: Links, spot: Spot, expression: Expression = lambda record: None) -> str | None:
+def tells_dialect(spot: Spot) -> bool:
+    """Whether what is said of a spot depends on the dialect that the project's TorchLean reads."""
+    return spot.index is None and spot.field == "format"
+
+
+def explain(
+    links: Links,
+    spot: Spot,
+    expression: Expression = lambda record: None,
+    reads: Dialect | None = None,
+) -> str | None:
     """What stands at a spot, as Markdown; None where there is nothing to say.
 
     Args:
         links: Who uses whom.
         spot: The place.
         expression: Tells where in the model a node came from; else its module and line are told.
+        reads: The dialect that the project's TorchLean reads, where that is known.
     """
     if spot.index is None:
+        if tells_dialect(spot):
+            return format_markdown(links.dialect, reads)
         return _explain_root(links, spot, expression)
     record = links.report.records[spot.index]
     if record is None:
@@ -78,10 +91,21 @@ def _explain_root(links: Links, spot: Spot, expression: Expression) -> str | Non
             field = f"**`{_end_name(spot.path)}`** · {links.dialect.root_fields[str(spot.path[0])]}"
             return f"{field}\n\n{node_markdown(links, record, expression)}"
     if spot.field is not None and (
-        spot.on_key or spot.field in ("format", "captured_from", "approximations", "training_differs")
+        spot.on_key or spot.field in ("captured_from", "approximations", "training_differs")
     ):
         return field_markdown(links.dialect, spot.field, None)
     return summary_markdown(links) if not spot.path else None
+
+
+def format_markdown(dialect: Dialect, reads: Dialect | None) -> str:
+    """What the format is, which dialect of it an artifact speaks, and whether that is the one that is read."""
+    text = f"**{dialect.name} dialect** · {dialect.doc}"
+    if reads is not None and reads is not dialect:
+        text += (
+            f"\n\nThe TorchLean of this project reads the {reads.name} dialect: `{reads.output_field}` in place of "
+            f"`{dialect.output_field}`. `torchlean convert` writes the artifact in it."
+        )
+    return f"{field_markdown(dialect, 'format', None)}\n\n{text}"
 
 
 def _end_name(path: Path) -> str:

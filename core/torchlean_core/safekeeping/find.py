@@ -37,6 +37,11 @@ def lost_by_writing_params(out: Path) -> list[Loss]:
     return [] if loss is None else [loss]
 
 
+def lost_by_convert(out: Path) -> list[Loss]:
+    """What a conversion would replace: any file that is there, since nobody names its own."""
+    return [Loss(out, "the file that is there")] if out.exists() else []
+
+
 def _artifact_loss(path: Path, name: str) -> Loss | None:
     text = _text(path)
     if text is None:

@@ -71,6 +71,15 @@ command('TorchLeanTrain', function(args)
   end
 end, { nargs = 1, desc = 'Train this artifact for a number of steps' })
 
+command('TorchLeanConvert', function(args)
+  local dialect = args.fargs[1]
+  require('torchlean').execute('torchlean.convert', forced(args, { dialect = dialect }))
+end, {
+  bang = true,
+  nargs = '?',
+  desc = 'Write this artifact in the other dialect, or in the one that is named (!: over a file that is there)',
+})
+
 command('TorchLeanStop', function()
   require('torchlean').execute('torchlean.stop')
 end, { desc = 'Stop the work that runs for this file' })

@@ -17,6 +17,7 @@ export function registerCommands(server: Server): vscode.Disposable[] {
     register('init', async (uri) => onDocument(server, 'torchlean.init', uri)),
     register('capture', async (uri) => onDocument(server, 'torchlean.capture', uri, askCapture)),
     register('train', async (uri) => onDocument(server, 'torchlean.train', uri, askTraining)),
+    register('convert', async (uri) => onDocument(server, 'torchlean.convert', uri)),
     register('stop', async (uri) => stopWork(server, uri)),
     register('restart', () => server.restart()),
   ];

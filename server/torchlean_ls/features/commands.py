@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import tokenize
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +16,17 @@ from torchlean_core.artifact.companions import (
     generated_module,
     generated_module_path,
 )
-from torchlean_core.capture.configured import capture_request, configured, example_shape
+from torchlean_core.capture.configured import capture_request, configured, example_shape, with_dialect
 from torchlean_core.capture.models import find_models
 from torchlean_core.capture.options import parse_approximations
 from torchlean_core.capture.output import check_output
 from torchlean_core.capture.target import Target, parse_shape, read_source
 from torchlean_core.check import Finding, Report, check_bytes
 from torchlean_core.datasource import is_function
+from torchlean_core.dialect_around import AUTO, CHOICES
 from torchlean_core.errors import UserError
 from torchlean_core.jobs.preflight import require_interpreter
+from torchlean_core.kinds.dialects import DIALECTS
 from torchlean_core.live.stored import snake
 from torchlean_core.safekeeping.loss import confirmation
 from torchlean_ls.capabilities import COMMANDS
@@ -78,6 +81,8 @@ class Commands(Feature):
             path = _path(argument)
             await self.jobs.in_thread(require_interpreter, self.server.interpreter)
             request = self._request(name, path, argument)
+            if name == "capture":
+                request = await self.jobs.in_thread(with_dialect, request)
             if request.get("write", True):
                 self._refuse_edited(request.get("out"))
             found = await self.jobs.in_thread(losses, name, request)
@@ -191,6 +196,8 @@ class Commands(Feature):
         if name == "capture":
             return self._capture_request(path, argument)
         _require_artifact(argument["uri"])
+        if name == "convert":
+            return _convert_request(path, argument)
         left_out = ("uri", "out", "force") if name == "train" else ("uri", "out")
         request = {key: value for key, value in argument.items() if key not in left_out}
         request["artifact"] = str(path)
@@ -234,12 +241,18 @@ class Commands(Feature):
             isinstance(allowed, list) and all(type(one) is str for one in allowed)
         ):
             raise JsonRpcInvalidParams(f"`approximate` is a list such as ['gelu=tanh'], found {allowed!r}")
-        given = {"approximate": parse_approximations(allowed)} if allowed is not None else None
+        given: dict[str, Any] = {}
+        if allowed is not None:
+            given["approximate"] = parse_approximations(allowed)
+        if argument.get("dialect") is not None:
+            given["dialect"] = _choice(argument["dialect"], CHOICES)
         for key in ("write", "force"):
             if not isinstance(argument.get(key, True), bool):
                 raise JsonRpcInvalidParams(f"`{key}` is true or false, found {argument[key]!r}")
         check_output(path.parent / str(out), target)
-        request = capture_request(target, path.parent / str(out), dims, given)
+        chosen = self.server.settings.dialect
+        defaults = {"dialect": chosen} if chosen != AUTO else None
+        request = capture_request(target, path.parent / str(out), dims, given, defaults)
         if isinstance(argument.get("source"), str):
             request["source"] = argument["source"]
         return {
@@ -308,6 +321,39 @@ def _require_artifact(uri: str) -> None:
     """
     if file_name(uri).endswith(".py"):
         raise UserError(f"{file_name(uri)} is a Python file, and no artifact")
+
+
+def _choice(value: Any, choices: Collection[str]) -> str:
+    """A name of a dialect, as a command's argument has it."""
+    if not isinstance(value, str) or value not in choices:
+        raise JsonRpcInvalidParams(f"`dialect` is one of {', '.join(choices)}, found {value!r}")
+    return value
+
+
+def _convert_request(path: Path, argument: dict[str, Any]) -> dict[str, Any]:
+    """What the job of a conversion is asked.
+
+    Raises:
+        UserError: The artifact does not tell its dialect, and none is named.
+    """
+    from torchlean_core.convert.request import default_output, target_dialect
+
+    given = argument.get("dialect")
+    dialect = target_dialect(path, None if given is None else _choice(given, DIALECTS))
+    out = argument.get("out")
+    if out is not None and not isinstance(out, str):
+        raise JsonRpcInvalidParams(f"`out` is a path or a file: URI, found {out!r}")
+    place = (file_path(out) or path.parent / out) if out else default_output(path, dialect)
+    kept = {key: argument[key] for key in ("params", "output") if argument.get(key) is not None}
+    if isinstance(kept.get("params"), str):
+        kept["params"] = str(path.parent / kept["params"])
+    return {
+        **kept,
+        "artifact": str(path),
+        "dialect": dialect.name,
+        "out": str(place),
+        "force": argument.get("force") is True,
+    }
 
 
 def _of_file(path: Path, sources: Sources) -> tuple[Report, list[Finding]]:

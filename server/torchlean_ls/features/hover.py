@@ -9,7 +9,8 @@ from typing import Any
 from lsprotocol import types
 
 from torchlean_core.check.nodes import Record
-from torchlean_core.navigate.explain import explain
+from torchlean_core.lean import find_project
+from torchlean_core.navigate.explain import explain, tells_dialect
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
@@ -48,7 +49,9 @@ class Hover(Feature):
         kind = types.MarkupKind.Markdown if self._markdown else types.MarkupKind.PlainText
         return types.MarkupContent(kind, text if self._markdown else plain(text))
 
-    def _hover(self, document: Snapshot, params: types.HoverParams) -> types.Hover | None:
+    def _hover(
+        self, document: Snapshot, params: types.HoverParams
+    ) -> Generator[Any, Any, types.Hover | None]:
         spot = document.spot(params.position)
         path = file_path(document.uri)
 
@@ -57,7 +60,11 @@ class Hover(Feature):
                 return None
             return expression_of(document.report.document.value, record, path, self.server.sources)
 
-        text = explain(document.links, spot, expression) if spot is not None else None
+        reads = None
+        if spot is not None and tells_dialect(spot) and path is not None:
+            project = yield self.server.in_thread, (find_project, path.parent), None
+            reads = None if project is None else project.dialect
+        text = explain(document.links, spot, expression, reads) if spot is not None else None
         if spot is None or text is None:
             return None
         span = spot.span

@@ -142,6 +142,7 @@ for _, name in ipairs({
   'capture',
   'captureAndEmit',
   'check',
+  'convert',
   'emit',
   'init',
   'openFile',
