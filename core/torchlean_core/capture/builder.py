@@ -17,8 +17,9 @@ from torchlean_core.capture.places import Stack, located
 from torchlean_core.capture.ranges import Range
 from torchlean_core.capture.values import Known, NodeIndex, Operand, Shape, Tensor, Value, absent, content
 from torchlean_core.graph.views import blocks
-from torchlean_core.kinds import CLASSIC, Dialect, Kind, Operator, Problems
+from torchlean_core.kinds import Dialect, Kind, Operator, Problems
 from torchlean_core.kinds.alignment import right_aligned
+from torchlean_core.kinds.dialects import DEFAULT
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.kinds.operators import CONV, LAYERNORM, MATMUL
 
@@ -107,7 +108,7 @@ class GraphBuilder:
     file: Path = Path("model")
     drafts: list[Draft] = field(default_factory=list)
     ranges: dict[NodeIndex, Range] = field(default_factory=dict)
-    dialect: Dialect = CLASSIC
+    dialect: Dialect = DEFAULT
     _shared: dict[Any, Value] = field(default_factory=dict)
     _alive: list[Known] = field(default_factory=list)
 

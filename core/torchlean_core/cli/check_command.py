@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlean_core.artifact.companions import has_files_beside, names_model
-from torchlean_core.check import Finding, Report, check_bytes
+from torchlean_core.check import Finding, Report, check_document
 from torchlean_core.check.findings import Severity
 from torchlean_core.check.output import FORMATS, make_writer
 from torchlean_core.check.rules import RULES
 from torchlean_core.cli.console import console, plain, read_stdin, say
 from torchlean_core.config import Settings, SettingsFinder
 from torchlean_core.errors import UsageError
+from torchlean_core.text import read_bytes, read_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,16 +104,21 @@ class _Run:
         Raises:
             OSError: It cannot be read or written.
         """
-        content = read_stdin() if path is None else path.read_bytes()
         wanted = self._wanted(path)
         is_python = path is not None and path.suffix == ".py"
-        if self.fixing and not is_python:
-            content = self._fix(name, path, content, wanted)
+        if path is None or is_python or self.fixing:
+            content = read_stdin() if path is None else path.read_bytes()
+            if self.fixing and not is_python:
+                content = self._fix(name, path, content, wanted)
+            document = None if is_python else read_bytes(content)
+        else:
+            content, document = b"", read_file(path)  # one copy at a time: it may hold weights
         self.files += 1
-        if path is not None and is_python:
+        if path is not None and document is None:
             report = self._python(name, path, content)
         else:
-            report = check_bytes(content)
+            assert document is not None, "what is no Python file was read"
+            report = check_document(document)
             if path is not None and _companions_count(wanted):
                 report.findings += _of_companions(path, report)
         _keep(report, wanted)

@@ -35,6 +35,14 @@ MODELS = [
     Entry("transformers", "Mixer"),
     Entry("recurrent", "LSTM"),
 ]
+GENERALIZED = [
+    Entry("plain", "KeywordSpotter"),
+    Entry("mobile", "ShuffleNetV2"),
+    Entry("transformers", "PreNormBlock"),
+    Entry("transformers", "CausalAttention"),
+    Entry("generative", "Generator"),
+    Entry("refused", "BatchOfImages"),
+]
 REFUSED = [Entry("refused", name) for name in ("ExactGelu", "TopKGate", "BatchOfImages", "Spiking")]
 
 
@@ -113,6 +121,24 @@ def test_options_give_the_same_bytes_too(folder: Path, monkeypatch: pytest.Monke
         assert (
             files(folder / "alone", f"{entry.name}.*") == files(folder / "installed", f"{entry.name}.*") != {}
         )
+
+
+def test_another_dialect_gives_the_same_bytes_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    script = "generalized_graph.py"
+    assert main(["adapter", "-q", "-o", script, "--dialect", "generalized"]) == 0
+    for entry in GENERALIZED:
+        shutil.copy(entry.file, folder)
+    answers = alone(folder, [command(entry) for entry in GENERALIZED], script)
+    for entry, answer in zip(GENERALIZED, answers, strict=True):
+        assert answer["code"] == 0, answer
+        assert "  dialect: generalized\n" in answer["out"]
+        installed(entry, dialect="generalized", force=True)
+        found = files(folder / "alone", f"{entry.name}.*")
+        assert found == files(folder / "installed", f"{entry.name}.*")
+        inline = "parameters: in the artifact" in answer["out"]
+        assert inline is (f"{entry.name}.params.safetensors" not in found)
+        assert b'"output_ids"' in found[f"{entry.name}.ir.json"]
 
 
 DIRECTED = """\

@@ -10,8 +10,12 @@ import pytest
 import torch
 
 from torchlean_core.artifact import load_graph
+from torchlean_core.capture.configured import capture_request
+from torchlean_core.capture.target import Target
 from torchlean_core.cli.main import main
+from torchlean_core.errors import UsageError
 from torchlean_core.graph import lower
+from torchlean_core.kinds import CLASSIC, GENERALIZED
 from torchlean_core.params import ParameterStore
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -175,3 +179,42 @@ def test_the_examples_run() -> None:
         model = scope[name]
         assert callable(model)
         assert model()(torch.zeros(shape)).shape == (1, outputs)
+
+
+def test_a_dialect_is_written_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["capture", "tiny_mlp.py:TinyMLP", "-o", "m.ir.json"]
+    store = tmp_path / "m.params.safetensors"
+    assert main(command) == 0
+    assert store.exists()
+    assert load_graph(tmp_path / "m.ir.json").dialect is CLASSIC
+    assert main([*command, "--dialect", "generalized"]) == 0
+    output = capsys.readouterr().out
+    assert "  parameters: in the artifact\n" in output and "  dialect: generalized\n" in output
+    assert not store.exists()  # it was that of the artifact before
+    graph = load_graph(tmp_path / "m.ir.json")
+    assert graph.dialect is GENERALIZED
+    before = (tmp_path / "m.ir.json").read_bytes()
+    # Again, without a word about the dialect, and without --force: nobody edited it.
+    assert main([*command, "-q"]) == 0
+    assert (tmp_path / "m.ir.json").read_bytes() == before
+    # A new artifact speaks as those around it.
+    assert (
+        main(["capture", "tiny_cnn.py:TinyCNN", "-o", "c.ir.json", "--example-shape", "1,1,8,8", "-q"]) == 0
+    )
+    assert load_graph(tmp_path / "c.ir.json").dialect is GENERALIZED
+    assert main([*command, "--no-inline", "-q"]) == 0
+    assert ParameterStore.load(store).validate(lower(load_graph(tmp_path / "m.ir.json"))) == []
+
+
+def test_the_settings_say_which_dialect(tmp_path: Path) -> None:
+    settings = 'dialect = "generalized"\n[capture."tiny_cnn.py:TinyCNN"]\ndialect = "classic"\n'
+    (tmp_path / "torchlean.toml").write_text(settings, encoding="utf-8")
+    mlp, cnn = Target(tmp_path / "tiny_mlp.py", "TinyMLP"), Target(tmp_path / "tiny_cnn.py", "TinyCNN")
+    output = tmp_path / "m.ir.json"
+    assert capture_request(mlp, output, (1, 4))["dialect"] == "generalized"
+    assert capture_request(cnn, output, (1, 4))["dialect"] == "classic"
+    assert capture_request(mlp, output, (1, 4), {"dialect": "auto"})["dialect"] == "auto"
+    for wrong, where in (('dialect = "newest"', "dialect"), ("dialect = 1", "dialect")):
+        (tmp_path / "torchlean.toml").write_text(wrong, encoding="utf-8")
+        with pytest.raises(UsageError, match=f'{where}: expected one of "auto", "classic", "generalized"'):
+            capture_request(mlp, output, (1, 4))

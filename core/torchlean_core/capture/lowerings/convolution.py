@@ -383,7 +383,7 @@ def _dense(
     dilation: list[int],
     groups: int,
 ) -> Value:
-    """The `conv2d` node of a (C, H, W) image; what one stride and padding cannot say goes around it."""
+    """A dense convolution of a (C, H, W) image; what one stride and padding cannot say goes around its node."""
     extra: dict[str, object] = {}
     before = math.prod(kernel.shape)
     if groups != 1:
