@@ -51,6 +51,7 @@ class CaptureFinding:
             first, the finding's own place left out.
         modules: Paths of all submodules for which it was found at this place.
         allow: A substitution that a user may allow in its place (`gelu=tanh`).
+        dialect: Name of a dialect in which there is no such trouble.
     """
 
     code: str
@@ -63,6 +64,14 @@ class CaptureFinding:
     calls: tuple[Call, ...] = ()
     modules: tuple[str, ...] = ()
     allow: str | None = None
+    dialect: str | None = None
+
+    @property
+    def told(self) -> str:
+        """The message as a command line has it, with the option that helps."""
+        if self.allow is not None:
+            return f"{self.message}: --approximate {self.allow}"
+        return self.message if self.dialect is None else f"{self.message}: --dialect {self.dialect}"
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> CaptureFinding:
@@ -89,8 +98,7 @@ class CaptureFinding:
                 + ", ".join(f"`{path}`" for path in others)
                 + (f" and {left_out} more" * (left_out > 0))
             )
-        message = self.message if self.allow is None else f"{self.message}: --approximate {self.allow}"
-        what = f"{self.operator}{where}: {message}" if self.operator else message
+        what = f"{self.operator}{where}: {self.told}" if self.operator else self.told
         return f"{place}: {self.code} {what}"
 
 
@@ -126,6 +134,7 @@ class Refused(Exception):
 
     Attributes:
         allow: A substitution that a user may allow in its place (`gelu=tanh`).
+        dialect: Name of a dialect in which there is no such trouble.
     """
 
     def __init__(self, message: str, *, allow: str | None = None) -> None:

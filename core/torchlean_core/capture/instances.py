@@ -222,7 +222,12 @@ def run_example(
     with watched(module), without_gradients(loaded):
         result = instances.call(module, example, f" (with an input of shape {list(shape)}){other_type}")
     if why := _no_outputs(result, dialect, other_type):
-        raise CaptureError.at(shown, "TL603", f"forward returns {why}", line)
+        message, better = f"forward returns {why}", None
+        if not dialect.many_outputs:
+            better = next(
+                (o.name for o in DIALECTS.values() if _no_outputs(result, o, other_type) is None), None
+            )
+        raise CaptureError.of(shown, CaptureFinding("TL603", message, line, dialect=better))
     instances.outputs = names_of(result)
     return example
 
@@ -233,9 +238,7 @@ def _no_outputs(result: Any, dialect: Dialect, other_type: str) -> str | None:
     if not found:
         return f"an empty {type(result).__name__}; an artifact has an output tensor"
     if len(found) > 1 and not dialect.many_outputs:
-        several = [f"--dialect {other.name}" for other in DIALECTS.values() if other.many_outputs]
-        has = f"with {' or '.join(several)} it has several"
-        return f"{len(found)} values; an artifact has one output tensor ({has})"
+        return f"{len(found)} values; an artifact has one output tensor in the {dialect.name} dialect"
     for name, value in found:
         where = f" as `{name}`" if name else ""
         if not isinstance(value, torch.Tensor):

@@ -153,7 +153,7 @@ def _width(text: str) -> int:
 
 def _message(place: Place) -> str:
     finding: CaptureFinding = place.finding
-    return place.message if finding.allow is None else f"{place.message}: --approximate {finding.allow}"
+    return place.message + finding.told.removeprefix(finding.message)
 
 
 def _shown(path: str) -> str:

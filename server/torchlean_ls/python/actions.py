@@ -64,6 +64,14 @@ class PythonActions:
         allow = finding.data.get("allow")
         if isinstance(allow, str):
             yield from self._allow(document, str(finding.data["model"]), allow, diagnostic)
+        dialect = finding.data.get("dialect")
+        if isinstance(dialect, str) and self.server.trusted:
+            model = self.server.live.classes.named(document, str(finding.data.get("model")))
+            if model is not None:
+                argument = {**capture_argument(self.server.live, document, model), "dialect": dialect}
+                title = f"Capture {model.name} in the {dialect} dialect"
+                command = types.Command(title, "torchlean.capture", arguments=[argument])
+                yield types.CodeAction(title, kind=QUICK_FIX, diagnostics=[diagnostic], command=command)
         if finding.code == "TL604":
             model = self.server.live.classes.named(document, str(finding.data.get("model")))
             if model is not None and not any(one.key == "example-shape" for one in model.directives):

@@ -138,6 +138,7 @@ class Live(Feature):
                 "operator": place.finding.operator,
                 "modules": list(place.finding.modules),
                 "allow": place.finding.allow,
+                "dialect": place.finding.dialect,
                 "model": place.model,
             }
             severity = rule.severity if rule is not None else Severity.ERROR

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 from lsprotocol import types
 
@@ -168,3 +170,24 @@ async def test_findings_go_with_the_file_of_their_model(editor):
     editor.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams([event]))
     await lenses(editor, helper)  # answered after that
     assert await editor.diagnostics(helper) == []
+
+
+async def test_several_outputs_are_captured_in_the_dialect_that_has_them_by_one_action(editor, tmp_path):
+    text = GELU.text.replace("F.gelu(h)", "F.relu(h)")
+    at = text.index("return ")
+    end = text.index("\n", at)
+    text = f"{text[:at]}return h, {text[at + 7 : end]}{text[end:]}"
+    uri = write(editor, "net.py", text)
+    await editor.open("net.py", text, "python")
+    await failed(editor, uri)
+    [found] = await editor.diagnostics(uri)
+    assert found.code == "TL603" and "--dialect" not in found.message
+    context = types.CodeActionContext([found], only=[types.CodeActionKind.QuickFix])
+    params = types.CodeActionParams(types.TextDocumentIdentifier(uri), found.range, context)
+    actions = await editor.client.text_document_code_action_async(params)
+    [action] = [one for one in actions if one.title == "Capture Net in the generalized dialect"]
+    command = ast.literal_eval(action.command)  # lsprotocol takes every action for a command
+    await editor.client.workspace_execute_command_async(
+        types.ExecuteCommandParams(command["command"], command["arguments"])
+    )
+    assert await editor.diagnostics(uri) == []
