@@ -21,6 +21,35 @@ const FIXABLE = `{
 const WRONG_SHAPE = '[9, 9]';
 const RIGHT_SHAPE = '[1, 3]';
 
+const GENERALIZED = `{
+  "format": "torchlean.ir.v1",
+  "input_id": 0,
+  "output_ids": [3],
+  "nodes": [
+    {"id": 0, "kind": "input", "parents": [], "shape": [2, 4]},
+    {"id": 1, "kind": "linear", "parents": [0], "shape": [2, 2], "out_dim": 2, "in_dim": 4,
+     "weight": [[0.5, 0.25, 0.0, 1.0], [1.0, 0.0, -0.5, 2.0]], "bias": [0.0, 1.0]},
+    {"id": 2, "kind": "softplus", "parents": [1], "shape": [9, 9]},
+    {"id": 3, "kind": "reduce_mean", "parents": [2], "shape": [2], "axes": [1], "keepdim": false}
+  ]
+}
+`;
+
+const TWO_OUTPUTS = `import torch
+from torch import nn
+
+
+# torchlean: example-shape=2,4
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.left = nn.Linear(4, 3)
+        self.right = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return {"left": self.left(x), "right": torch.relu(self.right(x))}
+`;
+
 const { values: options } = parseArgs({
   options: Object.fromEntries(
     ['code-server', 'playwright', 'browser', 'server', 'vsix', 'output', 'only'].map((name) => [name, { type: 'string' }]),
@@ -397,6 +426,39 @@ class Model(torch.nn.Module):
       await workbench.until(() => fs.existsSync(`${ran}-server`), 'the server named by the trusted workspace was run');
       await workbench.waitForStatus('running');
       assert.ok(!fs.existsSync(`${ran}-model`), 'trusting the workspace ran its model file');
+    });
+  },
+
+  async 'an artifact of the generalized dialect is fixed, converted and captured like any other'() {
+    const folder = folderOf('general', {
+      'g.ir.json': GENERALIZED,
+      'two.py': TWO_OUTPUTS,
+      'torchlean.toml': 'dialect = "generalized"\n',
+    });
+    const settings = { 'torchlean.server.path': [options.server] };
+    await withWorkbench('general', { folder, settings }, async (workbench) => {
+      await workbench.openFile('g.ir.json');
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
+      const before = GENERALIZED.slice(0, GENERALIZED.indexOf(WRONG_SHAPE)).split('\n');
+      await workbench.placeCursor(before.length, before.at(-1).length + 2);
+      await workbench.openQuickFixes();
+      await workbench.screenshot('quick-fix');
+      await workbench.chooseAction(/set shape/i);
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error', { state: 'detached' });
+      await workbench.runCommand('TorchLean: Convert to the Other Dialect');
+      const classic = path.join(folder, 'g.classic.ir.json');
+      await workbench.until(() => fs.existsSync(classic), 'g.classic.ir.json was written');
+      assert.ok(fs.readFileSync(classic, 'utf8').includes('"output_id": '), 'it is classic');
+      await workbench.screenshot('converted');
+      await workbench.runCommand('TorchLean: Emit PyTorch Module');
+      await workbench.until(() => fs.existsSync(path.join(folder, 'g.py')), 'g.py was written');
+
+      await workbench.openFile('two.py');
+      await workbench.lens('Capture (2,4)').click();
+      const captured = path.join(folder, 'two.ir.json');
+      await workbench.until(() => fs.existsSync(captured), 'two.ir.json was written');
+      assert.ok(fs.readFileSync(captured, 'utf8').includes('"output_ids": ['), 'both outputs are in it');
+      await workbench.screenshot('captured');
     });
   },
 };
