@@ -1,4 +1,4 @@
-"""The kind table is whole, and the only place where kinds are listed."""
+"""The tables of kinds are whole, and the only place where kinds are listed and dialects told apart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from torchlean_core.artifact.schema import FILE_NAME, schema_text
-from torchlean_core.kinds import CLASSIC, FieldType
+from torchlean_core.kinds import CLASSIC, DIALECTS, GENERALIZED, FieldType
+from torchlean_core.kinds.dialects import others
 
 ROOT = Path(__file__).parents[3]
 # ir-v1 section 3, spelled out once so that a kind cannot go missing from the table unnoticed.
@@ -20,16 +21,39 @@ SPECIFIED = """input const rand_uniform bernoulli_mask detach abs sqrt inv relu 
 add sub mul_elem max_elem min_elem mse_loss sum reduce_sum reduce_mean softmax layernorm permute swap_first_two
 transpose3d_last_two reshape flatten broadcast_to concat matmul linear conv2d max_pool2d avg_pool2d max_pool2d_pad
 avg_pool2d_pad batch_norm2d_nchw_eval""".split()
+# ir-v1-generalized section 4.
+GENERAL = """input const rand_uniform bernoulli_mask detach abs sqrt inv relu tanh sigmoid exp log sin cos softplus
+add sub mul_elem max_elem min_elem mse_loss safe_log sum reduce_sum reduce_mean softmax layernorm permute transpose
+reshape flatten broadcast_to concat matmul linear conv max_pool avg_pool batch_norm_eval""".split()
 
 
-def test_the_table_has_the_specified_kinds():
-    assert sorted(CLASSIC.tensor_kinds) == sorted(SPECIFIED)
-    assert len(CLASSIC.tensor_kinds) == 41
-    assert sorted(CLASSIC.tuple_kinds) == ["multihead_attention", "py_tuple"]
+def test_the_tables_have_the_specified_kinds():
+    for dialect, specified, count in ((CLASSIC, SPECIFIED, 41), (GENERALIZED, GENERAL, 40)):
+        assert sorted(dialect.tensor_kinds) == sorted(specified)
+        assert len(dialect.tensor_kinds) == count
+        assert sorted(dialect.tuple_kinds) == ["multihead_attention", "py_tuple"]
+
+
+def test_every_dialect_knows_what_the_others_say():
+    for dialect in DIALECTS.values():
+        foreign = {tag for other in others(dialect) for tag in (*other.tensor_kinds, *other.refused)}
+        assert set(dialect.equivalents) == foreign - set(dialect.tensor_kinds)
+
+
+def test_nothing_outside_the_tables_tells_dialects_apart():
+    """No name of a dialect, and no tag that only one dialect has, but in conversions and examples of rules."""
+    tags = [set(dialect.tensor_kinds) for dialect in DIALECTS.values()]
+    telling = set.union(*tags) - set.intersection(*tags) | set(DIALECTS)
+    for path in [*(ROOT / "core").rglob("*.py"), *(ROOT / "server").rglob("*.py")]:
+        if {"kinds", "convert", "rules"} & set(path.parts):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            found = isinstance(node, ast.Constant) and node.value in telling
+            assert not found, f"{path}:{node.lineno} says {node.value!r}"
 
 
 @pytest.mark.parametrize(
-    "kind", [*CLASSIC.tensor_kinds.values(), CLASSIC.getitem], ids=lambda kind: kind.name
+    "kind", [kind for dialect in DIALECTS.values() for kind in dialect.all_kinds], ids=lambda kind: kind.name
 )
 def test_an_entry_is_documented(kind):
     assert kind.summary.endswith(".") and kind.formula and kind.shape_doc and kind.torch
