@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from torchlean_core.artifact.write import node_object, root_object
@@ -72,6 +73,27 @@ def sealed(graph: Graph) -> Graph:
     assert isinstance(captured, Mapping), "only a captured graph is sealed"
     seal = seal_of(root_object(graph))
     return replace(graph, extra={**graph.extra, "captured_from": {**captured, SEAL: seal}})
+
+
+def seal(graph: Graph) -> str:
+    """The hash that a captured graph says it had when it was written; "" where it says none."""
+    captured = graph.extra.get("captured_from")
+    found = captured.get(SEAL) if isinstance(captured, Mapping) else None
+    return found if isinstance(found, str) else ""
+
+
+def is_sealed(graph: Graph) -> bool:
+    """Whether a graph is as capture wrote it."""
+    found = seal(graph)
+    return bool(found) and found == seal_of(root_object(graph))
+
+
+def captured_words(graph: Graph) -> str:
+    """The model that a graph was captured from, as parameter files name it: `model.py:Name`."""
+    captured = graph.extra.get("captured_from")
+    if not isinstance(captured, Mapping):
+        return ""
+    return f"{PurePosixPath(str(captured.get('file'))).name}:{captured.get('class')}"
 
 
 def seal_of(root: Mapping[str, Any]) -> str:

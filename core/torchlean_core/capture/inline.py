@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from torchlean_core.capture.assemble import Finished
+from torchlean_core.capture.numbers_text import numbers_text
 from torchlean_core.capture.values import Known
 from torchlean_core.graph import Graph, Node
-from torchlean_core.params.inline_text import numbers_text
 from torchlean_core.text.numbers import Numbers
 
 _MOST = 2

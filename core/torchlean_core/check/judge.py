@@ -43,7 +43,8 @@ class Judge:
             self._tensor(record, operands)
         if record.entry is not None:
             extra = {name: record.raw[name] for name in record.entry.extras if name in record.raw}
-            advise(index, record.id, record.entry, record.shape, {**record.fields, **extra}, findings)
+            shape = record.shape if record.complete else None  # of a pool in error nothing is known
+            advise(index, record.id, record.entry, shape, {**record.fields, **extra}, findings)
         if self.dialect.inline and all(finding.severity is not Severity.ERROR for finding in findings):
             findings += payload_findings(self.dialect, record, operands or [], record.raw)
         return findings

@@ -233,7 +233,8 @@ class Reader:
             if value is _MISSING:
                 if field.required:
                     record.complete = False
-                    foreign = self._foreign_field(record)
+                    is_first = record.entry is not None and field is record.entry.fields[0]
+                    foreign = self._foreign_field(record) if is_first else None
                     near = similar(field.name, [key for key in record.raw if key not in _COMMON])
                     hint = f"; did you mean `{near[0]}`?" if near else ""
                     if foreign is not None:

@@ -60,6 +60,9 @@ def check_payload(
             missing.append(fact.name)
             continue
         wrong = wrong or _wrong_fact(fact, value, fields, parents, shape)
+        number = numbers_of(value) if fact.type is None and wrong is None else None
+        if number is not None and not number.is_finite_in_float32():
+            infinite = infinite or fact.name
     if wrong is not None:
         name, message = wrong
         findings.append(Finding("TL502", Severity.ERROR, message, index, node_id, (name,)))

@@ -47,7 +47,8 @@ def check_root(
         nodes = None
     elif not nodes:
         message = "nodes is empty: an artifact has at least an `input` node"
-        findings.append(root_finding("TL106", message, ("nodes",)))
+        findings[:] = [root_finding("TL106", message, ("nodes",))]  # nothing else is worth saying of it
+        return None
     _check_id(root, "input_id", "input node", exact, findings)
     if dialect.many_outputs:
         _check_ids(root, dialect.output_field, exact, findings)

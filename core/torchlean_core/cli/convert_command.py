@@ -51,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.quiet:
         beside = "" if written.params is None else f" and {written.params}"
         out(args).print(f"wrote {written.output}{beside} ({written.nodes} nodes, {dialect.name})")
+        if written.replaced is not None:
+            err(args).print(f"the file that was there is kept as {written.replaced}")
         if written.kept is not None:
             err(args).print(f"the parameters that were there are kept as {written.kept}")
     for note in written.notes:

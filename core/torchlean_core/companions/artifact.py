@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from torchlean_core.artifact.companions import generated_module_paths, params_path
 from torchlean_core.artifact.load import graph_of
@@ -73,14 +74,18 @@ def _of_params(artifact: Path, path: Path, graph: Graph, values: bool) -> list[F
             issues = [issue for issue in issues if issue.code != "TL504" or issue.name not in found.held]
         if not path.is_file():  # what is neither here nor there is told where it is asked for
             issues = [issue for issue in issues if issue.code != "TL501"]
-        return [_finding(issue, found.path if path.is_file() is False else path) for issue in issues]
+        place = path if path.is_file() else found.path
+        clashing = {issue.name for issue in conflicts}
+        return [_finding(issue, place, conflict=issue.name in clashing) for issue in issues]
     except UserError as error:
         message = str(error).replace(str(path), path.name, 1)
         return [_whole("TL502", message, {"params": str(path)})]
 
 
-def _finding(issue: ParamIssue, path: Path) -> Finding:
-    data = {"params": str(path), "name": issue.name}
+def _finding(issue: ParamIssue, path: Path, *, conflict: bool = False) -> Finding:
+    data: dict[str, Any] = {"params": str(path), "name": issue.name}
+    if conflict:  # to make the file again would not help: the artifact has other values
+        data["conflict"] = True
     message = issue.message if issue.code == "TL503" else f"{path.name}: {issue.message}"
     if issue.node is None:
         return _whole(issue.code, message, data)

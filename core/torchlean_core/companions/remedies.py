@@ -34,7 +34,7 @@ def remedies(finding: Finding) -> list[Remedy]:
             return [Remedy(f"Refresh {path.name}", "refresh", arguments, True)]
         # The command asks, names what would be lost, and keeps it.
         return [Remedy(f"Generate {path.name} again…", "refresh", arguments, False)]
-    if finding.code in ("TL501", "TL502"):
+    if finding.code in ("TL501", "TL502") and not finding.data.get("conflict"):
         name = Path(finding.data["params"]).name
         return [Remedy(f"Initialize {name} anew", "init", {}, False)]
     if finding.code == "TL521" and finding.data["arguments"] is not None:

@@ -28,6 +28,7 @@ class Written(NamedTuple):
         output: The artifact.
         params: The parameter file beside it, where one was written.
         kept: Where the parameter file that stood there is kept, where that held somebody's work.
+        replaced: Where the file that stood in the artifact's place is kept, where it was another.
         nodes: Number of nodes.
         notes: What is worth knowing, in words.
     """
@@ -37,6 +38,7 @@ class Written(NamedTuple):
     kept: Path | None
     nodes: int
     notes: tuple[str, ...]
+    replaced: Path | None = None
 
 
 def convert_file(
@@ -94,6 +96,7 @@ def write_converted(found: Converted, out: Path, source: str, carried: Mapping[s
         raise UserError(f"an extra field holds a number that cannot be written: {error}") from error
     parse_graph(text, f"the conversion for {out}")
     ours, kept = params_path(out), None
+    replaced = keep_aside(out) if _is_another(out, text) else None
     if found.tensors and lost_by_writing_params(ours):
         kept = keep_aside(ours)
     try:
@@ -104,7 +107,12 @@ def write_converted(found: Converted, out: Path, source: str, carried: Mapping[s
     except OSError as error:
         raise UsageError(f"{error.filename or out}: {error.strerror or error}") from error
     notes = tuple(_doubts(found, ours, carried))
-    return Written(out, ours if found.tensors else None, kept, len(found.graph.nodes), notes)
+    return Written(out, ours if found.tensors else None, kept, len(found.graph.nodes), notes, replaced)
+
+
+def _is_another(path: Path, text: str) -> bool:
+    """Whether a file holds something, and not a text."""
+    return path.is_file() and path.stat().st_size > 0 and path.read_bytes() != text.encode("utf-8")
 
 
 def _parameters(graph: Graph, artifact: Path, params: Path | None) -> tuple[ParameterStore | None, list[str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from torchlean_core.convert.files import convert_file
 from torchlean_core.convert.request import default_output, target_dialect
 from torchlean_core.errors import UsageError
-from torchlean_core.files import keep_aside, refuse_overwriting
+from torchlean_core.files import refuse_overwriting
 from torchlean_core.init.request import parse_request
 from torchlean_core.safekeeping.find import lost_by_convert
 from torchlean_core.safekeeping.loss import WouldReplace
@@ -65,11 +65,10 @@ def run(request: Mapping[str, Any], report: Callable[[dict[str, Any]], None]) ->
     losses = lost_by_convert(out)
     if losses and not asked.force:
         raise WouldReplace(losses)
-    before = keep_aside(out) if losses else None
     written = convert_file(artifact, out, dialect, params, asked.output)
     for note in written.notes:
         report({"kind": "warning", "message": note})
-    kept = [path for path in (before, written.kept) if path is not None]
+    kept = [path for path in (written.replaced, written.kept) if path is not None]
     message = f"wrote {out.name} ({written.nodes} nodes, {dialect.name})"
     if kept:
         message += f"; what was there is kept as {' and '.join(path.name for path in kept)}"

@@ -119,7 +119,9 @@ def module_state(artifact: Path, output: Path | None = None, params: Path | None
 def used_params(text: str, target: Path, artifact: Path) -> Path | None:
     """The parameter file that a generated module was made from, where that is not what the artifact has by itself."""
     found = read_header(text)
-    if found is not None and found[0].params is not None and found[0].params_sha256 is not None:
+    if found is None or (target.parent / found[0].artifact).resolve() != artifact.resolve():
+        return None
+    if found[0].params is not None and found[0].params_sha256 is not None:
         recorded = target.parent / found[0].params
         if recorded.is_file() and recorded.resolve() != params_path(artifact).resolve():
             return recorded

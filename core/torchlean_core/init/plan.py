@@ -15,7 +15,7 @@ from torchlean_core.init.arguments import MAX_SEED
 from torchlean_core.init.schemes import FAN_SCHEMES, SCHEMES, Scheme, not_taken
 from torchlean_core.kinds import Operator
 from torchlean_core.kinds.numbers import show_shape
-from torchlean_core.kinds.operators import CONST, LINEAR
+from torchlean_core.kinds.operators import CONST, CONV, LINEAR
 from torchlean_core.visible import shortened
 
 Plan = dict[str, Scheme]
@@ -59,10 +59,24 @@ def default_plan(program: Program, seed: int = 0, override: Scheme | None = None
     consts = (p.name for p in parameters if p.is_constant and p.trainable)
     const_order = {name: len(order) + j for j, name in enumerate(consts)}
     plan: Plan = {}
+    fans = _fans(program)
     for parameter, layer in zip(parameters, layers, strict=True):
         occurrence = order[layer] if layer else const_order.get(parameter.name, 0)
-        plan[parameter.name] = _default(parameter, seed + 2 * occurrence & MAX_SEED, override)
+        scheme = _default(parameter, seed + 2 * occurrence & MAX_SEED, override)
+        if scheme.name in FAN_SCHEMES and parameter.name in fans:
+            scheme = replace(scheme, fan_in=fans[parameter.name])
+        plan[parameter.name] = scheme
     return plan
+
+
+def _fans(program: Program) -> dict[str, int]:
+    """Inputs of each cell of grouped convolutions whose kernels are stored with the zeros off their blocks."""
+    found = {}
+    for node in program.nodes:
+        kernel = node.params.get("kernel") if node.operator is CONV else None
+        if kernel is not None and not kernel.view and node.fields["groups"] != 1:
+            found[kernel.parameter.name] = math.prod(kernel.shape[1:]) // node.fields["groups"]
+    return found
 
 
 def _layer(name: str, operator: Operator) -> str:

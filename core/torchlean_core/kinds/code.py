@@ -8,6 +8,7 @@ from typing import Any
 
 from torchlean_core.errors import UserError
 from torchlean_core.kinds.call import Call
+from torchlean_core.kinds.numbers import show
 
 DEFAULT_EPS = 1e-5
 """Epsilon of `layernorm` and batch norm where the node has no `eps`: PyTorch's default."""
@@ -66,7 +67,8 @@ def eps(call: Call) -> str:
     """
     value = call.fields.get("eps", DEFAULT_EPS)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
-        raise UserError(f"eps must be a finite number >= 0, found {str(value)[:40]}")
+        found = show(value) if type(value) is int else str(value)[:40]
+        raise UserError(f"eps must be a finite number >= 0, found {found}")
     return repr(float(value))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from torchlean_core.artifact import artifact_hash, params_path
+from torchlean_core.artifact.hashing import captured_words, is_sealed, seal, sealed
 from torchlean_core.artifact.load import graph_of, load_document
 from torchlean_core.artifact.payload_text import Fields, with_fields
 from torchlean_core.check.checker import check_document
@@ -56,7 +57,8 @@ def inline_parameters(artifact: Path, params: Path | None = None) -> dict[str, A
     arrays = {parameter.name: store.numpy(parameter.name) for parameter in program.parameters()}
     if not arrays:
         raise UserError(f"{artifact}: no node has parameters")
-    new = _write(artifact, document, graph, payloads(program, arrays))
+    is_captures = store.metadata.get("origin") == Origin.CAPTURE
+    new = _write(artifact, document, graph, payloads(program, arrays), reseal=is_captures)
     kept = _follow(params_path(artifact), graph, new, arrays, store)
     scalars = sum(array.size for array in arrays.values())
     message = f"{artifact}: {len(arrays)} tensors, {scalars:,} scalars put into the file"
@@ -97,7 +99,8 @@ def extract_parameters(artifact: Path, *, force: bool = False) -> dict[str, Any]
     out = params_path(artifact)
     arrays = {parameter.name: store.numpy(parameter.name) for parameter in program.parameters()}
     carried = store.carried()
-    source = store.metadata.get("source", f"taken out of {artifact.name}")
+    origin = Origin.CAPTURE if is_sealed(graph) else None
+    source = captured_words(graph) if origin is not None else store.metadata.get("source", artifact.name)
     changes: dict[int, dict[str, str | None]] = {}
     for node in graph.nodes:
         if node.inline:
@@ -105,8 +108,8 @@ def extract_parameters(artifact: Path, *, force: bool = False) -> dict[str, Any]
             kind = graph.dialect.kind(node.kind)
             extras = getattr(kind, "extras", ())
             changes[node.id] = {name: None for name in node.inline if name not in extras}
-    _store(out, lower(_changed(graph, changes), list(arrays)), arrays, source, None, carried)
-    _write(artifact, document, graph, changes)
+    _store(out, lower(_changed(graph, changes), list(arrays)), arrays, source, origin, carried)
+    _write(artifact, document, graph, changes, reseal=True)
     scalars = sum(array.size for array in arrays.values())
     return {
         "parameters": len(arrays),
@@ -136,7 +139,7 @@ def write_inline(
     arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
     graph = program.graph
     holders = [node.id for node in graph.nodes if node.inline]
-    new = _write(artifact, load_document(artifact), graph, payloads(program, arrays, holders))
+    new = _write(artifact, load_document(artifact), graph, payloads(program, arrays, holders), reseal=False)
     held = {use.parameter.name for use in program.uses() if use.inline is not None}
     out = params_path(artifact)
     beside = set(ParameterStore.load(out).names) if out.exists() else set()
@@ -146,13 +149,28 @@ def write_inline(
     return artifact_hash(new)
 
 
-def _write(artifact: Path, document: Document, graph: Graph, changes: Mapping[int, Fields]) -> Graph:
-    """Write other fields into nodes; the artifact as it is then."""
+def _write(
+    artifact: Path, document: Document, graph: Graph, changes: Mapping[int, Fields], *, reseal: bool
+) -> Graph:
+    """Write other fields into nodes; the artifact as it is then.
+
+    Args:
+        artifact: The file.
+        document: Its text.
+        graph: What the text says.
+        changes: The fields by the place of their node.
+        reseal: Whether an artifact that is as capture wrote it stays so, with what was only moved.
+    """
+    new = _changed(graph, changes)
+    pieces = with_fields(document, changes)
+    if reseal and is_sealed(graph):
+        before, after = seal(graph), seal(sealed(new))
+        pieces = (piece.replace(before, after) for piece in pieces)
     try:
-        write_pieces(artifact, with_fields(document, changes))
+        write_pieces(artifact, pieces)
     except OSError as error:
         raise UsageError(f"{artifact}: cannot be written ({error.strerror or error})") from error
-    return _changed(graph, changes)
+    return new
 
 
 def _changed(graph: Graph, changes: Mapping[int, Fields]) -> Graph:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,45 +20,22 @@ _EXACT = 22
 """The largest power of ten that a float64 holds exactly; up to it, one division rounds a decimal correctly."""
 
 
-def numbers_text(array: Any) -> str:
+def numbers_text(array: Array) -> str:
     """The JSON text of a float32 array: nested arrays of its shape, or a single number for a scalar.
 
     Every number is the shortest that reads back, as float64 and then rounded to float32, as the same bits; whole ones
     keep a fraction (`1.0`). Equal arrays give equal texts.
 
-    Args:
-        array: Of numpy, or a tensor of torch on the CPU.
-
     Raises:
         ValueError: The array is not float32, or holds a NaN or an infinity, for which JSON has no number.
     """
-    if str(array.dtype).removeprefix("torch.") != "float32":
+    import numpy as np
+
+    if array.dtype != np.float32:
         raise ValueError(f"expected float32, found {array.dtype}")
-    try:
-        import numpy as np
-    except ImportError:  # an interpreter with torch alone
-        return _nested(iter(_slowly(array.reshape(-1).tolist())), tuple(array.shape))
-    array = np.asarray(array)
     if not np.isfinite(array).all():
         raise ValueError("JSON has no number for a NaN or an infinity")
     return "".join(_text(array))
-
-
-def _nested(numbers: Iterator[str], shape: tuple[int, ...]) -> str:
-    if not shape:
-        return next(numbers)
-    return "[" + ", ".join(_nested(numbers, shape[1:]) for _ in range(shape[0])) + "]"
-
-
-def _slowly(values: list[float]) -> Iterator[str]:
-    """The texts of numbers, one by one."""
-    single = struct.Struct("f")
-    for value in values:
-        if not math.isfinite(value):
-            raise ValueError("JSON has no number for a NaN or an infinity")
-        decimals = (float(f"{value:.{digits}g}") for digits in range(_FEWEST, _MOST + 1))
-        short = next((one for one in decimals if single.unpack(single.pack(one)) == (value,)), value)
-        yield write_floats(short)
 
 
 def _text(array: Array) -> Iterator[str]:

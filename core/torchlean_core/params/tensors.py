@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 
 from torchlean_core.artifact import artifact_hash, params_path
-from torchlean_core.errors import UsageError
+from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.params.content import Content, Origin
 from torchlean_core.params.format import write_store
@@ -30,10 +30,14 @@ def require_parameters(graph: Graph, artifact: Path, params: Path | None = None)
     if found.store is not None:
         found.store.require(found.program)
     elif found.program.parameters():
-        raise UsageError(
+        missing = (
             f"{params_path(artifact)} does not exist; `torchlean init {artifact}` makes it, "
             "and --params names another file"
         )
+        if graph.dialect.inline:
+            count = len(found.program.parameters())
+            raise UserError(f"TL501 the artifact needs {count} tensors that it does not hold: {missing}")
+        raise UsageError(missing)
     return found
 
 

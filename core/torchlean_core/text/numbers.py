@@ -14,6 +14,7 @@ import secrets
 import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.kinds.numbers import show_shape
@@ -45,6 +46,11 @@ _FLOAT32_DIGITS = 39
 _SIZE = re.compile(rb"\d++(?:\.\d++)?(?:[eE][+-]?\d++)?")
 _FLOAT32_END = 2.0**128 - 2.0**103
 """The least number that rounding to float32 makes infinite."""
+
+_HALF_MASK, _HALF = (1 << 29) - 1, 1 << 28
+"""The bits of a float64 that float32 lacks, and what they are halfway between two float32 numbers."""
+
+_SMALLEST_NORMAL = 2.0**-126
 
 _INFINITE = "1e10001"
 """Stands for a number with too many digits."""
@@ -133,7 +139,7 @@ class Numbers:
             in content.translate(_DIGITS_ALIKE)  # a pattern would begin at every digit
         ):
             return True
-        return all(float(match[0]) < _FLOAT32_END for match in _SIZE.finditer(content))
+        return all(_is_finite(match[0]) for match in _SIZE.finditer(content))
 
     def array(self) -> numpy.ndarray[Any, Any]:
         """The numbers as a float32 array of this shape: those next to them, ±inf for what is too large.
@@ -149,8 +155,11 @@ class Numbers:
         found = np.zeros(shape, np.float32)
         flat, position = found.reshape(-1), 0
         with np.errstate(over="ignore"):
-            for piece in self._pieces() if flat.size else ():
-                flat[position : position + len(piece)] = np.asarray(piece, np.float64)
+            for piece, text in self._pieces() if flat.size else ():
+                exact = np.asarray(piece, np.float64)
+                part = flat[position : position + len(piece)]
+                part[:] = exact
+                _settle(part, exact, text)
                 position += len(piece)
         assert position == flat.size, "a shape counts the numbers"
         return found
@@ -168,7 +177,7 @@ class Numbers:
             if b"[]" in skeleton and _EMPTY.search(content):  # else every `[]` there holds a number
                 skeleton = _RUN.sub(b"0", content.translate(None, _SPACE_BYTES))
             summary = hashlib.sha256(skeleton)
-            for piece in self._pieces():
+            for piece, _ in self._pieces():
                 numbers = array("d", piece)
                 if sys.byteorder == "big":
                     numbers.byteswap()
@@ -176,15 +185,47 @@ class Numbers:
             self._digest = summary.digest()
         return self._digest
 
-    def _pieces(self) -> Iterator[list[float]]:
-        """The numbers in their order, some at a time: all at once they would take ten times the text's memory."""
+    def _pieces(self) -> Iterator[tuple[list[float], bytes]]:
+        """The numbers in their order with their text, some at a time: all at once they would take ten times as much."""
         text, start = self.text, 0
         while start < len(text):
             end = text.find(",", start + _PIECE)
             end = len(text) if end < 0 else end
             piece = text[start:end].encode("ascii").translate(None, b"[]" + _SPACE_BYTES)
             start = end + 1
-            yield _floats(piece)
+            yield _floats(piece), piece
+
+
+def _is_finite(number: bytes) -> bool:
+    size = float(number)
+    return size < _FLOAT32_END or (
+        size == _FLOAT32_END and Decimal(number.decode("ascii")) < Decimal(_FLOAT32_END)
+    )
+
+
+def _settle(found: numpy.ndarray[Any, Any], exact: numpy.ndarray[Any, Any], text: bytes) -> None:
+    """Mend what was rounded twice: decimals that float64 puts halfway between two float32 numbers, and are not there.
+
+    Args:
+        found: The float32 numbers, in place.
+        exact: The float64 numbers that they were rounded from.
+        text: The decimals.
+    """
+    import numpy as np
+
+    bits = exact.view(np.int64) & _HALF_MASK
+    small = (np.abs(exact) < _SMALLEST_NORMAL) & (exact != 0)
+    places = np.flatnonzero((bits == _HALF) | small)
+    if not places.size:
+        return
+    decimals = [one for one in text.split(b",") if one]
+    for place in places.tolist():
+        number, near = Decimal(decimals[place].decode("ascii")), float(exact[place])
+        if number == Decimal(near):
+            continue  # rounded once: halfway goes to the even one, as it did
+        below = np.nextafter(np.float64(near), -np.inf if number < Decimal(near) else np.inf)
+        # A float64 on the side where the decimal is rounds to the float32 that the decimal rounds to.
+        found[place] = np.float32(below)
 
 
 def _floats(piece: bytes) -> list[float]:

@@ -192,3 +192,27 @@ def test_an_array_takes_little_more_memory_than_its_text():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert found.shape == (400_000,) and peak < 2.5 * len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "bits"),
+    [
+        ("1.000000059604644775390625", 0x3F800000),  # halfway: to the even one
+        ("1.000000059604644775390625000001", 0x3F800001),
+        ("1.00000005960464477539062499999", 0x3F800000),
+        ("-1.000000059604644775390625000001", 0xBF800001),
+        ("1.000000178813934326171875", 0x3F800002),
+        ("1.00000017881393432617187499999999", 0x3F800001),
+        ("3.4028235677973366e38", 0x7F7FFFFF),
+        ("340282356779733661637539395458142568448", 0x7F800000),
+        ("7.006492321624085e-46", 0x00000000),
+        ("7.0064923216240853546186479164495807e-46", 0x00000001),
+        ("0.1", 0x3DCCCCCD),
+    ],
+)
+def test_numbers_become_the_float32_next_to_them(text, bits):
+    import numpy as np
+
+    found = Numbers(f"[0.5, {text}]").array()
+    assert found.view(np.uint32)[1] == bits
+    assert Numbers(f"[{text}]").is_finite_in_float32() == (bits != 0x7F800000)

@@ -28,7 +28,9 @@ COMPANION_RULES = (
         "A tensor of the parameter file is extra, or of a wrong shape or dtype; or the file is no safetensors file. "
         "In the generalized dialect also parameters in a node, and sizes beside them, that do not fit the graph.",
         "It does not fit the node it belongs to, and nothing can be computed with the file.",
-        "Write the parameters again for this artifact: `torchlean init --force`, or capture again.",
+        "Of a file: capture again, or convert the right weights with `torchlean params convert --artifact`; `torchlean "
+        "init --force` draws new values. In a node: mend the field. Of values that stand in both places, `torchlean "
+        "params inline --params` or `params extract --force` makes one.",
         Example(
             "$ torchlean check m.ir.json\n"
             "m.ir.json:4:23: error[TL502] m.params.safetensors: node 1 (linear): linear_1_W has shape [8, 5], "

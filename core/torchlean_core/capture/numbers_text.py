@@ -1,0 +1,98 @@
+"""Tensors of torch as JSON text: the shortest that reads back as the same float32.
+
+The same numbers as `params.inline_text` gives, which needs numpy and no torch; the standalone script has torch and
+perhaps no numpy.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterator
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+_PIECE = 1 << 16
+"""Numbers of which text is made at a time: as Python's they take ten times their size."""
+
+_EXACT = 22
+"""Largest power of ten that float64 holds exactly."""
+
+
+def numbers_text(numbers: Any) -> str:
+    """JSON text of float32 numbers, in nested arrays of their shape; a scalar is a number.
+
+    Args:
+        numbers: A tensor on the CPU, or an array of numpy; every number is finite.
+
+    Raises:
+        ValueError: A number is not finite, which JSON cannot say.
+    """
+    import torch
+
+    tensor = torch.as_tensor(numbers).detach().to(torch.float32)
+    if not bool(torch.isfinite(tensor).all()):
+        raise ValueError("a number is not finite, which JSON cannot say")
+    return "".join(_pieces(tensor))
+
+
+def _pieces(tensor: torch.Tensor) -> Iterator[str]:
+    row = prod(tensor.shape[1:])
+    if not tensor.ndim or not row:
+        yield json.dumps(_decimals(tensor).tolist())
+        return
+    # Rows that are small go together.
+    rows = max(_PIECE // row, 1)
+    for start in range(0, max(len(tensor), 1), rows):
+        part = tensor[start : start + rows]
+        yield ", " if start else "["
+        if row <= _PIECE:
+            yield json.dumps(_decimals(part).tolist())[1:-1]
+        else:
+            yield from _pieces(part[0])
+    yield "]"
+
+
+def _decimals(tensor: torch.Tensor) -> torch.Tensor:
+    """The float64 numbers with the fewest decimal digits that are these in float32.
+
+    Six digits are told from every other six by the float32 next to them, and nine tell every float32. A float64 next to
+    a number of so few digits is written with them.
+    """
+    import torch
+
+    exact = tensor.double()
+    found = exact.clone()
+    size = exact.abs().clamp(min=torch.finfo(torch.float64).tiny).log10().floor()
+    # The others take a power of ten that float64 does not hold.
+    left = (exact != 0) & (size - 5 <= _EXACT) & (8 - size <= _EXACT)
+    far = (exact != 0) & ~left
+    for digits in (6, 7, 8, 9):
+        power = digits - 1 - size
+        scale = torch.pow(10.0, power.abs())
+        scaled = torch.where(power >= 0, exact * scale, exact / scale).round()
+        tried = torch.where(power >= 0, scaled / scale, scaled * scale)
+        fits = left & (tried.float() == tensor)
+        found = torch.where(fits, tried, found)
+        left = left & ~fits
+    flat = found.reshape(-1)
+    for place in (left | far).reshape(-1).nonzero().reshape(-1).tolist():
+        flat[place] = _shortest(float(flat[place]))
+    return flat.reshape(found.shape)
+
+
+def _float32(value: float) -> float:
+    """The float32 next to a number."""
+    return array("f", [value])[0]
+
+
+def _shortest(value: float) -> float:
+    """The same for one number, of any size."""
+    for digits in range(1, 9):
+        tried = float(f"{value:.{digits}g}")
+        if _float32(tried) == value:
+            return tried
+    return float(f"{value:.9g}")
