@@ -28,7 +28,12 @@ def losses(name: str, request: Mapping[str, Any]) -> list[Loss]:
         request: What the job is asked.
     """
     from torchlean_core.emit.writer import lost_by_emit
-    from torchlean_core.safekeeping.find import lost_by_capture, lost_by_convert, lost_by_writing_params
+    from torchlean_core.safekeeping.find import (
+        lost_by_capture,
+        lost_by_convert,
+        lost_by_initializing,
+        lost_by_writing_params,
+    )
 
     if name == "capture":
         if request.get("write") is False:
@@ -36,7 +41,10 @@ def losses(name: str, request: Mapping[str, Any]) -> list[Loss]:
         source = source_words(Path(request["file"]).resolve(), request["name"])
         return lost_by_capture(Path(request["out"]), source, params=request.get("params", True))
     if name == "init":
-        return lost_by_writing_params(Path(request.get("out") or params_path(Path(request["artifact"]))))
+        if request.get("out"):
+            return lost_by_writing_params(Path(request["out"]))
+        artifact = Path(request["artifact"])
+        return lost_by_initializing(artifact) or lost_by_writing_params(params_path(artifact))
     if name == "train":
         if request.get("resume"):
             return []  # the run goes on with what it wrote itself

@@ -82,7 +82,7 @@ _COMMANDS = {
     "`force`; `write`: false for what is learned alone).",
     "torchlean.captureAndEmit": "The same, and write the `nn.Module` of the artifact.",
     "torchlean.init": "Initialize parameters (`seed`, `scheme`, `device`, `force`, …).",
-    "torchlean.train": "Train (`steps`, `data`, `device`, `force`, …).",
+    "torchlean.train": "Train (`steps`, `data`, `output`, `device`, `force`, …).",
     "torchlean.convert": "Write the artifact in the other dialect, with its parameters, or say which node has no "
     "exact counterpart (`dialect`, `out`: a path or URI, by default `m.DIALECT.ir.json` beside it, `params`, "
     "`output`: place of the output to keep, `force`: over a file that is there, which is kept).",

@@ -38,17 +38,29 @@ def _node(text: str, tree: Tree, fields: Fields) -> list[str]:
     """The pieces of a node's text."""
     members = tree.members
     gap = text[members[0][1].end : members[1][0].start] if len(members) > 1 else ", "
+    tight = gap == ","
     kept = [(key, value) for key, value in members if fields.get(key.value, "") is not None]
     known = {key.value for key, _ in kept}
     parts = [text[tree.start : members[0][0].start] if members else "{"]
     for number, (key, value) in enumerate(kept):
         parts.append(gap if number else "")
-        new = fields.get(key.value)
+        new = _spelled(fields.get(key.value), tight)
         parts.append(text[key.start : value.start])
         parts.append(text[value.start : value.end] if new is None else new)
     for name, new in fields.items():
         if new is not None and name not in known:
-            parts += [gap if known or len(parts) > 1 else "", json.dumps(name), ": ", new]
+            colon = ":" if tight else ": "
+            parts += [
+                gap if known or len(parts) > 1 else "",
+                json.dumps(name),
+                colon,
+                _spelled(new, tight) or "",
+            ]
             known.add(name)
     parts.append(text[members[-1][1].end : tree.end] if members else "}")
     return parts
+
+
+def _spelled(text: str | None, tight: bool) -> str | None:
+    """A value as the node around it is spelled: without spaces in a text that has none."""
+    return text.replace(", ", ",") if tight and text is not None else text

@@ -163,7 +163,10 @@ def payload_findings(
     index, node_id = record.index, record.id
     if record.entry is not None:
         shapes = [operand.shape for operand in operands if operand.shape is not None]
-        if record.shape is not None and len(shapes) == len(record.parents or ()):
+        low, high = record.entry.arity
+        fits = low <= len(shapes) and (high is None or len(shapes) <= high)
+        # In a text that is being typed, fields may be unreadable without a finding of their own.
+        if record.complete and record.shape is not None and fits and len(shapes) == len(record.parents or ()):
             check_payload(index, node_id, record.entry, raw, record.fields, shapes, record.shape, findings)
         return findings
     kind = dialect.tuple_kinds.get(record.kind or "") if record.is_tuple else None

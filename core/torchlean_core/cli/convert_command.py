@@ -44,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     require_torch()
     from torchlean_core.convert.files import convert_file
 
+    if str(args.out) == "-":
+        raise UsageError("-o -: an artifact goes into a file, with its parameters beside it; name one")
     dialect = DIALECTS[args.dialect]
     if args.output is not None and dialect.many_outputs:
         raise UsageError(f"--output: {dialect.name} artifacts have any number of outputs; all are kept")

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scheme",
         choices=_SCHEMES,
         help="scheme of the weights and trainable consts (default: xavier_uniform for linear, "
-        "kaiming_uniform for conv2d, zeros for const)",
+        "kaiming_uniform for convolutions, zeros for const)",
     )
     parser.add_argument("--lo", type=float, help="lower bound of uniform (default: 0)")
     parser.add_argument("--hi", type=float, help="upper bound of uniform (default: 1)")

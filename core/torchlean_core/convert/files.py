@@ -105,7 +105,7 @@ def write_converted(found: Converted, out: Path, source: str, carried: Mapping[s
             if found.tensors:
                 _write_store(ours, found, source, carried)
     except OSError as error:
-        raise UsageError(f"{error.filename or out}: {error.strerror or error}") from error
+        raise UsageError(f"{out}: cannot be written ({error.strerror or error})") from error
     notes = tuple(_doubts(found, ours, carried))
     return Written(out, ours if found.tensors else None, kept, len(found.graph.nodes), notes, replaced)
 

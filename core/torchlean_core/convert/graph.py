@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torchlean_core.check.findings import PLAIN
 from torchlean_core.convert.draft import Draft
 from torchlean_core.convert.reach import dropped
 from torchlean_core.convert.refusal import ConversionRefused
@@ -82,10 +83,10 @@ def convert_graph(
     if output is not None:
         program.with_output(output)  # refuses what there is not
     if output is None and len(graph.output_ids) != 1 and not dialect.many_outputs:
-        raise ConversionRefused(
-            f"{dialect.name} has one output, and the artifact has {len(graph.output_ids)}: --output N picks one, "
-            f"0 to {len(graph.output_ids) - 1}"
-        )
+        many = f"{dialect.name} has one output, and the artifact has {len(graph.output_ids)}"
+        error = ConversionRefused(f"{many}: --output N picks one, 0 to {len(graph.output_ids) - 1}")
+        error.data = {**error.data, PLAIN: f"{many}: the command's argument `output` picks one"}
+        raise error
     outputs = graph.output_ids if output is None else (graph.output_ids[output],)
     draft = _drafted(graph, direction, values, dropped(graph, outputs))
     extra = {name: value for name, value in graph.extra.items() if name not in ROOT_NAMES}

@@ -28,8 +28,8 @@ from torchlean_core.params.model_names import ModelState
 from torchlean_core.params.resolve import is_inline, resolve
 from torchlean_core.params.take import take
 from torchlean_core.params.tensors import save_tensors
-from torchlean_core.safekeeping.find import lost_by_writing_params
-from torchlean_core.safekeeping.loss import Loss, WouldReplace
+from torchlean_core.safekeeping.find import lost_by_initializing, lost_by_writing_params
+from torchlean_core.safekeeping.loss import WouldReplace
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -198,7 +198,7 @@ def _refuse_replacing(out: Path, force: bool) -> None:
 def _refuse_replacing_inline(artifact: Path, force: bool) -> None:
     """Refuse to replace parameters that stand in an artifact, unless told to."""
     if not force:
-        losses = [Loss(artifact, "parameters, which stand in the artifact")]
+        losses = lost_by_initializing(artifact)
         raise WouldReplace(
             losses,
             f"{artifact}: holds its parameters itself; --force replaces them and keeps the file as it was",

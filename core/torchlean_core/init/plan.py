@@ -42,7 +42,7 @@ def attention_scales(program: Program) -> dict[str, float]:
 def default_plan(program: Program, seed: int = 0, override: Scheme | None = None) -> Plan:
     """The default plan of a program (semantics section 4).
 
-    Layer i (linear, each projection of an attention, conv2d, batch norm, in order) draws its weight with
+    Layer i (linear, each projection of an attention, convolution, batch norm, in order) draws its weight with
     seed + 2i. With an override that draws, trainable consts take the seeds after those of all layers.
 
     Args:

@@ -23,7 +23,7 @@ def guess_fields(kind: Kind, shapes: Sequence[Shape], known: Mapping[str, Any]) 
         try:
             if field.guess is not None:
                 guesses = list(field.guess(found, shapes, None))
-        except (TypeError, IndexError):
+        except (TypeError, IndexError, AttributeError, ValueError):
             return None  # a known value is of a wrong type
         if not guesses:
             return None
@@ -44,6 +44,6 @@ def guess_shape(kind: Kind, shapes: Sequence[Shape], fields: Mapping[str, Any]) 
         return []
     try:
         result = kind.infer(fields, shapes, declared)
-    except (TypeError, IndexError, KeyError):
+    except (TypeError, IndexError, KeyError, AttributeError, ValueError):
         return None  # a known value is of a wrong type
     return None if result is None or isinstance(result, Problems) else list(result)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from torchlean_core.artifact.companions import params_path
 from torchlean_core.artifact.hashing import SEAL, seal_of
+from torchlean_core.artifact.load import load_document
 from torchlean_core.errors import UsageError, UserError
+from torchlean_core.kinds import dialect_of
 from torchlean_core.params.content import Origin
 from torchlean_core.params.store import ParameterStore
 from torchlean_core.safekeeping.loss import Loss
@@ -40,6 +42,27 @@ def lost_by_writing_params(out: Path) -> list[Loss]:
 def lost_by_convert(out: Path) -> list[Loss]:
     """What a conversion would replace: any file that is there, since nobody names its own."""
     return [Loss(out, "the file that is there")] if out.exists() else []
+
+
+def lost_by_initializing(artifact: Path) -> list[Loss]:
+    """What an initialization that writes into an artifact would replace: parameters that stand in it.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    root = load_document(artifact).value
+    if not isinstance(root, dict):
+        return []
+    dialect, nodes = dialect_of(root), root.get("nodes")
+    for node in nodes if isinstance(nodes, list) and dialect.inline else ():
+        kind = (
+            dialect.kind(node["kind"])
+            if isinstance(node, dict) and isinstance(node.get("kind"), str)
+            else None
+        )
+        if kind is not None and any(spec.role in node for spec in kind.params):
+            return [Loss(artifact, "parameters, which stand in the artifact")]
+    return []
 
 
 def _artifact_loss(path: Path, name: str) -> Loss | None:

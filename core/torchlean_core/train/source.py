@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.check.findings import PLAIN
 from torchlean_core.datasource import is_function
 from torchlean_core.errors import UsageError
 from torchlean_core.graph import Program
@@ -86,9 +87,10 @@ def one_output(program: Program, place: int | None) -> Program:
     shapes = [list(program.nodes[output].shape) for output in program.output_ids]
     listed = ", ".join(f"{place}: {shape}" for place, shape in enumerate(shapes))
     if place is None and len(shapes) > 1:
-        raise UsageError(
-            f"the artifact has {len(shapes)} outputs ({listed}); --output N says which one the loss is of"
-        )
+        many = f"the artifact has {len(shapes)} outputs ({listed})"
+        error = UsageError(f"{many}; --output N says which one the loss is of")
+        error.data = {PLAIN: f"{many}, and a training is of one of them: choose it over the artifact"}
+        raise error
     if place is not None and not (type(place) is int and 0 <= place < len(shapes)):
         raise UsageError(f"there is no output {place}; there are {listed}")
     return program.with_output(place or 0)

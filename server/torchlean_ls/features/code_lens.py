@@ -20,6 +20,9 @@ from torchlean_ls.protocol import Plain
 from torchlean_ls.python.lenses import python_lenses
 from torchlean_ls.uris import file_path
 
+_MAX_TRAININGS = 4
+"""Outputs that get a lens of their own."""
+
 _WITH_PARAMETERS = frozenset(
     kind.name for dialect in DIALECTS.values() for kind in dialect.tensor_kinds.values() if kind.params
 )
@@ -58,7 +61,7 @@ class CodeLens(Feature):
         where = document.range(root.start, root.start + 1)
         names = ["summary"]
         if document.report.ok and file_path(document.uri) is not None:
-            names += ["emit", "init", "train"]
+            names += ["emit", "init", *_trainings(document)]
         if document.report.records:
             names.append("showGraph")
         return [types.CodeLens(where, data={"uri": document.uri, "lens": name}) for name in names]
@@ -95,12 +98,28 @@ def _command(document: Snapshot, name: str, findings: list[Finding] | None) -> t
             )
         return types.Command("Emit nn.Module", "torchlean.emit", arguments=[argument])
     if name == "init":
-        known = params_path(path).is_file()
+        payload = document.report.dialect.payload_fields
+        nodes = (raw for raw in document.links.nodes if payload and type(raw) is dict)
+        known = params_path(path).is_file() or any(not payload.isdisjoint(raw) for raw in nodes)
         title = "Initialize again" if known else "Initialize parameters"
         return types.Command(title, "torchlean.init", arguments=[argument])
-    if name == "train":
-        return types.Command("Train", "torchlean.train", arguments=[argument])
+    if name.startswith("train"):
+        place = name.removeprefix("train")
+        chosen = {**argument, "output": int(place)} if place else argument
+        title = f"Train output {place}" if place else "Train"
+        return types.Command(title, "torchlean.train", arguments=[chosen])
     return types.Command("Show graph", "torchlean.showGraph", arguments=[argument])
+
+
+def _trainings(document: Snapshot) -> list[str]:
+    """Names of the lenses that train: one, or one for each of the first outputs."""
+    root = document.report.document.value
+    outputs = document.report.dialect.outputs_of(root) if isinstance(root, dict) else []
+    return (
+        [f"train{place}" for place in range(min(len(outputs), _MAX_TRAININGS))]
+        if len(outputs) > 1
+        else ["train"]
+    )
 
 
 def _state(codes: set[str]) -> str:

@@ -94,6 +94,8 @@ class Commands(Feature):
             request |= await confirm(self.server, confirmation(found))
         elif name == "init":
             request["force"] = True  # what is there now, an initialization can write again
+        if name == "train":
+            request.pop("force", None)  # a training replaces what it was allowed to, and has no such option
         quiet = argument.get("quiet") is True
         return await self._run_or_ask(
             name, argument["uri"], path, request, params.work_done_token, quiet=quiet

@@ -116,7 +116,7 @@ def _tokens(document: Snapshot, start: int, end: int) -> list[_Token]:
         if start <= span[0] < end:
             found.append(_Token(*span, _TYPES["variable"], 0))
     if spans is None:
-        return found
+        return sorted(found)
     first, last = spans.touched(start, end)
     left_out = max(0, last - first - MAX_NODES)
     for index in range(first, min(last - left_out, len(document.report.records))):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 
 import jsonschema
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.check.graphs import MUTATIONS, mutate, random_graph
+from tests.core.convert.graphs import general_root
 from torchlean_core.artifact import parse_graph, serialize_graph
 from torchlean_core.artifact.schema import artifact_schema
 from torchlean_core.check import Severity, check_text
@@ -84,3 +86,16 @@ def test_every_way_of_breaking_a_graph_was_tried(mutation):
             place
         ]
     assert tried >= 10
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_texts_of_the_generalized_dialect_that_are_being_typed_are_judged(seed):
+    """Values go missing, become something else, or are cut off: whatever is left gets findings, and no exception."""
+    text = json.dumps(general_root(seed, inline=True))
+    draw = random.Random(seed)
+    values = [match.span(1) for match in re.finditer(r'": ([^,{}]+?)(?=, "|\})', text)]
+    for start, end in draw.sample(values, min(25, len(values))):
+        for new in ("", "[", "null", "-1", "[NaN]", '"x"', "[[1], 2]", "1e400"):
+            report = check_text(text[:start] + new + text[end:])
+            assert report.findings or new, (start, new)  # without a value it is no JSON
+        assert not check_text(text[:end]).ok
