@@ -231,3 +231,29 @@ def test_clean_is_said_of_what_was_checked_only_and_notes_are_counted_apart(aske
     assert asked.title_of(artifact, "summary")["title"] == "4 nodes · 67 parameters · not checked"
     asked.send("workspace/didChangeConfiguration", {"settings": {"torchlean": {}}})
     assert asked.title_of(artifact, "summary")["title"] == "4 nodes · 67 parameters · 2 notes"
+
+
+def test_training_once_more_asks_and_then_does_it(asked, folder):
+    artifact = folder / "tiny_mlp.ir.json"
+    asked.initialize(capabilities=ASKS)
+    assert "result" in asked.command("train", artifact, steps=2)
+    asked.choose = 0
+    assert "result" in asked.command("train", artifact, steps=2)
+    assert [one["message"] for one in asked.questions] == [
+        "This would replace parameters trained for 2 steps of adam (tiny_mlp.trained.safetensors)."
+    ]
+
+
+def test_values_that_stand_in_an_artifact_are_not_replaced_without_a_question(asked, folder):
+    artifact = folder / "g.ir.json"
+    asked.initialize(capabilities=ASKS)
+    more = {"name": "TinyMLP", "exampleShape": "1,4", "out": "g.ir.json", "dialect": "generalized"}
+    assert "result" in asked.command("capture", folder / "tiny_mlp.py", **more)
+    text = artifact.read_text()
+    lens = asked.title_of(artifact, "init")
+    assert lens["title"] == "Initialize again"
+    assert "error" in asked.command("init", artifact) and artifact.read_text() == text
+    assert "parameters, which stand in the artifact (g.ir.json)" in asked.questions[0]["message"]
+    asked.choose = 0
+    assert "result" in asked.command("init", artifact) and artifact.read_text() != text
+    assert (folder / "g.ir.json.orig").read_text() == text

@@ -81,6 +81,8 @@ class CodeActions(Feature):
         start, end = document.offset(where.start), document.offset(where.end)
         found: list[types.CodeAction] = []
         left_out = 0
+        path = file_path(document.uri)
+        has_store = path is not None and params_path(path).is_file()
         for finding in self.server.folders.wanted(document.uri, document.report.findings):
             if finding.index is not None:
                 # The node's place is known; that of the finding has to be looked up.
@@ -93,12 +95,26 @@ class CodeActions(Feature):
             if len(found) >= MAX_FIXES:
                 left_out += 1
                 continue
-            found += [self._quick_fix(document, finding, fix) for fix in fixes(document.report, finding)]
+            for fix in fixes(document.report, finding):
+                whole = fix.dialect is not None
+                if whole and has_store and not document.report.ok:
+                    continue  # text alone would leave the parameters behind, and nothing can move them yet
+                action = self._quick_fix(document, finding, fix, has_store=has_store)
+                if not whole or all(one.title != action.title for one in found):
+                    found.append(action)
         if left_out:
             self.server.note(f"the fixes of {left_out:,} more findings are not shown")
         return found
 
-    def _quick_fix(self, document: Snapshot, finding: Finding, fix: Fix) -> types.CodeAction:
+    def _quick_fix(
+        self, document: Snapshot, finding: Finding, fix: Fix, *, has_store: bool
+    ) -> types.CodeAction:
+        if fix.dialect is not None and has_store:
+            title = f"Convert to the {fix.dialect} dialect with its parameters, into a new file"
+            argument = {"uri": document.uri, "dialect": fix.dialect}
+            command = types.Command(title, "torchlean.convert", arguments=[argument])
+            diagnostics = [diagnostic(document, finding)]
+            return types.CodeAction(title, kind=QUICK_FIX, diagnostics=diagnostics, command=command)
         return types.CodeAction(
             title=fix.title,
             kind=QUICK_FIX,

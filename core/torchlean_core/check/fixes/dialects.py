@@ -96,4 +96,4 @@ def _conversions(report: Report, view: View) -> Iterator[Fix]:
             continue  # it has no exact counterpart
         edit = Edit(0, len(report.document.text), text)
         title = f"Convert the file to the {dialect.name} dialect"
-        yield Fix(title, (edit,), safe=False)
+        yield Fix(title, (edit,), safe=False, dialect=dialect.name)

@@ -45,6 +45,7 @@ class Fix:
         preferred: Whether it is the obvious one.
         plan: The change of the graph's structure that it is, where it is one: plans can be merged.
         start: Place of the node whose shape it sets, for fixes that set inferred shapes: these can be merged.
+        dialect: Name of the dialect that it writes the whole file in, where it does: files beside are not followed.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Fix:
     preferred: bool = False
     plan: Plan | None = None
     start: int | None = None
+    dialect: str | None = None
 
     @cached_property
     def edits(self) -> tuple[Edit, ...]:
