@@ -89,6 +89,8 @@ def _explain_root(links: Links, spot: Spot, expression: Expression) -> str | Non
         record = links.record(named)
         if record is not None:
             field = f"**`{_end_name(spot.path)}`** · {links.dialect.root_fields[str(spot.path[0])]}"
+            if (own := _output_name(links, spot.path)) is not None:
+                field += f" In the model: `{code(own)}`."
             return f"{field}\n\n{node_markdown(links, record, expression)}"
     if spot.field is not None and (
         spot.on_key or spot.field in ("captured_from", "approximations", "training_differs")
@@ -113,10 +115,22 @@ def _end_name(path: Path) -> str:
     return str(path[0]) + "".join(f"[{position}]" for position in path[1:])
 
 
-def _end_role(path: Path) -> str:
-    """What a node is that is named in the root: `input`, `output 1`."""
+def _end_role(links: Links, path: Path) -> str:
+    """What a node is that is named in the root: `input`, `output 1 (logits)`."""
     role = str(path[0]).removesuffix("_ids").removesuffix("_id")
-    return " ".join([role, *map(str, path[1:])])
+    name = _output_name(links, path)
+    return " ".join([role, *map(str, path[1:]), *([] if name is None else [f"(`{code(name)}`)"])])
+
+
+def _output_name(links: Links, path: Path) -> str | None:
+    """The name that an output of a captured model has there; None where it has none."""
+    root = links.report.document.value
+    captured = root.get("captured_from") if isinstance(root, dict) else None
+    names = captured.get("outputs") if isinstance(captured, dict) else None
+    if not isinstance(names, list) or len(path) != 2 or not isinstance(path[1], int) or path[1] >= len(names):
+        return None
+    name = names[path[1]]
+    return name if isinstance(name, str) else None
 
 
 def summary_markdown(links: Links) -> str:
@@ -132,12 +146,13 @@ def summary_markdown(links: Links) -> str:
     for path, value in ends[: MAX_OUTPUTS + 1]:
         record = links.record(value)
         if record is not None:
-            lines.append(f"- {_end_role(path)}: {describe(record)}")
+            lines.append(f"- {_end_role(links, path)}: {describe(record)}")
     if len(ends) > MAX_OUTPUTS + 1:
         lines.append(f"- {len(ends) - MAX_OUTPUTS - 1:,} more outputs")
     frequent = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:8]
     if frequent:
-        lines.append("- " + ", ".join(f"{count:,} `{code(name)}`" for name, count in frequent))
+        more = f", {len(counts) - len(frequent)} more kinds" if len(counts) > len(frequent) else ""
+        lines.append("- " + ", ".join(f"{count:,} `{code(name)}`" for name, count in frequent) + more)
     return "\n".join(lines)
 
 

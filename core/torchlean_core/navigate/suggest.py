@@ -319,14 +319,19 @@ def _kinds(draft: Draft) -> Iterator[Suggestion]:
     """All kinds; those first that the operands fit."""
     count = len(draft.parents) if draft.parents is not None else None
     tuples = [one.is_tuple for one in draft.operands() or () if one is not None]
+    has_input = draft.dialect.one_input and any(
+        index != draft.index and type(raw) is dict and raw.get("kind") == INPUT
+        for index, raw in enumerate(draft.links.nodes[:MAX_PARENTS])
+    )
     for order, kind in enumerate(_by_use(draft.dialect)):
+        second = has_input and kind.name == INPUT  # which would be an error
         yield Suggestion(
             kind.name,
             Sort.KIND,
             _dump(kind.name),
             detail=kind.summary,
             doc_kind=kind.name,
-            rank=fit(draft, kind, count, tuples) * 1_000 + order,
+            rank=(9 if second else fit(draft, kind, count, tuples)) * 1_000 + order,
             filter=_dump(kind.name),
         )
     for order, (name, tuple_kind) in enumerate(draft.dialect.tuple_kinds.items()):
