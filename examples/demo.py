@@ -163,6 +163,20 @@ def main() -> None:
     heading(9, "Evaluate the trained network with the reference interpreter")
     torchlean("run", "tiny_mlp.ir.json", "--input", "random", "--params", "tiny_mlp.trained.safetensors")
 
+    heading(10, "Say it in the dialect of later TorchLean, with the trained numbers in the file itself")
+    torchlean(
+        "convert",
+        "tiny_mlp.ir.json",
+        "-o",
+        "later.ir.json",
+        "--dialect",
+        "generalized",
+        "--params",
+        "tiny_mlp.trained.safetensors",
+    )
+    torchlean("check", "later.ir.json")
+    torchlean("run", "later.ir.json", "--input", "random")
+
     print(
         f"\nDone in {time.perf_counter() - start:.0f} s. README.md says how to see this in VS Code and Neovim."
     )
