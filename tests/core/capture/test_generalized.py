@@ -436,7 +436,7 @@ def test_entries_that_are_no_tensors_are_refused_by_name(name: str) -> None:
 
 
 def test_the_classic_dialect_says_where_several_outputs_are() -> None:
-    with pytest.raises(CaptureError, match="with --dialect generalized it has several"):
+    with pytest.raises(CaptureError, match="in the classic dialect: --dialect generalized"):
         captured(Lambda(lambda m, x: (x, x + 1)), (2, 3), dialect="classic")
 
 

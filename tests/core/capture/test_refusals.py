@@ -78,6 +78,7 @@ def test_all_unsupported_operators_are_in_one_error() -> None:
         "calls": (),
         "modules": (),
         "allow": None,
+        "dialect": None,
     }
 
 
