@@ -41,7 +41,10 @@ def artifact_hash(graph: Graph) -> str:
             elif not _numeric(content):
                 del value[name]
         for name, content in value.items():
-            if name not in LIST_FIELDS and isinstance(content, Numbers | list):
+            if name in node.inline and (numbers := numbers_of(content)) is not None:
+                # By value, however it is spelled, and whoever read it: 1.0 is 1 to the exact parser.
+                value[name] = {"numbers": numbers.digest().hex()}
+            elif name not in LIST_FIELDS and isinstance(content, Numbers | list):
                 value[name] = _counted(content)
         nodes.append(value)
     ends = graph.dialect.root_json(graph.input_id, graph.output_ids, {})

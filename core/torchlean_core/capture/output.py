@@ -46,11 +46,14 @@ def summary(result: dict[str, Any], output: Path, seconds: float) -> str:
     """
     constants = f", {result['constants']:,} constants" if result["constants"] else ""
     lines = [f"{output}: {result['nodes']} nodes, {result['parameters']:,} parameters{constants}"]
-    if result["params"] is not None:
+    if result["params"] is not None and not result["inline"]:
         why = f" (not in the artifact: {result['beside']})" if result["beside"] else ""
         lines.append(f"  parameters: {output.with_name(Path(result['params']).name)}{why}")
     if result["inline"]:
-        lines.append("  parameters: in the artifact")
+        more = ""
+        if result["params"] is not None:
+            more = f"; what no node has a place for: {output.with_name(Path(result['params']).name)}"
+        lines.append(f"  parameters: in the artifact{more}")
     if result["dialect"] != DEFAULT.name:
         lines.append(f"  dialect: {result['dialect']}")
     if result["outputs"] != 1:

@@ -74,7 +74,8 @@ def capture_file(
 def write_captured(captured: Captured, output: Path, source: str, *, params: bool = True) -> Path | None:
     """Write the artifact and, beside it, its parameters; they take their places only when both are whole.
 
-    Where the parameters are in the artifact itself, a file of parameters beside it, of what it replaces, goes.
+    Where the parameters are in the artifact itself, the file beside it holds what no node has a place for (batch
+    normalization's counters); without any such, one that was beside what it replaces goes.
 
     Args:
         captured: What was captured.
@@ -83,20 +84,22 @@ def write_captured(captured: Captured, output: Path, source: str, *, params: boo
         params: Whether to write the parameters.
 
     Returns:
-        The parameters' file, where they were written.
+        The file beside the artifact, where one was written.
 
     Raises:
         UsageError: A file cannot be written.
     """
-    store = params_path(output) if params and not captured.inline else None
+    store = params_path(output) if params and (captured.carried or not captured.inline) else None
     try:
         with replacing(output) as artifact:
             artifact.write_text(captured.text, encoding="utf-8", newline="\n")
             if store is not None:
                 program = lower(captured.graph)
-                tensors = dict(captured.tensors)
-                for name, absent in program.without.items():
-                    tensors[name] = torch.full(absent.parameter.shape, absent.neutral)
+                tensors: dict[str, torch.Tensor] = {}
+                if not captured.inline:
+                    tensors.update(captured.tensors)
+                    for name, absent in program.without.items():
+                        tensors[name] = torch.full(absent.parameter.shape, absent.neutral)
                 contents = {
                     name: Content("F32", tuple(tensor.shape), content(tensor))
                     for name, tensor in tensors.items()
@@ -104,9 +107,9 @@ def write_captured(captured: Captured, output: Path, source: str, *, params: boo
                 for name, tensor in captured.carried.items():
                     plain = tensor.detach().cpu().contiguous()
                     contents[CARRIED + name] = Content(type_name(plain), tuple(plain.shape), content(plain))
-                uses = program.further_uses()
+                uses = {} if captured.inline else program.further_uses()
                 write_content(store, contents, artifact_hash(captured.graph), source, Origin.CAPTURE, uses)
-        if captured.inline:
+        if captured.inline and store is None:
             params_path(output).unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"{error.filename or output}: {error.strerror or error}") from error

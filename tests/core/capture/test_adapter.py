@@ -137,7 +137,8 @@ def test_another_dialect_gives_the_same_bytes_too(folder: Path, monkeypatch: pyt
         found = files(folder / "alone", f"{entry.name}.*")
         assert found == files(folder / "installed", f"{entry.name}.*")
         inline = "parameters: in the artifact" in answer["out"]
-        assert inline is (f"{entry.name}.params.safetensors" not in found)
+        rest = "what no node has a place for" in answer["out"]
+        assert (f"{entry.name}.params.safetensors" in found) is (rest or not inline)
         assert b'"output_ids"' in found[f"{entry.name}.ir.json"]
 
 

@@ -195,3 +195,14 @@ def test_what_lies_off_the_blocks_of_a_grouped_kernel_is_never_read(tmp_path):
         conv["parameters"] = parameters
         path.write_text(json.dumps(value))
         np.testing.assert_array_equal(run(path), [2.0, 6.0])
+
+
+def test_the_hash_counts_values_whoever_read_them(tmp_path):
+    path = tmp_path / "m.ir.json"
+    hashes = set()
+    for weight in ("[[1.0, 2], [3, 0.1]]", "[[1, 2.0], [3e0, 1e-1]]", "[[1.0,2.0],[30e-1,0.1]]"):
+        for head in ('"in_dim": 2', '"in_dim": 2.0'):  # the latter is read by the exact parser
+            text = json.dumps(root(**INLINE)).replace(json.dumps(WEIGHT), weight).replace('"in_dim": 2', head)
+            path.write_text(text.replace('"input_id": 0', '"input_id": 0.0') if "2.0" in head else text)
+            hashes.add(artifact_hash(load_graph(path)))
+    assert len(hashes) == 1
