@@ -68,7 +68,7 @@ def load_document(path: Path) -> Document:
     Raises:
         UsageError: It cannot be read.
     """
-    if path.exists() and not path.is_file() and path.parent != Path("/dev"):
+    if path.exists() and not path.is_file() and not path.is_dir() and path.parent != Path("/dev"):
         raise UsageError(f"{path}: is no regular file")
     try:
         return read_file(path)

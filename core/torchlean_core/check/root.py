@@ -47,8 +47,7 @@ def check_root(
         nodes = None
     elif not nodes:
         message = "nodes is empty: an artifact has at least an `input` node"
-        findings[:] = [root_finding("TL106", message, ("nodes",))]  # nothing else is worth saying of it
-        return None
+        findings.append(root_finding("TL106", message, ("nodes",)))
     _check_id(root, "input_id", "input node", exact, findings)
     if dialect.many_outputs:
         _check_ids(root, dialect.output_field, exact, findings)
@@ -131,6 +130,8 @@ def _check_ids(root: dict[str, Any], name: str, exact: bool, findings: list[Find
             message = f"{name} must be an array of natural numbers, found {describe(value)}"
             findings.append(root_finding("TL011", message, (name,)))
     elif not value:
+        if root.get("nodes") == []:
+            return  # there is nothing that it could name
         findings.append(root_finding("TL104", f"{name} is empty: a graph has at least one output", (name,)))
     else:
         wrong = [(place, one) for place, one in enumerate(value) if not is_id(one) and one is not BAD]
