@@ -6,6 +6,7 @@ perhaps no numpy.
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Iterator
 from math import prod
@@ -59,6 +60,8 @@ def _pieces(tensor: torch.Tensor) -> Iterator[str]:
 
 
 def _written(tensor: torch.Tensor) -> str:
+    if not tensor.numel():
+        return json.dumps(tensor.tolist())
     decimals = _decimals(tensor).contiguous()
     # A tensor's own `tolist` takes a microsecond for each number, ten times all the rest.
     flat: list[Any] = content(decimals).cast("d").tolist()
@@ -66,13 +69,12 @@ def _written(tensor: torch.Tensor) -> str:
 
 
 def _nested(flat: list[Any], shape: tuple[int, ...]) -> Any:
-    """Numbers in nested lists of a shape."""
+    """Numbers, of which there is at least one, in nested lists of a shape: from the innermost lists outwards."""
     if not shape:
         return flat[0]
-    if len(shape) == 1:
-        return flat
-    size = prod(shape[1:])
-    return [_nested(flat[place * size : (place + 1) * size], shape[1:]) for place in range(shape[0])]
+    for size in reversed(shape[1:]):
+        flat = [flat[start : start + size] for start in range(0, len(flat), size)]
+    return flat
 
 
 def _decimals(tensor: torch.Tensor) -> torch.Tensor:
