@@ -6,20 +6,14 @@ perhaps no numpy.
 
 from __future__ import annotations
 
-import json
 from array import array
-from collections.abc import Iterator
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.capture.values import content
-from torchlean_core.text.quick_json import write_floats
+from torchlean_core.text.float_text import nested_text
 
 if TYPE_CHECKING:
     import torch
-
-_PIECE = 1 << 16
-"""Numbers of which text is made at a time: as Python's they take ten times their size."""
 
 _EXACT = 22
 """Largest power of ten that float64 holds exactly."""
@@ -39,42 +33,14 @@ def numbers_text(numbers: Any) -> str:
     tensor = torch.as_tensor(numbers).detach().to(torch.float32)
     if not bool(torch.isfinite(tensor).all()):
         raise ValueError("a number is not finite, which JSON cannot say")
-    return "".join(_pieces(tensor))
+    flat = tensor.reshape(-1)
 
+    def decimals(start: int, end: int) -> list[float]:
+        # A tensor's own `tolist` takes a microsecond for each number, ten times all the rest.
+        found: list[Any] = content(_decimals(flat[start:end])).cast("d").tolist()
+        return found
 
-def _pieces(tensor: torch.Tensor) -> Iterator[str]:
-    row = prod(tensor.shape[1:])
-    if not tensor.ndim or not row:
-        yield _written(tensor)
-        return
-    # Rows that are small go together.
-    rows = max(_PIECE // row, 1)
-    for start in range(0, max(len(tensor), 1), rows):
-        part = tensor[start : start + rows]
-        yield ", " if start else "["
-        if row <= _PIECE:
-            yield _written(part)[1:-1]
-        else:
-            yield from _pieces(part[0])
-    yield "]"
-
-
-def _written(tensor: torch.Tensor) -> str:
-    if not tensor.numel():
-        return json.dumps(tensor.tolist())
-    decimals = _decimals(tensor).contiguous()
-    # A tensor's own `tolist` takes a microsecond for each number, ten times all the rest.
-    flat: list[Any] = content(decimals).cast("d").tolist()
-    return write_floats(_nested(flat, tuple(decimals.shape))).replace(",", ", ")
-
-
-def _nested(flat: list[Any], shape: tuple[int, ...]) -> Any:
-    """Numbers, of which there is at least one, in nested lists of a shape: from the innermost lists outwards."""
-    if not shape:
-        return flat[0]
-    for size in reversed(shape[1:]):
-        flat = [flat[start : start + size] for start in range(0, len(flat), size)]
-    return flat
+    return nested_text(tensor.shape, decimals)
 
 
 def _decimals(tensor: torch.Tensor) -> torch.Tensor:

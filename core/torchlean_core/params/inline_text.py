@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from torchlean_core.text.quick_json import write_floats
+from torchlean_core.text.float_text import nested_text
 
 if TYPE_CHECKING:
     from torchlean_core.params.format import Array
-
-_PIECE = 1 << 16
-"""Elements of which text is made at a time: as Python's numbers they take twenty times an array's memory."""
 
 _FEWEST, _MOST = 6, 9
 """Digits: six are always kept by a float32, and nine always tell it from its neighbours."""
@@ -35,27 +31,8 @@ def numbers_text(array: Array) -> str:
         raise ValueError(f"expected float32, found {array.dtype}")
     if not np.isfinite(array).all():
         raise ValueError("JSON has no number for a NaN or an infinity")
-    return "".join(_text(array))
-
-
-def _text(array: Array) -> Iterator[str]:
-    if array.ndim == 0 or array.size <= _PIECE:
-        yield _spaced(_short(array))
-        return
-    yield "["
-    row = array.size // len(array)
-    step = max(1, _PIECE // row)
-    for start in range(0, len(array), step):
-        yield ", " if start else ""
-        if step == 1:
-            yield from _text(array[start])
-        else:
-            yield _spaced(_short(array[start : start + step]))[1:-1]
-    yield "]"
-
-
-def _spaced(array: Array) -> str:
-    return write_floats(array.tolist()).replace(",", ", ")
+    flat = array.reshape(-1)
+    return nested_text(array.shape, lambda start, end: _short(flat[start:end]).tolist())
 
 
 def _short(array: Array) -> Any:
