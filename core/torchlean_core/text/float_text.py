@@ -43,18 +43,17 @@ def _pieces(shape: tuple[int, ...], start: int, numbers: Callable[[int, int], li
 
 
 def _piece(shape: tuple[int, ...], numbers: list[float]) -> str:
-    items = write_floats(numbers)[1:-1].split(",")
+    """The text of all numbers; what stands between them has the more brackets, the further out it is."""
+    items: Iterator[str] = iter(write_floats(numbers)[1:-1].split(","))
+    between = ", "
     for size in reversed(shape):
-        items = [_array(items[start : start + size]) for start in range(0, len(items), size)]
-    return items[0]
+        items = map(between.join, zip(*[items] * size, strict=True))
+        between = f"]{between}["
+    return "[" * len(shape) + next(items) + "]" * len(shape)
 
 
 def _empty(shape: tuple[int, ...]) -> str:
     text = "[]"
     for size in reversed(shape[: shape.index(0)]):
-        text = _array([text] * size)
+        text = f"[{', '.join([text] * size)}]"
     return text
-
-
-def _array(items: list[str]) -> str:
-    return f"[{', '.join(items)}]"
