@@ -70,7 +70,7 @@ _PYTHON: dict[str, str] = {
     "codeActionProvider": "exact rewrites, allowed approximations, the example shape; capture, also with emission",
     "codeLensProvider": "capture, state, artifact and generated module of each model",
     "inlayHintProvider": "shapes at the ends of lines, from the last capture",
-    "diagnosticProvider": "TL601 to TL607 where they stand",
+    "diagnosticProvider": "TL601 to TL608 where they stand",
 }
 _BASICS = ("positionEncoding", "textDocumentSync", "workspace")
 

@@ -40,7 +40,7 @@ class CaptureFinding:
 
     Attributes:
         code: TL601 unsupported operator, TL602 does not construct, TL603 fails, TL606 dense kernel,
-            TL607 weights that no further construction gives again.
+            TL607 weights that no further construction gives again, TL608 a check of values that is left out.
         message: What is the matter, and what to do.
         line: Line, counted from 1; None where no line is known.
         operator: ATen operator, where there is one (`aten.gelu.default`).

@@ -19,6 +19,7 @@ from torchlean_core.capture.instances import Instances
 from torchlean_core.capture.places import Stack, first_line, located
 from torchlean_core.capture.probes import is_small
 from torchlean_core.capture.returned import tensors_of
+from torchlean_core.capture.state_values import Asked
 from torchlean_core.capture.verify import float64_calls
 from torchlean_core.graph import Program, lower
 from torchlean_core.interp import Interpreter
@@ -59,7 +60,7 @@ class Difference:
 
 
 def differences(
-    instances: Instances, artifact: Finished, unseen: Sequence[Unseen], *, verify: bool
+    instances: Instances, artifact: Finished, unseen: Sequence[Unseen], asked: Asked, *, verify: bool
 ) -> list[Difference]:
     """What is known to make training the artifact another thing than training the model.
 
@@ -67,10 +68,15 @@ def differences(
         instances: Gives instances of the module.
         artifact: The graph and its parameters.
         unseen: What changes gradients and is not in the trace.
+        asked: What the model was told of values while it was traced.
         verify: Whether to compare gradients; else only what was folded is told.
     """
     program = lower(artifact.graph)
-    folded = [*_folded(program, artifact, instances.loaded.file), *_of_the_model(program, instances)]
+    folded = [
+        *_folded(program, artifact, instances.loaded.file),
+        *_taken(program, instances, asked),
+        *_of_the_model(program, instances),
+    ]
     if not verify:
         return folded
     try:
@@ -114,6 +120,17 @@ def _folded(program: Program, artifact: Finished, file: Path) -> Iterator[Differ
             CODE, TRAINING_DIFFERS + reason, origin.line, origin.debug_target, origin.module
         )
         yield Difference(reason, located(finding, origin.stack, file), (parameter.node,))
+
+
+def _taken(program: Program, instances: Instances, asked: Asked) -> Iterator[Difference]:
+    """A finding for each place where a number is taken from a parameter that training changes."""
+    trained = {p.model for p in program.parameters() if p.trainable and p.model is not None}
+    places = ((tuple(sorted(trained & {*names})), stack) for names, stack in asked.numbers)
+    for names, stack in dict.fromkeys(places):
+        if names:
+            listed = ", ".join(f"`{name}`" for name in names)
+            reason = f"values of {listed} are taken as numbers, and stay as they are"
+            yield _at(stack, reason, instances, _nodes_of(program, names))
 
 
 def _of_the_model(program: Program, instances: Instances) -> Iterator[Difference]:

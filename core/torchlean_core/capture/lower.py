@@ -19,6 +19,7 @@ from torchlean_core.capture.memory import UNINITIALIZED, Memory, combined, moved
 from torchlean_core.capture.places import first_line, line_in, located, module_of_node
 from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
+from torchlean_core.capture.state_values import gives_open_size
 from torchlean_core.capture.steps import ADVICE, CONDITIONS, bend_of, lower_bend, serves_bends
 from torchlean_core.capture.trace import Traced
 from torchlean_core.capture.values import Known, Masked, Unknown, Value
@@ -30,6 +31,17 @@ _SHAPE_ONLY = frozenset(
     ).split()
 )
 """Operators that read nothing of a tensor but its shape and type."""
+
+_OF_VALUES = frozenset({"aten::_assert_async", "aten::_functional_assert_async"})
+"""Operators that only raise, where a value is not as a model's author wants it."""
+
+_CHECKS = _OF_VALUES | {
+    "aten::_assert_scalar",
+    "aten::_assert_tensor_metadata",
+    "aten::sym_constrain_range",
+    "aten::sym_constrain_range_for_size",
+}
+"""Operators that only raise."""
 
 _APPLIED_TO = {torch.ops.aten.addmm.default: 1, torch.ops.aten.baddbmm.default: 1}
 """Place of the argument that stands for a layer's input, where it is not the first."""
@@ -76,6 +88,7 @@ class Lowerer:
         """
         source = self.builder.input(shape)
         needed = _needed(self.traced)
+        self._leave_out(needed)
         for node in self.traced.module.graph.nodes:
             if node not in needed and node.op != "placeholder":
                 continue
@@ -91,6 +104,16 @@ class Lowerer:
         if self.refusals:
             raise refused_operators(self.shown, self.refusals)
         return source, [self._output(node) for node in self.traced.outputs]
+
+    def _leave_out(self, needed: set[torch.fx.Node]) -> None:
+        """Take out of the graph what nothing depends on, and note checks of values."""
+        for node in reversed(list(self.traced.module.graph.nodes)):
+            if node in needed or node.users or node.op in ("placeholder", "output"):
+                continue
+            stack = self.traced.stacks.of_node(node)
+            if _is_check(node, _OF_VALUES) and stack:
+                self.traced.asked.checks.append(stack)
+            self.traced.module.graph.erase_node(node)
 
     def _refuse_partial_output(self) -> None:
         for node in self.traced.outputs:
@@ -151,6 +174,8 @@ class Lowerer:
         try:
             if unknown:
                 raise Refused(f"uses {unknown[0].why}")
+            if gives_open_size(node):
+                raise Refused("the shape of its result depends on values")
             written = None
             if any(isinstance(leaf, Memory) for leaf in flat):
                 args, kwargs, written = self._moved(node, args, kwargs)
@@ -350,8 +375,6 @@ class Lowerer:
                 raise Refused(
                     f"gives {str(meta.dtype).removeprefix('torch.')}; values are float32 throughout"
                 )
-            if not all(type(size) is int for size in meta.shape):
-                raise Refused("the shape of its result depends on values")
             if meta.dtype == torch.float64 and not any(map(self._gives_float64, node.all_input_nodes)):
                 self._refuse_float64()
             assert value.shape == tuple(meta.shape), (
@@ -384,7 +407,8 @@ class Lowerer:
 
     def _stub(self, node: torch.fx.Node) -> Any:
         def stand_in(meta: Any) -> Any:
-            if isinstance(meta, torch.Tensor) and meta.dtype in (torch.float32, torch.float64):
+            is_real = isinstance(meta, torch.Tensor) and meta.dtype in (torch.float32, torch.float64)
+            if is_real and not gives_open_size(node):
                 return self.builder.stub(tuple(meta.shape))
             return Unknown()
 
@@ -395,13 +419,17 @@ class Lowerer:
 
 
 def _needed(traced: Traced) -> set[torch.fx.Node]:
-    """What the output depends on, and what changes or checks something on the way."""
+    """What the output depends on, and what changes something on the way."""
     nodes = list(traced.module.graph.nodes)
     needed = set(traced.outputs)
     for node in reversed(nodes):
-        if node in needed or node.is_impure():
+        if node in needed or (node.is_impure() and not _is_check(node, _CHECKS)):
             needed.update([node, *node.all_input_nodes])
     return needed
+
+
+def _is_check(node: torch.fx.Node, names: frozenset[str]) -> bool:
+    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.name in names
 
 
 def _part_of(node: torch.fx.Node) -> str:

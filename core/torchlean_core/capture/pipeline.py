@@ -21,7 +21,7 @@ from torchlean_core.capture.instances import Instances, run_example
 from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.lower import Lowerer
 from torchlean_core.capture.options import DEFAULTS, Options
-from torchlean_core.capture.places import Stacks, located
+from torchlean_core.capture.places import Stack, Stacks, located
 from torchlean_core.capture.state import state_of
 from torchlean_core.capture.target import Shape
 from torchlean_core.capture.trace import Traced, trace
@@ -43,7 +43,7 @@ class Captured:
         operators: Number of source operators, which the nodes stand for.
         path: How the module was traced.
         reason: Why that way was taken, where it is not the first choice.
-        notes: What the user should know (TL405, TL407, TL606, TL607).
+        notes: What the user should know (TL405, TL407, TL606, TL607, TL608).
         verification: How artifact and module agree; None where that was not asked for.
         inline: Whether the parameters are in the artifact itself.
         beside: Why they are not, where they could be.
@@ -132,7 +132,8 @@ def capture(
     )
     lowerer = Lowerer(builder, traced, loaded.file, loaded.shown, loaded.line, fold=options.fold)
     source, results = lowerer.run(shape)
-    state = state_of(instances.pristine(), lowerer.folded)
+    told = {name for names, _ in traced.asked.numbers for name in names}
+    state = state_of(instances.pristine(), lowerer.folded | told)
     captured_from = {**_provenance(loaded, shape, output), "state": state.recorded()}
     if instances.outputs is not None:
         captured_from["outputs"] = instances.outputs
@@ -152,8 +153,9 @@ def capture(
         )
     # Where an approximation stands for an operator, TL405 says that the gradients are its own.
     compare = options.verify and not builder.approximated
-    differ = differences(instances, finished, traced.unseen, verify=compare)
-    notes = [*instances.notes, *builder.notes, *(one.finding for one in differ)]
+    differ = differences(instances, finished, traced.unseen, traced.asked, verify=compare)
+    checks = (_left_out(loaded, stack) for stack in dict.fromkeys(traced.asked.checks))
+    notes = [*instances.notes, *checks, *builder.notes, *(one.finding for one in differ)]
     if differ:
         entries = [one.json() for one in differ]
         graph = replace(graph, extra={**graph.extra, "training_differs": entries})
@@ -208,6 +210,11 @@ def _approximation(mark: Mapping[str, Any], line: int | None) -> CaptureFinding:
     return CaptureFinding(
         "TL405", f"the {mark['form']} form stands in for the exact {mark['operator']}; {measured}", line
     )
+
+
+def _left_out(loaded: Loaded, stack: Stack) -> CaptureFinding:
+    message = "a check of values that can only raise an error is no part of the artifact"
+    return located(CaptureFinding("TL608", message, loaded.line), stack, loaded.file)
 
 
 def _provenance(loaded: Loaded, shape: Shape, output: Path) -> dict[str, object]:

@@ -109,7 +109,7 @@ class Record:
         files: The files; the model's own is the first.
         lines: Statements that ran below `forward`, by file and line.
         expressions: Expressions that gave tensors, by file and place.
-        findings: What is the matter (TL601 to TL607, TL405).
+        findings: What is the matter (TL601 to TL608, TL405).
         complete: Whether forward ran to its end; otherwise the last lines are missing.
         traced_by_other: Whether a tracer that the user's code installed kept names from being recorded.
         result: What was captured: `nodes`, `parameters`, `max_relative_error`, `dtype`, `seconds`, `output`

@@ -53,7 +53,6 @@ _COPIES_OF_CONSTANTS = _COPIES | {
     aten.detach.default,
     aten.detach_.default,
 }
-_CHECK = aten._assert_tensor_metadata.default
 _FULL = frozenset({aten.full_like.default, aten.full.default, aten.scalar_tensor.default})
 
 Values = Mapping[torch.fx.Node, Any]
@@ -125,13 +124,10 @@ def bend_of(node: torch.fx.Node, values: Values) -> Bend | None:
 
 
 def serves_bends(node: torch.fx.Node, values: Values) -> bool:
-    """Whether a node is a comparison (its conversion to numbers, or a check of it) of which only bends are made."""
-    if node.target is _CHECK:
-        return isinstance(node.args[0], torch.fx.Node) and serves_bends(node.args[0], values)
-    users = [user for user in node.users if user.target is not _CHECK]
-    if _comparison(node) is None or not users:
+    """Whether a node is a comparison (or its conversion to numbers) of which only bends are made."""
+    if _comparison(node) is None or not node.users:
         return False
-    return all(bend_of(user, values) is not None or serves_bends(user, values) for user in users)
+    return all(bend_of(user, values) is not None or serves_bends(user, values) for user in node.users)
 
 
 def lower_bend(b: GraphBuilder, bend: Bend, values: Values) -> Value:

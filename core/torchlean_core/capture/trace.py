@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
 import operator
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,12 @@ from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
 from torchlean_core.capture.fx_tracer import Tracer
 from torchlean_core.capture.gradient_flow import Unseen, detach_data, inline_regions, reached, watching
 from torchlean_core.capture.in_place import is_composite, rename_in_place, without_identities
-from torchlean_core.capture.places import Stacks, first_line, located, text_of
+from torchlean_core.capture.places import Stack, Stacks, first_line, located, text_of
 from torchlean_core.capture.plain_answers import plain_answers
 from torchlean_core.capture.regions import rename_outputs
 from torchlean_core.capture.registry import LOWERINGS
 from torchlean_core.capture.returned import flatten_results, tensors_of
+from torchlean_core.capture.state_values import Asked, StateValues, asks_for_values, is_open
 from torchlean_core.capture.values import Known
 
 TORCH_EXPORT = "torch.export"
@@ -50,6 +52,7 @@ class Traced:
         reason: Why that path was taken.
         stacks: Where in the user's code the nodes were made.
         unseen: What changes gradients and is not in the graph.
+        asked: What the model was told of values.
     """
 
     module: torch.fx.GraphModule
@@ -59,6 +62,7 @@ class Traced:
     reason: str
     stacks: Stacks
     unseen: Sequence[Unseen] = ()
+    asked: Asked = field(default_factory=Asked)
 
     @property
     def operators(self) -> int:
@@ -120,7 +124,7 @@ def _traced(
         except Exception as error:
             raise _failure([(FX, error)], file, shown, stacks) from error
     try:
-        return _export(new(), example, shown, stacks, flat=flat)
+        return _exported(new, example, shown, stacks, unseen, flat)
     except CaptureError:
         raise
     except Exception as error:
@@ -131,6 +135,45 @@ def _traced(
     except Exception as error:
         failures = [(TORCH_EXPORT, export_error), (FX, error)]
         raise _failure(failures, file, shown, stacks) from error
+
+
+def _exported(
+    new: Callable[[], torch.nn.Module],
+    example: torch.Tensor,
+    shown: str,
+    stacks: Stacks,
+    unseen: list[Unseen],
+    flat: bool,
+) -> Traced:
+    """By `torch.export`; where it asks for values, once more with those of the model's state."""
+    try:
+        traced = _export(new(), example, shown, stacks, flat=flat)
+        if not is_open(traced.module):
+            return traced
+    except CaptureError:
+        raise
+    except Exception as error:
+        if not asks_for_values(error):
+            raise
+    unseen.clear()
+    module, asked = new(), Asked()
+    state = {
+        **dict(module.named_parameters(remove_duplicate=False)),
+        **dict(module.named_buffers(remove_duplicate=False)),
+    }
+    forward = module.forward
+
+    @functools.wraps(forward)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        with StateValues(module, state, stacks, asked):
+            return forward(*args, **kwargs)
+
+    module.forward = told
+    traced = _export(module, example, shown, stacks, flat=flat)
+    first = first_names(module)
+    numbers: list[tuple[Collection[str], Stack]]
+    numbers = [({first.get(name, name) for name in names}, stack) for names, stack in asked.numbers]
+    return replace(traced, asked=Asked(numbers, asked.checks))
 
 
 @contextmanager
@@ -417,6 +460,8 @@ def _failure(failures: list[tuple[str, Exception]], file: Path, shown: str, stac
     """The error of all paths that were tried."""
     # An error inside of torch went through none of the user's frames: then it is where tracing came to last.
     stack = next((found for _, error in failures if (found := stacks.code.of_exception(error))), stacks.last)
-    reasons = {path: _reason(error) for path, error in failures}
-    text = "the model cannot be traced: " + "; ".join(f"{path}: {why}" for path, why in reasons.items())
+    (_, first), *others = failures
+    # A second way that does not get as far says nothing of the model; what it refuses with reason does.
+    reasons = [_reason(first), *(f"{path}: {error}" for path, error in others if isinstance(error, Refused))]
+    text = "the model cannot be traced: " + "; ".join(dict.fromkeys(reasons))
     return CaptureError.of(shown, located(CaptureFinding("TL603", text), stack, file))

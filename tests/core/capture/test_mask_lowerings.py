@@ -78,7 +78,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "multiplies a sum that holds -inf",
     ),
     "plus infinity": (lambda m, x: (x - m.infinite).softmax(-1), "not finite"),
-    "a mask as index": (lambda m, x: x[:, m.causal[0] > 0], "the shape of its result depends on values"),
+    "a mask as index": (lambda m, x: x[x > 0].exp(), "aten.gt.Scalar"),
     "a condition of the input": (lambda m, x: torch.where(x > 0, x, x - 1), "aten.gt.Scalar"),
 }
 

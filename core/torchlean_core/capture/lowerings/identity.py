@@ -1,4 +1,4 @@
-"""Operators that change no value: copies, views of the same shape, dropout in eval mode, assertions."""
+"""Operators that change no value: copies, views of the same shape, dropout in eval mode."""
 
 from __future__ import annotations
 
@@ -50,11 +50,3 @@ def dropout(b: GraphBuilder, input: Value, train: bool) -> Value:
     if train:
         raise Refused("dropout in training mode draws random numbers")
     return input
-
-
-@lowers(
-    aten._assert_tensor_metadata.default,
-    ignores=["a", "size", "stride", "dtype", "device", "layout"],
-)
-def assertion(b: GraphBuilder) -> None:
-    """Holds for the shapes and types that were traced."""

@@ -107,4 +107,17 @@ MODEL_RULES = (
             note="`generator.seed()` takes its seed from the system.",
         ),
     ),
+    Rule(
+        "TL608",
+        "check-left-out",
+        INFORMATION,
+        "A check of values that can only raise an error is no part of the artifact.",
+        "An artifact computes, and raises nothing: for inputs with which the model raises an error, it has a result.",
+        "Nothing needs to be done where inputs are as the model expects them.",
+        _model(
+            "    def forward(self, x):\n        if not torch.isfinite(x).all():\n"
+            '            raise ValueError("infinite")\n        return torch.tanh(x)\n',
+            note="`assert` statements, `torch._assert` and the checks of `torch.distributions` are such, too.",
+        ),
+    ),
 )

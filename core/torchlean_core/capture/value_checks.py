@@ -1,0 +1,110 @@
+"""Checks of values in Python code: statements that can only raise, and what a condition of theirs must be to pass.
+
+`assert (x > 0).all()` and `if not valid.all(): raise ValueError(...)` depend on values that a trace does not have, and
+change nothing of what is computed: a trace goes on as if they passed.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import linecache
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+from types import FrameType
+
+_SIMPLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign)
+"""Statements that may stand before a `raise`, to make its message."""
+
+
+def passing_answer(frame: FrameType) -> bool | None:
+    """The truth value with which a check passes, where that is what a frame asks for now; None for anything else.
+
+    Args:
+        frame: Is about to take the truth value of an expression.
+    """
+    position = _position(frame)
+    tree = _tree(frame.f_code.co_filename)
+    if position is None or tree is None:
+        return None
+    for statement in ast.walk(tree):
+        if not isinstance(statement, ast.If | ast.Assert) or not _holds(statement.test, position):
+            continue
+        wanted = _wanted(statement)
+        if wanted is None:
+            continue
+        for node, negated in _conditions(statement.test):
+            if _span(node) == position:
+                return wanted ^ negated
+    return None
+
+
+def _wanted(statement: ast.If | ast.Assert) -> bool | None:
+    """The truth value of its test with which a statement does not raise; None where it does more than that."""
+    if isinstance(statement, ast.Assert):
+        return True
+    if _raises(statement.body):
+        return False
+    return True if _raises(statement.orelse) else None
+
+
+def _raises(body: list[ast.stmt]) -> bool:
+    return (
+        bool(body) and isinstance(body[-1], ast.Raise) and all(isinstance(one, _SIMPLE) for one in body[:-1])
+    )
+
+
+def _conditions(test: ast.expr, negated: bool = False) -> Iterator[tuple[ast.expr, bool]]:
+    """The expressions that a test takes truth values of, each with whether the test has the opposite one.
+
+    In `a and b` and `a or b`, too, the test comes out as wanted where each does: the last that is asked decides.
+    """
+    yield test, negated
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        yield from _conditions(test.operand, not negated)
+    elif isinstance(test, ast.BoolOp):
+        for value in test.values:
+            yield from _conditions(value, negated)
+
+
+Position = tuple[int, int, int, int]
+
+
+def _position(frame: FrameType) -> Position | None:
+    """Line, end line, column and end column (in bytes of UTF-8) of the expression that a frame is at.
+
+    A jump is of the whole statement; the instruction before it gave the value that it depends on.
+    """
+    code, number = frame.f_code, frame.f_lasti // 2
+    name = dis.opname[code.co_code[frame.f_lasti]]
+    if "JUMP" in name or name == "TO_BOOL":
+        number -= 1
+    position = next(islice(code.co_positions(), max(number, 0), None))
+    line, end_line, column, end_column = position
+    if line is None or end_line is None or column is None or end_column is None:
+        return None
+    return line, end_line, column, end_column
+
+
+def _span(node: ast.expr) -> Position:
+    return (
+        node.lineno,
+        node.end_lineno or node.lineno,
+        node.col_offset,
+        node.end_col_offset or node.col_offset,
+    )
+
+
+def _holds(test: ast.expr, position: Position) -> bool:
+    first, last, start, end = _span(test)
+    return (first, start) <= (position[0], position[2]) and (position[1], position[3]) <= (last, end)
+
+
+@lru_cache(maxsize=64)
+def _tree(file: str) -> ast.Module | None:
+    source = "".join(linecache.getlines(file))
+    try:
+        return ast.parse(source) if source else None
+    except SyntaxError:  # the file changed since it was imported
+        return None
