@@ -15,6 +15,7 @@ from torchlean_core.capture.values import Known, NodeIndex, Shape, Value
 from torchlean_core.files import relative_path
 from torchlean_core.graph import Graph, Node
 from torchlean_core.graph.identity import FIELD
+from torchlean_core.graph.views import permute
 from torchlean_core.kinds import Dialect, ParamSpec
 from torchlean_core.kinds.operators import LINEAR, MATMUL, PERMUTE, TRANSPOSE
 from torchlean_core.kinds.spec import payload_name
@@ -228,32 +229,35 @@ def _selected(b: GraphBuilder, x: Value, axis: int, indices: Sequence[int]) -> V
     return apply_matrix(b, x, axis, matrix, "selection matrix")
 
 
-def apply_matrix(b: GraphBuilder, x: Value, axis: int, matrix: torch.Tensor, why: str) -> Value:
+def apply_matrix(b: GraphBuilder, x: Value, axis: int, matrix: torch.Tensor | Known, why: str) -> Value:
     """Replace an axis by its product with a constant matrix: out[…, j, …] = sum_i matrix[j, i] * x[…, i, …].
 
     Args:
         b: The builder.
         x: Operand.
         axis: The axis.
-        matrix: (new size, size of the axis).
+        matrix: (new size, size of the axis); plain tensors are constants.
         why: What the matrix stands for, added to `debug_target`.
     """
     size, rank = x.shape[axis], len(x.shape)
-    b.check_size(matrix.numel(), f"a constant matrix ({why})")
+    known = matrix if isinstance(matrix, Known) else Known(matrix)
+    outputs = known.shape[0]
+    b.check_size(outputs * size, f"a constant matrix ({why})")
+    transposed = known.moved(permute(1, 0))
     with b.standing_for(why):
-        if axis == rank - 1 and b.can_multiply(x.shape, tuple(matrix.T.shape)):
-            return b.said(MATMUL, x, b.const(Known(matrix.T)))
-        if axis == rank - 2 and x.shape[-1] != 1 and b.can_multiply(tuple(matrix.shape), x.shape):
-            return b.said(MATMUL, b.const(Known(matrix)), x)
+        if axis == rank - 1 and b.can_multiply(x.shape, transposed.shape):
+            return b.said(MATMUL, x, b.const(transposed))
+        if axis == rank - 2 and x.shape[-1] != 1 and b.can_multiply(known.shape, x.shape):
+            return b.said(MATMUL, b.const(known), x)
         if math.prod(x.shape[:axis]) == 1 and math.prod(x.shape[axis + 1 :]) != 1:
             columns = b.reshape(x, (size, math.prod(x.shape[axis + 1 :])))
-            product = b.said(MATMUL, b.const(Known(matrix)), columns)
-            return b.reshape(product, (*x.shape[:axis], matrix.shape[0], *x.shape[axis + 1 :]))
+            product = b.said(MATMUL, b.const(known), columns)
+            return b.reshape(product, (*x.shape[:axis], outputs, *x.shape[axis + 1 :]))
         last = [i for i in range(rank) if i != axis] + [axis]
         moved = b.permute(x, last)
         rows = b.reshape(moved, (math.prod(moved.shape[:-1]), size))
-        product = b.said(MATMUL, rows, b.const(Known(matrix.T)))
-        shaped = b.reshape(product, (*moved.shape[:-1], matrix.shape[0]))
+        product = b.said(MATMUL, rows, b.const(transposed))
+        shaped = b.reshape(product, (*moved.shape[:-1], outputs))
         return b.permute(shaped, [last.index(i) for i in range(rank)])
 
 

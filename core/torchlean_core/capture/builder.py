@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from torchlean_core.capture.early import selected_early
-from torchlean_core.capture.errors import CaptureFinding, Refused
+from torchlean_core.capture.errors import CaptureFinding, Refused, TooLarge
 from torchlean_core.capture.forms import Forms
 from torchlean_core.capture.places import Stack, located
 from torchlean_core.capture.ranges import Range
@@ -321,10 +321,10 @@ class GraphBuilder(Forms):
         """Refuse a tensor that alone is larger than all parameters together may be.
 
         Raises:
-            Refused: It is.
+            TooLarge: It is.
         """
         if scalars > self.max_parameters:
-            raise Refused(
+            raise TooLarge(
                 f"{what} of {scalars:,} scalars, more than the limit of {self.max_parameters:,} "
                 "(--max-parameters)"
             )

@@ -140,3 +140,7 @@ class Refused(Exception):
     def __init__(self, message: str, *, allow: str | None = None) -> None:
         super().__init__(message)
         self.allow = allow
+
+
+class TooLarge(Refused):
+    """Raised by a lowering: the form needs a tensor larger than all parameters together may be."""

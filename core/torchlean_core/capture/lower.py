@@ -13,8 +13,9 @@ from torch.utils import _pytree
 
 import torchlean_core.capture.lowerings  # noqa: F401 -- fills the registry
 from torchlean_core.capture.builder import GraphBuilder, Provenance
-from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
+from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused, TooLarge
 from torchlean_core.capture.known_views import fixed, view_of
+from torchlean_core.capture.linear_rule import affine_of, apply_affine
 from torchlean_core.capture.memory import UNINITIALIZED, Memory, combined, moved, unwritten
 from torchlean_core.capture.places import first_line, line_in, located, module_of_node
 from torchlean_core.capture.refusals import refused_operators
@@ -38,6 +39,7 @@ _OF_VALUES = frozenset({"aten::_assert_async", "aten::_functional_assert_async"}
 _CHECKS = _OF_VALUES | {
     "aten::_assert_scalar",
     "aten::_assert_tensor_metadata",
+    "aten::_linalg_check_errors",
     "aten::sym_constrain_range",
     "aten::sym_constrain_range_for_size",
 }
@@ -324,7 +326,14 @@ class Lowerer:
             )
         lowering = LOWERINGS.get(target)
         if lowering is not None and (depends_on_input or not target._schema.returns):
-            return self._apply(target, lowering, args, kwargs)
+            try:
+                return self._apply(target, lowering, args, kwargs)
+            except TooLarge:
+                raise
+            except Refused:
+                if (found := self._by_matrix(node, args, kwargs)) is None:
+                    raise
+                return found
         if torch.Tag.nondeterministic_seeded in target.tags:
             raise Refused("draws random numbers")
         if target._schema.name in UNINITIALIZED:
@@ -334,8 +343,56 @@ class Lowerer:
         if target is torch.ops.aten._local_scalar_dense.default:
             raise Refused("takes a number out of a tensor that depends on the input (`.item()`)")
         if depends_on_input:
+            if (found := self._by_matrix(node, args, kwargs)) is not None:
+                return found
             raise Refused("has no exact form in torchlean.ir.v1" + (ADVICE if target in CONDITIONS else ""))
         return self._computed(target, args, kwargs)
+
+    def _by_matrix(self, node: torch.fx.Node, args: Any, kwargs: Any) -> Any:
+        """The result, or results, of an operator that is linear in its one unknown operand; None for any other.
+
+        What is elementwise has a form of its own where it is linear: a matrix would hide what it does at the ends of
+        the range.
+        """
+        target = node.target
+        assert isinstance(target, torch._ops.OpOverload), "others were refused"
+        leaves = _pytree.tree_leaves((args, kwargs))
+        unknown = {leaf for leaf in leaves if isinstance(leaf, Value)}
+        known = [leaf for leaf in leaves if isinstance(leaf, Known)]
+        others = any(isinstance(leaf, Masked | Memory | Unknown) for leaf in leaves)
+        apart = {torch.Tag.pointwise, torch.Tag.nondeterministic_seeded} & set(target.tags)
+        if len(unknown) != 1 or others or apart or target._schema.is_mutable:
+            return None
+        (x,) = unknown
+        derived = _derived(known)
+        trainable = any(one.trainable for one in known)
+        several = isinstance(node.meta.get("val"), tuple | list)
+
+        def part(number: int) -> Value | None:
+            def function(operand: torch.Tensor) -> torch.Tensor:
+                def value(leaf: Value | Known) -> torch.Tensor:
+                    tensor = operand if isinstance(leaf, Value) else leaf.tensor.detach()
+                    return tensor.double() if tensor.is_floating_point() else tensor
+
+                plain, named = _pytree.tree_map_only(Value | Known, value, (args, kwargs))
+                with torch.no_grad():
+                    result = target(*plain, **named)
+                found: torch.Tensor = result[number] if several else result
+                return found
+
+            try:
+                affine = affine_of(function, x.shape)
+            except RuntimeError:  # it does not compute in float64
+                return None
+            if affine is None:
+                return None
+            why = f"the matrix of {target}"
+            return apply_affine(self.builder, x, affine, why, derived, trainable=trainable)
+
+        if not several:
+            return part(0)
+        parts = tuple(part(number) for number in range(len(node.meta["val"])))
+        return None if all(one is None for one in parts) else parts
 
     def _computed(self, target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
         leaves = _pytree.tree_leaves((args, kwargs))
@@ -463,8 +520,7 @@ def _folded(target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
         except RuntimeError as error:
             raise Refused(f"cannot be computed of constants: {first_line(error)}") from error
 
-    names = [known.name for known in found if known.trainable and known.name is not None]
-    derived = tuple(dict.fromkeys([*names, *(name for known in found for name in known.derived)]))
+    derived = _derived(found)
 
     def known(tensor: torch.Tensor) -> Known:
         for operand in found:
@@ -474,6 +530,12 @@ def _folded(target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
         return Known(tensor, None, trains, state, derived=derived)
 
     return _pytree.tree_map_only(torch.Tensor, known, tuple(result) if isinstance(result, list) else result)
+
+
+def _derived(found: Sequence[Known]) -> tuple[str, ...]:
+    """Names of the parameters that train and that something is computed from."""
+    names = [known.name for known in found if known.trainable and known.name is not None]
+    return tuple(dict.fromkeys([*names, *(name for known in found for name in known.derived)]))
 
 
 def _gives_view(target: torch._ops.OpOverload) -> bool:

@@ -129,16 +129,9 @@ def test_it_is_refused(name: str) -> None:
     assert all(finding.code == "TL601" for finding in caught.value.findings)
 
 
-def assign(m: Any, x: torch.Tensor) -> torch.Tensor:
-    y = x * 2
-    y[[0]] = 0
-    return y
-
-
 NAMED: dict[str, tuple[Any, tuple[int, ...], str]] = {
     "xlogy": (lambda m, x: torch.xlogy(x, m.w), (2,), "(part of `aten.xlogy.Tensor`)"),
     "nan_to_num": (lambda m, x: torch.nan_to_num(x), (2,), "(part of `aten.nan_to_num.default`)"),
-    "an assignment": (assign, (2,), "(part of an assignment to elements of a tensor)"),
     "sort": (lambda m, x: x.sort(0)[0], (2,), "has no exact form in torchlean.ir.v1"),
 }
 
