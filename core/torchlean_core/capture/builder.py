@@ -283,12 +283,12 @@ class GraphBuilder(Forms):
         self.check_size(tensor.numel(), "a constant")
         if not bool((torch.isfinite(tensor) | (mask & (tensor == -torch.inf))).all()):
             raise Refused("a constant with values that are not finite (infinite or NaN)")
-        known = narrowed(known)
+        asked, known = known, narrowed(known)
         key: Any
         if known.name is not None:
             key = ("const", known.name, known.view)
         elif known.trainable:
-            key = ("const", id(known))
+            key = ("const", id(asked))
         else:
             key = (
                 "const",
@@ -306,7 +306,7 @@ class GraphBuilder(Forms):
             result = self.add("const", shape=known.shape, params=payload, extra=extra)
             self.provenance = before
             self._shared[key] = result
-            self._alive.append(known)  # so that its id is not taken by another
+            self._alive.append(asked)  # so that its id is not taken by another
         return self.add("detach", result) if known.fixed and known.trainable else result
 
     def full(self, number: float, shape: Sequence[int]) -> Value:

@@ -17,6 +17,7 @@ from torchlean_core.capture.errors import CaptureFinding
 from torchlean_core.capture.gradient_flow import Unseen
 from torchlean_core.capture.instances import Instances
 from torchlean_core.capture.places import Stack, first_line, located
+from torchlean_core.capture.precision import converted
 from torchlean_core.capture.probes import is_small
 from torchlean_core.capture.returned import tensors_of
 from torchlean_core.capture.state_values import Asked
@@ -250,7 +251,7 @@ def _compared(
     interpreter = Interpreter(program, tensors, dtype)
     generator = torch.Generator().manual_seed(2)
     found: dict[str, None] = {}
-    module = instances.new().to(dtype)  # a copy has no hooks on its parameters
+    module = converted(instances.new(), dtype)  # a copy has no hooks on its parameters
     for _ in range(2):
         x = torch.randn(shape, generator=generator, dtype=dtype)
         expected = _of_module(module, x)

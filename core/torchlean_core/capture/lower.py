@@ -13,6 +13,7 @@ from torch.utils import _pytree
 
 import torchlean_core.capture.lowerings  # noqa: F401 -- fills the registry
 from torchlean_core.capture.builder import GraphBuilder, Provenance
+from torchlean_core.capture.complex_numbers import Complex, of_complex, pair
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused, TooLarge
 from torchlean_core.capture.known_views import fixed, view_of
 from torchlean_core.capture.linear_rule import affine_of, apply_affine
@@ -81,6 +82,7 @@ class Lowerer:
     _values: dict[torch.fx.Node, Any] = field(default_factory=dict)
     _constants: dict[torch.fx.Node, bool] = field(default_factory=dict)
     _folded: dict[torch.fx.Node, Any] = field(default_factory=dict)
+    _pairs: dict[int, tuple[Known, Complex]] = field(default_factory=dict)
 
     def run(self, shape: Sequence[int]) -> tuple[Value, list[Value]]:
         """Lower everything; returns the input's value and those of the outputs, in order.
@@ -218,14 +220,18 @@ class Lowerer:
                 return Masked(self.builder.unary("detach", one.value), one.mask)
             if isinstance(one, Memory):
                 return Memory(stopped(one.value), one.written)
+            if isinstance(one, Complex):
+                return Complex(stopped(one.re), stopped(one.im))
             return self.builder.unary("detach", one)
 
-        return _pytree.tree_map_only(Value | Masked | Known | Memory, stopped, value)
+        return _pytree.tree_map_only(Value | Masked | Known | Memory | Complex, stopped, value)
 
     def _result(self, node: torch.fx.Node, args: Any, kwargs: Any, flat: Sequence[Any]) -> Any:
         """The result of an operator; parameters are folded into a constant only where nothing else is left."""
         target = node.target
-        depends = any(isinstance(leaf, Value | Masked) for leaf in flat)
+        depends = any(isinstance(leaf, Value | Masked | Complex) for leaf in flat)
+        if depends and (found := self._of_complex(target, args, kwargs)) is not None:
+            return found
         if not depends and isinstance(target, torch._ops.OpOverload):
             if (view := view_of(target, args, kwargs)) is not None:
                 return view
@@ -249,6 +255,33 @@ class Lowerer:
                 (node.args, node.kwargs),
             )
             return self._lowered(node, args, kwargs, depends)
+
+    def _of_complex(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """The result of an operator of complex numbers; None for any other."""
+        leaves = _pytree.tree_leaves((args, kwargs))
+        if not isinstance(target, torch._ops.OpOverload) or any(
+            isinstance(x, Masked | Memory) for x in leaves
+        ):
+            return None
+        args, kwargs = _pytree.tree_map_only(Known, self._parted, (args, kwargs))
+        return of_complex(self.builder, target, args, kwargs, self._of_parts)
+
+    def _parted(self, known: Known) -> Any:
+        """A known complex tensor as one pair, wherever it is used."""
+        if not known.tensor.is_complex():
+            return known
+        _, found = self._pairs.setdefault(id(known), (known, pair(self.builder, known)))
+        return found
+
+    def _of_parts(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """An operator of real tensors, some of which may be known."""
+        leaves = _pytree.tree_leaves((args, kwargs))
+        if not any(isinstance(leaf, Value) for leaf in leaves):
+            trains = any(isinstance(leaf, Known) and leaf.trainable for leaf in leaves)
+            return self._of_parameters(target, args, kwargs) if trains else _folded(target, args, kwargs)
+        if target not in LOWERINGS:
+            raise Refused("has no exact form in torchlean.ir.v1")
+        return self._apply(target, LOWERINGS[target], args, kwargs)
 
     def _trains(self, node: torch.fx.Node, flat: Sequence[Any]) -> bool:
         """Whether an operator computes a real number of parameters that train."""
@@ -426,6 +459,8 @@ class Lowerer:
             list(zip(result, metas or (), strict=True)) if isinstance(result, tuple) else [(result, metas)]
         )
         for value, meta in pairs:
+            if isinstance(value, Complex) and isinstance(meta, torch.Tensor):
+                _check_shape(node, value, meta)
             if not isinstance(value, Value | Masked) or not isinstance(meta, torch.Tensor):
                 continue
             if meta.dtype not in (torch.float32, torch.float64):
@@ -434,9 +469,7 @@ class Lowerer:
                 )
             if meta.dtype == torch.float64 and not any(map(self._gives_float64, node.all_input_nodes)):
                 self._refuse_float64()
-            assert value.shape == tuple(meta.shape), (
-                f"lowering of {node.target} gives shape {value.shape}, torch gives {tuple(meta.shape)}"
-            )
+            _check_shape(node, value, meta)
         if not isinstance(result, tuple):
             return result
         missing = Unknown(f"a further result (such as indices) of {node.target}, which has no form here")
@@ -473,6 +506,12 @@ class Lowerer:
         if isinstance(metas, tuple | list):
             return tuple(stand_in(meta) for meta in metas)
         return stand_in(metas)
+
+
+def _check_shape(node: torch.fx.Node, value: Value | Masked | Complex, meta: torch.Tensor) -> None:
+    assert value.shape == tuple(meta.shape), (
+        f"lowering of {node.target} gives shape {value.shape}, torch gives {tuple(meta.shape)}"
+    )
 
 
 def _needed(traced: Traced) -> set[torch.fx.Node]:
@@ -526,7 +565,7 @@ def _folded(target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
         for operand in found:
             if operand.name is not None and operand.view == () and _is_same(tensor, operand.tensor):
                 return replace(operand, tensor=tensor)
-        trains = trainable and tensor.is_floating_point()
+        trains = trainable and (tensor.is_floating_point() or tensor.is_complex())
         return Known(tensor, None, trains, state, derived=derived)
 
     return _pytree.tree_map_only(torch.Tensor, known, tuple(result) if isinstance(result, list) else result)

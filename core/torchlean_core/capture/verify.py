@@ -15,6 +15,7 @@ from torchlean_core.capture.errors import CaptureError, CaptureFinding
 from torchlean_core.capture.instances import Instances, changed_attribute
 from torchlean_core.capture.options import APPROXIMATIONS
 from torchlean_core.capture.places import located
+from torchlean_core.capture.precision import converted
 from torchlean_core.capture.probes import is_small, nudged, random_inputs, special_inputs
 from torchlean_core.capture.rounding import LARGEST, NUDGES, Loss, Results, Sides, blamed
 from torchlean_core.graph import lower
@@ -344,7 +345,7 @@ def _as_float32_holds(x: torch.Tensor) -> torch.Tensor:
 
 def float64_calls(instances: Instances, first: torch.Tensor) -> _Calls | None:
     """An instance that computes in float64 and was given its first input; None where the module does not allow it."""
-    calls = _Calls(instances, lambda: instances.copy().double())
+    calls = _Calls(instances, lambda: converted(instances.copy(), torch.float64))
     try:
         results = calls(first)
     except Exception:
