@@ -67,3 +67,14 @@ def root(b: GraphBuilder, x: Value) -> Value:
     """sqrt(x), with the gradient 0 where x is 0; NaN for a negative x."""
     positive = b.unary("sqrt", b.binary("max_elem", x, _SMALLEST))
     return b.plus(positive, b.unary("detach", b.minus(b.unary("sqrt", x), positive)))
+
+
+def positive(b: GraphBuilder, x: Value) -> tuple[Value, Value]:
+    """A number as it is where it is positive, and else the smallest one; and 1 where it is, else 0.
+
+    A negative number stays what it is, so that its logarithm is NaN.
+    """
+    lifted = b.binary("max_elem", x, _SMALLEST)
+    negative = b.binary("min_elem", x, 0.0)
+    scaled = b.times(b.times(x, _LARGE), _LARGE)
+    return b.plus(lifted, negative), b.unary("detach", b.binary("min_elem", scaled, 1.0))
