@@ -18,6 +18,7 @@ from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused,
 from torchlean_core.capture.known_views import fixed, view_of
 from torchlean_core.capture.linear_rule import affine_of, apply_affine
 from torchlean_core.capture.memory import UNINITIALIZED, Memory, combined, moved, unwritten
+from torchlean_core.capture.pieces import Pieces, compared, in_pieces, joined, meet
 from torchlean_core.capture.places import first_line, line_in, located, module_of_node
 from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
@@ -82,6 +83,7 @@ class Lowerer:
     _values: dict[torch.fx.Node, Any] = field(default_factory=dict)
     _constants: dict[torch.fx.Node, bool] = field(default_factory=dict)
     _folded: dict[torch.fx.Node, Any] = field(default_factory=dict)
+    _steps: set[torch.fx.Node] = field(default_factory=set)
     _pairs: dict[int, tuple[Known, Complex]] = field(default_factory=dict)
 
     def run(self, shape: Sequence[int]) -> tuple[Value, list[Value]]:
@@ -121,7 +123,9 @@ class Lowerer:
 
     def _refuse_partial_output(self) -> None:
         for node in self.traced.outputs:
-            if isinstance(self._values.get(node), Masked):
+            if isinstance(found := self._values.get(node), Pieces):
+                self._refuse_steps(found.conditions)
+            elif isinstance(found, Masked):
                 self._refuse(node, _MASKED)
             elif isinstance(self._values.get(node), Memory):
                 self._refuse(node, "is returned, where not all of it was written")
@@ -164,10 +168,14 @@ class Lowerer:
         self._locate(node)
         if serves_bends(node, self._values):
             return Unknown("a condition on the input")
+        if not bend_of(node, self._values) and (pieces := self._pieces(node)) is not None:
+            return self._in_pieces(node, pieces)
         if bend := bend_of(node, self._values):
             operands = {one: self._operand(one, node) for one in bend.operands()}
             result = lower_bend(self.builder, bend, operands)
             return self._checked(node, self.builder.broadcast(result, tuple(node.meta["val"].shape)))
+        if any(isinstance(self._values.get(one), Pieces) for one in node.all_input_nodes):
+            return self._stub(node)  # refused with the comparisons
         args, kwargs = _pytree.tree_map_only(
             torch.fx.Node, lambda n: self._operand(n, node), (node.args, node.kwargs)
         )
@@ -189,6 +197,39 @@ class Lowerer:
         except Refused as error:
             self._refuse(node, str(error), error.allow)
             return self._stub(node)
+
+    def _pieces(self, node: torch.fx.Node) -> Pieces | None:
+        """What a comparison, or an operator of what depends on comparisons, gives before its pieces meet."""
+        parts = [value for one in node.all_input_nodes if isinstance(value := self._values.get(one), Pieces)]
+        if not parts:
+            return compared(node, self._values.get)
+        found = joined(node, parts, self._values.get)
+        if found is None:
+            conditions = dict.fromkeys(condition for part in parts for condition in part.conditions)
+            self._refuse_steps(list(conditions))
+        return found
+
+    def _in_pieces(self, node: torch.fx.Node, pieces: Pieces) -> Any:
+        """A value where the pieces of a node meet; else they go on to what uses the node."""
+        meta = node.meta["val"]
+        if meta.dtype != torch.float32 or not meet(node, pieces, self._values.get):
+            return pieces
+
+        def lower(one: torch.fx.Node, args: Any, kwargs: Any) -> Any:
+            return self._result(one, args, kwargs, _pytree.tree_leaves((args, kwargs)))
+
+        try:
+            return self._checked(node, in_pieces(self.builder, node, pieces, self._values.get, lower))
+        except Refused as error:
+            self._refuse(node, str(error), error.allow)
+            return self._stub(node)
+
+    def _refuse_steps(self, conditions: Sequence[torch.fx.Node]) -> None:
+        """Refuse comparisons whose pieces do not meet."""
+        for condition in conditions:
+            if condition not in self._steps:
+                self._steps.add(condition)
+                self._refuse(condition, f"has no exact form in torchlean.ir.v1{ADVICE}")
 
     def _moved(self, node: torch.fx.Node, args: Any, kwargs: Any) -> Any:
         """Arguments with values for memory, and which elements of the result are written; None where all are."""

@@ -32,9 +32,8 @@ _COMPARISONS = {
 CONDITIONS = frozenset({*_COMPARISONS, aten.gt.Tensor, aten.ge.Tensor, aten.lt.Tensor, aten.le.Tensor})
 """Operators whose refusal comes with `ADVICE`."""
 ADVICE = (
-    "; conditions on the input are captured where they make a rectifier or a bound, as in x * (x > 0) or "
-    "where(x > c, x, c): where this is one, write relu, clamp, maximum, abs, F.leaky_relu, F.elu, F.hardtanh or "
-    "F.softshrink, and Huber's loss as c * (a - c / 2) with a = abs(x), c = a.clamp(max=1)"
+    "; conditions on the input are captured where one value is compared with constants and what is on both sides meets "
+    "there, as in x * (x > 0), where(x > c, x, c), where(x > 1, x * x, x) or sign(x) * log1p(abs(x))"
 )
 _NOTS = frozenset({aten.bitwise_not.default, aten.logical_not.default})
 _SELECTIONS = frozenset({aten.where.self, aten.where.ScalarOther, aten.where.ScalarSelf, aten.where.Scalar})

@@ -233,12 +233,17 @@ def _aminmax(
     return torch.amin(x, dims, keepdim), torch.amax(x, dims, keepdim)
 
 
+def _copysign(x: torch.Tensor, other: Any) -> torch.Tensor:
+    return torch.abs(x) * torch.sign(torch.as_tensor(other))
+
+
 _OWN_DECOMPOSITIONS: dict[torch._ops.OpOverload[..., Any], Callable[..., Any]] = {
     torch.ops.aten.softshrink.default: _softshrink,
     torch.ops.aten.rrelu.default: _rrelu,
     torch.ops.aten.var_mean.correction: _var_mean,
     torch.ops.aten.std_mean.correction: _std_mean,
     torch.ops.aten.aminmax.default: _aminmax,
+    torch.ops.aten.copysign.Tensor: _copysign,
 }
 """Decompositions in place of torch's own, which take a step or a random draw on the way to no such thing, or
 are missing."""
