@@ -52,6 +52,7 @@ class CaptureFinding:
         modules: Paths of all submodules for which it was found at this place.
         allow: A substitution that a user may allow in its place (`gelu=tanh`).
         dialect: Name of a dialect in which there is no such trouble.
+        uses: How often it was found at this place.
     """
 
     code: str
@@ -65,6 +66,7 @@ class CaptureFinding:
     modules: tuple[str, ...] = ()
     allow: str | None = None
     dialect: str | None = None
+    uses: int = 1
 
     @property
     def told(self) -> str:
@@ -81,15 +83,13 @@ class CaptureFinding:
         modules = tuple(value.get("modules") or ())
         return cls(**{**value, "span": span and Span(**span), "calls": tuple(calls), "modules": modules})
 
-    def show(self, file: str) -> str:
+    def show(self, file: str, often: str = "") -> str:
         """One line of text: place, code, operator, module, message.
 
         Args:
             file: The model file as the user wrote it.
+            often: How often it was found, and where else.
         """
-        line = self.line if self.file is None or self.span is None else self.span.line
-        place = self.file or file
-        place = place if line is None else f"{place}:{line}"
         where = f" in {self.module}" if self.module else ""
         if others := self.modules[1 : _MAX_MODULES + 1]:
             left_out = len(self.modules) - 1 - len(others)
@@ -98,8 +98,18 @@ class CaptureFinding:
                 + ", ".join(f"`{path}`" for path in others)
                 + (f" and {left_out} more" * (left_out > 0))
             )
-        what = f"{self.operator}{where}: {self.told}" if self.operator else self.told
-        return f"{place}: {self.code} {what}"
+        what = f"{self.operator}{where}{often}: {self.told}" if self.operator else self.told
+        return f"{self.place(file)}: {self.code} {what}"
+
+    def place(self, file: str) -> str:
+        """File and line.
+
+        Args:
+            file: The model file as the user wrote it.
+        """
+        line = self.line if self.file is None or self.span is None else self.span.line
+        name = self.file or file
+        return name if line is None else f"{name}:{line}"
 
 
 _MAX_MODULES = 4

@@ -79,6 +79,7 @@ def test_all_unsupported_operators_are_in_one_error() -> None:
         "modules": (),
         "allow": None,
         "dialect": None,
+        "uses": 1,
     }
 
 
@@ -258,3 +259,19 @@ def test_an_operator_is_not_taken_for_another_with_a_name_that_begins_alike(
 ) -> None:
     module = Lambda(lambda m, x: PREFIXES[name](x))
     assert exact(captured(module, (4,), prefer_torch_export=prefer_torch_export))
+
+
+def test_equal_operators_are_told_in_one_line() -> None:
+    def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
+        for _ in range(20):
+            x = torch.floor(x) + 1
+        x = torch.lgamma(x)
+        return torch.floor(x)
+
+    with pytest.raises(CaptureError) as caught:
+        function(forward, (2, 4))
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "support.py: 2 operators cannot be captured exactly"
+    assert "aten.floor.default (21 uses; also " in lines[1]
+    assert "aten.lgamma.default: has" in lines[2]
+    assert [finding.uses for finding in caught.value.findings] == [20, 1, 1]
