@@ -17,14 +17,16 @@ from torchlean_core.capture.complex_numbers import Complex, of_complex, pair
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused, TooLarge
 from torchlean_core.capture.known_views import fixed, view_of
 from torchlean_core.capture.linear_rule import affine_of, apply_affine
+from torchlean_core.capture.lowerings.ties import at_least, at_most
 from torchlean_core.capture.memory import UNINITIALIZED, Memory, combined, moved, unwritten
 from torchlean_core.capture.pieces import Pieces, compared, in_pieces, joined, meet
 from torchlean_core.capture.places import first_line, line_in, located, module_of_node
 from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
 from torchlean_core.capture.state_values import gives_open_size
-from torchlean_core.capture.steps import ADVICE, CONDITIONS, bend_of, lower_bend, serves_bends
+from torchlean_core.capture.steps import ADVICE, CONDITIONS, bend_of, extreme_of, lower_bend, serves_bends
 from torchlean_core.capture.trace import Traced
+from torchlean_core.capture.value_checks import only_checks
 from torchlean_core.capture.values import Known, Masked, Unknown, Value
 
 _SHAPE_ONLY = frozenset(
@@ -34,18 +36,6 @@ _SHAPE_ONLY = frozenset(
     ).split()
 )
 """Operators that read nothing of a tensor but its shape and type."""
-
-_OF_VALUES = frozenset({"aten::_assert_async", "aten::_functional_assert_async"})
-"""Operators that only raise, where a value is not as a model's author wants it."""
-
-_CHECKS = _OF_VALUES | {
-    "aten::_assert_scalar",
-    "aten::_assert_tensor_metadata",
-    "aten::_linalg_check_errors",
-    "aten::sym_constrain_range",
-    "aten::sym_constrain_range_for_size",
-}
-"""Operators that only raise."""
 
 _APPLIED_TO = {torch.ops.aten.addmm.default: 1, torch.ops.aten.baddbmm.default: 1}
 """Place of the argument that stands for a layer's input, where it is not the first."""
@@ -94,7 +84,7 @@ class Lowerer:
         """
         source = self.builder.input(shape)
         needed = _needed(self.traced)
-        self._leave_out(needed)
+        _leave_out(self.traced, needed)
         for node in self.traced.module.graph.nodes:
             if node not in needed and node.op != "placeholder":
                 continue
@@ -110,16 +100,6 @@ class Lowerer:
         if self.refusals:
             raise refused_operators(self.shown, self.refusals)
         return source, [self._output(node) for node in self.traced.outputs]
-
-    def _leave_out(self, needed: set[torch.fx.Node]) -> None:
-        """Take out of the graph what nothing depends on, and note checks of values."""
-        for node in reversed(list(self.traced.module.graph.nodes)):
-            if node in needed or node.users or node.op in ("placeholder", "output"):
-                continue
-            stack = self.traced.stacks.of_node(node)
-            if _is_check(node, _OF_VALUES) and stack:
-                self.traced.asked.checks.append(stack)
-            self.traced.module.graph.erase_node(node)
 
     def _refuse_partial_output(self) -> None:
         for node in self.traced.outputs:
@@ -168,6 +148,11 @@ class Lowerer:
         self._locate(node)
         if serves_bends(node, self._values):
             return Unknown("a condition on the input")
+        if extreme := extreme_of(node, self._values):
+            first, second = (self._operand(one, node) for one in extreme[:2])
+            choose = at_least if extreme[2] else at_most
+            result = choose(self.builder, first, second, passes=extreme[3])
+            return self._checked(node, self.builder.broadcast(result, tuple(node.meta["val"].shape)))
         if not bend_of(node, self._values) and (pieces := self._pieces(node)) is not None:
             return self._in_pieces(node, pieces)
         if bend := bend_of(node, self._values):
@@ -555,18 +540,21 @@ def _check_shape(node: torch.fx.Node, value: Value | Masked | Complex, meta: tor
     )
 
 
+def _leave_out(traced: Traced, needed: set[torch.fx.Node]) -> None:
+    """Take out of the graph what nothing depends on."""
+    for node in reversed(list(traced.module.graph.nodes)):
+        if node not in needed and not node.users and node.op not in ("placeholder", "output"):
+            traced.module.graph.erase_node(node)
+
+
 def _needed(traced: Traced) -> set[torch.fx.Node]:
     """What the output depends on, and what changes something on the way."""
     nodes = list(traced.module.graph.nodes)
     needed = set(traced.outputs)
     for node in reversed(nodes):
-        if node in needed or (node.is_impure() and not _is_check(node, _CHECKS)):
+        if node in needed or (node.is_impure() and not only_checks(node)):
             needed.update([node, *node.all_input_nodes])
     return needed
-
-
-def _is_check(node: torch.fx.Node, names: frozenset[str]) -> bool:
-    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.name in names
 
 
 def _part_of(node: torch.fx.Node) -> str:
@@ -583,22 +571,31 @@ def _part_of(node: torch.fx.Node) -> str:
     return ""
 
 
-def _folded(target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
-    """An operator of known tensors, computed now: what is computed from the model's state, in float64."""
+def _folded(target: torch._ops.OpOverload, args: Any, kwargs: Any, *, exact: bool = True) -> Any:
+    """An operator of known tensors, computed now: what is computed from the model's state, in float64.
+
+    Args:
+        target: The operator.
+        args: Its arguments.
+        kwargs: Its arguments by name.
+        exact: Whether to try float64, which not every operator takes.
+    """
     found = [leaf for leaf in _pytree.tree_leaves((args, kwargs)) if isinstance(leaf, Known)]
     trainable = any(known.trainable for known in found)
     state = any(known.state for known in found)
-    exact = state and not _gives_view(target)
+    exact = exact and state and not _gives_view(target)
 
     def operand(known: Known) -> torch.Tensor:
         return known.tensor.double() if exact and known.tensor.dtype == torch.float32 else known.tensor
 
-    args, kwargs = _pytree.tree_map_only(Known, operand, (args, kwargs))
+    plain, named = _pytree.tree_map_only(Known, operand, (args, kwargs))
     with torch.no_grad():
         try:
-            result = target(*args, **kwargs)
+            result = target(*plain, **named)
         except RuntimeError as error:
-            raise Refused(f"cannot be computed of constants: {first_line(error)}") from error
+            if not exact:
+                raise Refused(f"cannot be computed of constants: {first_line(error)}") from error
+            return _folded(target, args, kwargs, exact=False)
 
     derived = _derived(found)
 
@@ -625,7 +622,8 @@ def _gives_view(target: torch._ops.OpOverload) -> bool:
 def _is_same(tensor: torch.Tensor, base: torch.Tensor) -> bool:
     """Whether a tensor is another one, in its memory."""
     return (
-        tensor.data_ptr() == base.data_ptr()
+        tensor.layout == base.layout == torch.strided
+        and tensor.data_ptr() == base.data_ptr()
         and tensor.shape == base.shape
         and tensor.stride() == base.stride()
         and tensor.dtype == base.dtype

@@ -23,7 +23,9 @@ from torchlean_core.capture.values import Known, Operand, Value
 aten = torch.ops.aten
 
 _COMPARISONS = frozenset(
-    getattr(getattr(aten, name), form) for name in ("gt", "ge", "lt", "le") for form in ("Scalar", "Tensor")
+    getattr(getattr(aten, name), form)
+    for name in ("gt", "ge", "lt", "le", "eq", "ne")
+    for form in ("Scalar", "Tensor")
 )
 _SIGNS = frozenset({aten.sign.default, aten.sgn.default})
 _CHOICES: dict[Any, tuple[int, int, int]] = {
@@ -370,7 +372,7 @@ def points(breaks: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 
 
 def meet(node: torch.fx.Node, pieces: Pieces, value_of: Values) -> bool:
-    """Whether the pieces of a node have the same values where one ends and the next begins.
+    """Whether the pieces of a node have the same values where one ends and the next begins, and what is there has.
 
     That has to hold whatever other unknown values and parameters are.
     """
@@ -389,7 +391,9 @@ def meet(node: torch.fx.Node, pieces: Pieces, value_of: Values) -> bool:
 
         for before, after, bound in zip(formulas, formulas[1:], pieces.breaks, strict=False):
             at = bound.expand(shape)
-            if not _same(before.at(node, at, leaf), after.at(node, at, leaf)):
+            here = Formula(pieces, at)
+            values = [one.at(node, at, leaf) for one in (before, here, after)]
+            if not all(_same(values[0], one) for one in values[1:]):
                 return False
     return True
 

@@ -29,6 +29,13 @@ _COMPARISONS = {
     aten.le.Scalar: (False, True),
 }
 """Whether a comparison holds above the number, and whether it holds at it."""
+_OF_TWO = {
+    aten.gt.Tensor: (True, False),
+    aten.ge.Tensor: (True, True),
+    aten.lt.Tensor: (False, False),
+    aten.le.Tensor: (False, True),
+}
+"""The same of two tensors."""
 CONDITIONS = frozenset({*_COMPARISONS, aten.gt.Tensor, aten.ge.Tensor, aten.lt.Tensor, aten.le.Tensor})
 """Operators whose refusal comes with `ADVICE`."""
 ADVICE = (
@@ -122,9 +129,39 @@ def bend_of(node: torch.fx.Node, values: Values) -> Bend | None:
     return Bend(x, float(at), slope_above, slope_below, as_above)
 
 
+def extreme_of(node: torch.fx.Node, values: Values) -> tuple[torch.fx.Node, torch.fx.Node, bool, bool] | None:
+    """The larger or the smaller of two values, chosen by comparing them; None for anything else.
+
+    Returns:
+        Both values, whether it is the larger one, and whether the first gets the gradient where they are equal.
+    """
+    if node.target is not aten.where.self:
+        return None
+    condition, yes, no = node.args
+    if not isinstance(condition, torch.fx.Node) or condition.target not in _OF_TWO:
+        return None
+    first, second = condition.args
+    if any(
+        not isinstance(one, torch.fx.Node) or not isinstance(values.get(one), Value)
+        for one in (first, second)
+    ):
+        return None
+    greater, equal = _OF_TWO[condition.target]
+    assert isinstance(first, torch.fx.Node) and isinstance(second, torch.fx.Node)
+    if _same(yes, first) and _same(no, second):
+        return first, second, greater, equal
+    if _same(yes, second) and _same(no, first):
+        return first, second, not greater, not equal
+    return None
+
+
 def serves_bends(node: torch.fx.Node, values: Values) -> bool:
     """Whether a node is a comparison (or its conversion to numbers) of which only bends are made."""
-    if _comparison(node) is None or not node.users:
+    if not node.users:
+        return False
+    if node.target in _OF_TWO and all(extreme_of(user, values) for user in node.users):
+        return True
+    if _comparison(node) is None:
         return False
     return all(bend_of(user, values) is not None or serves_bends(user, values) for user in node.users)
 

@@ -34,6 +34,7 @@ from torchlean_core.capture.regions import rename_outputs
 from torchlean_core.capture.registry import LOWERINGS
 from torchlean_core.capture.returned import flatten_results, tensors_of
 from torchlean_core.capture.state_values import Asked, StateValues, asks_for_values, is_open
+from torchlean_core.capture.value_checks import without_checks
 from torchlean_core.capture.values import Known
 
 TORCH_EXPORT = "torch.export"
@@ -173,7 +174,7 @@ def _exported(
     first = first_names(module)
     numbers: list[tuple[Collection[str], Stack]]
     numbers = [({first.get(name, name) for name in names}, stack) for names, stack in asked.numbers]
-    return replace(traced, asked=Asked(numbers, asked.checks))
+    return replace(traced, asked=Asked(numbers, [*asked.checks, *traced.asked.checks]))
 
 
 @contextmanager
@@ -197,9 +198,22 @@ def _decompositions() -> dict[torch._ops.OpOverload[..., Any], Callable[..., Any
     found = {
         operator: function
         for operator, function in table.items()
-        if isinstance(operator, torch._ops.OpOverload) and operator not in LOWERINGS
+        if isinstance(operator, torch._ops.OpOverload)
+        and operator not in LOWERINGS
+        and operator not in _CHECKING
     }
     return {**found, **_OWN_DECOMPOSITIONS}
+
+
+_CHECKING = frozenset(
+    {
+        torch.ops.aten.linalg_cholesky.default,
+        torch.ops.aten.linalg_inv.default,
+        torch.ops.aten.inverse.default,
+        torch.ops.aten.linalg_solve.default,
+    }
+)
+"""Operators that torch takes apart into what computes and what raises an error, which counts as a side effect."""
 
 
 def _softshrink(x: torch.Tensor, lambd: float = 0.5) -> torch.Tensor:
@@ -275,6 +289,7 @@ def _export(
     without_autocast(exported, shown, stacks)
     rename_outputs(exported, inline_regions(exported.graph_module))
     _without_steps(exported)
+    checks = without_checks(exported.graph, stacks)
     without_identities(exported.graph)
     rename_in_place(exported.graph)
     if not _lowered_whole(exported):
@@ -295,7 +310,8 @@ def _export(
             known[name] = None
             continue
         target = spec.target
-        assert target is not None
+        if target is None:
+            raise CaptureError.at(shown, "TL603", "forward calls an operator for its side effects")
         tensor = exported.state_dict.get(target)
         if tensor is None:
             tensor = exported.constants.get(target)
@@ -310,7 +326,7 @@ def _export(
     # A caller's tensor that forward changes in place is no part of the function that is captured.
     returned = zip(signature.output_specs, _returned(exported.graph_module), strict=True)
     outputs = [node for spec, node in returned if spec.kind is OutputKind.USER_OUTPUT]
-    return Traced(exported.graph_module, known, outputs, TORCH_EXPORT, "", stacks)
+    return Traced(exported.graph_module, known, outputs, TORCH_EXPORT, "", stacks, asked=Asked(checks=checks))
 
 
 def first_names(module: torch.nn.Module) -> dict[str, str]:
@@ -454,7 +470,7 @@ def _reason(error: BaseException) -> str:
     text = text_of(error)
     if isinstance(error, Refused):
         return text
-    if "data-dependent" in text:
+    if "data-dependent" in text or "DataDependent" in type(error).__name__:
         return "control flow depends on the values of a tensor"
     if "symbolically traced variables cannot be used as inputs to control flow" in text:
         return "control flow depends on a tensor"

@@ -14,6 +14,10 @@ from functools import lru_cache
 from itertools import islice
 from types import FrameType
 
+import torch
+
+from torchlean_core.capture.places import Stack, Stacks
+
 _SIMPLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign)
 """Statements that may stand before a `raise`, to make its message."""
 
@@ -108,3 +112,34 @@ def _tree(file: str) -> ast.Module | None:
         return ast.parse(source) if source else None
     except SyntaxError:  # the file changed since it was imported
         return None
+
+
+# -- checks that are traced -----------------------------------------------------------------------------------
+
+_OF_VALUES = frozenset({"aten::_assert_async", "aten::_functional_assert_async"})
+"""Operators that only raise, where a value is not as a model's author wants it."""
+
+_CHECKS = _OF_VALUES | {
+    "aten::_assert_scalar",
+    "aten::_assert_tensor_metadata",
+    "aten::_linalg_check_errors",
+    "aten::sym_constrain_range",
+    "aten::sym_constrain_range_for_size",
+}
+"""Operators that only raise."""
+
+
+def only_checks(node: torch.fx.Node) -> bool:
+    """Whether an operator only raises an error, or does nothing."""
+    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.name in _CHECKS
+
+
+def without_checks(graph: torch.fx.Graph, stacks: Stacks) -> list[Stack]:
+    """Take checks out of a graph; gives the places of those of values in the user's code."""
+    places = []
+    for node in reversed(list(graph.nodes)):
+        if only_checks(node) and not node.users:
+            if node.target._schema.name in _OF_VALUES and (stack := stacks.of_node(node)):
+                places.append(stack)
+            graph.erase_node(node)
+    return places[::-1]

@@ -74,6 +74,20 @@ PLACED: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "put": lambda m, x: torch.zeros(2, 4).put(torch.tensor([5, 1]), x[0, :2]),
     "diagonal_scatter": lambda m, x: torch.zeros(2, 2).diagonal_scatter(x[0, :2]),
     "messages": lambda m, x: torch.zeros(4, 2).index_add(0, EDGES[1], m.w[EDGES[0]] * x[0, :2]),
+    "scatter_reduce amax": lambda m, x: x.scatter_reduce(
+        1, torch.tensor([[0, 1, 0, 3], [2, 2, 2, 2]]), x * 2, "amax"
+    ),
+    "scatter_reduce amin of rows": lambda m, x: torch.ones(3, 4).scatter_reduce(
+        0, torch.tensor([[2, 2, 2, 2], [0, 0, 0, 0]]), x, "amin", include_self=False
+    ),
+    "scatter_reduce prod": lambda m, x: torch.full((3,), 2.0).scatter_reduce(
+        0, EDGES[0] % 3, x.sum() + m.w.flatten()[:5], "prod"
+    ),
+    "index_reduce amax": lambda m, x: torch.zeros(4, 4).index_reduce(0, EDGES[1][:2], x, "amax"),
+    "index_reduce mean": lambda m, x: torch.zeros(4, 4).index_reduce(0, EDGES[1][:2], x, "mean"),
+    "a sparse matrix": lambda m, x: torch.sparse.mm(
+        torch.sparse_coo_tensor(EDGES % 2, torch.ones(5), (2, 2)), x
+    ),
     "fill_diagonal": lambda m, x: (x[:, :2] * 1.0).fill_diagonal_(3.0),
 }
 

@@ -28,6 +28,7 @@ ORDERED: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "cummax": lambda m, x: x.cummax(1).values,
     "cummin": lambda m, x: x.cummin(0).values,
     "cumprod": lambda m, x: x.cumprod(1),
+    "logcumsumexp": lambda m, x: x.logcumsumexp(1),
     "of logarithms": lambda m, x: x.abs().log().sort(-1).values,
 }
 
@@ -69,6 +70,11 @@ POWERS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "of a sigmoid": lambda m, x: torch.sigmoid(x).pow(m.p),
     "a known tensor": lambda m, x: (x.abs() + 0.1).pow(torch.tensor([0.5, 1.2, 2.0, -1.0])),
     "a known number": lambda m, x: x.pow(torch.tensor(3.0)),
+    "a norm of 3": lambda m, x: torch.linalg.vector_norm(x, 3, dim=1),
+    "a norm of 1.5": lambda m, x: x.norm(p=1.5, dim=0, keepdim=True),
+    "a norm of -inf": lambda m, x: torch.linalg.vector_norm(x, -torch.inf, dim=1),
+    "normalized": lambda m, x: torch.nn.functional.normalize(x, p=4.0),
+    "distances": lambda m, x: torch.nn.functional.pdist(x),
     "focal": lambda m, x: (1 - torch.sigmoid(x)) ** 1.5 * torch.log(torch.sigmoid(x)),
 }
 

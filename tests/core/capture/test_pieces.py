@@ -73,6 +73,9 @@ CONTINUOUS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "a sine below": lambda m, x: torch.where(x > 0, x, x.sin()),
     "another exponential below": lambda m, x: torch.where(x > 0, x, torch.expm1(2 * x)),
     "an exponential above": lambda m, x: torch.where(~(x > 0), x, torch.expm1(x)),
+    "the larger of two": lambda m, x: torch.where(x > x.flip(0), x, x.flip(0)),
+    "the smaller of two": lambda m, x: torch.where(x.exp() >= x, x, x.exp()),
+    "nothing at 0": lambda m, x: x * (x != 0),
     "no piece": lambda m, x: torch.where(x > 0, x, x),
 }
 
@@ -98,6 +101,7 @@ STEPS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "a mask that is summed": lambda m, x: (x > 0).float().sum() * x,
     "pieces that meet only for this parameter": lambda m, x: torch.where(x > 1, m.w * x, x),
     "of two values": lambda m, x: torch.where((x[:1] > 0) & (x[1:2] > 0), x[:1], x[1:2] * 0),
+    "another value at one place": lambda m, x: torch.where((x > 0) | (x < 0), x + 1, 0.0),
     "a jump after a bend": lambda m, x: torch.where(x > 2, x, x.relu() + 1),
 }
 
@@ -106,5 +110,5 @@ STEPS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
 def test_steps_are_refused_at_the_comparison(name: str) -> None:
     with pytest.raises(CaptureError) as caught:
         function(STEPS[name], (3, 4), w=nn.Parameter(torch.tensor(1.0)))
-    assert {finding.operator for finding in caught.value.findings} <= {"aten.gt.Scalar"}
+    assert {finding.operator for finding in caught.value.findings} <= {"aten.gt.Scalar", "aten.lt.Scalar"}
     assert "conditions on the input" in str(caught.value)

@@ -169,6 +169,15 @@ def test_what_depends_on_the_input_is_refused(name: str) -> None:
     assert "FX" not in str(caught.value), "a second way that got no further adds nothing"
 
 
+def test_checks_of_a_decomposition_have_no_side_effects() -> None:
+    def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
+        mean: torch.Tensor = torch.distributions.MultivariateNormal(m.fc(x), torch.eye(2)).mean
+        return mean
+
+    found = captured(Lambda(forward, fc=nn.Linear(4, 2)), (2, 4))
+    assert {note.code for note in found.notes} == {"TL608"}
+
+
 def test_dead_masks_count_for_nothing() -> None:
     def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
         (x < 0).to(torch.float32).sum()

@@ -181,8 +181,16 @@ def trilinear(
 
 @lowers(aten._cdist_forward.default, ignores=["compute_mode"])
 def cdist(b: GraphBuilder, x1: Tensor, x2: Tensor, p: float) -> Value:
-    """The 1-norm or the 2-norm of all differences of rows."""
+    """A norm of all differences of rows."""
     left, right = b.value(x1), b.value(x2)
     left = b.reshape(left, (*left.shape[:-1], 1, left.shape[-1]))
     right = b.reshape(right, (*right.shape[:-2], 1, *right.shape[-2:]))
     return vector_norm(b, b.minus(left, right), p, [-1])
+
+
+@lowers(aten._pdist_forward.default)
+def pdist(b: GraphBuilder, x: Value, p: float = 2) -> Value:
+    """The distance of each row to those behind it."""
+    count = x.shape[0]
+    first, second = torch.triu_indices(count, count, 1).tolist()
+    return vector_norm(b, b.minus(b.select(x, 0, first), b.select(x, 0, second)), p, [-1])

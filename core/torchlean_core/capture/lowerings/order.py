@@ -12,6 +12,7 @@ import torch
 
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
+from torchlean_core.capture.lowerings.elementwise import logaddexp
 from torchlean_core.capture.lowerings.shape import axis_of, cat
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Value
@@ -148,5 +149,20 @@ def cumprod(b: GraphBuilder, x: Value, dim: int, dtype: torch.dtype | None = Non
         ones = b.full(1.0, (*x.shape[:axis], distance, *x.shape[axis + 1 :]))
         before = b.add("concat", ones, b.select(x, axis, range(size - distance)), axis=axis)
         x = b.times(x, before)
+        distance *= 2
+    return x
+
+
+@lowers(aten.logcumsumexp.default)
+def logcumsumexp(b: GraphBuilder, x: Value, dim: int) -> Value:
+    """The logarithm of the sum of exponentials so far: with that of those at 1, 2, 4, ... before."""
+    if not x.shape:
+        return x
+    axis = axis_of(dim, len(x.shape))
+    size, distance = x.shape[axis], 1
+    while distance < size:
+        later = b.select(x, axis, range(distance, size))
+        both = logaddexp(b, later, b.select(x, axis, range(size - distance)))
+        x = b.add("concat", b.select(x, axis, range(distance)), both, axis=axis)
         distance *= 2
     return x

@@ -11,7 +11,8 @@ from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.linear_rule import affine_of, apply_affine
 from torchlean_core.capture.lowerings.masks import filled
-from torchlean_core.capture.lowerings.shape import cat
+from torchlean_core.capture.lowerings.reduction import amax, amin, product
+from torchlean_core.capture.lowerings.shape import axis_of, cat
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Shape, Tensor, Value
 
@@ -74,19 +75,41 @@ def scatter_reduce(
     reduce: str,
     include_self: bool = True,
 ) -> Value:
-    """Sums and means of what comes to one place.
-
-    Raises:
-        Refused: Another reduction.
-    """
-    if reduce not in ("sum", "mean"):
-        raise Refused(f"the reduction {reduce}: supported are sum and mean")
+    """Sums, means, products and extremes of what comes to one place."""
     places = _known(index)
+    if reduce in _GATHERED:
+        corner = b.value(src)
+        for axis, size in enumerate(places.shape):
+            corner = b.select(corner, axis, range(size))
+        names = torch.arange(math.prod(x.shape)).reshape(x.shape).gather(dim, places)
+        return _gathered(b, x, corner, names, axis_of(dim, len(x.shape)), reduce, include_self)
 
     def put(whole: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
         return whole.scatter_reduce(dim, places, new, reduce, include_self=include_self)
 
     return _added(b, x, src, put)
+
+
+@lowers(aten.index_reduce.default)
+def index_reduce(
+    b: GraphBuilder,
+    x: Tensor,
+    dim: int,
+    index: Tensor,
+    source: Tensor,
+    reduce: str,
+    include_self: bool = True,
+) -> Value:
+    """Means, products and extremes of what comes to one entry of an axis."""
+    places = _known(index)
+    if reduce in _GATHERED:
+        names = torch.arange(math.prod(x.shape)).reshape(x.shape).index_select(dim, places)
+        return _gathered(b, x, b.value(source), names, axis_of(dim, len(x.shape)), reduce, include_self)
+
+    def put(whole: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+        return whole.index_reduce(dim, places, new, "mean", include_self=include_self)
+
+    return _added(b, x, source, put)
 
 
 @lowers(aten.masked_scatter.default)
@@ -161,7 +184,7 @@ def _placed(b: GraphBuilder, x: Tensor, src: Tensor, write: _Put) -> Value:
         order = _along(x.shape, src.shape, axis, sources)
         if order is not None:
             return b.select(cat(b, [x, src], axis), axis, order)
-    rows = [b.reshape(b.value(one), (math.prod(one.shape),)) for one in (x, src)]
+    rows = [_row(b, one) for one in (x, src)]
     return b.reshape(b.select(cat(b, rows, 0), 0, sources.reshape(-1).tolist()), x.shape)
 
 
@@ -209,3 +232,64 @@ def _summand(b: GraphBuilder, x: Tensor, function: Callable[[torch.Tensor], torc
     if affine is None:
         raise Refused("what it adds up has no matrix of a size that is supported")
     return apply_affine(b, b.value(x), affine, "entries added up", (), trainable=False)
+
+
+_GATHERED = {"amax": (amax, "max_elem"), "amin": (amin, "min_elem"), "prod": (product, "mul_elem")}
+"""Reductions that are made of all that comes to one place, and what combines two values."""
+
+
+def _gathered(
+    b: GraphBuilder, x: Tensor, src: Value, names: torch.Tensor, axis: int, reduction: str, with_own: bool
+) -> Value:
+    """A reduction of entries that come to known places.
+
+    Args:
+        b: The builder.
+        x: What they come to.
+        src: The entries.
+        names: For each entry the number of its place, in the shape of the entries.
+        axis: The axis along which they come.
+        reduction: Its name.
+        with_own: Whether a place's own value counts.
+    """
+    shape = x.shape
+    own = torch.arange(math.prod(shape)).reshape(shape)
+    rows = names.movedim(axis, -1).reshape(-1, names.shape[axis])
+    places = own.movedim(axis, -1).reshape(-1, shape[axis])
+    same = rows.shape[0] == places.shape[0] and bool((rows - rows[:, :1] == (rows - rows[:, :1])[:1]).all())
+    first = [(places[0] == one).nonzero().reshape(-1).tolist() for one in rows[0]] if same else []
+    if not same or not all(first) or not torch.equal(rows, places[:, [one[0] for one in first]]):
+        flat = _gathered(
+            b,
+            _row(b, x),
+            _row(b, src),
+            names.reshape(-1),
+            0,
+            reduction,
+            with_own,
+        )
+        return b.reshape(flat, shape)
+    came: dict[int, list[int]] = {}
+    for entry, found in enumerate(first):
+        came.setdefault(found[0], []).append(entry)
+    most = max(map(len, came.values()))
+    # Of the extremes of equal entries nothing changes; a product has 1 in their place.
+    ones = b.full(1.0, (*src.shape[:axis], 1, *src.shape[axis + 1 :]))
+    joined, filler = (cat(b, [src, ones], axis), src.shape[axis]) if reduction == "prod" else (src, None)
+    order = [
+        entry
+        for entries in came.values()
+        for entry in [*entries, *([entries[0] if filler is None else filler] * (most - len(entries)))]
+    ]
+    reduce, kind = _GATHERED[reduction]
+    taken = b.reshape(b.select(joined, axis, order), (*shape[:axis], len(came), most, *shape[axis + 1 :]))
+    dim = axis + 1
+    reduced = reduce(b, taken, dim if reduction == "prod" else [dim])  # type: ignore[operator]
+    if with_own:
+        reduced = b.binary(kind, b.select(b.value(x), axis, list(came)), reduced)
+    place = {target: shape[axis] + number for number, target in enumerate(came)}
+    return b.select(cat(b, [x, reduced], axis), axis, [place.get(n, n) for n in range(shape[axis])])
+
+
+def _row(b: GraphBuilder, x: Tensor) -> Value:
+    return b.reshape(b.value(x), (math.prod(x.shape),))

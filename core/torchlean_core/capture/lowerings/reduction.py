@@ -11,6 +11,7 @@ from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.lowerings.digits import root_of_sum
 from torchlean_core.capture.lowerings.masks import LARGEST
+from torchlean_core.capture.lowerings.powers import by_logarithm, power
 from torchlean_core.capture.lowerings.shape import axis_of
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Tensor, Value
@@ -182,14 +183,19 @@ def vector_norm(
     keepdim: bool = False,
     dtype: torch.dtype | None = None,
 ) -> Value:
-    """The 1-norm, the 2-norm (of which the gradient at 0 is 0) and the largest absolute value."""
+    """The p-th root of the sum of absolute values to the p (of which the gradient at 0 is 0), and their extremes."""
     if ord == math.inf:
         return amax(b, b.unary("abs", x), dim or (), keepdim)
     if ord == 1:
         return sum_axes(b, b.unary("abs", x), dim, keepdim)
     if ord == 2:
         return root_of_sum(b, sum_axes(b, b.times(x, x), dim, keepdim))
-    raise Refused(f"the {ord}-norm: supported are 1, 2 and inf")
+    if ord == -math.inf:
+        return amin(b, b.unary("abs", x), dim or (), keepdim)
+    if ord <= 0:
+        raise Refused(f"the {ord}-norm: supported are positive ones and both infinities")
+    sums = sum_axes(b, power(b, b.unary("abs", x), ord), dim, keepdim)
+    return by_logarithm(b, sums, 1.0 / ord)
 
 
 @lowers(aten.amax.default)
