@@ -38,19 +38,19 @@ class Approximation:
 _COMPOSED = "a composition that is right to 1e-12"
 
 TABLE = (
-    Approximation("gelu", "erf", ROUNDING, f"{_COMPOSED} stands for GELU and its erf", ("gelu", "erf"), True),
-    Approximation("gelu", "tanh", 1e-2, "the tanh form stands for the exact GELU", ("gelu",)),
-    Approximation("erf", "composed", ROUNDING, f"{_COMPOSED} stands for erf", ("erf",), True),
-    Approximation("erfc", "composed", ROUNDING, f"{_COMPOSED} stands for erfc", ("erfc",), True),
+    Approximation("gelu", "erf", ROUNDING, f"{_COMPOSED} stands in for the exact gelu and its erf", ("gelu", "erf"), True),
+    Approximation("gelu", "tanh", 1e-2, "the tanh form stands in for the exact gelu", ("gelu",)),
+    Approximation("erf", "composed", ROUNDING, f"{_COMPOSED} stands in for erf", ("erf",), True),
+    Approximation("erfc", "composed", ROUNDING, f"{_COMPOSED} stands in for erfc", ("erfc",), True),
     Approximation(
         "ndtr",
         "composed",
         ROUNDING,
-        f"{_COMPOSED} stands for the normal distribution function",
+        f"{_COMPOSED} stands in for the normal distribution function",
         ("ndtr",),
         True,
     ),
-    Approximation("float64", "float32", 1e-3, "float32 stands for float64", ("float64",)),
+    Approximation("float64", "float32", 1e-3, "the float32 form stands in for the exact float64", ("float64",)),
 )
 
 

@@ -207,7 +207,7 @@ def _approximation(
 ) -> CaptureFinding:
     error = None if verification is None else verification.max_relative_error
     measured = "not measured" if error is None else f"largest relative error of the artifact {error:.1e}"
-    return CaptureFinding("TL405", f"{taken.text}: {taken.meaning}; {measured} (bound {taken.bound:g})", line)
+    return CaptureFinding("TL405", f"{taken.meaning}; {measured} (bound {taken.bound:g})", line)
 
 
 def _provenance(loaded: Loaded, shape: Shape, output: Path) -> dict[str, object]:

@@ -89,20 +89,19 @@ def _approximations(marks: Any) -> Iterator[Finding]:
         error = mark.get("max_relative_error")
         number = show(error) if type(error) is int else f"{error:.2g}" if type(error) is float else None
         measured = "not measured" if number is None else f"largest relative error {number}"
-        message = f"{_said(mark)} ({measured})"
+        bound = mark.get("bound")
+        limit = f", bound {bound:g}" if type(bound) is float else ""
+        message = f"{_said(mark)} ({measured}{limit})"
         path = ("approximations", place)
         yield root_finding("TL405", message, path, severity=Severity.INFORMATION)
 
 
 def _said(mark: Mapping[str, Any]) -> str:
-    """What stands for what, and how far that may be off; a form that is not known is named only."""
+    """What stands for what; a form that is not known is named only."""
     try:
-        known = approximation(mark["operator"], mark["form"])
+        return approximation(mark["operator"], mark["form"]).meaning
     except KeyError:
         return f"the {cut(mark['form'])} form stands in for the exact {cut(mark['operator'])}"
-    bound = mark.get("bound", known.bound)
-    allowed = f", within {bound:g}" if type(bound) in (int, float) else ""
-    return f"{known.meaning} ({known.text}){allowed}"
 
 
 def _differences(entries: Any) -> Iterator[Finding]:
