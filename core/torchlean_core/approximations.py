@@ -38,7 +38,14 @@ class Approximation:
 _COMPOSED = "a composition that is right to 1e-12"
 
 TABLE = (
-    Approximation("gelu", "erf", ROUNDING, f"{_COMPOSED} stands in for the exact gelu and its erf", ("gelu", "erf"), True),
+    Approximation(
+        "gelu",
+        "erf",
+        ROUNDING,
+        f"{_COMPOSED} stands in for the exact gelu and its erf",
+        ("gelu", "erf"),
+        True,
+    ),
     Approximation("gelu", "tanh", 1e-2, "the tanh form stands in for the exact gelu", ("gelu",)),
     Approximation("erf", "composed", ROUNDING, f"{_COMPOSED} stands in for erf", ("erf",), True),
     Approximation("erfc", "composed", ROUNDING, f"{_COMPOSED} stands in for erfc", ("erfc",), True),
@@ -50,7 +57,9 @@ TABLE = (
         ("ndtr",),
         True,
     ),
-    Approximation("float64", "float32", 1e-3, "the float32 form stands in for the exact float64", ("float64",)),
+    Approximation(
+        "float64", "float32", 1e-3, "the float32 form stands in for the exact float64", ("float64",)
+    ),
 )
 
 

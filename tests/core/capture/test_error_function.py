@@ -99,7 +99,7 @@ def test_a_composition_that_is_off_fails_the_verification(monkeypatch: pytest.Mo
     """Wrong in the sixth digit, which the bound of the tanh form would let pass."""
     right = forms.gelu
     monkeypatch.setattr(forms, "gelu", lambda m, x: m.binary("mul_elem", right(m, x), 1.0 + 2.0**-18))
-    with pytest.raises(CaptureError, match="a relative error of 3[.]81e-06"):
+    with pytest.raises(CaptureError, match=r"a relative error of 3[.]81e-06"):
         _captured(F.gelu, (3, 5), "gelu=erf")
 
 
