@@ -164,8 +164,8 @@ _OCTAVES = """\
 
 The forms of `gelu=erf`, `erf=composed`, `erfc=composed` and `ndtr=composed` against forty digits: the largest errors of
 values and gradients in units of the last place of float32, for numbers from that one to its double; behind the stroke
-PyTorch's own. Lost: less than fourteen bits are right. In float64 values and gradients are within 1e-12 wherever they are
-normal numbers (the gradient of GELU within 1e-12 of 1 around its zero).
+PyTorch's own. Lost: less than fourteen bits are right. In float64 values and gradients are within 1e-12 wherever they
+are normal numbers (the gradient of GELU within 1e-12 of 1 around its zero).
 
 | from | gelu | gradient | erf | gradient | erfc | gradient | ndtr | gradient |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|"""
