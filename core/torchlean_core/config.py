@@ -16,8 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torchlean_core.approximations import known_approximations
 from torchlean_core.capture.options import Options as CaptureOptions
-from torchlean_core.capture.options import known_approximations
 from torchlean_core.dialect_around import AUTO, CHOICES
 from torchlean_core.errors import UsageError
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from torchlean_core.approximations import known_approximations
 from torchlean_core.capture.errors import CaptureFinding, Span
-from torchlean_core.capture.options import known_approximations, parse_approximations
+from torchlean_core.capture.options import parse_approximations
 from torchlean_core.capture.pyfile import lines_of, parse
 from torchlean_core.capture.target import Shape, Target, parse_shape, parsed
 from torchlean_core.errors import UsageError

@@ -50,9 +50,10 @@ class CaptureFinding:
         calls: How the model's `forward` got there, by one way after the other where there are several: outermost call
             first, the finding's own place left out.
         modules: Paths of all submodules for which it was found at this place.
-        allow: A substitution that a user may allow in its place (`gelu=tanh`).
+        allow: A substitution that a user may allow in its place (`gelu=erf`).
         dialect: Name of a dialect in which there is no such trouble.
         uses: How often it was found at this place.
+        alternatives: Further substitutions that would do.
     """
 
     code: str
@@ -67,12 +68,14 @@ class CaptureFinding:
     allow: str | None = None
     dialect: str | None = None
     uses: int = 1
+    alternatives: tuple[str, ...] = ()
 
     @property
     def told(self) -> str:
         """The message as a command line has it, with the option that helps."""
         if self.allow is not None:
-            return f"{self.message}: --approximate {self.allow}"
+            others = "".join(f" or {text}" for text in self.alternatives)
+            return f"{self.message}: --approximate {self.allow}{others}"
         return self.message if self.dialect is None else f"{self.message}: --dialect {self.dialect}"
 
     @classmethod
@@ -81,7 +84,9 @@ class CaptureFinding:
         span = value.get("span")
         calls = [Call(one["file"], Span(**one["span"]), one["function"]) for one in value.get("calls") or ()]
         modules = tuple(value.get("modules") or ())
-        return cls(**{**value, "span": span and Span(**span), "calls": tuple(calls), "modules": modules})
+        alternatives = tuple(value.get("alternatives") or ())
+        lists = {"calls": tuple(calls), "modules": modules, "alternatives": alternatives}
+        return cls(**{**value, "span": span and Span(**span), **lists})
 
     def show(self, file: str, often: str = "") -> str:
         """One line of text: place, code, operator, module, message.
@@ -143,13 +148,15 @@ class Refused(Exception):
     """Raised by a lowering: this use of the operator has no exact form; the message says why.
 
     Attributes:
-        allow: A substitution that a user may allow in its place (`gelu=tanh`).
+        allow: A substitution that a user may allow in its place (`gelu=erf`).
+        alternatives: Further substitutions that would do.
         dialect: Name of a dialect in which there is no such trouble.
     """
 
-    def __init__(self, message: str, *, allow: str | None = None) -> None:
+    def __init__(self, message: str, *, allow: str | None = None, alternatives: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.allow = allow
+        self.alternatives = tuple(alternatives)
 
 
 class TooLarge(Refused):

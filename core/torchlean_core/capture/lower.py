@@ -110,7 +110,13 @@ class Lowerer:
             elif isinstance(self._values.get(node), Memory):
                 self._refuse(node, "is returned, where not all of it was written")
 
-    def _refuse(self, node: torch.fx.Node, message: str, allow: str | None = None) -> None:
+    def _refuse(
+        self,
+        node: torch.fx.Node,
+        message: str,
+        allow: str | None = None,
+        alternatives: tuple[str, ...] = (),
+    ) -> None:
         self._locate(node)
         module = module_of_node(node)
         finding = CaptureFinding(
@@ -121,6 +127,7 @@ class Lowerer:
             f"`{module[0]}` ({module[1]})" if module else None,
             modules=(module[0],) if module else (),
             allow=allow,
+            alternatives=alternatives,
         )
         self.refusals.append(located(finding, self.builder.provenance.stack, self.file))
 
@@ -180,7 +187,7 @@ class Lowerer:
             result = self._checked(node, self._result(node, args, kwargs, flat))
             return result if written is None else combined(result, written)
         except Refused as error:
-            self._refuse(node, str(error), error.allow)
+            self._refuse(node, str(error), error.allow, error.alternatives)
             return self._stub(node)
 
     def _pieces(self, node: torch.fx.Node) -> Pieces | None:

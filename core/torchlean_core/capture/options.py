@@ -8,19 +8,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.approximations import known_approximations
 from torchlean_core.dialect_around import AUTO, CHOICES, among, of_output
 from torchlean_core.errors import UsageError
 from torchlean_core.kinds.dialect import Dialect
 from torchlean_core.kinds.dialects import dialect_named
-
-APPROXIMATIONS = {"gelu": {"tanh": 1e-2}, "float64": {"float32": 1e-3}}
-"""Substitutions that a user may allow: the forms that can stand for an operator (or type) that has no exact one,
-each with the largest relative error of an artifact that it may lead to."""
-
-
-def known_approximations() -> list[str]:
-    """The substitutions, as they are written."""
-    return [f"{name}={form}" for name, forms in APPROXIMATIONS.items() for form in forms]
 
 
 def parse_approximations(texts: Sequence[str]) -> dict[str, str]:
@@ -75,7 +67,7 @@ class Options:
     )
     verify: bool = _option("compare the artifact with the model on random inputs", default=True)
     approximate: Mapping[str, str] = _option(
-        "allow a substitution that is not exact (gelu=tanh, float64=float32); may be repeated",
+        f"allow a substitution that is not exact ({', '.join(known_approximations())}); may be repeated",
         default_factory=dict,
     )
     fold: bool = _option(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from torchlean_core.approximations import Approximation, approximation
 from torchlean_core.artifact.hashing import sealed
 from torchlean_core.artifact.write import serialize_graph
 from torchlean_core.capture.assemble import Finished, finish
@@ -149,10 +150,11 @@ def capture(
         verification = verify(
             instances,
             finished,
-            approximated={name: options.approximate[name] for name in builder.approximated},
+            approximated=[approximation(name, options.approximate[name]) for name in builder.approximated],
         )
-    # Where an approximation stands for an operator, TL405 says that the gradients are its own.
-    compare = options.verify and not builder.approximated
+    # Where another function stands for an operator, TL405 says that the gradients are its own.
+    taken = [approximation(name, options.approximate[name]) for name in sorted(builder.approximated)]
+    compare = options.verify and all(one.below_rounding for one in taken)
     differ = differences(instances, finished, traced.unseen, traced.asked, verify=compare)
     checks = (_left_out(loaded, stack) for stack in dict.fromkeys(traced.asked.checks))
     notes = [*instances.notes, *checks, *builder.notes, *(one.finding for one in differ)]
@@ -160,11 +162,11 @@ def capture(
         entries = [one.json() for one in differ]
         graph = replace(graph, extra={**graph.extra, "training_differs": entries})
     if builder.approximated:
-        marks = _marks(options.approximate, builder.approximated, verification)
+        marks = _marks(taken, verification)
         graph = replace(graph, extra={**graph.extra, "approximations": marks})
-        for mark in marks:
-            note = _approximation(mark, loaded.line)
-            places = builder.approximated[mark["operator"]]
+        for one in taken:
+            note = _approximation(one, verification, loaded.line)
+            places = builder.approximated[one.operator]
             notes = [*notes, *dict.fromkeys(located(note, stack, loaded.file) for stack in places)]
     place = inlined(graph, finished) if dialect.inline and options.inline and options.params else None
     if place is not None:
@@ -195,21 +197,19 @@ def capture(
     )
 
 
-def _marks(
-    forms: Mapping[str, str], approximated: Iterable[str], verification: Verification | None
-) -> list[dict[str, Any]]:
-    """The root field `approximations`: what stands for what, and the error of the whole artifact, measured."""
+def _marks(taken: Iterable[Approximation], verification: Verification | None) -> list[dict[str, Any]]:
+    """The root field `approximations`: what stands for what, its bound, and the artifact's error, measured."""
     error = None if verification is None else float(f"{verification.max_relative_error:.1e}")
     measured = {} if error is None else {"max_relative_error": error}
-    return [{"operator": name, "form": forms[name], **measured} for name in sorted(approximated)]
+    return [{"operator": one.operator, "form": one.form, "bound": one.bound, **measured} for one in taken]
 
 
-def _approximation(mark: Mapping[str, Any], line: int | None) -> CaptureFinding:
-    error = mark.get("max_relative_error")
+def _approximation(
+    taken: Approximation, verification: Verification | None, line: int | None
+) -> CaptureFinding:
+    error = None if verification is None else verification.max_relative_error
     measured = "not measured" if error is None else f"largest relative error of the artifact {error:.1e}"
-    return CaptureFinding(
-        "TL405", f"the {mark['form']} form stands in for the exact {mark['operator']}; {measured}", line
-    )
+    return CaptureFinding("TL405", f"{taken.meaning}; {measured} (bound {taken.bound:g})", line)
 
 
 def _left_out(loaded: Loaded, stack: Stack) -> CaptureFinding:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
+from torchlean_core.approximations import ROUNDING, Approximation
 from torchlean_core.capture.assemble import Finished
 from torchlean_core.capture.compact import compact
 from torchlean_core.capture.errors import CaptureError, CaptureFinding
 from torchlean_core.capture.instances import Instances, changed_attribute
-from torchlean_core.capture.options import APPROXIMATIONS
 from torchlean_core.capture.places import located
 from torchlean_core.capture.precision import converted
 from torchlean_core.capture.probes import is_small, nudged, random_inputs, special_inputs
@@ -21,7 +21,7 @@ from torchlean_core.capture.rounding import LARGEST, NUDGES, Loss, Results, Side
 from torchlean_core.graph import lower
 from torchlean_core.interp import Interpreter
 
-LIMITS = {torch.float64: 1e-6, torch.float32: 1e-4}
+LIMITS = {torch.float64: ROUNDING, torch.float32: 1e-4}
 """Largest relative error that is rounding, by the type in which both sides were computed."""
 
 
@@ -41,7 +41,7 @@ class Verification:
 
 
 def verify(
-    instances: Instances, artifact: Finished, *, approximated: Mapping[str, str] | None = None
+    instances: Instances, artifact: Finished, *, approximated: Sequence[Approximation] = ()
 ) -> Verification:
     """Compare on random inputs, in float64 where the module can be converted; then in float32 on special ones.
 
@@ -53,14 +53,15 @@ def verify(
     Args:
         instances: Gives instances of the module.
         artifact: The graph and its parameters.
-        approximated: Forms that are not exact but were allowed and taken, by operator or type. Then the error on
-            random inputs is measured, and may be as large as that form's bound; special inputs are not looked at.
+        approximated: Forms that are not exact but were allowed and taken. Where their error is below rounding,
+            nothing is different; else the error on random inputs is measured, and may be as large as the largest of
+            their bounds, and special inputs are not looked at.
 
     Raises:
         CaptureError: They differ by more than rounding, or forward is no function of its input.
     """
     comparison = _Comparison(instances, artifact)
-    if approximated:
+    if not all(one.below_rounding for one in approximated):
         return comparison.measured(approximated)
     verification, same_in_float64 = comparison.of_values()
     comparison.at_the_ends(same_in_float64)
@@ -209,17 +210,18 @@ class _Comparison:
         )
         return CaptureError.of(loaded.shown, located(finding, where.stack, loaded.file))
 
-    def measured(self, approximated: Mapping[str, str]) -> Verification:
+    def measured(self, approximated: Sequence[Approximation]) -> Verification:
         """The error of an artifact that is an approximation.
 
         Raises:
             CaptureError: It is larger than what was allowed can explain.
         """
-        calls, inputs, expected = self._random(in_float64="float64" not in approximated)
+        in_float64 = all(one.operator != "float64" for one in approximated)
+        calls, inputs, expected = self._random(in_float64=in_float64)
         interpreter = Interpreter(self.program, self.tensors, inputs[0].dtype)
         worst = max(map(largest_error, map(interpreter.run_all, inputs), expected))
         calls.check_state()
-        bounds = {f"{name}={form}": APPROXIMATIONS[name][form] for name, form in approximated.items()}
+        bounds = {one.text: one.bound for one in approximated}
         if worst > max(bounds.values()):
             raise self._error(
                 f"with {', '.join(bounds)} the artifact differs from the model by a relative error of {worst:.3g}, "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from torchlean_core.approximations import approximation
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.nodes import MAX_PER_ARRAY, NeedsExact, Record, cut, describe, similar
 from torchlean_core.kinds import FORMAT, INPUT, ROOT_NAMES, TRAINING_DIFFERS, Dialect
@@ -88,9 +89,19 @@ def _approximations(marks: Any) -> Iterator[Finding]:
         error = mark.get("max_relative_error")
         number = show(error) if type(error) is int else f"{error:.2g}" if type(error) is float else None
         measured = "not measured" if number is None else f"largest relative error {number}"
-        message = f"the {cut(mark['form'])} form stands in for the exact {cut(mark['operator'])} ({measured})"
+        bound = mark.get("bound")
+        limit = f", bound {bound:g}" if type(bound) is float else ""
+        message = f"{_said(mark)} ({measured}{limit})"
         path = ("approximations", place)
         yield root_finding("TL405", message, path, severity=Severity.INFORMATION)
+
+
+def _said(mark: Mapping[str, Any]) -> str:
+    """What stands for what; a form that is not known is named only."""
+    try:
+        return approximation(mark["operator"], mark["form"]).meaning
+    except KeyError:
+        return f"the {cut(mark['form'])} form stands in for the exact {cut(mark['operator'])}"
 
 
 def _differences(entries: Any) -> Iterator[Finding]:

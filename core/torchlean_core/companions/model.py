@@ -11,8 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from torchlean_core.approximations import known_approximations
 from torchlean_core.capture.meaning import meaning_of
-from torchlean_core.capture.options import known_approximations
 from torchlean_core.capture.workspace import Sources, decoded
 from torchlean_core.check.findings import PLAIN, Finding
 from torchlean_core.check.nodes import cut

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torchlean_core.emit.bindings import Binding
 from torchlean_core.emit.comments import constant_name, node_comment, origin, owner_comment
 from torchlean_core.emit.literals import tensor_literal
 from torchlean_core.emit.naming import Naming, tied
 from torchlean_core.emit.options import EmitOptions
+from torchlean_core.emit.recognized import Recognized
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Program, TensorNode
 from torchlean_core.params import ParameterStore
@@ -23,6 +26,7 @@ def module_class(
     store: ParameterStore | None,
     params_name: str | None,
     options: EmitOptions,
+    calls: Mapping[int, Recognized],
 ) -> str:
     """Source of the class.
 
@@ -33,6 +37,7 @@ def module_class(
         store: Values of the parameters.
         params_name: The parameter file as seen from the module's folder; None where values are literals.
         options: See there.
+        calls: Nodes that are the result of a function of torch, which is called.
     """
     lines = [f"class {options.class_name}(nn.Module):", *class_docstring(program), "", *signature(options)]
     lines.append("        super().__init__()")
@@ -60,7 +65,13 @@ def module_class(
     held = {binding.parameter.name: binding for binding in bindings}
     told = ""
     for node in nodes:
-        line = f"{_INDENT * 2}{names[node.id]} = {_expression(program, node, names, held, naming)}"
+        call = calls.get(node.id)
+        text = (
+            f"{call.function}({names[call.operand]})"
+            if call is not None
+            else _expression(program, node, names, held, naming)
+        )
+        line = f"{_INDENT * 2}{names[node.id]} = {text}"
         if node.params and not node.parents:  # a constant stands among the nodes that use it
             lines.append(f"{line}  # {name}" if (name := constant_name(node)) else line)
             continue

@@ -9,6 +9,7 @@ from torchlean_core.emit import attached
 from torchlean_core.emit.bindings import Binding, bind
 from torchlean_core.emit.module import module_class
 from torchlean_core.emit.options import EmitOptions
+from torchlean_core.emit.recognized import recognized, removed
 from torchlean_core.emit.sequential import sequential_class
 from torchlean_core.emit.skeleton import skeleton
 from torchlean_core.graph import Program, to_sequential
@@ -31,7 +32,9 @@ def body_source(
         UserError: A field of a node has no meaning, or, in the sequential style, a node has no layer view.
     """
     layers = to_sequential(program) if options.style == "sequential" else None
-    live = program.live()
+    calls = {} if layers is not None else recognized(program, store)
+    left_out = removed(program, calls)
+    live = program.live() - left_out
     nodes = [node for node in program.nodes if node.id in live]
     bindings = bind(nodes, program, store, options)
     scalars = sum(prod(binding.shape) for binding in bindings)
@@ -41,11 +44,11 @@ def body_source(
         large = large or any(info.shape != () for info in further.values())
     file = params_name if large else None
     if layers is None:
-        needed = {name for node in nodes for name in node.operator.helpers}
+        needed = {name for node in nodes if node.id not in calls for name in node.operator.helpers}
         needed |= {
             step.name for node in nodes for use in node.params.values() if use for step in use.computed
         }
-        body = module_class(program, nodes, bindings, store, file, options)
+        body = module_class(program, nodes, bindings, store, file, options, calls)
         needed &= attached.called(body)
     else:
         needed = {name for layer in layers for text in layer.modules for name in attached.called(text)}

@@ -242,7 +242,7 @@ class Commands(Feature):
         if allowed is not None and not (
             isinstance(allowed, list) and all(type(one) is str for one in allowed)
         ):
-            raise JsonRpcInvalidParams(f"`approximate` is a list such as ['gelu=tanh'], found {allowed!r}")
+            raise JsonRpcInvalidParams(f"`approximate` is a list such as ['gelu=erf'], found {allowed!r}")
         given: dict[str, Any] = {}
         if allowed is not None:
             given["approximate"] = parse_approximations(allowed)

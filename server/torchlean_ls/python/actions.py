@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from torchlean_core.approximations import is_below_rounding
 from torchlean_core.capture.errors import Span
 from torchlean_core.capture.models import Model
 from torchlean_core.check import Finding
@@ -57,13 +58,18 @@ class PythonActions:
 
     def _fixes(self, document: Snapshot, finding: Finding) -> Iterator[types.CodeAction]:
         diagnostic = typed_diagnostic(self.server, document, finding)
+        allow, model_name = finding.data.get("allow"), str(finding.data.get("model"))
+        further = [text for text in finding.data.get("alternatives") or () if isinstance(text, str)]
+        if isinstance(allow, str) and is_below_rounding(allow):  # better than any other function
+            yield from self._allow(document, model_name, allow, diagnostic)
+        elif isinstance(allow, str):
+            further = [allow, *further]
         if finding.code == "TL601":
             for rewrite in self._rewrites(document, finding):
                 edit = self._edit(document.uri, document.version, _edits(document, rewrite))
                 yield types.CodeAction(rewrite.title, kind=QUICK_FIX, diagnostics=[diagnostic], edit=edit)
-        allow = finding.data.get("allow")
-        if isinstance(allow, str):
-            yield from self._allow(document, str(finding.data["model"]), allow, diagnostic)
+        for text in further:
+            yield from self._allow(document, model_name, text, diagnostic)
         dialect = finding.data.get("dialect")
         if isinstance(dialect, str) and self.server.trusted:
             model = self.server.live.classes.named(document, str(finding.data.get("model")))

@@ -138,6 +138,7 @@ class Live(Feature):
                 "operator": place.finding.operator,
                 "modules": list(place.finding.modules),
                 "allow": place.finding.allow,
+                "alternatives": list(place.finding.alternatives),
                 "dialect": place.finding.dialect,
                 "model": place.model,
             }

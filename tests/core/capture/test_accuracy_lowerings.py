@@ -17,9 +17,8 @@ KNOWN_TO_BE_WORSE = {"exp2", "std of pairs"}
 
 
 def _documented() -> dict[str, list[float]]:
-    rows = [
-        line.strip("| ").split(" | ") for line in PAGE.read_text(encoding="utf-8").splitlines() if "|" in line
-    ]
+    compositions = PAGE.read_text(encoding="utf-8").partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in compositions.splitlines() if "|" in line]
     return {row[0]: [float(cell) for cell in row[1:]] for row in rows[2:]}
 
 

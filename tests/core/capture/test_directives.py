@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from torchlean_core.approximations import known_approximations
 from torchlean_core.capture.configured import capture_request, named_in_settings
 from torchlean_core.capture.directives import (
     KEYS,
@@ -18,6 +19,7 @@ from torchlean_core.capture.target import Target
 from torchlean_core.errors import UsageError
 
 FILE = Path("/nowhere/model.py")
+EXPECTED = " or ".join(f"`{text}`" for text in known_approximations())
 
 
 def options(above: str, below: str = "class Net: pass") -> dict[str, object]:
@@ -80,7 +82,7 @@ def test_the_nearest_of_two_counts() -> None:
     [
         ("exmaple-shape=1,4", "exmaple-shape", "no directive `exmaple-shape`; did you mean `example-shape`?"),
         ("example_shape=1,4", "example_shape", "no directive `example_shape`; did you mean `example-shape`?"),
-        ("é=1", "é", "no directive `é`; there are `example-shape=1,4` or `approximate=gelu=tanh`"),
+        ("é=1", "é", "no directive `é`; there are `example-shape=1,4` or `approximate=gelu=erf`"),
         ("example-shape=1,-4", "1,-4", "example shape '1,-4': expected positive sizes such as 1,4"),
         (
             "example-shape=",
@@ -95,9 +97,9 @@ def test_the_nearest_of_two_counts() -> None:
         (
             "",
             "# torchlean:",
-            "a directive without a key: expected `example-shape=1,4` or `approximate=gelu=tanh`",
+            "a directive without a key: expected `example-shape=1,4` or `approximate=gelu=erf`",
         ),
-        ("approximate=gelu", "gelu", "approximation 'gelu': expected `gelu=tanh` or `float64=float32`"),
+        ("approximate=gelu", "gelu", f"approximation 'gelu': expected {EXPECTED}"),
     ],
 )
 def test_a_wrong_directive_is_marked_where_it_is_wrong(directive: str, marked: str, message: str) -> None:
@@ -182,7 +184,7 @@ def completed(marked: str, shapes=()) -> list[str]:
         ),
         (
             "# torchlean: approximate=▮",
-            ["# torchlean: approximate=gelu=tanh", "# torchlean: approximate=float64=float32"],
+            [f"# torchlean: approximate={text}" for text in known_approximations()],
         ),
         ("# torchlean: other=▮", []),
         ("# tor▮", ["# torchlean: "]),

@@ -259,10 +259,12 @@ async def test_an_operator_without_an_exact_form_can_be_replaced_or_allowed(edit
         "nn.functional.gelu("
     )
     assert "failing: 1 finding" in [one["title"] for one in await lenses(editor, uri)]
-    replace, allow = await actions(editor, uri, finding.range.start, "quickfix")
+    exact, replace, allow = await actions(editor, uri, finding.range.start, "quickfix")
+    assert exact.title == "Allow gelu=erf for Net (in torchlean.toml)"
     assert "changes numbers" in replace.title
     assert 'gelu(self.hidden(x), approximate="tanh")' in edited(text, replace.edit, uri)
     settings = (editor.folder / "torchlean.toml").as_uri()
+    assert edited("", exact.edit, settings) == '[capture."net.py:Net"]\napproximate = ["gelu=erf"]\n'
     assert edited("", allow.edit, settings) == '[capture."net.py:Net"]\napproximate = ["gelu=tanh"]\n'
 
 

@@ -9,9 +9,11 @@ import torch
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.lowerings.digits import exp_minus_one, log_one_plus
+from torchlean_core.capture.lowerings.error_function import Nodes, allowed
 from torchlean_core.capture.lowerings.ties import at_least, at_most, negative_part
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Operand, Tensor, Value
+from torchlean_core.erf import forms
 from torchlean_core.kinds.operators import SOFTPLUS
 
 aten = torch.ops.aten
@@ -184,13 +186,9 @@ def glu(b: GraphBuilder, x: Value, dim: int = -1) -> Value:
 
 @lowers(aten.gelu.default)
 def gelu(b: GraphBuilder, x: Value, approximate: str = "none") -> Value:
-    """The tanh form: x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))."""
-    if approximate != "tanh" and not b.may_approximate("gelu", "tanh"):
-        raise Refused(
-            "exact-erf GELU has no exact form in torchlean.ir.v1; use the tanh form, "
-            'nn.GELU(approximate="tanh"), or allow it in its place',
-            allow="gelu=tanh",
-        )
+    """The tanh form x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))); the exact one is composed (`erf.forms`)."""
+    if approximate != "tanh" and allowed(b, "gelu") == "erf":
+        return forms.gelu(Nodes(b), x)
     cube = b.times(b.times(x, x), x)
     inner = b.times(b.plus(x, b.times(cube, 0.044715)), math.sqrt(2.0 / math.pi))
     return b.times(b.times(x, 0.5), b.plus(b.unary("tanh", inner), 1.0))

@@ -19,11 +19,13 @@ MODEL_RULES = (
         ERROR,
         "The model uses an operator that has no exact form in the IR.",
         "It is better to refuse a model than to erase semantics silently.",
-        "Use an operator with an exact form; the message suggests one where there is one. Where an approximation will "
-        "do, `--approximate gelu=tanh` allows that one.",
+        "Use an operator with an exact form; the message suggests one where there is one. For GELU, erf, "
+        "erfc and the normal distribution function there are compositions that are right to the last digit, allowed by "
+        "`--approximate gelu=erf` and the like; `gelu=tanh` allows another function.",
         _model(
             "    def forward(self, x):\n        return nn.functional.gelu(x)\n",
-            note='The exact GELU needs erf, which the IR has not; `approximate="tanh"` has an exact form.',
+            note="The exact GELU needs erf, which the IR has not; `--approximate gelu=erf` composes it, and "
+            '`approximate="tanh"` has an exact form.',
         ),
     ),
     Rule(
