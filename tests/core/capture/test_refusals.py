@@ -124,7 +124,6 @@ def test_it_is_refused(name: str) -> None:
 
 
 NAMED: dict[str, tuple[Any, tuple[int, ...], str]] = {
-    "xlogy": (lambda m, x: torch.xlogy(x, m.w), (2,), "(part of `aten.xlogy.Tensor`)"),
     "nan_to_num": (lambda m, x: torch.nan_to_num(x.log()), (2,), "(part of `aten.nan_to_num.default`)"),
 }
 
