@@ -22,39 +22,8 @@ from torchlean_core.kinds.numbers import show_shape
 aten = torch.ops.aten
 
 
-@lowers(aten.conv2d.default)
-def conv2d(
-    b: GraphBuilder,
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Sequence[int] = (1, 1),
-    padding: Sequence[int] = (0, 0),
-    dilation: Sequence[int] = (1, 1),
-    groups: int = 1,
-) -> Value:
-    """One node; on (C, H, W) where that is all there is, then a batch of one is reshaped."""
-    return _convolution(b, input, weight, bias, stride, [(p, p) for p in padding], dilation, groups)
-
-
-@lowers(aten.conv2d.padding)
-def conv2d_named_padding(
-    b: GraphBuilder,
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Sequence[int] = (1, 1),
-    padding: str = "valid",
-    dilation: Sequence[int] = (1, 1),
-    groups: int = 1,
-) -> Value:
-    """Padding `valid` (none) or `same` (the odd cell goes to the right)."""
-    sides = _named_padding(padding, weight.shape[2:], dilation)
-    return _convolution(b, input, weight, bias, stride, sides, dilation, groups)
-
-
-@lowers(aten.conv1d.default)
-def conv1d(
+@lowers(aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
+def conv(
     b: GraphBuilder,
     input: Tensor,
     weight: Tensor,
@@ -64,12 +33,13 @@ def conv1d(
     dilation: Sequence[int] = (1,),
     groups: int = 1,
 ) -> Value:
-    """One node; where there are images only, as `conv2d` with height 1."""
-    return _convolution(b, input, weight, bias, stride, [(p, p) for p in padding], dilation, groups)
+    """One node, where the dialect has it; where there are images only, on (C, H, W), and of a row with height 1."""
+    sides = [(p, p) for p in _spread(padding, len(weight.shape) - 2)]
+    return _convolution(b, input, weight, bias, stride, sides, dilation, groups)
 
 
-@lowers(aten.conv1d.padding)
-def conv1d_named_padding(
+@lowers(aten.conv1d.padding, aten.conv2d.padding, aten.conv3d.padding)
+def conv_named_padding(
     b: GraphBuilder,
     input: Tensor,
     weight: Tensor,
@@ -77,38 +47,6 @@ def conv1d_named_padding(
     stride: Sequence[int] = (1,),
     padding: str = "valid",
     dilation: Sequence[int] = (1,),
-    groups: int = 1,
-) -> Value:
-    """Padding `valid` (none) or `same` (the odd cell goes to the right)."""
-    sides = _named_padding(padding, weight.shape[2:], dilation)
-    return _convolution(b, input, weight, bias, stride, sides, dilation, groups)
-
-
-@lowers(aten.conv3d.default)
-def conv3d(
-    b: GraphBuilder,
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Sequence[int] = (1, 1, 1),
-    padding: Sequence[int] = (0, 0, 0),
-    dilation: Sequence[int] = (1, 1, 1),
-    groups: int = 1,
-) -> Value:
-    """One node, where the dialect has it."""
-    sides = [(p, p) for p in _spread(padding, 3)]
-    return _convolution(b, input, weight, bias, stride, sides, dilation, groups)
-
-
-@lowers(aten.conv3d.padding)
-def conv3d_named_padding(
-    b: GraphBuilder,
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Sequence[int] = (1, 1, 1),
-    padding: str = "valid",
-    dilation: Sequence[int] = (1, 1, 1),
     groups: int = 1,
 ) -> Value:
     """Padding `valid` (none) or `same` (the odd cell goes to the right)."""
@@ -130,21 +68,9 @@ def convolution(
     groups: int,
 ) -> Value:
     """The general form that the other ones come down to; arguments of length 1 stand for all axes."""
-    rank = len(weight.shape) - 2
     if transposed:
-        return _transposed(
-            b,
-            input,
-            weight,
-            bias,
-            _spread(stride, rank),
-            _spread(padding, rank),
-            _spread(output_padding, rank),
-            groups,
-            _spread(dilation, rank),
-        )
-    sides = [(p, p) for p in _spread(padding, rank)]
-    return _convolution(b, input, weight, bias, _spread(stride, rank), sides, _spread(dilation, rank), groups)
+        return _transposed(b, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return conv(b, input, weight, bias, stride, padding, dilation, groups)
 
 
 @lowers(aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input)
@@ -160,11 +86,7 @@ def conv_transpose(
     dilation: Sequence[int] = (1,),
 ) -> Value:
     """Zeros between the entries of each axis, then a dense convolution; see `_transposed`."""
-    rank = len(weight.shape) - 2
-    steps, pads, extra, apart = (
-        _spread(values, rank) for values in (stride, padding, output_padding, dilation)
-    )
-    return _transposed(b, input, weight, bias, steps, pads, extra, groups, apart)
+    return _transposed(b, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def _spread(values: Sequence[int], rank: int) -> list[int]:
@@ -243,16 +165,12 @@ def _convolution(
     groups: int,
 ) -> Value:
     kernel, shift = _known(weight, bias)
-    stride, padding, dilation = (
-        _spread(stride, len(kernel.shape) - 2),
-        list(padding),
-        _spread(dilation, len(kernel.shape) - 2),
-    )
+    rank = len(kernel.shape) - 2
+    stride, padding, dilation = _spread(stride, rank), list(padding), _spread(dilation, rank)
     direct = b.convolution(b.value(x), kernel, shift, stride, padding, dilation, groups)
     if direct is not None:
         return direct
     image = _image(b, x, kernel, _elsewhere(b, x, kernel, stride, padding, dilation, groups))
-    stride, padding, dilation = list(stride), list(padding), list(dilation)
     if image.rank == 1:
         kernel = kernel.reshape(*kernel.shape[:2], 1, kernel.shape[2])
         stride, padding, dilation = [stride[0], stride[0]], [(0, 0), *padding], [1, *dilation]
@@ -288,11 +206,13 @@ def _transposed(
     dilation * (size - 1) - padding on both sides, and the output padding more on the right.
     """
     kernel, shift = _known(weight, bias)
-    whole = _transposed_whole(b, x, kernel, shift, stride, padding, output_padding, groups, dilation)
+    steps, pads, extra, apart = (
+        _spread(values, len(kernel.shape) - 2) for values in (stride, padding, output_padding, dilation)
+    )
+    whole = _transposed_whole(b, x, kernel, shift, steps, pads, extra, groups, apart)
     if whole is not None:
         return whole
     image = _image(b, x, kernel)
-    steps, pads, extra, apart = list(stride), list(padding), list(output_padding), list(dilation)
     if image.rank == 1:
         kernel = kernel.reshape(*kernel.shape[:2], 1, kernel.shape[2])
         steps, pads, extra, apart = [1, *steps], [0, *pads], [0, *extra], [1, *apart]
