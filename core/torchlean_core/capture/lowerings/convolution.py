@@ -197,17 +197,15 @@ def _lowered(
     if isinstance(bias, Value):
         return with_bias(b, _lowered(b, x, weight, None, axes, groups), bias, len(axes))
     if isinstance(weight, Known):
-        for kernel, sizes in _kernels(weight, axes):
-            one = is_one_node(b, x.shape, kernel.shape, sizes, groups)
-            written = math.prod(kernel.shape) * groups if one else dense_scalars(kernel, sizes, groups)
-            if not _is_affordable(b, x, math.prod(weight.shape), written):
-                continue
-            if one:
-                return one_node(b, x, kernel, bias, sizes, groups)
-            if min(*x.shape, *(axis.spread(*axis.padded).size for axis in sizes)) > 0:
-                return _on_batch(
-                    b, x, axes, partial(on_images, b, kernel=kernel, bias=bias, axes=sizes, groups=groups)
-                )
+        own = math.prod(weight.shape)
+        if is_one_node(b, x.shape, weight.shape, axes, groups):
+            if _is_affordable(b, x, own, own * groups):
+                return one_node(b, x, weight, bias, axes, groups)
+        elif 0 not in x.shape:
+            for kernel, sizes in _kernels(weight, axes):
+                if _is_affordable(b, x, own, dense_scalars(kernel, sizes, groups)):
+                    form = partial(on_images, b, kernel=kernel, bias=bias, axes=sizes, groups=groups)
+                    return _on_batch(b, x, axes, form)
     if 0 in x.shape:
         raise Refused("a convolution of nothing")
     return _on_batch(b, x, axes, partial(by_products, b, kernel=weight, bias=bias, axes=axes, groups=groups))
@@ -223,10 +221,12 @@ def _on_batch(b: GraphBuilder, x: Value, axes: Sequence[Axis], form: Callable[[V
 
 def _kernels(weight: Known, axes: Sequence[Axis]) -> Iterator[tuple[Known, list[Axis]]]:
     """The kernel as it is; then without the outer taps that see padding only, where there are such."""
-    yield weight, list(axes)
-    if any(axis.useful() != (0, axis.taps) for axis in axes):
+    shown = [axis.cropped() for axis in axes]
+    if min(axis.spread(*axis.padded).size for axis in axes) > 0:
+        yield weight, list(axes)
+    if shown != list(axes) and min(axis.spread(*axis.padded).size for axis in shown) > 0:
         parts = [(place + 2, *axis.kept()) for place, axis in enumerate(axes)]
-        yield weight.moved(narrow(*parts)), [axis.cropped() for axis in axes]
+        yield weight.moved(narrow(*parts)), shown
 
 
 def _is_affordable(b: GraphBuilder, x: Value, own: int, written: int) -> bool:
