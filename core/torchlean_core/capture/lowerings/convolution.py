@@ -244,11 +244,13 @@ def _is_affordable(b: GraphBuilder, x: Value, own: int, written: int) -> bool:
         own: Scalars of the kernel in the model.
         written: Scalars of the kernel that the node has.
     """
-    few = b.max_parameters if range_of(b, x.index).wild else min(_FEW, b.max_parameters)
-    return written <= max(_TIMES * own, few)
+    few = _FEW_OF_INFINITIES if range_of(b, x.index).wild else _FEW
+    return written <= max(_TIMES * own, min(few, b.max_parameters))
 
 
 _TIMES = 3
 """Times the model's own scalars that a kernel may have."""
 _FEW = 1 << 16
 """Scalars of a kernel that are little beside any model."""
+_FEW_OF_INFINITIES = 1 << 22
+"""Scalars of one that are taken for windows that an infinity must not leave."""
