@@ -172,6 +172,15 @@ def test_a_kernel_that_is_computed_of_parameters_stays_a_known_one() -> None:
     assert result.graph.nodes[2].extra["parameters"]["kernel"]["derived"] == ["k"]
 
 
+def test_in_a_product_it_is_computed_by_nodes() -> None:
+    layer = nn.utils.parametrizations.weight_norm(nn.Conv2d(300, 300, 3, groups=300))
+    result = captured(layer, (1, 300, 4, 4))
+    assert exact(result)
+    names = {p.model for p in lower(result.graph).parameters() if p.model}
+    assert names == set(dict(layer.named_parameters()))
+    assert not result.notes
+
+
 # -- sizes ------------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -15,7 +15,7 @@ from torchlean_core.capture.lowerings.convolution_image import dense_scalars, is
 from torchlean_core.capture.lowerings.convolution_products import by_products, with_bias
 from torchlean_core.capture.ranges import range_of
 from torchlean_core.capture.registry import lowers
-from torchlean_core.capture.values import Known, Tensor, Value
+from torchlean_core.capture.values import Known, NodeIndex, Shape, Tensor, Value
 from torchlean_core.graph.views import narrow, permute
 
 aten = torch.ops.aten
@@ -110,7 +110,6 @@ def _convolution(
     dilation: Sequence[int],
     groups: int,
 ) -> Value:
-    _refuse_computed(b, weight, bias)
     rank = len(weight.shape) - 2
     sizes = zip(
         x.shape[-rank:],
@@ -140,7 +139,6 @@ def _transposed(
     Its kernel is the given one backwards, with inputs and outputs of each group exchanged; the padding is
     dilation * (size - 1) - padding on both sides, and the output padding more on the right.
     """
-    _refuse_computed(b, weight, bias)
     inputs, outputs, *sizes = weight.shape
     rank = len(sizes)
     steps, pads, extra, dilations = (
@@ -162,27 +160,16 @@ def _shaped(b: GraphBuilder, x: Tensor, shape: Sequence[int]) -> Tensor:
     return x.reshape(*shape) if isinstance(x, Known) else b.reshape(x, shape)
 
 
-def _refuse_computed(b: GraphBuilder, *tensors: Tensor | None) -> None:
-    """Refuse a kernel or bias that is computed of parameters alone: its value is known, and serves instead.
-
-    Raises:
-        Refused: One does.
-    """
-    for tensor in tensors:
-        if isinstance(tensor, Value) and not _depends_on_input(b, tensor):
-            raise Refused("the kernel is computed of parameters")
-
-
-def _depends_on_input(b: GraphBuilder, x: Value) -> bool:
-    seen, pending = set(), [x.index]
+def _depends_on_input(b: GraphBuilder, x: Tensor) -> bool:
+    seen: set[NodeIndex] = set()
+    pending = [x.index] if isinstance(x, Value) else []
     while pending:
         index = pending.pop()
-        if index in seen:
-            continue
-        seen.add(index)
         if b.drafts[index].kind == "input":
             return True
-        pending += b.drafts[index].parents
+        if index not in seen:
+            seen.add(index)
+            pending += b.drafts[index].parents
     return False
 
 
@@ -192,23 +179,60 @@ def _lowered(
     """A convolution in the form that the size of its kernel decides.
 
     Raises:
-        Refused: There is nothing to convolve.
+        Refused: There is nothing to convolve; or kernel or bias of a node are computed of parameters alone: their
+            values serve instead.
     """
+    form = None if _depends_on_input(b, weight) else _node_form(b, x, weight.shape, axes, groups)
+    if form is None:
+        if 0 in x.shape:
+            raise Refused("a convolution of nothing")
+        products = partial(by_products, b, kernel=weight, bias=bias, axes=axes, groups=groups)
+        return _on_batch(b, x, axes, products)
+    if isinstance(weight, Value) or (isinstance(bias, Value) and not _depends_on_input(b, bias)):
+        raise Refused("the kernel or the bias is computed of parameters")
     if isinstance(bias, Value):
-        return with_bias(b, _lowered(b, x, weight, None, axes, groups), bias, len(axes))
-    if isinstance(weight, Known):
-        own = math.prod(weight.shape)
-        if is_one_node(b, x.shape, weight.shape, axes, groups):
-            if _is_affordable(b, x, own, own * groups):
-                return one_node(b, x, weight, bias, axes, groups)
-        elif 0 not in x.shape:
-            for kernel, sizes in _kernels(weight, axes):
-                if _is_affordable(b, x, own, dense_scalars(kernel, sizes, groups)):
-                    form = partial(on_images, b, kernel=kernel, bias=bias, axes=sizes, groups=groups)
-                    return _on_batch(b, x, axes, form)
+        return with_bias(b, form(weight, None), bias, len(axes))
+    return form(weight, bias)
+
+
+_Form = Callable[[Known, Known | None], Value]
+"""A convolution with a kernel and a bias."""
+
+
+def _node_form(b: GraphBuilder, x: Value, kernel: Shape, axes: Sequence[Axis], groups: int) -> _Form | None:
+    """The form that has the dialect's node; None where its kernel would be too large.
+
+    Where the kernel has zeros between its taps, the outer ones that see padding only may be left out.
+    """
+    own = math.prod(kernel)
+    if is_one_node(b, x.shape, kernel, axes, groups):
+        if not _is_affordable(b, x, own, own * groups):
+            return None
+        return lambda known, bias: one_node(b, x, known, bias, axes, groups)
     if 0 in x.shape:
-        raise Refused("a convolution of nothing")
-    return _on_batch(b, x, axes, partial(by_products, b, kernel=weight, bias=bias, axes=axes, groups=groups))
+        return None
+    cropped = [axis.cropped() for axis in axes]
+    for sizes in (list(axes), cropped):
+        written = dense_scalars((*kernel[:2], *(axis.taps for axis in sizes)), sizes, groups)
+        there = min(axis.spread(*axis.padded).size for axis in sizes) > 0
+        if there and _is_affordable(b, x, own, written):
+            parts = [(place + 2, *axis.kept()) for place, axis in enumerate(axes)] if sizes is cropped else []
+            return partial(_on_images, b, x, sizes, parts, groups)
+    return None
+
+
+def _on_images(
+    b: GraphBuilder,
+    x: Value,
+    axes: Sequence[Axis],
+    parts: Sequence[tuple[int, int, int]],
+    groups: int,
+    kernel: Known,
+    bias: Known | None,
+) -> Value:
+    """`on_images` with a part of the kernel."""
+    shown = kernel.moved(narrow(*parts))
+    return _on_batch(b, x, axes, partial(on_images, b, kernel=shown, bias=bias, axes=axes, groups=groups))
 
 
 def _on_batch(b: GraphBuilder, x: Value, axes: Sequence[Axis], form: Callable[[Value], Value]) -> Value:
@@ -217,16 +241,6 @@ def _on_batch(b: GraphBuilder, x: Value, axes: Sequence[Axis], form: Callable[[V
         return form(x)
     result = form(b.reshape(x, (1, *x.shape)))
     return b.reshape(result, result.shape[1:])
-
-
-def _kernels(weight: Known, axes: Sequence[Axis]) -> Iterator[tuple[Known, list[Axis]]]:
-    """The kernel as it is; then without the outer taps that see padding only, where there are such."""
-    shown = [axis.cropped() for axis in axes]
-    if min(axis.spread(*axis.padded).size for axis in axes) > 0:
-        yield weight, list(axes)
-    if shown != list(axes) and min(axis.spread(*axis.padded).size for axis in shown) > 0:
-        parts = [(place + 2, *axis.kept()) for place, axis in enumerate(axes)]
-        yield weight.moved(narrow(*parts)), shown
 
 
 def _is_affordable(b: GraphBuilder, x: Value, own: int, written: int) -> bool:

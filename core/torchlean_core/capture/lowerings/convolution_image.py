@@ -42,7 +42,7 @@ def is_one_node(b: GraphBuilder, x: Shape, kernel: Shape, axes: Sequence[Axis], 
     """Whether the dialect has a node for a convolution of a tensor as it is, once its entries are spread."""
     plain = [axis.spread(*axis.padded) for axis in axes]
     shape = (*x[: len(x) - len(axes)], *(axis.size for axis in plain))
-    return min(shape) > 0 and b.can_convolve(shape, kernel, *_sizes(plain), groups)
+    return min(shape) >= 0 and b.can_convolve(shape, kernel, *_sizes(plain), groups)
 
 
 def one_node(
@@ -76,10 +76,10 @@ def _sizes(axes: Sequence[Axis]) -> _Sizes:
     )
 
 
-def dense_scalars(kernel: Known, axes: Sequence[Axis], groups: int) -> int:
+def dense_scalars(kernel: Shape, axes: Sequence[Axis], groups: int) -> int:
     """Scalars of the kernel that `on_images` writes: zeros off the blocks, and between taps of the last two axes."""
     return math.prod(
-        [*kernel.shape[:2], groups, *(axis.taps for axis in axes[:-2]), *(axis.reach for axis in axes[-2:])]
+        [*kernel[:2], groups, *(axis.taps for axis in axes[:-2]), *(axis.reach for axis in axes[-2:])]
     )
 
 
@@ -132,7 +132,7 @@ def _dense(
 ) -> tuple[Known, dict[str, object]]:
     """The kernel with zeros off its blocks and between its taps, and the marks that say so."""
     marks: dict[str, object] = {}
-    before, dense = math.prod(kernel.shape), dense_scalars(kernel, axes, groups)
+    before, dense = math.prod(kernel.shape), dense_scalars(kernel.shape, axes, groups)
     b.check_size(dense, "the dense kernel of a grouped or dilated convolution")
     if groups != 1:
         kernel, marks["groups"] = kernel.moved(blocks(groups)), groups
