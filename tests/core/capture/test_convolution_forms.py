@@ -14,6 +14,7 @@ from torch import nn
 from tests.core.capture.support import Lambda, captured, exact, function, kinds
 from tests.core.capture.zoo.training import agreement
 from tests.core.emit.support import emitted
+from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.lowerings.convolution_axes import Axis
 from torchlean_core.capture.pipeline import Captured
 from torchlean_core.graph import lower
@@ -239,6 +240,10 @@ def test_the_limit_counts_the_form_that_is_chosen() -> None:
     result = captured(nn.Conv2d(16, 16, 3, groups=16), (16, 5, 5), max_parameters=1_000)
     assert "conv2d" not in kinds(result)
     assert exact(result)
+    twice = captured(nn.Conv2d(16, 16, 3, groups=2), (16, 5, 5), max_parameters=2_000)
+    assert "conv2d" not in kinds(twice)
+    with pytest.raises(CaptureError, match=r"parameters of 2,320 scalars, more than the limit of 2,000"):
+        captured(nn.Conv2d(16, 16, 3), (16, 5, 5), max_parameters=2_000)
 
 
 @pytest.mark.parametrize("name", ["depthwise", "dilated", "grouped"])

@@ -259,7 +259,7 @@ def _is_affordable(b: GraphBuilder, x: Value, own: int, written: int) -> bool:
         written: Scalars of the kernel that the node has.
     """
     few = _FEW_OF_INFINITIES if range_of(b, x.index).wild else _FEW
-    return written <= max(_TIMES * own, min(few, b.max_parameters))
+    return written == own or written <= min(b.max_parameters, max(_TIMES * own, few))
 
 
 _TIMES = 3

@@ -133,7 +133,6 @@ def _dense(
     """The kernel with zeros off its blocks and between its taps, and the marks that say so."""
     marks: dict[str, object] = {}
     before, dense = math.prod(kernel.shape), dense_scalars(kernel.shape, axes, groups)
-    b.check_size(dense, "the dense kernel of a grouped or dilated convolution")
     if groups != 1:
         kernel, marks["groups"] = kernel.moved(blocks(groups)), groups
     apart = [axis.dilation for axis in axes]
