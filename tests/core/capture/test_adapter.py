@@ -25,6 +25,7 @@ MODELS = [
     Entry("plain", "UnbatchedLeNet"),
     Entry("plain", "AllConvolutional"),
     Entry("plain", "KeywordSpotter"),
+    Entry("plain", "BatchOfImages"),
     Entry("residual", "PreActResNet"),
     Entry("residual", "ConvNeXt"),
     Entry("branched", "DualPath"),
@@ -41,9 +42,9 @@ GENERALIZED = [
     Entry("transformers", "PreNormBlock"),
     Entry("transformers", "CausalAttention"),
     Entry("generative", "Generator"),
-    Entry("refused", "BatchOfImages"),
+    Entry("plain", "BatchOfImages"),
 ]
-REFUSED = [Entry("refused", name) for name in ("ExactGelu", "TopKGate", "BatchOfImages", "Spiking")]
+REFUSED = [Entry("refused", name) for name in ("ExactGelu", "TopKGate", "Spiking")]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import torch
 
 from torchlean_core.capture.assemble import apply_matrix
 from torchlean_core.capture.builder import GraphBuilder
+from torchlean_core.capture.lowerings.convolution_axes import Axis
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Value
 
@@ -16,14 +17,8 @@ aten = torch.ops.aten
 
 def _taps(size: int, kernel: int, dilation: int, padding: int, stride: int) -> tuple[torch.Tensor, int]:
     """The matrix (kernel * windows, size) that lists an axis' windows tap by tap, and the number of windows."""
-    windows = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-    matrix = torch.zeros(kernel, windows, size)
-    for tap in range(kernel):
-        for window in range(windows):
-            place = window * stride - padding + tap * dilation
-            if 0 <= place < size:
-                matrix[tap, window, place] = 1.0
-    return matrix.reshape(kernel * windows, size), windows
+    axis = Axis(size, kernel, stride, padding, padding, dilation)
+    return axis.windows().reshape(-1, size), axis.outputs
 
 
 @lowers(aten.im2col.default)

@@ -82,8 +82,8 @@ MODEL_RULES = (
         INFORMATION,
         "A dense kernel stands for a grouped or dilated convolution.",
         "The IR has dense convolutions only; the kernel holds zeros, and is larger.",
-        "Nothing needs to be done; the message gives its size. Where the artifact as a whole becomes too large, "
-        "`--max-parameters` is the limit that capture holds to.",
+        "Nothing needs to be done; the message gives its size. A kernel of more than 65,536 scalars that would be more "
+        "than three times the model's own is never written so: matrix products stand for its convolution.",
         _model(
             "    def __init__(self):\n        super().__init__()\n"
             "        self.conv = nn.Conv2d(32, 32, 3, groups=32)\n\n"

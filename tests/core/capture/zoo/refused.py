@@ -1,7 +1,6 @@
 """Models without an exact form: capture has to refuse them, and say which operator is why."""
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 
@@ -41,18 +40,6 @@ class TopKGate(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         best, _ = torch.topk(self.gate(x), 2, dim=-1)
         return self.experts(x) * (self.gate(x) >= best[:, -1:])
-
-
-# torchlean: example-shape=4,3,8,8
-class BatchOfImages(nn.Module):
-    """The format's convolutions work on one image."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.relu(self.conv(x))
 
 
 # torchlean: example-shape=1,16
