@@ -16,8 +16,8 @@ from torchlean_core.capture.target import Target, source_words
 from torchlean_core.capture.write import capture_file
 from torchlean_core.errors import UserError
 from torchlean_core.files import keep_aside
-from torchlean_core.safekeeping.find import lost_by_capture
-from torchlean_core.safekeeping.loss import Loss, WouldReplace
+from torchlean_core.safekeeping.find import LostByCapture
+from torchlean_core.safekeeping.loss import WouldReplace
 
 
 def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -48,15 +48,14 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
     write = request.get("write", True) is not False
     kept: list[str] = []
 
-    def losses() -> list[Loss]:
-        source = source_words(target.file.resolve(), target.name)
-        return lost_by_capture(output, source, params=options.params) if write else []
+    source = source_words(target.file.resolve(), target.name)
+    lost = LostByCapture(output, source, params=options.params)
 
     def judge(captured: Captured) -> None:
         _require_no_errors(captured)
-        kept.extend(str(keep_aside(loss.path)) for loss in losses())
+        kept.extend(str(keep_aside(loss.path)) for loss in (lost.now() if write else ()))
 
-    if not request.get("force") and (found := losses()):
+    if write and not request.get("force") and (found := lost.now()):
         raise WouldReplace(found)
     # Absolute: the model's code may change the folder.
     explainer = Explainer(Target(target.file.absolute(), target.name), shape, text)

@@ -23,6 +23,7 @@ from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.lower import Lowerer
 from torchlean_core.capture.options import DEFAULTS, Options
 from torchlean_core.capture.places import Stack, Stacks, located
+from torchlean_core.capture.sizes import require_size
 from torchlean_core.capture.state import state_of
 from torchlean_core.capture.target import Shape
 from torchlean_core.capture.trace import Traced, trace
@@ -109,6 +110,7 @@ def capture(
     observer = observer or Observer()
     stage("running")
     observer.loaded(loaded)
+    loaded = require_size(loaded, shape, options.max_parameters)
     instances = Instances(loaded, shape)
     dialect = options.dialect_in(output)
     example = run_example(instances, dialect, observer.running)
@@ -156,6 +158,7 @@ def capture(
     taken = [approximation(name, options.approximate[name]) for name in sorted(builder.approximated)]
     compare = options.verify and all(one.below_rounding for one in taken)
     differ = differences(instances, finished, traced.unseen, traced.asked, verify=compare)
+    instances.check_weights()
     checks = (_left_out(loaded, stack) for stack in dict.fromkeys(traced.asked.checks))
     notes = [*instances.notes, *checks, *builder.notes, *(one.finding for one in differ)]
     if differ:
