@@ -194,7 +194,7 @@ class Lowerer:
         """What a comparison, or an operator of what depends on comparisons, gives before its pieces meet."""
         parts = [value for one in node.all_input_nodes if isinstance(value := self._values.get(one), Pieces)]
         if not parts:
-            return compared(node, self._values.get)
+            return None if self._is_constant(node) else compared(node, self._values.get)
         found = joined(node, parts, self._values.get)
         if found is None:
             conditions = dict.fromkeys(condition for part in parts for condition in part.conditions)

@@ -88,7 +88,7 @@ CONTINUOUS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "the smaller of two": lambda m, x: torch.where(x.exp() >= x, x, x.exp()),
     "nothing at 0": lambda m, x: x * (x != 0),
     "splines": _splines,
-    "a cutoff": lambda m, x: torch.where(x < 2, 0.5 * (torch.cos(x * torch.pi / 2) + 1), torch.zeros_like(x)),
+    "a cutoff": lambda m, x: torch.where(x < 2, (x - 2) ** 2 * torch.cos(x), torch.zeros_like(x)),
     "no piece": lambda m, x: torch.where(x > 0, x, x),
 }
 
