@@ -59,18 +59,26 @@ def named_in_settings(file: Path) -> frozenset[str]:
     return frozenset(name for known, _, name in targets if known == shown)
 
 
-def example_shape(target: Target) -> Shape | None:
-    """The example shape that the model file, or the settings beside or above it, give for a target.
+def needed_shape(target: Target) -> Shape | None:
+    """The example shape of a model, or None for a program of `torch.export` of which the settings give none: it has it.
 
-    None for a program of `torch.export`, which says it itself, where the settings do not.
+    Raises:
+        UsageError: A model has none, or a file cannot be read.
+        CaptureError: The model file is not Python.
+    """
+    if not target.is_program:
+        return example_shape(target)
+    given = configured(target).get("example_shape")
+    return None if given is None else tuple(given)
+
+
+def example_shape(target: Target) -> Shape:
+    """The example shape that the model file, or the settings beside or above it, give for a target.
 
     Raises:
         UsageError: There is none, or a file cannot be read.
         CaptureError: The model file is not Python.
     """
-    if target.is_program:
-        given = configured(target).get("example_shape")
-        return None if given is None else tuple(given)
     source = read_source(target.file)
     shape = shape_in_source(source, target)
     if shape is None:

@@ -24,8 +24,8 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
     """Capture a model and write the artifact and its parameters, both or none.
 
     Args:
-        request: `file`, `name`, `out` (paths as text), `example_shape`; for a program of `torch.export` the name is empty
-            and the shape null, or what it must be. Optional, what `Options` has, `force` (whether
+        request: `file`, `name`, `out` (paths as text), `example_shape`; for a program of `torch.export` the name is
+            empty and the shape null, or what it must be. Optional, what `Options` has, `force` (whether
             somebody's work may be replaced, which is kept as `.orig` then; default false), `write` (whether to
             write anything; default true. Without, the model is traced, lowered and verified all the same), and
             `source`, the text to run in place of what is in the file.

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from torchlean_core.capture.configured import capture_request, configured, example_shape, with_dialect
+from torchlean_core.capture.configured import capture_request, configured, needed_shape, with_dialect
 from torchlean_core.capture.options import add_options, given_options
 from torchlean_core.capture.output import check_output, summary
 from torchlean_core.capture.program.target import parse_model
@@ -86,7 +86,7 @@ def _capture_one(target: Target, given: dict[str, Any], args: argparse.Namespace
         raise UsageError(f"--explain shows the source of a model, and {target.file} has none")
     entry = Entry.of(target, args.output)
     check_output(entry.output, target)
-    shape = parse_shape(args.example_shape) if args.example_shape else example_shape(target)
+    shape = parse_shape(args.example_shape) if args.example_shape else needed_shape(target)
     request = with_dialect(capture_request(target, entry.output, shape, given)) | {"force": args.force}
     timeout = {"timeout": DEFAULT_TIMEOUT, **configured(target), **given}["timeout"]
     require_torch()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.artifact.companions import params_path
-from torchlean_core.capture.configured import capture_request, configured, example_shape, with_dialect
+from torchlean_core.capture.configured import capture_request, configured, needed_shape, with_dialect
 from torchlean_core.capture.output import check_output, notes_of
 from torchlean_core.capture.program.target import parse_model
 from torchlean_core.capture.target import Target
@@ -133,7 +133,7 @@ def _capture(
 ) -> dict[str, Any]:
     target = parse_model(entry.model)
     check_output(entry.output, target)
-    request = with_dialect(capture_request(target, entry.output, example_shape(target), given))
+    request = with_dialect(capture_request(target, entry.output, needed_shape(target), given))
     request["force"] = given["force"]
     timeout = {"timeout": default_timeout, **configured(target), **given}["timeout"]
     return run_worker(request, timeout, progress, what, warm)

@@ -1,7 +1,7 @@
 """The file of an exported program (`.pt2`): a zip archive of JSON and plain numbers, read without torch.
 
-Nothing in it is trusted: entries are stored as they are (as torch writes them), so that an archive never holds more than
-its file, and whatever torch would read as a pickle or as compiled code is refused by name.
+Nothing in it is trusted: entries are stored as they are (as torch writes them), so that an archive never holds more
+than its file, and whatever torch would read as a pickle or as compiled code is refused by name.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from torchlean_core.capture.errors import CaptureError
+from torchlean_core.visible import visible
 
 SUFFIX = ".pt2"
 """The ending of files of `torch.export.save`."""
@@ -84,8 +85,8 @@ _AGAIN = "save the program again with torch.export.save"
 
 
 def refused(shown: str, message: str) -> CaptureError:
-    """The error for a file that is not captured."""
-    return CaptureError.at(shown, "TL602", message)
+    """The error for a file that is not captured; names in it cannot lead a terminal astray."""
+    return CaptureError.at(shown, "TL602", visible(message))
 
 
 def _read(file: Path, shown: str, sha256: str, opened: BinaryIO) -> Archive:
@@ -121,14 +122,17 @@ def _entries(archive: zipfile.ZipFile, size: int, shown: str) -> list[zipfile.Zi
     for entry in entries:
         if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
             raise refused(
-                shown, f"has a compressed entry (`{entry.filename[:100]}`), which torch.export.save never writes"
+                shown,
+                f"has a compressed entry (`{entry.filename[:100]}`), which torch.export.save never writes",
             )
     if sum(entry.file_size for entry in entries) > size:
         raise refused(shown, f"declares more bytes than it has ({size:,}): its entries overlap")
     return entries
 
 
-def _names(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], shown: str) -> dict[str, zipfile.ZipInfo]:
+def _names(
+    archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], shown: str
+) -> dict[str, zipfile.ZipInfo]:
     """The entries by their names below the archive's one folder."""
     listed = [entry.filename for entry in entries]
     if "serialized_exported_program.json" in listed:
@@ -153,10 +157,14 @@ def _names(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], shown: str)
         raise refused(shown, f"is of version {version[:20]!r} of its format; version 0 is read")
     order = _text(archive, names, "byteorder") or sys.byteorder
     if order != sys.byteorder:
-        raise refused(shown, f"has its numbers in {order[:20]} byte order; this machine has them in {sys.byteorder}")
+        raise refused(
+            shown, f"has its numbers in {order[:20]} byte order; this machine has them in {sys.byteorder}"
+        )
     for name in names:
         if name.startswith(_CODE):
-            raise refused(shown, f"holds compiled code (`{name[:100]}`), which is not run; {_AGAIN}, uncompiled")
+            raise refused(
+                shown, f"holds compiled code (`{name[:100]}`), which is not run; {_AGAIN}, uncompiled"
+            )
         if name.startswith((_WEIGHTS, _CONSTANTS)) and name.endswith(".pt"):
             raise refused(shown, f"holds tensors as a pickle (`{name[:100]}`), which is not loaded; {_AGAIN}")
     return names
@@ -209,7 +217,9 @@ def _payloads(value: dict[str, Any], shown: str) -> dict[str, Any]:
         if not isinstance(path, str):
             raise refused(shown, f"tensor `{name[:100]}`: expected an object with a `path_name`")
         if payload.get("use_pickle") is not False or not _TENSOR.fullmatch(path):
-            what = "a tensor of a class of its own" if _TENSOR.fullmatch(path) else "an object that is no tensor"
+            what = (
+                "a tensor of a class of its own" if _TENSOR.fullmatch(path) else "an object that is no tensor"
+            )
             raise refused(
                 shown,
                 f"`{name[:100]}` is {what}, stored as a pickle (`{path[:100]}`), which is not loaded; a model of plain "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -13,13 +12,14 @@ from torch._export.serde import schema
 from torch._export.serde.serialize import ExportedProgramDeserializer, _dict_to_dataclass
 from torch.utils._pytree import tree_structure, treespec_dumps
 
-from torchlean_core.capture.errors import CaptureError
+from torchlean_core.capture.errors import CaptureError, Span
 from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.places import Place, Stacks, first_line
-from torchlean_core.capture.errors import Span
 from torchlean_core.capture.program.archive import Archive, refused
-from torchlean_core.capture.program.description import TYPES, Description, places_of
+from torchlean_core.capture.program.description import Description
 from torchlean_core.capture.program.module import Program, Source
+from torchlean_core.capture.program.traces import places_of
+from torchlean_core.capture.program.values import TYPES
 
 _DTYPES = {number: getattr(torch, name) for number, name in TYPES.items()}
 _NO_GRAD = torch.ops.higher_order.wrap_with_set_grad_enabled
@@ -56,7 +56,9 @@ def load_program(archive: Archive, description: Description) -> Loaded:
             raise refused(shown, f"holds no values of `{name}`")
     module = _module(exported, state, constants, description, shown)
 
-    def export(module: torch.nn.Module, example: torch.Tensor, stacks: Stacks) -> torch.export.ExportedProgram:
+    def export(
+        module: torch.nn.Module, example: torch.Tensor, stacks: Stacks
+    ) -> torch.export.ExportedProgram:
         assert isinstance(module, Program)
         program = _exported(description, *module.tensors(), shown)
         _take_places(program.graph_module, stacks)
@@ -68,9 +70,12 @@ def load_program(archive: Archive, description: Description) -> Loaded:
 
 
 def _exported(
-    description: Description, state: Mapping[str, torch.Tensor], constants: Mapping[str, torch.Tensor], shown: str
+    description: Description,
+    state: Mapping[str, torch.Tensor],
+    constants: Mapping[str, torch.Tensor],
+    shown: str,
 ) -> torch.export.ExportedProgram:
-    """torch's own reading of a description that was looked through.
+    """Torch's own reading of a description that was looked through.
 
     Raises:
         CaptureError: It cannot be read.
@@ -79,11 +84,13 @@ def _exported(
     signature = program["graph_module"]["module_call_graph"][0]["signature"]
     results = list(range(len(signature["outputs"])))
     signature["in_spec"] = treespec_dumps(tree_structure(((0,), {})))
-    signature["out_spec"] = treespec_dumps(tree_structure(0 if description.results.names is None else tuple(results)))
+    signature["out_spec"] = treespec_dumps(
+        tree_structure(0 if description.results.names is None else tuple(results))
+    )
     for node in _nodes(program["graph_module"]["graph"]):
         _check_operator(node["target"], shown)
     try:
-        parsed = _dict_to_dataclass(schema.ExportedProgram, program)
+        parsed = _dict_to_dataclass(schema.ExportedProgram, program)  # type: ignore[no-untyped-call]
         # Sample inputs, which are a pickle, are left where they are.
         return ExportedProgramDeserializer().deserialize(parsed, dict(state), dict(constants), None)
     except Exception as error:
@@ -111,7 +118,9 @@ def _check_operator(target: str, shown: str) -> None:
     name = f"{namespace}::{packet}" + (f".{overload[0]}" if overload[0] != "default" else "")
     if not isinstance(operator, torch._ops.OpOverload) or not torch._C._dispatch_has_kernel(name):
         shown_name = f"{namespace}.{packet}.{overload[0]}"
-        raise refused(shown, f"has the operator `{shown_name[:100]}`, which torch {torch.__version__} has not")
+        raise refused(
+            shown, f"has the operator `{shown_name[:100]}`, which torch {torch.__version__} has not"
+        )
 
 
 class _Tensors:
@@ -147,7 +156,11 @@ class _Tensors:
             raise self._wrong(name, f"expected as many strides as sizes, none negative, found {view.sizes}")
         content = self._archive.contents[view.entry]
         numbers = self._numbers(name, view, dtype, content)
-        reach = view.offset + sum((size - 1) * stride for size, stride in zip(view.sizes, view.strides, strict=True)) + 1
+        reach = (
+            view.offset
+            + sum((size - 1) * stride for size, stride in zip(view.sizes, view.strides, strict=True))
+            + 1
+        )
         if math.prod(view.sizes) and reach > numbers.numel():
             held = f"`{view.entry}` holds {numbers.numel():,} numbers"
             raise self._wrong(name, f"expected {reach:,} numbers for the shape {list(view.sizes)}; {held}")
@@ -198,11 +211,13 @@ def _module(
     description: Description,
     shown: str,
 ) -> Program:
-    operands = []
-    for spec in exported.graph_signature.input_specs:
-        operands.append(None if spec.target is None else spec.target)
+    operands = [spec.target for spec in exported.graph_signature.input_specs]
     try:
-        return Program(Source(exported.graph_module, tuple(operands), _places(exported), description.results), state, constants)
+        return Program(
+            Source(exported.graph_module, tuple(operands), _places(exported), description.results),
+            state,
+            constants,
+        )
     except (KeyError, TypeError) as error:
         raise refused(shown, f"has a parameter that no module can have: {first_line(error)[:200]}") from error
 
@@ -210,17 +225,24 @@ def _module(
 def _places(exported: torch.export.ExportedProgram) -> tuple[int, ...]:
     """Which of the graph's outputs are results: it gives what it changes, too."""
     kinds = [spec.kind for spec in exported.graph_signature.output_specs]
-    return tuple(place for place, kind in enumerate(kinds) if kind is torch.export.graph_signature.OutputKind.USER_OUTPUT)
+    return tuple(
+        place
+        for place, kind in enumerate(kinds)
+        if kind is torch.export.graph_signature.OutputKind.USER_OUTPUT
+    )
 
 
-def _take_places(module: torch.fx.GraphModule, stacks: Stacks, *, grad: bool = True) -> None:
+def _take_places(module: torch.nn.Module, stacks: Stacks, *, grad: bool = True) -> None:
     """Give nodes the places that the program's own traces tell, as they have them when a module is traced here."""
+    assert isinstance(module, torch.fx.GraphModule), "a region is a graph"
     for node in module.graph.nodes:
         if node.op == "placeholder" or node.op == "output":
             continue
         found = places_of(node.meta.pop("stack_trace", None))
         with stacks.grad_mode(grad):
-            stacks.take(node, tuple(Place(file, name, Span(line, 0, line, 0), False) for file, line, name in found))
+            stacks.take(
+                node, tuple(Place(file, name, Span(line, 0, line, 0), False) for file, line, name in found)
+            )
         if node.target is _NO_GRAD:
             region = module.get_submodule(str(node.args[1].target))
             _take_places(region, stacks, grad=node.args[0] is True)

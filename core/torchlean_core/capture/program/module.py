@@ -104,6 +104,6 @@ def _tensor(module: torch.nn.Module, path: str) -> torch.Tensor:
         assert inner is not None
         module = inner
     found = module._parameters.get(name)
-    found = module._buffers[name] if found is None else found
-    assert found is not None
-    return found
+    buffer = module._buffers.get(name) if found is None else found
+    assert buffer is not None
+    return buffer

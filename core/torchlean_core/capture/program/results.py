@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from torchlean_core.capture.program.archive import refused
 
@@ -94,13 +94,17 @@ def _tree(value: Mapping[str, Any], fields: Mapping[str, Any], shown: str) -> Re
             names = names.get("dict_context")
         if _is_pair_of_lists(names) and kind not in ("builtins.dict", "collections.OrderedDict"):
             # Fields of a dataclass, and those that are None.
-            names, absent = names
-            if len(names) != len(parts):
-                names = None
-            else:
-                return Results((*map(str, names), *map(str, absent)), (*parts, *(None for _ in absent)))
-    if not isinstance(names, list) or len(names) != len(parts) or not all(isinstance(one, str | int) for one in names):
-        raise refused(shown, f"returns a container of the kind {str(kind)[:80]!r}, the parts of which have no names")
+            present, absent = cast("list[list[Any]]", names)
+            if len(present) == len(parts):
+                return Results((*map(str, present), *map(str, absent)), (*parts, *(None for _ in absent)))
+    if (
+        not isinstance(names, list)
+        or len(names) != len(parts)
+        or not all(isinstance(one, str | int) for one in names)
+    ):
+        raise refused(
+            shown, f"returns a container of the kind {str(kind)[:80]!r}, the parts of which have no names"
+        )
     if len({*map(str, names)}) != len(names):
         raise refused(shown, "returns a dict with two keys of the same name")
     return Results(tuple(map(str, names)), tuple(parts))
