@@ -297,7 +297,7 @@ REFUSED = {
     "control flow": (lambda: _program(Branch(), torch.ones(2)), "an artifact has no control flow"),
     "state": (lambda: _program(Counting(), torch.ones(2)), "state"),
     "batch norm in training": (lambda: _program(nn.BatchNorm1d(4).train(), torch.ones(2, 4)), "num_batches_tracked"),
-    "dropout in training": (lambda: _program(nn.Dropout().train(), torch.ones(2, 4)), "dropout in training mode draws random numbers"),
+    "dropout in training": (lambda: _program(nn.Dropout().train(), torch.ones(2, 4)), "draws random numbers"),
     "float64 inside": (
         lambda: _program(support.Lambda(lambda m, x: (x.double() * 2).float()), torch.ones(2)),
         "float64",

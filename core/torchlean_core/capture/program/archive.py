@@ -146,7 +146,7 @@ def _names(
     for entry in entries:
         folder, _, name = entry.filename.partition("/")
         if folder != root or name in names:
-            what = "two entries of one name" if name in names else "more than one folder at its top"
+            what = "more than one folder at its top" if folder != root else "two entries of one name"
             raise refused(shown, f"is no exported program: it has {what}")
         names[name] = entry
     if _text(archive, names, "archive_format") != "pt2":

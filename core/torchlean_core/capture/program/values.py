@@ -15,6 +15,7 @@ _PART = re.compile(r"[^\x00-\x1f\x7f\"'\\()\[\]{};]{1,200}")
 
 _CPU = {"type": "cpu", "index": None}
 _DEVICES = ("cpu", "cuda", "mps", "xpu", "hip")
+_DEVICE = re.compile(rf"({'|'.join(_DEVICES)})(:[0-9]{{1,3}})?")
 _STRIDED = 7
 _LARGEST = 2**63
 _LONGEST = 10_000
@@ -168,7 +169,7 @@ class Values:
     def device(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """The CPU, on which the program is run here."""
         kind = str(value["type"])
-        if kind.partition(":")[0] not in _DEVICES:
+        if not _DEVICE.fullmatch(kind):
             raise self.wrong("a device", kind, f"one of {', '.join(_DEVICES)}")
         return dict(_CPU)
 
