@@ -54,7 +54,7 @@ class Archive:
     program: dict[str, Any]
     weights: dict[str, Any]
     constants: dict[str, Any]
-    contents: Mapping[str, bytes]
+    contents: Mapping[str, bytearray]
 
 
 def read_archive(file: Path) -> Archive:
@@ -109,7 +109,7 @@ def _read(file: Path, shown: str, sha256: str, opened: BinaryIO) -> Archive:
                 if entry not in names:
                     raise refused(shown, f"has no `{entry}`, which `{name[:100]}` needs; {_AGAIN}")
                 if entry not in contents:
-                    contents[entry] = archive.read(names[entry])
+                    contents[entry] = _content(archive, names[entry])
     return Archive(file, shown, sha256, program, weights, constants, contents)
 
 
@@ -176,6 +176,19 @@ def _text(archive: zipfile.ZipFile, names: Mapping[str, zipfile.ZipInfo], name: 
     if entry is None or entry.file_size > 100:
         return ""
     return archive.read(entry).decode("utf-8", "replace").strip()
+
+
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytearray:
+    """The bytes of an entry, once: tensors are made of them as they lie there."""
+    content = bytearray(entry.file_size)
+    with archive.open(entry) as opened, memoryview(content) as view:
+        assert isinstance(opened, zipfile.ZipExtFile)
+        filled = 0
+        while read := opened.readinto(view[filled:]):
+            filled += read
+        if filled != len(content) or opened.read(1):
+            raise zipfile.BadZipFile(f"`{entry.filename}` is cut off")
+    return content
 
 
 def _model(names: Mapping[str, zipfile.ZipInfo], shown: str) -> str:

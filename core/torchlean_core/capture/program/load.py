@@ -55,12 +55,14 @@ def load_program(archive: Archive, description: Description) -> Loaded:
         if name not in state and name not in constants:
             raise refused(shown, f"holds no values of `{name}`")
     module = _module(exported, state, constants, description, shown)
+    unused = [exported]
 
     def export(
         module: torch.nn.Module, example: torch.Tensor, stacks: Stacks
     ) -> torch.export.ExportedProgram:
         assert isinstance(module, Program)
-        program = _exported(description, *module.tensors(), shown)
+        # Reading it again takes about as long as an export.
+        program = unused.pop() if unused else _exported(description, *module.tensors(), shown)
         _take_places(program.graph_module, stacks)
         return program
 
@@ -170,14 +172,14 @@ class _Tensors:
             return torch.nn.Parameter(tensor, requires_grad=view.requires_grad and floats)
         return tensor
 
-    def _numbers(self, name: str, view: _View, dtype: torch.dtype, content: bytes) -> torch.Tensor:
+    def _numbers(self, name: str, view: _View, dtype: torch.dtype, content: bytearray) -> torch.Tensor:
         """All numbers of an entry, in a row."""
         key = view.entry, view.dtype
         if key not in self._storages:
             if len(content) % dtype.itemsize:
                 raise self._wrong(name, f"{len(content):,} bytes are no whole numbers of {dtype}")
             self._storages[key] = (
-                torch.frombuffer(bytearray(content), dtype=dtype) if content else torch.empty(0, dtype=dtype)
+                torch.frombuffer(content, dtype=dtype) if content else torch.empty(0, dtype=dtype)
             )
         return self._storages[key]
 
@@ -214,7 +216,9 @@ def _module(
     operands = [spec.target for spec in exported.graph_signature.input_specs]
     try:
         return Program(
-            Source(exported.graph_module, tuple(operands), _places(exported), description.results),
+            Source(
+                copy.deepcopy(exported.graph_module), tuple(operands), _places(exported), description.results
+            ),
             state,
             constants,
         )
