@@ -74,7 +74,9 @@ def run(args: argparse.Namespace) -> int:
         given["timeout"] = args.timeout
     if args.target is None:
         if args.output is not None or args.example_shape is not None or args.explain:
-            raise UsageError("-o, --example-shape and --explain are for one model: name it, as FILE.py:Name or FILE.pt2")
+            raise UsageError(
+                "-o, --example-shape and --explain are for one model: name it, as FILE.py:Name or FILE.pt2"
+            )
         entries = listed(Path.cwd())
         require_torch()
         return capture_all(entries, given, DEFAULT_TIMEOUT, args)

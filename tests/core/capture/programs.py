@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +79,3 @@ def described(file: Path, out: Path, change: Callable[[dict[str, Any]], None]) -
         names["models/model.json"] = json.dumps(description).encode()
 
     return rewritten(file, out, changed)
-
-
-def frozen(captured: Captured) -> Captured:
-    """A capture with copies of its tensors, which a later change of the module leaves alone."""
-    return replace(captured, tensors={name: one.clone() for name, one in captured.tensors.items()})

@@ -336,3 +336,25 @@ def test_tensors_are_those_of_the_file_and_not_of_the_machine(tmp_path: Path) ->
     assert shape == (2, 4)
     assert module.get_parameter("other.weight") is module.get_parameter("first.weight")
     assert module.get_parameter("again.bias") is module.get_parameter("first.bias")
+
+
+def test_values_are_what_a_program_says_of_them(tmp_path: Path) -> None:
+    """Lowering relies on it, and nobody but the file says it."""
+    (tmp_path / "other").mkdir()
+
+    def changed(program: dict[str, Any]) -> None:
+        program["graph_module"]["graph"]["tensor_values"]["relu"]["sizes"][1] = {"as_int": 5}
+
+    file = save(Tied(), (2, 4), tmp_path / "m.pt2")
+    with pytest.raises(
+        CaptureError, match=r"says that `relu` is float32 \[2, 5\], and it is float32 \[2, 4\]"
+    ):
+        captured_program(described(file, tmp_path / "other" / "m.pt2", changed))
+
+
+def test_a_region_without_operators_is_none(tmp_path: Path) -> None:
+    """torch writes such a region and cannot read it."""
+    file = save(WithoutGradients(), (2, 4), tmp_path / "m.pt2")
+    with pytest.raises(Exception, match="missing val"):
+        torch.export.load(file)
+    assert captured_program(file).graph.nodes

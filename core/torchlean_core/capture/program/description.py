@@ -34,14 +34,12 @@ class Description:
 
     Attributes:
         program: The description for torch's reader; the results are a tuple.
-        input_name: Name of the one input.
         shape: Shape of that.
         results: How forward returns its results.
         torch: Version of torch that saved it.
     """
 
     program: dict[str, Any]
-    input_name: str
     shape: tuple[int, ...]
     results: Results
     torch: str
@@ -106,7 +104,7 @@ class _Reader(Values):
             "torch_version": version_of_torch,
             "guards_code": [],
         }  # fmt: skip
-        return Description(written, name, shape, results, version_of_torch)
+        return Description(written, shape, results, version_of_torch)
 
     def main(
         self, module: Mapping[str, Any], signature: Mapping[str, Any]

@@ -48,7 +48,7 @@ class Program(torch.nn.Module):
         for part in source.graph.modules():
             if isinstance(part, torch.fx.GraphModule):
                 for node in part.graph.nodes:
-                    node.meta = {}  # nothing that is run needs it, and copies are lighter without
+                    node.meta = {_IS: _what(node.meta.get("val"))}  # nothing else is needed where it is run
         self._source = _Held(source)
         self._state = tuple(state)
         self._constants = tuple(constants)
@@ -58,11 +58,17 @@ class Program(torch.nn.Module):
             _register(self, name, tensor, persistent=False)
 
     def forward(self, x: torch.Tensor) -> Any:
-        """The results for an input, containers as dicts."""
+        """The results for an input, containers as dicts.
+
+        Raises:
+            ValueError: In the first run, in which all is float32, a value is another than the program says.
+        """
         source = self._source.source
+        interpreter = torch.fx.Interpreter if self._source.ran else _Comparing
         tensors = {**self.tensors()[0], **self.tensors()[1]}
         operands = [x if name is None else tensors[name] for name in source.operands]
-        outputs = torch.fx.Interpreter(source.graph).run(*operands, enable_io_processing=False)
+        outputs = interpreter(source.graph).run(*operands, enable_io_processing=False)
+        self._source.ran = True
         return source.results.of([outputs[place] for place in source.places])
 
     def tensors(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
@@ -73,11 +79,49 @@ class Program(torch.nn.Module):
         )
 
 
+_IS = "is"
+
+
+def _what(value: Any) -> tuple[torch.dtype, tuple[int, ...]] | None:
+    """Type and shape of a tensor."""
+    return (value.dtype, tuple(value.shape)) if isinstance(value, torch.Tensor) else None
+
+
+def _words(what: tuple[torch.dtype, tuple[int, ...]] | None) -> str:
+    return "no tensor" if what is None else f"{str(what[0]).removeprefix('torch.')} {list(what[1])}"
+
+
+class _Comparing(torch.fx.Interpreter):
+    """Runs a program, and compares what it computes with what it says of it, which lowering relies on."""
+
+    def run_node(self, node: torch.fx.Node) -> Any:
+        """The result of a node.
+
+        Raises:
+            ValueError: It has another type or shape than the program says.
+        """
+        result = super().run_node(node)
+        said, found = node.meta.get(_IS), _what(result)
+        if said is not None and found != said and node.users:  # kernels differ in what they give besides
+            raise ValueError(
+                f"the program says that `{node.name}` is {_words(said)}, and it is {_words(found)}"
+            )
+        return result
+
+    def get_attr(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """An attribute: regions are looked into as well."""
+        found = super().get_attr(target, args, kwargs)
+        if not isinstance(found, torch.fx.GraphModule):
+            return found
+        return lambda *operands: _Comparing(found).run(*operands, enable_io_processing=False)
+
+
 class _Held:
     """Keeps a graph out of a module's parts: it is no part of the model; copies of a module share it."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.ran = False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Held:
         return self
