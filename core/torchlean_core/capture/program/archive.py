@@ -166,7 +166,11 @@ def _names(
                 shown, f"holds compiled code (`{name[:100]}`), which is not run; {_AGAIN}, uncompiled"
             )
         if name.startswith((_WEIGHTS, _CONSTANTS)) and name.endswith(".pt"):
-            raise refused(shown, f"holds tensors as a pickle (`{name[:100]}`), which is not loaded; {_AGAIN}")
+            raise refused(
+                shown,
+                f"holds tensors as a pickle (`{name[:100]}`), as older versions of torch wrote them, which is not "
+                "loaded; load it where you trust it, and save it with a newer torch",
+            )
     return names
 
 
