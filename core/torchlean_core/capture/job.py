@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
     """Capture a model and write the artifact and its parameters, both or none.
 
     Args:
-        request: `file`, `name`, `out` (paths as text), `example_shape`; optional, what `Options` has, `force` (whether
+        request: `file`, `name`, `out` (paths as text), `example_shape`; for a program of `torch.export` the name is
+            empty and the shape null, or what it must be. Optional, what `Options` has, `force` (whether
             somebody's work may be replaced, which is kept as `.orig` then; default false), `write` (whether to
             write anything; default true. Without, the model is traced, lowered and verified all the same), and
             `source`, the text to run in place of what is in the file.
@@ -44,7 +45,7 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
         Path(request["out"]),
         Options.of(request),
     )
-    shape, text = tuple(request["example_shape"]), request.get("source")
+    shape, text = request["example_shape"], request.get("source")
     write = request.get("write", True) is not False
     kept: list[str] = []
 
@@ -57,6 +58,9 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
 
     if write and not request.get("force") and (found := lost.now()):
         raise WouldReplace(found)
+    if target.is_program:
+        return {**_run_program(target, shape, output, options, judge, write, report), "kept": kept}
+    shape = tuple(shape)
     # Absolute: the model's code may change the folder.
     explainer = Explainer(Target(target.file.absolute(), target.name), shape, text)
     originals = Originals()
@@ -101,6 +105,33 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
     names = ", ".join(Path(path).name for path in kept)
     message = f"{result['message']}; what was replaced is kept as {names}" if kept else result["message"]
     return {**result, "kept": kept, "message": message, "record": record.as_json()}
+
+
+def _run_program(
+    target: Target,
+    shape: Sequence[int] | None,
+    output: Path,
+    options: Options,
+    judge: Callable[[Captured], None],
+    write: bool,
+    report: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
+    """The same of a program of `torch.export`, of which there is no code and so no record."""
+    # Here alone: what torch reads programs with takes as long to import as a small capture.
+    from torchlean_core.capture.program.load import load_program
+    from torchlean_core.capture.program.read import read_program
+
+    archive, description = read_program(target.file, shape, options)
+    return capture_file(
+        target,
+        description.shape,
+        output,
+        options,
+        stage=lambda name: report({"event": "stage", "name": name}),
+        judge=judge,
+        write=write,
+        load=lambda *_: load_program(archive, description),
+    )
 
 
 def _require_no_errors(captured: Captured) -> None:

@@ -123,6 +123,7 @@ def capture(
         shown=loaded.shown,
         stacks=Stacks(loaded.user),
         flat=instances.outputs is not None,
+        export=loaded.export,
     )
     observer.traced(traced)
     stage("lowering")
@@ -224,10 +225,12 @@ def _provenance(loaded: Loaded, shape: Shape, output: Path) -> dict[str, object]
     folder = output.resolve().parent
     found: dict[str, object] = {
         "file": relative_path(loaded.file, folder),
-        "class": loaded.name,
+        "class": loaded.name if loaded.format is None else None,
+        "format": loaded.format,
         "example_shape": list(shape),
         "sha256": loaded.sha256,
     }
     if loaded.meaning is not None:
         found["meaning"] = loaded.meaning.recorded(folder)
+    found = {name: value for name, value in found.items() if value is not None or name == "sha256"}
     return {name: value for name, value in found.items() if loaded.sha256 or name not in ("file", "sha256")}
