@@ -141,7 +141,20 @@ class InPlace(nn.Module):
         return torch.nn.functional.relu_(y)
 
 
+class Turned(nn.Module):
+    """Complex numbers, and a result whose last operator a decomposition takes away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("turns", torch.polar(torch.ones(2), torch.arange(2.0)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        pairs = torch.view_as_complex(x.float().reshape(2, 2, 2))
+        return torch.view_as_real(pairs * self.turns).flatten(1).type_as(x)
+
+
 OWN = {
+    "turned": Turned,
     "buffers": lambda: Buffers(),
     "tied": lambda: Tied(),
     "without gradients": lambda: WithoutGradients(),

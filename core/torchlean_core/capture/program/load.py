@@ -94,12 +94,17 @@ def _exported(
     try:
         parsed = _dict_to_dataclass(schema.ExportedProgram, program)  # type: ignore[no-untyped-call]
         # Sample inputs, which are a pickle, are left where they are.
-        return ExportedProgramDeserializer().deserialize(parsed, dict(state), dict(constants), None)
+        read = ExportedProgramDeserializer().deserialize(parsed, dict(state), dict(constants), None)
     except Exception as error:
         reason = str(error).strip().splitlines()
         saved = f" (saved with torch {description.torch[:30]})" if description.torch else ""
         last = reason[-1].strip()[:300] if reason else type(error).__name__
         raise refused(shown, f"torch {torch.__version__} cannot read the program{saved}: {last}") from error
+    for entry in read.module_call_graph:
+        if entry.signature is not None:
+            # Names of results, which need not outlive a decomposition; torch then takes the program for a broken one.
+            entry.signature.inputs, entry.signature.outputs = [], []
+    return read
 
 
 def _nodes(graph: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
