@@ -89,11 +89,15 @@ class _Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
         is_random: Whether it draws random numbers.
         is_unwritten: Whether it gives memory that nothing was written to.
         takes_values: Whether the sizes of its results, or a number that it takes out, depend on values.
+        written: The memory that it writes to.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fixed: set[int]) -> None:
+        """Take the memory of the model's parameters, to which nothing may be written."""
         super().__init__()  # type: ignore[no-untyped-call]
+        self._fixed = fixed
         self.is_random = self.is_unwritten = self.takes_values = False
+        self.written: list[torch.UntypedStorage] = []
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -103,7 +107,20 @@ class _Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.is_unwritten |= func._schema.name in UNINITIALIZED
             self.takes_values |= torch.Tag.data_dependent_output in func.tags
             self.takes_values |= torch.Tag.dynamic_output_shape in func.tags and _by_values(func, args)
+            if func._schema.is_mutable:
+                self._note_writes(func, args, kwargs or {})
         return func(*args, **(kwargs or {}))
+
+    def _note_writes(self, func: torch._ops.OpOverload, args: Any, kwargs: Any) -> None:
+        for place, argument in enumerate(func._schema.arguments):
+            given = args[place] if place < len(args) else kwargs.get(argument.name)
+            if argument.alias_info is None or not argument.alias_info.is_write:
+                continue
+            for tensor in _tensors(given):
+                storage = tensor.untyped_storage()
+                if storage._cdata in self._fixed:
+                    raise RuntimeError("writes to a parameter")
+                self.written.append(storage)
 
 
 def _by_values(func: torch._ops.OpOverload, args: Sequence[Any]) -> bool:
@@ -152,6 +169,7 @@ class StateValues(TorchFunctionMode):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         if name == "__set__":
+            self._values.pop(args[0], None)
             return func(*args, **kwargs)
         func, args, kwargs = self._otherwise(func, name, args, kwargs)
         found = [self._value(one) for one in _tensors((args, kwargs))]
@@ -164,18 +182,18 @@ class StateValues(TorchFunctionMode):
                 return answer
             self._forget(name, args, kwargs)
             return func(*args, **kwargs)
-        if self._writes_parameters(name, args, kwargs):
-            return func(*args, **kwargs)
         names = frozenset[str]().union(*(one.names for one in known))
-        watched = _Watched()
+        watched = _Watched(self._fixed)
         try:
             with _for_real(), watched:
                 plain, named = tree_map_only(torch.Tensor, self._real, (args, kwargs))
                 real = func(*plain, **named)
         except Exception:
-            # What fails for real fails in the trace, too, which the user is told of.
+            # What fails for real fails in the trace, too, which the user is told of; so does a change of state.
+            self._lose(watched.written)
             return func(*args, **kwargs)
         if watched.is_random or watched.is_unwritten:
+            self._lose(watched.written)
             return func(*args, **kwargs)
         if watched.takes_values or name in _READING:
             self._told(names)
@@ -225,9 +243,10 @@ class StateValues(TorchFunctionMode):
             if found is not None:
                 self._lost.add(self._memory(found.tensor))
 
-    def _writes_parameters(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-        values = (self._values.get(one) for one in _written(name, args, kwargs))
-        return any(one is not None and self._memory_of(one) in self._fixed for one in values)
+    def _lose(self, memory: Sequence[torch.UntypedStorage]) -> None:
+        """Know nothing more of memory, whose values are no longer those of the trace."""
+        self._kept += memory
+        self._lost |= {int(storage._cdata) for storage in memory}
 
     # -- masks and checks ------------------------------------------------------------------------------
 
