@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import (
+    capturing,
     checking,
     emission,
     features,
@@ -38,6 +39,7 @@ measures: dict[str, Callable[[bool], list[Table]]] = {
     "live": lambda quick: live.run(5 if quick else 15),
     "recording": lambda quick: recording.run(3 if quick else 9),
     "warm": lambda quick: warm.run(3 if quick else 9),
+    "capturing": lambda quick: capturing.run(1 if quick else 5),
     "keystroke": lambda quick: keystroke.run(sizes[:2] if quick else sizes),
 }
 parser.add_argument("--only", nargs="+", choices=measures, default=list(measures), help="these alone")

@@ -16,6 +16,7 @@ from torchlean_core.files import keep_aside
 from torchlean_core.init.job import run as initialize
 from torchlean_core.params import ParameterStore
 from torchlean_core.params.content import Content, write_with_metadata
+from torchlean_core.safekeeping import find
 from torchlean_core.safekeeping.find import lost_by_capture, lost_by_writing_params
 from torchlean_core.safekeeping.loss import WouldReplace
 from torchlean_core.text import read_text
@@ -116,6 +117,70 @@ def test_what_capture_did_not_write_is_somebodys(folder, text, what):
     (folder / "m.ir.json").write_text(text)
     [(name, found)] = told(folder)
     assert name == "m.ir.json" and found.startswith(what)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda text: "\ufeff" + text, "an artifact that was edited by hand and cannot be read"),
+        (
+            lambda text: text.replace("{", '{"a": [1, 2,],', 1),
+            "an artifact that was edited by hand and cannot",
+        ),
+        (lambda text: text.replace("{", '{"a": NaN,', 1), "an artifact that was edited by hand since"),
+        (lambda text: text.replace("{", '{"a": "\\ud800",', 1), "an artifact that was edited by hand since"),
+        (
+            lambda text: text.replace("{", '{"a": 1e400, "b": %s,' % ("9" * 400), 1),
+            "an artifact that was edited",
+        ),
+        (lambda text: text.replace('"id": 0', '"id": 7, "id": 0', 1), None),
+        (lambda text: text.replace('"id": 0', '"id": 0.0', 1), "an artifact that was edited by hand since"),
+    ],
+)
+def test_a_text_that_is_not_read_quickly_is_judged_as_python_reads_it(folder, change, what):
+    path = folder / "m.ir.json"
+    path.write_text(change(path.read_text()))
+    found = told(folder)
+    if what is None:
+        assert found == []
+    else:
+        [(name, said)] = found
+        assert name == "m.ir.json" and said.startswith(what)
+
+
+def test_weights_in_an_artifact_are_its_own_until_a_digit_of_them_changes(folder):
+    path = folder / "m.ir.json"
+    path.unlink()
+    params_path(path).unlink()
+    model = folder / "tiny_mlp.py"
+    model.write_text(model.read_text().replace("4, 8", "4, 80").replace("8, 3", "80, 3"))
+    capture(request(folder, dialect="generalized"), nothing)
+    assert told(folder) == [] and not params_path(path).exists()
+    text = path.read_text()
+    path.write_text(text.replace('"weight": [[', '"weight": [[ ', 1))
+    assert path.read_text() != text and told(folder) == []
+    path.write_text(
+        text.replace('"weight": [[-0.', '"weight": [[-0.0', 1).replace('"weight": [[0.', '"weight": [[1.', 1)
+    )
+    assert path.read_text() != text
+    assert told(folder) == [("m.ir.json", "an artifact that was edited by hand since it was captured")]
+
+
+def test_what_did_not_change_while_a_model_was_captured_is_judged_once(folder, monkeypatch):
+    judged = []
+
+    def judge(*args, **options):
+        judged.append(args)
+        return lost_by_capture(*args, **options)
+
+    monkeypatch.setattr(find, "lost_by_capture", judge)
+    assert capture(request(folder), nothing)["kept"] == [] and len(judged) == 1
+    model = folder / "tiny_mlp.py"
+    edits = "import pathlib\np = pathlib.Path(__file__).with_name('m.ir.json')\n"
+    edits += "p.write_text(p.read_text().replace('\"relu\"', '\"tanh\"'))\n"
+    model.write_text(model.read_text() + edits)
+    assert [Path(path).name for path in capture(request(folder), nothing)["kept"]] == ["m.ir.json.orig"]
+    assert len(judged) == 3
 
 
 def test_another_model_with_the_same_output_is_named(folder):

@@ -73,6 +73,30 @@ async def test_definition_goes_from_a_node_to_the_line_of_its_model(editor):
     assert link["target"].endswith("/model.py") and at(text, link["range"]) == '"model.py"'
 
 
+async def test_a_program_of_torch_export_is_no_text_to_go_to(editor):
+    (editor.folder / "m.pt2").write_bytes(b"PK\x03\x04\xff")
+    (editor.folder / "net.py").write_text("\n" * 9)
+    text = artifact(
+        INPUT,
+        {**RELU, "source": {"line": 5, "file": "net.py", "module": "act"}},
+        captured_from={"file": "m.pt2", "format": "pt2", "sha256": "0" * 64},
+        format="torchlean.ir.v1",
+    )
+    uri, position = await editor.open_marked("m.ir.json", text.replace('"relu"', '"re▮lu"'))
+    assert await editor.ask("textDocument/definition", uri, position) is None
+    assert await editor.request("textDocument/documentLink", {"textDocument": {"uri": uri}}) == []
+    found = await editor.ask("textDocument/hover", uri, position)
+    assert "in the model: `act`, line 5 of `net.py`" in found["contents"]["value"]
+    where = types.Position(0, text.split("\n")[0].find("captured_from") + 2)
+    await editor.ask("textDocument/hover", uri, where)
+    actions = {
+        "textDocument": {"uri": uri},
+        "range": {"start": position, "end": position},
+        "context": {"diagnostics": []},
+    }
+    await editor.request("textDocument/codeAction", actions)
+
+
 async def test_a_model_in_a_folder_above_has_the_uri_that_an_editor_gives_it(editor):
     model = editor.folder / "model.py"
     model.write_text("from torch import nn\n\n\nclass M(nn.Module):\n    pass\n")

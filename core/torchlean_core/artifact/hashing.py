@@ -92,11 +92,12 @@ def is_sealed(graph: Graph) -> bool:
 
 
 def captured_words(graph: Graph) -> str:
-    """The model that a graph was captured from, as parameter files name it: `model.py:Name`."""
+    """The model that a graph was captured from, as parameter files name it: `model.py:Name`, `model.pt2`."""
     captured = graph.extra.get("captured_from")
     if not isinstance(captured, Mapping):
         return ""
-    return f"{PurePosixPath(str(captured.get('file'))).name}:{captured.get('class')}"
+    file = PurePosixPath(str(captured.get("file"))).name
+    return file if "format" in captured and "class" not in captured else f"{file}:{captured.get('class')}"
 
 
 def seal_of(root: Mapping[str, Any]) -> str:

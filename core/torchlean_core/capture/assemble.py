@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -161,8 +161,12 @@ def _origin(where: Provenance, debug_targets: bool, file: Path) -> dict[str, Any
     source: dict[str, Any] = {"line": where.line, "module": where.module}
     if where.stack:
         place = where.stack[-1]
-        source["span"] = list(astuple(place.span))
-        source["file"] = None if place.file == str(file) else relative_path(Path(place.file), file.parent)
+        if place.is_here:
+            span = place.span
+            source["span"] = [span.line, span.column, span.end_line, span.end_column]
+            source["file"] = None if place.file == str(file) else relative_path(Path(place.file), file.parent)
+        else:
+            source |= {"line": place.span.line, "file": place.file}
     source = {name: value for name, value in source.items() if value is not None}
     if source:
         extra["source"] = source

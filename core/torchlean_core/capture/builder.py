@@ -15,7 +15,16 @@ from torchlean_core.capture.errors import CaptureFinding, Refused, TooLarge
 from torchlean_core.capture.forms import Forms
 from torchlean_core.capture.places import Stack, located
 from torchlean_core.capture.ranges import Range
-from torchlean_core.capture.values import Known, NodeIndex, Operand, Shape, Tensor, Value, content
+from torchlean_core.capture.values import (
+    Known,
+    NodeIndex,
+    Operand,
+    Shape,
+    Tensor,
+    Value,
+    content,
+    is_finite,
+)
 from torchlean_core.kinds import Dialect, Kind, Operator, Problems
 from torchlean_core.kinds.alignment import right_aligned
 from torchlean_core.kinds.dialects import DEFAULT
@@ -281,7 +290,9 @@ class GraphBuilder(Forms):
         if tensor.is_complex():
             raise Refused("complex numbers")
         self.check_size(tensor.numel(), "a constant")
-        if not bool((torch.isfinite(tensor) | (mask & (tensor == -torch.inf))).all()):
+        if not is_finite(tensor) and not (
+            mask and bool((torch.isfinite(tensor) | (tensor == -torch.inf)).all())
+        ):
             raise Refused("a constant with values that are not finite (infinite or NaN)")
         asked, known = known, narrowed(known)
         key: Any

@@ -137,10 +137,10 @@ def pair(b: GraphBuilder, x: Number, shape: Shape = ()) -> Complex:
     """Anything as a pair; a number in a shape."""
     if isinstance(x, Complex):
         return x
-    if isinstance(x, Value):
-        return Complex(x, Known(torch.zeros(x.shape)))
-    if isinstance(x, Known):
+    if isinstance(x, Known) and x.tensor.is_complex():
         return Complex(_part(x, 0), _part(x, 1))
+    if isinstance(x, Value | Known):
+        return Complex(x, Known(torch.zeros(x.shape)))
     number = complex(x)
     return Complex(
         *(Known(torch.full(shape, part, dtype=torch.float64)) for part in (number.real, number.imag))

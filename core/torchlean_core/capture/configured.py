@@ -38,7 +38,7 @@ def configured(target: Target, finder: SettingsFinder | None = None) -> dict[str
     if not settings.capture:
         return found
     file = Path(os.path.relpath(target.file.resolve(), settings.path.parent.resolve())).as_posix()
-    entry = settings.capture.get(f"{file}:{target.name}", {})
+    entry = settings.capture.get(file if target.is_program else f"{file}:{target.name}", {})
     found |= {name.replace("-", "_"): value for name, value in entry.items()}
     if "output" in found:
         found["output"] = settings.path.parent / found["output"]
@@ -57,6 +57,19 @@ def named_in_settings(file: Path) -> frozenset[str]:
     shown = Path(os.path.relpath(file.resolve(), settings.path.parent.resolve())).as_posix()
     targets = (target.rpartition(":") for target in settings.capture)
     return frozenset(name for known, _, name in targets if known == shown)
+
+
+def needed_shape(target: Target) -> Shape | None:
+    """The example shape of a model, or None for a program of `torch.export` of which the settings give none: it has it.
+
+    Raises:
+        UsageError: A model has none, or a file cannot be read.
+        CaptureError: The model file is not Python.
+    """
+    if not target.is_program:
+        return example_shape(target)
+    given = configured(target).get("example_shape")
+    return None if given is None else tuple(given)
 
 
 def example_shape(target: Target) -> Shape:
@@ -78,7 +91,7 @@ def example_shape(target: Target) -> Shape:
 def capture_request(
     target: Target,
     output: Path,
-    shape: Shape,
+    shape: Shape | None,
     given: Mapping[str, Any] | None = None,
     defaults: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -87,7 +100,7 @@ def capture_request(
     Args:
         target: The model.
         output: Where to write the artifact.
-        shape: Shape of its input.
+        shape: Shape of its input; None for a program of `torch.export`, which says it itself.
         given: Options that were given.
         defaults: Options that hold where neither directives nor settings say otherwise.
 
@@ -95,7 +108,7 @@ def capture_request(
         UsageError: The model file or the settings file cannot be read, or something in them is wrong.
     """
     try:
-        said = options_in_source(read_source(target.file), target)
+        said = {} if target.is_program else options_in_source(read_source(target.file), target)
     except CaptureError:
         said = {}  # the file is not Python: the capture finds that, too, and reports it like all that it finds
     options = {**(defaults or {}), **configured(target), **said, **(given or {})}
@@ -104,7 +117,7 @@ def capture_request(
         "name": target.name,
         # Absolute: the model's own code may change the working directory.
         "out": os.path.abspath(output),  # noqa: PTH100 -- a symbolic link stays one
-        "example_shape": list(shape),
+        "example_shape": None if shape is None else list(shape),
         **{item.name: options[item.name] for item in fields(Options) if item.name in options},
     }
 

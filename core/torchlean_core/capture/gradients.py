@@ -143,12 +143,14 @@ def _of_the_model(program: Program, instances: Instances) -> Iterator[Difference
     for name, parameter in parameters.items():
         if name not in trained:
             continue
-        nodes = _nodes_of(program, [name])
+        reasons = []
         if getattr(parameter, "_post_accumulate_grad_hooks", None):
-            yield _at((), f"a hook runs after the gradient of `{name}` is there", instances, nodes)
+            reasons.append(f"a hook runs after the gradient of `{name}` is there")
         if parameter.dtype != torch.float32:
             kind = str(parameter.dtype).removeprefix("torch.")
-            yield _at((), f"`{name}` is {kind} in the model, and float32 here", instances, nodes)
+            reasons.append(f"`{name}` is {kind} in the model, and float32 here")
+        for reason in reasons:
+            yield _at((), reason, instances, _nodes_of(program, [name]))
     for name, other in _sharing(module):
         if {name, other} <= used and {name, other} & trained:
             reason = f"`{name}` and `{other}` share memory: in the model either changes both"
@@ -251,16 +253,21 @@ def _compared(
     interpreter = Interpreter(program, tensors, dtype)
     generator = torch.Generator().manual_seed(2)
     found: dict[str, None] = {}
-    module = converted(instances.new(), dtype)  # a copy has no hooks on its parameters
+    # Constructed, where there are hooks on parameters: a copy has none.
+    double = dtype == torch.float64 and instances.shares
+    module = instances.in_float64() if double else converted(instances.new(), dtype)
     for _ in range(2):
         x = torch.randn(shape, generator=generator, dtype=dtype)
         expected = _of_module(module, x)
         ours = _of_artifact(interpreter, program, x)
         found.update(dict.fromkeys(_differing(ours, expected, dtype)))
+        del expected  # each is as large as the model
         if bare:
             plain = {_INPUT: ours[_INPUT]} if _INPUT in ours else {}
             plain.update(_of_module(module, x, bare=True))
             found.update(dict.fromkeys(_differing(ours, plain, dtype)))
+            del plain
+        del ours
     return list(found)
 
 
@@ -318,15 +325,15 @@ def _gradients(outputs: Sequence[torch.Tensor], leaves: Mapping[str, torch.Tenso
 
 def _differing(ours: Gradients, expected: Gradients, dtype: torch.dtype) -> Iterator[str]:
     relative, of_all = _LIMITS[dtype]
-    sizes = (_largest(gradient) for gradient in expected.values())
-    scale = max((size for size in sizes if math.isfinite(size)), default=0.0)
+    sizes = {name: _largest(gradient) for name, gradient in expected.items()}
+    scale = max((size for size in sizes.values() if math.isfinite(size)), default=0.0)
     for name in dict.fromkeys([*expected, *ours]):
         a, b = ours.get(name), expected.get(name)
         if a is None or b is None:
             present = b if a is None else a
             difference, size = (0.0 if present is None else _largest(present)), 0.0
         else:
-            size = _largest(b)
+            size = sizes[name]
             difference = _largest(a - b)
             if not (math.isfinite(size) and math.isfinite(difference)):
                 finite = torch.isfinite(a)
@@ -339,4 +346,9 @@ def _differing(ours: Gradients, expected: Gradients, dtype: torch.dtype) -> Iter
 
 def _largest(tensor: torch.Tensor) -> float:
     """The largest absolute value; NaN where there is one."""
-    return float(tensor.abs().max()) if tensor.numel() else 0.0
+    if not tensor.numel():
+        return 0.0
+    if tensor.is_complex():
+        tensor = tensor.abs()
+    least, most = (float(one) for one in torch.aminmax(tensor))
+    return max(-least, most)

@@ -10,7 +10,7 @@ import torch
 
 from torchlean_core.capture.assemble import Finished
 from torchlean_core.capture.numbers_text import numbers_text
-from torchlean_core.capture.values import Known
+from torchlean_core.capture.values import Known, is_finite
 from torchlean_core.graph import Graph, Node
 from torchlean_core.text.numbers import Numbers
 
@@ -52,7 +52,7 @@ def _against(finished: Finished) -> str | None:
     repeats = 0
     for node, payload in zip(finished.graph.nodes, finished.payloads, strict=True):
         for role, known in payload.items():
-            if not known.absent and not bool(torch.isfinite(_float32(known)).all()):
+            if not known.absent and not is_finite(_float32(known)):
                 return f"node {node.id} ({node.kind}) has numbers in `{role}` that JSON cannot say (infinite or NaN)"
             if known.name is not None:
                 repeats += known.tensor.numel() if known.name in once else 0

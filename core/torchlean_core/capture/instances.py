@@ -16,9 +16,19 @@ from torchlean_core.capture.load import Loaded, Namespace, describe, needed_argu
 from torchlean_core.capture.other_types import why_not_float32
 from torchlean_core.capture.own_gradients import without_gradients
 from torchlean_core.capture.places import user_code
+from torchlean_core.capture.precision import converted
 from torchlean_core.capture.repeats import first_difference
 from torchlean_core.capture.returned import entries, names_of, tensors_of
 from torchlean_core.capture.target import Shape
+from torchlean_core.capture.weights import (
+    can_share,
+    changed,
+    fingerprints,
+    held_by,
+    in_float64,
+    same_weights,
+    sharing,
+)
 from torchlean_core.kinds import DIALECTS, Dialect
 
 _SEED = "seed what it is drawn from, as in numpy.random.default_rng(0) or torch.Generator().manual_seed(0)"
@@ -30,9 +40,11 @@ class Instances:
 
     They are constructed anew. Where that gives parts of an instance that was already given (a function that
     returns one module of the file, a module of the file itself), or another model (weights from a generator of their
-    own, which nothing seeds), they are copies of the first.
+    own, which nothing seeds), they are copies of the first. Those of a large model share its parameters, unless the
+    first run of forward has shown that it changes them.
 
     Attributes:
+        shares: Whether instances have the parameters of the first one.
         notes: What the user should know of it (TL607).
         outputs: Names of what forward returns, where it returns a container of tensors; else None.
 
@@ -46,8 +58,11 @@ class Instances:
         self._ready = [(loaded.module, Namespace(loaded.namespace))]
         self._pristine: torch.nn.Module | None = None
         self._template: tuple[torch.nn.Module, Namespace] | None = None
+        self._fingerprints: dict[str, int] = {}
         self.notes: list[CaptureFinding] = []
         self.outputs: list[str] | None = None
+        self.shares = False
+        self._sharing: tuple[torch.nn.Module, Namespace] | None = None
         another = self._constructed()
         if another is None or _parts(another) & _parts(loaded.module):
             self._pristine = self._copied(loaded.module)
@@ -58,12 +73,51 @@ class Instances:
             self._pristine = self._only_copied(differs) if always else self._copied(loaded.module)
         else:
             self._ready.append((another, Namespace(loaded.namespace)))
+        if can_share(loaded.module):
+            self._prepare_sharing()
+
+    def _prepare_sharing(self) -> None:
+        """Keep a copy of the first instance over the same parameters, where it can be copied."""
+        try:
+            self._sharing = sharing(self.loaded.module), self._ready[0][1]
+        except Exception:  # attributes say by whatever error that they cannot be copied
+            return
+        if self._pristine is not None:  # runs in place of the first, whose parameters are needed
+            self._ready.append((self._pristine, self._ready[0][1]))
+
+    def ran(self, module: torch.nn.Module) -> None:
+        """Told that an instance has run, the first that was given: where its parameters changed, none are shared."""
+        if self._sharing is None:
+            return
+        first = self.loaded.module
+        if same_weights(module, first):
+            self._fingerprints = fingerprints(first)
+            self._template, self.shares = self._sharing, True
+        if self._pristine is not None:
+            self._pristine = None if self.shares else self._copied(first)
+        self._sharing = None
+
+    def check_weights(self) -> None:
+        """Look whether the parameters that instances share are what they were.
+
+        Raises:
+            CaptureError: Forward has changed them.
+        """
+        if not self.shares:
+            return
+        name = next(changed(self._fingerprints, self.pristine()), None)
+        if name is not None:
+            path, _, attribute = name.rpartition(".")
+            kind = type(self.loaded.module.get_submodule(path)).__name__
+            raise keeps_state(self.loaded, (attribute, path, kind))
 
     def new(self) -> torch.nn.Module:
         """An instance that never ran, with the file's globals as they were when it was made."""
         if self._ready:
             module, namespace = self._ready.pop()
             namespace.restore()
+        elif self.shares:
+            return self.copy()
         elif self._pristine is not None:
             module = self._copied(self._pristine)
         else:
@@ -86,9 +140,25 @@ class Instances:
         module, namespace = self._kept()
         namespace.restore()
         try:
-            return copy.deepcopy(module)
+            return sharing(module) if self.shares else copy.deepcopy(module)
         except Exception:
+            if self.shares:
+                raise
             return self.new()
+
+    def in_float64(self) -> torch.nn.Module:
+        """As `copy`, converted."""
+        if not self.shares:
+            return converted(self.copy(), torch.float64)
+        module, namespace = self._kept()
+        namespace.restore()
+        return in_float64(module)
+
+    def held_by(
+        self, module: torch.nn.Module, tensors: Mapping[str, torch.Tensor]
+    ) -> Mapping[str, torch.Tensor]:
+        """Tensors, of which those that are shared parameters are taken from another instance, in its type."""
+        return held_by(self.pristine(), module, tensors) if self.shares else tensors
 
     def call(self, module: torch.nn.Module, x: torch.Tensor, hint: str = "") -> Any:
         """The result of forward.
@@ -221,6 +291,7 @@ def run_example(
     other_type = why_not_float32(loaded, module)
     with watched(module), without_gradients(loaded):
         result = instances.call(module, example, f" (with an input of shape {list(shape)}){other_type}")
+    instances.ran(module)
     if why := _no_outputs(result, dialect, other_type):
         message, better = f"forward returns {why}", None
         if not dialect.many_outputs:
@@ -247,6 +318,28 @@ def _no_outputs(result: Any, dialect: Dialect, other_type: str) -> str | None:
             dtype = str(value.dtype).removeprefix("torch.")
             return f"{dtype}{where}, expected float32{other_type}"
     return None
+
+
+def keeps_state(loaded: Loaded, changed: tuple[str, str, str] | None) -> CaptureError:
+    """The error for a model whose result depends on the calls before.
+
+    Args:
+        loaded: The model.
+        changed: What changes: attribute, path and class of a module; None where nothing of it tells.
+    """
+    if changed is None:
+        what = "the model gives different results for the same input"
+    else:
+        name, path, kind = changed
+        what = (
+            f"forward keeps state: `{name}` of {f'`{path}` ({kind})' if path else kind} changes when it runs"
+        )
+    return CaptureError.at(
+        loaded.shown,
+        "TL603",
+        f"{what}; only a function of the input can be captured (nothing was written)",
+        loaded.line,
+    )
 
 
 def changed_attribute(before: torch.nn.Module, after: torch.nn.Module) -> tuple[str, str, str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,16 @@ from torchlean_core.capture.target import Target, source_words
 from torchlean_core.capture.write import capture_file
 from torchlean_core.errors import UserError
 from torchlean_core.files import keep_aside
-from torchlean_core.safekeeping.find import lost_by_capture
-from torchlean_core.safekeeping.loss import Loss, WouldReplace
+from torchlean_core.safekeeping.find import LostByCapture
+from torchlean_core.safekeeping.loss import WouldReplace
 
 
 def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Capture a model and write the artifact and its parameters, both or none.
 
     Args:
-        request: `file`, `name`, `out` (paths as text), `example_shape`; optional, what `Options` has, `force` (whether
+        request: `file`, `name`, `out` (paths as text), `example_shape`; for a program of `torch.export` the name is
+            empty and the shape null, or what it must be. Optional, what `Options` has, `force` (whether
             somebody's work may be replaced, which is kept as `.orig` then; default false), `write` (whether to
             write anything; default true. Without, the model is traced, lowered and verified all the same), and
             `source`, the text to run in place of what is in the file.
@@ -44,20 +45,22 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
         Path(request["out"]),
         Options.of(request),
     )
-    shape, text = tuple(request["example_shape"]), request.get("source")
+    shape, text = request["example_shape"], request.get("source")
     write = request.get("write", True) is not False
     kept: list[str] = []
 
-    def losses() -> list[Loss]:
-        source = source_words(target.file.resolve(), target.name)
-        return lost_by_capture(output, source, params=options.params) if write else []
+    source = source_words(target.file.resolve(), target.name)
+    lost = LostByCapture(output, source, params=options.params)
 
     def judge(captured: Captured) -> None:
         _require_no_errors(captured)
-        kept.extend(str(keep_aside(loss.path)) for loss in losses())
+        kept.extend(str(keep_aside(loss.path)) for loss in (lost.now() if write else ()))
 
-    if not request.get("force") and (found := losses()):
+    if write and not request.get("force") and (found := lost.now()):
         raise WouldReplace(found)
+    if target.is_program:
+        return {**_run_program(target, shape, output, options, judge, write, report), "kept": kept}
+    shape = tuple(shape)
     # Absolute: the model's code may change the folder.
     explainer = Explainer(Target(target.file.absolute(), target.name), shape, text)
     originals = Originals()
@@ -102,6 +105,33 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
     names = ", ".join(Path(path).name for path in kept)
     message = f"{result['message']}; what was replaced is kept as {names}" if kept else result["message"]
     return {**result, "kept": kept, "message": message, "record": record.as_json()}
+
+
+def _run_program(
+    target: Target,
+    shape: Sequence[int] | None,
+    output: Path,
+    options: Options,
+    judge: Callable[[Captured], None],
+    write: bool,
+    report: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
+    """The same of a program of `torch.export`, of which there is no code and so no record."""
+    # Here alone: what torch reads programs with takes as long to import as a small capture.
+    from torchlean_core.capture.program.load import load_program
+    from torchlean_core.capture.program.read import read_program
+
+    archive, description = read_program(target.file, shape, options)
+    return capture_file(
+        target,
+        description.shape,
+        output,
+        options,
+        stage=lambda name: report({"event": "stage", "name": name}),
+        judge=judge,
+        write=write,
+        load=lambda *_: load_program(archive, description),
+    )
 
 
 def _require_no_errors(captured: Captured) -> None:

@@ -23,7 +23,7 @@ import torch
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.meaning import Meaning, meaning_of
 from torchlean_core.capture.packages import package_of
-from torchlean_core.capture.places import UserCode, user_code
+from torchlean_core.capture.places import Stacks, UserCode, user_code
 from torchlean_core.capture.scripted import in_python
 from torchlean_core.capture.target import (
     Target,
@@ -51,6 +51,9 @@ class Loaded:
         namespace: The globals of the file.
         source: The text that ran; None where it is that of the file.
         meaning: What of the file and of others the model uses; None where that cannot be told.
+        format: What the file is, where it is no Python file (`pt2`).
+        export: Gives the program of the module for an example, where it comes from `torch.export` and is not to be
+            traced; it may be changed.
     """
 
     module: torch.nn.Module
@@ -63,6 +66,8 @@ class Loaded:
     namespace: dict[str, Any] = field(default_factory=dict)
     source: str | None = None
     meaning: Meaning | None = None
+    format: str | None = None
+    export: Callable[[torch.nn.Module, torch.Tensor, Stacks], torch.export.ExportedProgram] | None = None
 
     @cached_property
     def user(self) -> UserCode:

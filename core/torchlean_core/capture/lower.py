@@ -194,7 +194,7 @@ class Lowerer:
         """What a comparison, or an operator of what depends on comparisons, gives before its pieces meet."""
         parts = [value for one in node.all_input_nodes if isinstance(value := self._values.get(one), Pieces)]
         if not parts:
-            return compared(node, self._values.get)
+            return None if self._is_constant(node) else compared(node, self._values.get)
         found = joined(node, parts, self._values.get)
         if found is None:
             conditions = dict.fromkeys(condition for part in parts for condition in part.conditions)
@@ -320,10 +320,10 @@ class Lowerer:
         return self._apply(target, LOWERINGS[target], args, kwargs)
 
     def _trains(self, node: torch.fx.Node, flat: Sequence[Any]) -> bool:
-        """Whether an operator computes a real number of parameters that train."""
+        """Whether an operator computes a number of parameters that train."""
         metas = node.meta.get("val")
         first = metas[0] if isinstance(metas, tuple | list) and metas else metas
-        real = isinstance(first, torch.Tensor) and first.dtype == torch.float32
+        real = isinstance(first, torch.Tensor) and first.dtype in (torch.float32, torch.complex64)
         schema = node.target._schema.name if isinstance(node.target, torch._ops.OpOverload) else ""
         return (
             not self.fold
@@ -334,6 +334,9 @@ class Lowerer:
 
     def _of_parameters(self, target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
         """An operator of parameters alone, as nodes: the first tensor, or that which a layer is applied to, is one."""
+        found = self._of_complex(target, args, kwargs)
+        if found is not None:
+            return found
         lowering = LOWERINGS.get(target)
         if lowering is None:
             raise Refused("has no exact form in torchlean.ir.v1")

@@ -55,9 +55,31 @@ _ALSO = frozenset(
 )
 """Operators of each element by itself that torch does not mark as such."""
 
+_MOVING = frozenset(
+    {
+        aten.slice.Tensor,
+        aten.select.int,
+        aten.unsqueeze.default,
+        aten.squeeze.dim,
+        aten.squeeze.dims,
+        aten.view.default,
+        aten.reshape.default,
+        aten.expand.default,
+        aten.permute.default,
+        aten.transpose.int,
+        aten.flip.default,
+        aten.cat.default,
+        aten.stack.default,
+    }
+)
+"""Operators that only move elements, so that each is still a function of one element of what is compared."""
+
 _PRODUCTS = frozenset({aten.mul.Tensor, aten.mul.Scalar})
 _CONVERSIONS = frozenset({aten._to_copy.default, aten.to.dtype, aten.type_as.default})
 _FILLS = {aten.zeros_like.default: 0.0, aten.ones_like.default: 1.0}
+_MOST_BREAKS = 64
+"""Constants that one value is compared with."""
+
 _MEETING = 1e-9
 """Largest difference of two pieces that meet, relative to their size: float64 rounding."""
 
@@ -110,7 +132,13 @@ def compared(node: torch.fx.Node, value_of: Values) -> Pieces | None:
     if not _is_unknown(x, value_of):
         return None
     assert isinstance(x, torch.fx.Node)
+    wide = tuple(x.meta["val"].shape)
     breaks: tuple[torch.Tensor, ...] = (bound,)
+    if bound.numel() > 1 and torch.broadcast_shapes(wide, bound.shape) != wide:  # type: ignore[no-untyped-call]
+        # Several constants for each element: as many breaks.
+        breaks = tuple(bound.unique())  # type: ignore[no-untyped-call]
+        if len(breaks) > _MOST_BREAKS:
+            return None
     chain = [node]
     while (found := _inverted(x, breaks, value_of)) is not None:
         chain.append(x)
@@ -313,7 +341,9 @@ class Formula:
                 return value
             if one not in found:
                 if one in self.pieces.conditions:
-                    found[one] = self._decided(one, constant).reshape(-1)[0].item()
+                    decided = self._decided(one, constant)
+                    number = decided.reshape(-1)[:1]
+                    found[one] = number.item() if bool((decided == number).all()) else Known(decided)
                 else:
                     found[one] = step(one) if self.depends(one) else value_of(one)
             return found[one]
@@ -321,6 +351,8 @@ class Formula:
         def step(one: torch.fx.Node) -> Any:
             if (choice := _choice(one)) is not None and isinstance(holds := of(choice[0]), bool | float):
                 return of(choice[1] if holds else choice[2])
+            if one.target in _MOVING:
+                return moved(one)
             args: Any = _pytree.tree_map_only(torch.fx.Node, of, (one.args, one.kwargs))
             plain, named = args
             tensors = [place for place, given in enumerate(one.args) if isinstance(given, torch.fx.Node)]
@@ -334,13 +366,31 @@ class Formula:
                 factor, other = plain if 0 in numbers else plain[::-1]
                 if factor in (0.0, 1.0):
                     return other if factor else 0.0
-            plain = [
-                Known(torch.tensor(float(given), dtype=torch.float64)) if place in numbers else given
-                for place, given in enumerate(plain)
-            ]
+            plain = [_number(given) if place in numbers else given for place, given in enumerate(plain)]
             return lower(one, tuple(plain), named)
 
+        def moved(one: torch.fx.Node) -> Any:
+            """An operator that moves elements: of one number everywhere that is the number."""
+            values = [of(operand) for operand in one.all_input_nodes]
+            if all(isinstance(given, bool | float) and given == values[0] for given in values):
+                return values[0]
+
+            def whole(operand: torch.fx.Node) -> Any:
+                given = of(operand)
+                if not isinstance(given, bool | float):
+                    return given
+                meta = operand.meta["val"]
+                return Known(torch.full(tuple(meta.shape), given, dtype=meta.dtype))
+
+            plain, named = _pytree.tree_map_only(torch.fx.Node, whole, (one.args, one.kwargs))
+            return lower(one, plain, named)
+
         return of(node)
+
+
+def _number(given: float) -> Known:
+    """A number, or a truth value, as a tensor."""
+    return Known(torch.tensor(given, dtype=torch.bool if isinstance(given, bool) else torch.float64))
 
 
 def _by_element(node: torch.fx.Node) -> bool:
@@ -351,6 +401,7 @@ def _by_element(node: torch.fx.Node) -> bool:
     return (
         torch.Tag.pointwise in target.tags
         or target in _ALSO
+        or target in _MOVING
         or target in _FILLS
         or target is aten.full_like.default
         or _mask_written(node)

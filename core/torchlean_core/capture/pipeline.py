@@ -23,6 +23,7 @@ from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.lower import Lowerer
 from torchlean_core.capture.options import DEFAULTS, Options
 from torchlean_core.capture.places import Stack, Stacks, located
+from torchlean_core.capture.sizes import require_size
 from torchlean_core.capture.state import state_of
 from torchlean_core.capture.target import Shape
 from torchlean_core.capture.trace import Traced, trace
@@ -109,6 +110,7 @@ def capture(
     observer = observer or Observer()
     stage("running")
     observer.loaded(loaded)
+    loaded = require_size(loaded, shape, options.max_parameters)
     instances = Instances(loaded, shape)
     dialect = options.dialect_in(output)
     example = run_example(instances, dialect, observer.running)
@@ -121,6 +123,7 @@ def capture(
         shown=loaded.shown,
         stacks=Stacks(loaded.user),
         flat=instances.outputs is not None,
+        export=loaded.export,
     )
     observer.traced(traced)
     stage("lowering")
@@ -156,6 +159,7 @@ def capture(
     taken = [approximation(name, options.approximate[name]) for name in sorted(builder.approximated)]
     compare = options.verify and all(one.below_rounding for one in taken)
     differ = differences(instances, finished, traced.unseen, traced.asked, verify=compare)
+    instances.check_weights()
     checks = (_left_out(loaded, stack) for stack in dict.fromkeys(traced.asked.checks))
     notes = [*instances.notes, *checks, *builder.notes, *(one.finding for one in differ)]
     if differ:
@@ -221,10 +225,12 @@ def _provenance(loaded: Loaded, shape: Shape, output: Path) -> dict[str, object]
     folder = output.resolve().parent
     found: dict[str, object] = {
         "file": relative_path(loaded.file, folder),
-        "class": loaded.name,
+        "class": loaded.name if loaded.format is None else None,
+        "format": loaded.format,
         "example_shape": list(shape),
         "sha256": loaded.sha256,
     }
     if loaded.meaning is not None:
         found["meaning"] = loaded.meaning.recorded(folder)
+    found = {name: value for name, value in found.items() if value is not None or name == "sha256"}
     return {name: value for name, value in found.items() if loaded.sha256 or name not in ("file", "sha256")}

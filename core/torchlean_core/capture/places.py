@@ -39,11 +39,13 @@ class Place:
         file: Absolute path of the file.
         function: Qualified name of the function.
         span: The expression; the whole line where no more is known.
+        is_here: Whether the file is known; else its name and the line are all that is, as of code that ran elsewhere.
     """
 
     file: str
     function: str
     span: Span
+    is_here: bool = True
 
 
 Stack = tuple[Place, ...]
@@ -246,6 +248,17 @@ class Stacks:
         finally:
             torch.fx.Graph.create_node = create_node  # type: ignore[method-assign]
             self._outermost = None
+
+    def take(self, node: torch.fx.Node, stack: Stack) -> None:
+        """Record a node that was made elsewhere, by the places that are known of it."""
+        text = ""
+        if stack:
+            self._found.append(stack)
+            text = self._text(len(self._found) - 1)
+        if not self.grad_is_on:
+            text += _NO_GRAD
+        if text:
+            node.stack_trace = text
 
     def _number(self, frame: FrameType | None, outermost: FrameType | None) -> int | None:
         found: list[tuple[CodeType, int]] = []

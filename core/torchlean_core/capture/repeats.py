@@ -71,6 +71,8 @@ def _same_tensor(a: torch.Tensor, b: torch.Tensor) -> bool:
     a, b = (
         tensor.detach().to_dense() if tensor.layout != torch.strided else tensor.detach() for tensor in (a, b)
     )
+    if torch.equal(a, b):
+        return True
     equal = a == b
     if a.is_floating_point() or a.is_complex():
         equal |= a.isnan() & b.isnan()

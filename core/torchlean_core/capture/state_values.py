@@ -31,6 +31,24 @@ _ASKING = frozenset({"__bool__", "item", "equal", "allclose", "is_nonzero"})
 _READING = frozenset({"tolist", "numpy", "__array__"})
 """Functions that give values by no operator."""
 
+_FACTORIES = frozenset({"zeros", "ones", "full", "empty", "eye", "arange"})
+_SIZED = _FACTORIES | {
+    *(
+        "new_zeros",
+        "new_ones",
+        "new_full",
+        "new_empty",
+        "view",
+        "reshape",
+        "expand",
+        "repeat",
+        "tile",
+        "narrow",
+    ),
+    *("split", "split_with_sizes", "chunk", "roll", "unflatten", "pad"),
+}
+"""Functions that take sizes, which may be tensors of one element."""
+
 _IN_PLACE = frozenset(
     f"__{name}__"
     for name in "setitem iadd isub imul itruediv ifloordiv imod ipow iand ior ixor ilshift irshift".split()
@@ -217,6 +235,10 @@ class StateValues(TorchFunctionMode):
         """A call of a function whose result has a size that values make, with known ones, as one without."""
         if name == "__getitem__" and len(args) == 2:
             return func, (args[0], self._index(args[1])), kwargs
+        if name in _SIZED:
+            first = 0 if name in _FACTORIES else 1
+            plain, named = tree_map_only(torch.Tensor, self._size, (args[first:], kwargs))
+            return func, (*args[:first], *plain), named
         if name == "masked_select" and len(args) + len(kwargs) == 2:
             both: list[torch.Tensor] = [*args, *kwargs.values()]
             x, mask = both
@@ -256,6 +278,10 @@ class StateValues(TorchFunctionMode):
         with _for_real():
             places = mask.tensor.expand(shape).bool().nonzero(as_tuple=True)
         return tuple(self._constant(one, mask.names) for one in places)
+
+    def _size(self, one: torch.Tensor) -> Any:
+        """A size, as a number where it is a known tensor."""
+        return self._end(one) if not one.is_floating_point() else one
 
     def _end(self, bound: Any) -> Any:
         """The end of a slice, as a number where it is a known tensor."""

@@ -17,20 +17,36 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A class or function in a file.
+    """A class or function in a file, or a file that is one program of `torch.export`.
 
     Attributes:
         file: The model file, as given.
-        name: Name in the file of a module class, or of a function without arguments that returns a module.
+        name: Name in the file of a module class, or of a function without arguments that returns a module; empty
+            for a program.
     """
 
     file: Path
     name: str
 
+    @property
+    def is_program(self) -> bool:
+        """Whether it is a program of `torch.export`."""
+        return not self.name
+
+    @property
+    def words(self) -> str:
+        """What a message calls it."""
+        return self.name or self.file.name
+
+    @property
+    def shown(self) -> str:
+        """As one writes it: `model.py:Name`, or `model.pt2`."""
+        return f"{self.file}:{self.name}" if self.name else str(self.file)
+
 
 def source_words(file: Path, name: str) -> str:
-    """How a parameter file names the model that its values were taken from: `model.py:Name`."""
-    return f"{file.name}:{name}"
+    """How a parameter file names the model that its values were taken from: `model.py:Name`, `model.pt2`."""
+    return f"{file.name}:{name}" if name else file.name
 
 
 def parse_target(text: str) -> Target:

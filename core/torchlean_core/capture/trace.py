@@ -37,6 +37,8 @@ from torchlean_core.capture.state_values import Asked, StateValues, asks_for_val
 from torchlean_core.capture.value_checks import without_checks
 from torchlean_core.capture.values import Known
 
+Export = Callable[[torch.nn.Module, torch.Tensor, Stacks], torch.export.ExportedProgram]
+
 TORCH_EXPORT = "torch.export"
 FX = "FX symbolic tracing"
 
@@ -81,6 +83,7 @@ def trace(
     shown: str,
     stacks: Stacks,
     flat: bool = False,
+    export: Export | None = None,
 ) -> Traced:
     """Trace a module in eval mode.
 
@@ -92,6 +95,7 @@ def trace(
         shown: The file as the user wrote it.
         stacks: Takes where in the user's code the operators are.
         flat: Whether forward returns a container of tensors, which are the outputs in their order.
+        export: Gives the module's program, where it has one already; then nothing is traced.
 
     Raises:
         CaptureError: No path works, or the module has state or several inputs.
@@ -99,7 +103,10 @@ def trace(
     unseen: list[Unseen] = []
     # Gradients are on, so that the trace shows where the model switches them off.
     with _hushed(), torch.enable_grad(), watching(stacks, unseen), plain_answers():
-        traced = _traced(new, example, prefer_torch_export, file, shown, stacks, unseen, flat)
+        if export is not None:
+            traced = _of_program(new(), example, export, file, shown, stacks)
+        else:
+            traced = _traced(new, example, prefer_torch_export, file, shown, stacks, unseen, flat)
     nodes = {node.name: node for node in traced.module.graph.nodes if node.op == "placeholder"}
     found = reached(traced.module.graph, traced.outputs, stacks)
     known = {
@@ -107,6 +114,17 @@ def trace(
         for name, one in traced.known.items()
     }
     return replace(traced, known=known, unseen=tuple(dict.fromkeys(unseen)))
+
+
+def _of_program(
+    module: torch.nn.Module, example: torch.Tensor, export: Export, file: Path, shown: str, stacks: Stacks
+) -> Traced:
+    try:
+        return _lowerable(export(module, example, stacks), module, shown, stacks)
+    except CaptureError:
+        raise
+    except Exception as error:
+        raise _failure([(TORCH_EXPORT, error)], file, shown, stacks) from error
 
 
 def _traced(
@@ -286,6 +304,23 @@ def _export(
         flatten_results(module)
     with stacks.recording():
         exported = torch.export.export(module, (example,), strict=False)
+    return _lowerable(exported, module, shown, stacks)
+
+
+def _lowerable(
+    exported: torch.export.ExportedProgram, module: torch.nn.Module, shown: str, stacks: Stacks
+) -> Traced:
+    """An exported program, which is changed, in operators that have lowerings, as far as there are such.
+
+    Args:
+        exported: The program.
+        module: What it is the program of: says which of its tensors are trained, and which are one.
+        shown: The file as the user wrote it.
+        stacks: Knows where the operators are.
+
+    Raises:
+        CaptureError: It has state, or computes in a shorter type.
+    """
     without_autocast(exported, shown, stacks)
     rename_outputs(exported, inline_regions(exported.graph_module))
     _without_steps(exported)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NewType
@@ -159,6 +160,15 @@ class Unknown:
 Tensor = Value | Known
 Operand = Value | Known | bool | int | float
 """What an elementwise operator takes."""
+
+
+def is_finite(tensor: torch.Tensor) -> bool:
+    """Whether all elements are finite, looked at without a tensor as large as it; NaN is least and most."""
+    if not tensor.numel() or not (tensor.is_floating_point() or tensor.is_complex()):
+        return True
+    if tensor.is_complex():
+        return bool(torch.isfinite(tensor).all())
+    return all(math.isfinite(float(end)) for end in torch.aminmax(tensor))
 
 
 def content(tensor: torch.Tensor) -> memoryview:

@@ -13,9 +13,8 @@ from torchlean_core.approximations import ROUNDING, Approximation
 from torchlean_core.capture.assemble import Finished
 from torchlean_core.capture.compact import compact
 from torchlean_core.capture.errors import CaptureError, CaptureFinding
-from torchlean_core.capture.instances import Instances, changed_attribute
+from torchlean_core.capture.instances import Instances, changed_attribute, keeps_state
 from torchlean_core.capture.places import located
-from torchlean_core.capture.precision import converted
 from torchlean_core.capture.probes import is_small, nudged, random_inputs, special_inputs
 from torchlean_core.capture.rounding import LARGEST, NUDGES, Loss, Results, Sides, blamed
 from torchlean_core.graph import lower
@@ -75,32 +74,49 @@ class _Comparison:
         self.instances = instances
         self.artifact = artifact
         self.small = is_small(artifact)
+        self._reference: _Calls | None = None
         self.program, self.tensors = compact(lower(artifact.graph), artifact.tensors)
 
     def of_values(self) -> tuple[Verification, bool]:
         """How both agree on random inputs, and whether that is so in float64."""
-        calls, inputs, expected = self._random(in_float64=True)
-        self.calls, dtype = calls, inputs[0].dtype
-        interpreter = Interpreter(self.program, self.tensors, dtype)
-        found = [interpreter.run_all(x) for x in inputs]
+        calls, inputs, found, expected = self._random(in_float64=True)
+        dtype = inputs[0].dtype
         worst = max(map(largest_error, found, expected))
         if self.small or worst > LIMITS[dtype]:
             calls.check_state()
         if worst <= LIMITS[dtype]:
+            self._reference = calls if self.small else None
             return Verification(worst, dtype, len(inputs)), dtype == torch.float64
         error = self._in_float32(inputs, found, expected) if dtype == torch.float64 else None
         if error is None or error > LIMITS[torch.float32]:
             raise self._different(calls.new, inputs, found, worst)
         return Verification(error, torch.float32, len(inputs)), False
 
-    def _random(self, *, in_float64: bool) -> tuple[_Calls, list[torch.Tensor], list[Results]]:
-        """An instance, in float64 where that was asked for and can be, random inputs, and its results."""
+    def _random(self, *, in_float64: bool) -> tuple[_Calls, list[torch.Tensor], list[Results], list[Results]]:
+        """An instance, in float64 where asked for and possible; random inputs, the artifact's results and its own."""
         inputs = list(random_inputs(self.artifact.graph.input_shape, torch.float64, small=self.small))
-        calls = float64_calls(self.instances, inputs[0]) if in_float64 else None
-        if calls is None:
-            inputs = [x.float() for x in inputs]
-            calls = _Calls(self.instances, self.instances.copy)
-        return calls, inputs, [calls(x) for x in inputs]
+        module = _converted(self.instances) if in_float64 else None
+        if module is not None:
+            # Before the module, which may have the same parameters, and may change them.
+            tensors = self.instances.held_by(module, self.tensors)
+            interpreter = Interpreter(self.program, tensors, torch.float64)
+            found = [interpreter.run_all(x) for x in inputs]
+            del interpreter, tensors
+            calls = float64_calls(self.instances, inputs[0], module)
+            if calls is not None:
+                return calls, inputs, found, [calls(x) for x in inputs]
+            module = None
+        inputs = [x.float() for x in inputs]
+        interpreter = Interpreter(self.program, self.tensors, torch.float32)
+        found = [interpreter.run_all(x) for x in inputs]
+        calls = _Calls(self.instances, self.instances.copy)
+        return calls, inputs, found, [calls(x) for x in inputs]
+
+    def _in_float64(self, x: torch.Tensor) -> Results:
+        """The module's result in float64, where it is known to have one; a large one is made again only for that."""
+        if self._reference is None:
+            self._reference = _Calls(self.instances, self.instances.in_float64)
+        return self._reference(x)
 
     def _in_float32(
         self, inputs: Sequence[torch.Tensor], found: Sequence[Results], expected: Sequence[Results]
@@ -174,7 +190,7 @@ class _Comparison:
             lambda: Interpreter(self.program, self.tensors, torch.float64),
             self._neighbours,
             in_float32,
-            self.calls if same_in_float64 else None,
+            self._in_float64 if same_in_float64 else None,
         )
         for probe in special_inputs(self.artifact.graph.input_shape, small=self.small):
             try:
@@ -217,9 +233,8 @@ class _Comparison:
             CaptureError: It is larger than what was allowed can explain.
         """
         in_float64 = all(one.operator != "float64" for one in approximated)
-        calls, inputs, expected = self._random(in_float64=in_float64)
-        interpreter = Interpreter(self.program, self.tensors, inputs[0].dtype)
-        worst = max(map(largest_error, map(interpreter.run_all, inputs), expected))
+        calls, inputs, found, expected = self._random(in_float64=in_float64)
+        worst = max(map(largest_error, found, expected))
         calls.check_state()
         bounds = {one.text: one.bound for one in approximated}
         if worst > max(bounds.values()):
@@ -237,10 +252,15 @@ class _Comparison:
 class _Calls:
     """Calls of one instance of the module, all in a row."""
 
-    def __init__(self, instances: Instances, new: Callable[[], torch.nn.Module]) -> None:
+    def __init__(
+        self,
+        instances: Instances,
+        new: Callable[[], torch.nn.Module],
+        module: torch.nn.Module | None = None,
+    ) -> None:
         self.instances = instances
         self.new = new
-        self._module = new()
+        self._module = new() if module is None else module
         self._first: tuple[torch.Tensor, Results] | None = None
 
     def __call__(self, x: torch.Tensor) -> Results:
@@ -302,21 +322,7 @@ def _differ(a: torch.Tensor, b: torch.Tensor) -> bool:
 
 def _stateful(instances: Instances, fresh: torch.nn.Module, ran: torch.nn.Module) -> CaptureError:
     """The error for a model whose result depends on the calls before."""
-    changed = changed_attribute(fresh, ran)
-    if changed is None:
-        what = "the model gives different results for the same input"
-    else:
-        name, path, kind = changed
-        what = (
-            f"forward keeps state: `{name}` of {f'`{path}` ({kind})' if path else kind} changes when it runs"
-        )
-    loaded = instances.loaded
-    return CaptureError.at(
-        loaded.shown,
-        "TL603",
-        f"{what}; only a function of the input can be captured (nothing was written)",
-        loaded.line,
-    )
+    return keeps_state(instances.loaded, changed_attribute(fresh, ran))
 
 
 def largest_error(found: Results, expected: Results) -> float:
@@ -345,11 +351,30 @@ def _as_float32_holds(x: torch.Tensor) -> torch.Tensor:
     return torch.where(x.abs() >= LARGEST, x.sign() * math.inf, x)
 
 
-def float64_calls(instances: Instances, first: torch.Tensor) -> _Calls | None:
-    """An instance that computes in float64 and was given its first input; None where the module does not allow it."""
-    calls = _Calls(instances, lambda: converted(instances.copy(), torch.float64))
+def float64_calls(
+    instances: Instances, first: torch.Tensor, module: torch.nn.Module | None = None
+) -> _Calls | None:
+    """An instance that computes in float64 and was given its first input; None where the module does not allow it.
+
+    Args:
+        instances: Gives instances of the module.
+        first: The input.
+        module: The instance, where there is one already that never ran.
+    """
+    module = _converted(instances) if module is None else module
+    if module is None:
+        return None
+    calls = _Calls(instances, instances.in_float64, module)
     try:
         results = calls(first)
     except Exception:
         return None
     return calls if all(one.dtype == torch.float64 for one in results) else None
+
+
+def _converted(instances: Instances) -> torch.nn.Module | None:
+    """An instance in float64; None where the module does not allow it."""
+    try:
+        return instances.in_float64()
+    except Exception:
+        return None

@@ -11,7 +11,7 @@ import torch
 
 from torchlean_core.artifact.companions import params_path
 from torchlean_core.artifact.hashing import artifact_hash
-from torchlean_core.capture.load import load_model
+from torchlean_core.capture.load import Loaded, load_model
 from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, Observer, capture
 from torchlean_core.capture.state import type_name
@@ -34,6 +34,7 @@ def capture_file(
     write: bool = True,
     text: str | None = None,
     observer: Observer | None = None,
+    load: Callable[[Target, str | None], Loaded] = load_model,
 ) -> dict[str, Any]:
     """Capture a model of a file and write it.
 
@@ -47,6 +48,7 @@ def capture_file(
         write: Whether to write anything at all; without, what is learned is all that there is.
         text: What to run in place of what is in the model's file.
         observer: Shown what comes up on the way.
+        load: Gives the model of a target, or of the text.
 
     Returns:
         `output` (path; null where nothing was written), `params` (path or null), `dialect` (its name), `outputs`
@@ -60,7 +62,7 @@ def capture_file(
     """
     stage("importing")
     output = output.absolute()  # before the model's code, which may change the folder
-    loaded = load_model(target, text)
+    loaded = load(target, text)
     captured = capture(loaded, shape, output, options, stage, observer)
     judge(captured)
     if not write:

@@ -7,11 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from torchlean_core.capture.configured import capture_request, configured, example_shape, with_dialect
+from torchlean_core.capture.configured import capture_request, configured, needed_shape, with_dialect
 from torchlean_core.capture.options import add_options, given_options
 from torchlean_core.capture.output import check_output, summary
+from torchlean_core.capture.program.target import parse_model
 from torchlean_core.capture.record import Record
-from torchlean_core.capture.target import Target, parse_shape, parse_target
+from torchlean_core.capture.target import Target, parse_shape
 from torchlean_core.cli.capture_list import Entry, capture_all, listed
 from torchlean_core.cli.capture_worker import Progress, run_worker
 from torchlean_core.cli.console import out
@@ -26,9 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
         "target",
-        metavar="FILE.py:Name",
+        metavar="FILE.py:Name|FILE.pt2",
         nargs="?",
-        help="a module class, or a function without arguments that builds one; "
+        help="a module class, or a function without arguments that builds one; or a program that "
+        "torch.export.save wrote; "
         "default: every model that torchlean.toml gives an output",
     )
     parser.add_argument(
@@ -40,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--example-shape",
         metavar="1,4",
-        help="shape of the input; default: `# torchlean: example-shape=1,4` above the class, or torchlean.toml",
+        help="shape of the input; default: `# torchlean: example-shape=1,4` above the class, or torchlean.toml; "
+        "a .pt2 has it",
     )
     add_options(parser)
     parser.add_argument(
@@ -71,24 +74,28 @@ def run(args: argparse.Namespace) -> int:
         given["timeout"] = args.timeout
     if args.target is None:
         if args.output is not None or args.example_shape is not None or args.explain:
-            raise UsageError("-o, --example-shape and --explain are for one model: name it, as FILE.py:Name")
+            raise UsageError(
+                "-o, --example-shape and --explain are for one model: name it, as FILE.py:Name or FILE.pt2"
+            )
         entries = listed(Path.cwd())
         require_torch()
         return capture_all(entries, given, DEFAULT_TIMEOUT, args)
-    return _capture_one(parse_target(args.target), given, args)
+    return _capture_one(parse_model(args.target), given, args)
 
 
 def _capture_one(target: Target, given: dict[str, Any], args: argparse.Namespace) -> int:
+    if target.is_program and args.explain:
+        raise UsageError(f"--explain shows the source of a model, and {target.file} has none")
     entry = Entry.of(target, args.output)
     check_output(entry.output, target)
-    shape = parse_shape(args.example_shape) if args.example_shape else example_shape(target)
+    shape = parse_shape(args.example_shape) if args.example_shape else needed_shape(target)
     request = with_dialect(capture_request(target, entry.output, shape, given)) | {"force": args.force}
     timeout = {"timeout": DEFAULT_TIMEOUT, **configured(target), **given}["timeout"]
     require_torch()
     start = time.monotonic()
     try:
         with Progress(args) as progress:
-            result = run_worker(request, timeout, progress, f"capturing {target.name}")
+            result = run_worker(request, timeout, progress, f"capturing {target.words}")
     except JobError as error:
         if args.explain and "record" in error.data:
             _explain(error.data["record"], args)

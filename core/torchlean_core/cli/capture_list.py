@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.artifact.companions import params_path
-from torchlean_core.capture.configured import capture_request, configured, example_shape, with_dialect
+from torchlean_core.capture.configured import capture_request, configured, needed_shape, with_dialect
 from torchlean_core.capture.output import check_output, notes_of
-from torchlean_core.capture.target import Target, parse_target
+from torchlean_core.capture.program.target import parse_model
+from torchlean_core.capture.target import Target
 from torchlean_core.cli.capture_worker import Progress, run_worker
 from torchlean_core.cli.console import out, say
 from torchlean_core.config import SettingsFinder
@@ -29,7 +30,7 @@ class Entry:
     """A model to capture.
 
     Attributes:
-        model: `FILE.py:Name`, as shown.
+        model: `FILE.py:Name` or `FILE.pt2`, as shown.
         output: Where its artifact goes, as shown.
     """
 
@@ -45,8 +46,8 @@ class Entry:
         """
         found = configured(target).get("output") if output is None else Path(output)
         if found is None:
-            raise UsageError(f"-o OUT.json is missing: where to write the artifact of {target.name}")
-        return cls(f"{target.file}:{target.name}", _from_here(found))
+            raise UsageError(f"-o OUT.json is missing: where to write the artifact of {target.words}")
+        return cls(target.shown, _from_here(found))
 
 
 def listed(folder: Path) -> list[Entry]:
@@ -130,9 +131,9 @@ def _capture(
     what: str,
     warm: WarmWorker | None,
 ) -> dict[str, Any]:
-    target = parse_target(entry.model)
+    target = parse_model(entry.model)
     check_output(entry.output, target)
-    request = with_dialect(capture_request(target, entry.output, example_shape(target), given))
+    request = with_dialect(capture_request(target, entry.output, needed_shape(target), given))
     request["force"] = given["force"]
     timeout = {"timeout": default_timeout, **configured(target), **given}["timeout"]
     return run_worker(request, timeout, progress, what, warm)

@@ -39,6 +39,7 @@ class Model(NamedTuple):
         parts: A hash of what the model uses of each file, its own included, where that is recorded.
         texts: A short hash of the text of each file, where that is recorded.
         folder: The artifact's folder.
+        is_program: Whether the file is a program of `torch.export`, which has no names.
     """
 
     file: Path
@@ -52,6 +53,7 @@ class Model(NamedTuple):
     parts: tuple[tuple[str, str], ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
     folder: Path = Path()
+    is_program: bool = False
 
 
 def model_of(root: Any, artifact: Path) -> Model | None:
@@ -87,6 +89,7 @@ def model_of(root: Any, artifact: Path) -> Model | None:
         _parts(recorded.get("files"), recorded.get("parts")),
         _parts(recorded.get("files"), recorded.get("texts")),
         folder,
+        "format" in captured and "class" not in captured,
     )
 
 
@@ -241,7 +244,7 @@ def model_findings(artifact: Path, root: Any, sources: Sources | None = None) ->
     field = "meaning" if judged.state is State.USES_CHANGED else "sha256"
     why = f"{_what_changed(model, judged)} changed since {name} was captured from it"
     plain = message = f"{why}; capture again"
-    if model.name is not None:
+    if model.name is not None or model.is_program:
         message += f": `{_command(model, artifact)}`"
     arguments = capture_arguments(model, artifact)
     data = {"model": str(model.file), "arguments": arguments, "why": why, PLAIN: plain}
@@ -326,8 +329,9 @@ def capture_arguments(model: Model, artifact: Path) -> dict[str, Any] | None:
 
 def _command(model: Model, artifact: Path) -> str:
     """The command line, to be run in the artifact's folder."""
-    parts = ["torchlean", "capture", f"{model.shown}:{model.name}", "-o", artifact.name]
-    if model.shape is not None:
+    what = model.shown if model.is_program else f"{model.shown}:{model.name}"
+    parts = ["torchlean", "capture", what, "-o", artifact.name]
+    if model.shape is not None and not model.is_program:
         parts += ["--example-shape", ",".join(map(str, model.shape))]
     for text in model.approximate:
         parts += ["--approximate", text]

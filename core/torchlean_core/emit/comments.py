@@ -40,12 +40,14 @@ def constant_name(node: TensorNode) -> str:
 
 
 def origin(graph: Graph) -> str:
-    """The model that an artifact was captured from: `tiny_cnn.py:TinyCNN`; "" where it does not say."""
+    """The model that an artifact was captured from: `tiny_cnn.py:TinyCNN`, `m.pt2`; "" where it does not say."""
     captured = graph.extra.get("captured_from")
     if not isinstance(captured, dict):
         return ""
     file, name = captured.get("file"), _plain(captured.get("class"))
     base = _plain(file.replace("\\", "/").rpartition("/")[2]) if isinstance(file, str) else ""
+    if "format" in captured and "class" not in captured:
+        return base
     return f"{base}:{name}" if base and name else ""
 
 

@@ -423,7 +423,9 @@ def _comments(record: Record, expression: Expression) -> list[str]:
         module, line = source.get("module"), source.get("line")
         where = [f"`{code(module)}`"] if isinstance(module, str) and module else []
         known = expression(record)
-        where += [known] if known else [f"line {line}"] if type(line) is int else []
+        file = source.get("file")
+        of = f" of `{code(file)}`" if isinstance(file, str) and file else ""
+        where += [known] if known else [f"line {line}{of}"] if type(line) is int else []
         if where:
             lines.append(f"- in the model: {', '.join(where)}")
     return lines

@@ -31,11 +31,16 @@ def origin_of(root: Any, record: Record | None, artifact: Path) -> Origin | None
         root: The root object, whose `captured_from` names the file relative to the artifact.
         record: A node, whose `source` names the line; None for the artifact as a whole.
         artifact: The artifact's file.
+
+    Returns:
+        The place; None where nothing tells it, or the model is no text.
     """
     captured = root.get("captured_from") if isinstance(root, dict) else None
     if not isinstance(captured, dict):
         return None
     file = captured.get("file")
+    if "format" in captured and "class" not in captured:
+        return None  # a program of torch.export: it is no text, and the files in which it was written are elsewhere
     if not isinstance(file, str) or not file or "\0" in file:
         return None
     name = captured.get("class")

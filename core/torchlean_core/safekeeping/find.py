@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from torchlean_core.artifact.companions import params_path
 from torchlean_core.artifact.hashing import SEAL, seal_of
@@ -13,6 +14,7 @@ from torchlean_core.kinds import dialect_of
 from torchlean_core.params.content import Origin
 from torchlean_core.params.store import ParameterStore
 from torchlean_core.safekeeping.loss import Loss
+from torchlean_core.text import read_text
 from torchlean_core.visible import visible
 
 _MAX_NAME = 60
@@ -31,6 +33,31 @@ def lost_by_capture(output: Path, source: str, *, params: bool = True) -> list[L
     if params:
         found.append(_params_loss(params_path(output), source))
     return [loss for loss in found if loss is not None]
+
+
+class LostByCapture:
+    """What a capture would replace, asked before and after it: files that did not change meanwhile are read once."""
+
+    def __init__(self, output: Path, source: str, *, params: bool = True) -> None:
+        """As `lost_by_capture`."""
+        self._output, self._source, self._params = output, source, params
+        self._known: tuple[Any, list[Loss]] | None = None
+
+    def now(self) -> list[Loss]:
+        """What it would replace now."""
+        state = [_state(path) for path in (self._output, params_path(self._output))]
+        if self._known is None or self._known[0] != state:
+            self._known = state, lost_by_capture(self._output, self._source, params=self._params)
+        return self._known[1]
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """What tells whether a file is another one, or was written to; None where there is none to be seen."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def lost_by_writing_params(out: Path) -> list[Loss]:
@@ -69,13 +96,10 @@ def _artifact_loss(path: Path, name: str) -> Loss | None:
     text = _text(path)
     if text is None:
         return None
-    try:
-        root = json.loads(text)
-        seal = seal_of(root) if isinstance(root, dict) else None
-    except (ValueError, RecursionError):
-        root = seal = None
-    if seal is None:
+    root = _root(text)
+    if root is None:
         return Loss(path, "an artifact that was edited by hand and cannot be read")
+    seal = seal_of(root)
     captured = root.get("captured_from")
     recorded = captured.get(SEAL) if isinstance(captured, dict) else None
     if not isinstance(captured, dict):
@@ -88,6 +112,19 @@ def _artifact_loss(path: Path, name: str) -> Loss | None:
     if isinstance(other, str) and other != name:
         return Loss(path, f"the artifact of another model, {_name(other)}")
     return None
+
+
+def _root(text: str) -> dict[str, Any] | None:
+    """The value of an artifact's text, with weights as their text; None where it is no JSON object."""
+    document = read_text(text)
+    root = document.value
+    try:
+        if document.exact or document.troubles:
+            # Not read quickly. Other than the exact parser, Python's tells 1.0 from 1 and takes whatever it can.
+            root = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return root if isinstance(root, dict) else None
 
 
 def _params_loss(path: Path, again: str | None) -> Loss | None:

@@ -296,18 +296,23 @@ def numbers_of(value: Any) -> Numbers | None:
 
 def json_text(value: Any, default: Callable[[Any], Any] | None = None, **options: Any) -> str:
     """`json.dumps` of a value in which there may be `Numbers`: each is written as its own text, on one line."""
-    mark = secrets.token_hex(16)
+    mark = ""
     texts: list[str] = []
 
     def stand_in(item: Any) -> Any:
+        nonlocal mark
         if isinstance(item, Numbers):
+            mark = mark or secrets.token_hex(16)
             texts.append(item.flat_text())
             return mark
         if default is None:
             raise TypeError(f"Object of type {type(item).__name__} is not JSON serializable")
         return default(item)
 
-    pieces = json.dumps(value, default=stand_in, **options).split(f'"{mark}"')
+    text = json.dumps(value, default=stand_in, **options)
+    if not texts:
+        return text
+    pieces = text.split(f'"{mark}"')
     return "".join(part for pair in zip(pieces, [*texts, ""], strict=True) for part in pair)
 
 

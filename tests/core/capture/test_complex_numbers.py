@@ -71,6 +71,29 @@ def test_complex_parameters_train_as_two_real_ones() -> None:
     assert len(found.notes) == 2, "a real and an imaginary part, each once"
 
 
+def _state_space(m: Any, x: torch.Tensor) -> torch.Tensor:
+    """A diagonal state space: a kernel of complex powers of parameters, convolved by Fourier transforms."""
+    steps = -m.rate.exp() + 1j * m.frequency
+    kernel = (
+        (torch.view_as_complex(m.c)[..., None] * torch.exp(steps[..., None] * torch.arange(8))).sum(1).real
+    )
+    spectrum = torch.fft.rfft(x, n=16) * torch.fft.rfft(kernel, n=16)
+    return torch.fft.irfft(spectrum, n=16)[..., :8]
+
+
+def test_complex_numbers_of_real_parameters_are_nodes() -> None:
+    torch.manual_seed(2)
+    state = {
+        "rate": torch.zeros(2, 4),
+        "frequency": torch.arange(8.0).reshape(2, 4),
+        "c": torch.randn(2, 4, 2),
+    }
+    found = function(_state_space, (2, 8), **{name: nn.Parameter(value) for name, value in state.items()})
+    assert found.verification is not None
+    assert found.verification.max_relative_error <= EXACT
+    assert not found.notes, "training the artifact is training the model"
+
+
 def test_complex_results_are_refused() -> None:
     with pytest.raises(CaptureError, match="float32"):
         function(lambda m, x: torch.fft.rfft(x), (2, 8))

@@ -43,6 +43,17 @@ def _cubic(m: Any, x: torch.Tensor) -> torch.Tensor:
     return torch.where(a <= 1, inner, torch.where(a < 2, outer, torch.zeros_like(a)))
 
 
+def _splines(m: Any, x: torch.Tensor) -> torch.Tensor:
+    """B-splines by their recursion, whose first step is made of steps (Kolmogorov-Arnold networks)."""
+    grid, x = m.grid, x.unsqueeze(-1)
+    bases = ((x >= grid[:, :-1]) & (x < grid[:, 1:])).to(x.dtype)
+    for k in (1, 2):
+        before = (x - grid[:, : -k - 1]) / (grid[:, k:-1] - grid[:, : -k - 1]) * bases[..., :-1]
+        behind = (grid[:, k + 1 :] - x) / (grid[:, k + 1 :] - grid[:, 1:-k]) * bases[..., 1:]
+        bases = before + behind
+    return bases
+
+
 CONTINUOUS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "slopes": lambda m, x: torch.where(x > 0, x, 0.1 * x),
     "a square above 1": lambda m, x: torch.where(x > 1, x * x, x),
@@ -76,6 +87,8 @@ CONTINUOUS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "the larger of two": lambda m, x: torch.where(x > x.flip(0), x, x.flip(0)),
     "the smaller of two": lambda m, x: torch.where(x.exp() >= x, x, x.exp()),
     "nothing at 0": lambda m, x: x * (x != 0),
+    "splines": _splines,
+    "a cutoff": lambda m, x: torch.where(x < 2, (x - 2) ** 2 * torch.cos(x), torch.zeros_like(x)),
     "no piece": lambda m, x: torch.where(x > 0, x, x),
 }
 
@@ -88,6 +101,7 @@ def test_pieces_that_meet(name: str) -> None:
         "w": nn.Parameter(torch.tensor(1.5)),
         "v": nn.Parameter(torch.tensor([0.5, 0.2, -1.0, 0.1])),
         "m": torch.randn(4, 4),
+        "grid": torch.arange(-2.0, 3.0).expand(4, 5).contiguous(),
     }
     found = function(CONTINUOUS[name], (3, 4), **state)
     assert found.verification is not None

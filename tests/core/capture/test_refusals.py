@@ -208,7 +208,7 @@ def test_an_example_that_does_not_fit_is_shown_as_the_model_sees_it() -> None:
 
 
 def test_more_parameters_than_the_limit_are_refused() -> None:
-    with pytest.raises(CaptureError, match=r"24 scalars, more than the limit of 20 \(--max-parameters\)"):
+    with pytest.raises(CaptureError, match=r"28 scalars, more than the limit of 20 \(--max-parameters\)"):
         captured(nn.Linear(6, 4), (6,), max_parameters=20)
     with pytest.raises(CaptureError, match=r"parameters of [\d,]+ scalars, more than the limit of 155"):
         captured(nn.Conv2d(16, 16, 3, groups=16), (16, 5, 5), max_parameters=155)

@@ -35,6 +35,21 @@ const GENERALIZED = `{
 }
 `;
 
+const EXACT_GELU = `import torch
+from torch import nn
+
+
+# torchlean: example-shape=2,4
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 8)
+        self.act = nn.GELU()
+
+    def forward(self, x):
+        return self.act(self.fc(x))
+`;
+
 const TWO_OUTPUTS = `import torch
 from torch import nn
 
@@ -426,6 +441,29 @@ class Model(torch.nn.Module):
       await workbench.until(() => fs.existsSync(`${ran}-server`), 'the server named by the trusted workspace was run');
       await workbench.waitForStatus('running');
       assert.ok(!fs.existsSync(`${ran}-model`), 'trusting the workspace ran its model file');
+    });
+  },
+
+  async 'an exact GELU is allowed from its finding and captured'() {
+    const folder = folderOf('gelu', { 'gelu.py': EXACT_GELU });
+    const settings = { 'torchlean.server.path': [options.server] };
+    await withWorkbench('gelu', { folder, settings }, async (workbench) => {
+      await workbench.openFile('gelu.py');
+      await workbench.lens('Capture (2,4)').click();
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
+      await workbench.screenshot('refused');
+      const before = EXACT_GELU.slice(0, EXACT_GELU.indexOf('self.act(')).split('\n');
+      await workbench.placeCursor(before.length, before.at(-1).length + 2);
+      await workbench.openQuickFixes();
+      await workbench.screenshot('quick-fix');
+      await workbench.chooseAction(/gelu=erf/);
+      const allowed = path.join(folder, 'torchlean.toml');
+      await workbench.until(() => fs.existsSync(allowed), 'torchlean.toml was written');
+      await workbench.lens('Capture again (2,4)').click();
+      const artifact = path.join(folder, 'net.ir.json');
+      await workbench.until(() => fs.existsSync(artifact), 'net.ir.json was written');
+      assert.ok(fs.readFileSync(artifact, 'utf8').includes('"form": "erf"'), 'what stands for what is marked');
+      await workbench.screenshot('captured');
     });
   },
 

@@ -30,6 +30,7 @@ CAPTURED = (
     "generative",
     "transformers",
     "recurrent",
+    "known",
 )
 """Files whose models have an exact form, as those of `full_size` have; those of `refused` have none."""
 TRAINED = ("identities", "differing")
