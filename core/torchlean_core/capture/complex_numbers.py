@@ -17,6 +17,7 @@ from torchlean_core.capture.assemble import apply_matrix
 from torchlean_core.capture.builder import GraphBuilder, broadcast_shape
 from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.lowerings.digits import root_of_sum
+from torchlean_core.capture.lowerings.elementwise import SMALLEST_NORMAL
 from torchlean_core.capture.lowerings.shape import axis_of, stack
 from torchlean_core.capture.registry import LOWERINGS
 from torchlean_core.capture.values import Known, Shape, Tensor, Value
@@ -57,7 +58,6 @@ _PARTWISE = frozenset(
         aten.mean.default,
         aten.mean.dim,
         aten.cumsum.default,
-        aten.constant_pad_nd.default,
         aten.neg.default,
         aten.index.Tensor,
         aten.index_select.default,
@@ -255,8 +255,16 @@ def _squared(b: GraphBuilder, x: Complex) -> Value:
 
 
 def _abs(b: GraphBuilder, real: Real, x: Number) -> Value:
-    """The root of the sum of squares; its gradient at 0 is 0."""
-    return root_of_sum(b, _squared(b, pair(b, x)))
+    """The root of the sum of squares, scaled as in `hypot`; its gradient at 0 is 0."""
+    a = pair(b, x)
+    parts = [b.value(part) for part in (a.re, a.im) if not _is_zero(part)]
+    if len(parts) < 2:
+        return b.unary("abs", parts[0] if parts else b.value(a.re))
+    larger = b.binary("max_elem", *(b.unary("abs", part) for part in parts))
+    scale = b.unary("detach", b.binary("max_elem", larger, SMALLEST_NORMAL))
+    inverse = b.unary("inv", scale)
+    scaled = Complex(*(b.times(part, inverse) for part in parts))
+    return b.times(scale, root_of_sum(b, _squared(b, scaled)))
 
 
 def _square(b: GraphBuilder, real: Real, x: Number, exponent: float = 2) -> Complex:
@@ -269,6 +277,42 @@ def _exp(b: GraphBuilder, real: Real, x: Number) -> Complex:
     a = pair(b, x)
     size, angle = b.unary("exp", a.re), b.value(a.im)
     return Complex(b.times(size, b.unary("cos", angle)), b.times(size, b.unary("sin", angle)))
+
+
+def _tanh(b: GraphBuilder, real: Real, x: Number) -> Complex:
+    """(t + i s c (1 - t^2)) / (c^2 + t^2 s^2), t of the real part, s and c of the imaginary one."""
+    a = pair(b, x)
+    t, angle = b.unary("tanh", b.value(a.re)), b.value(a.im)
+    s, c = b.unary("sin", angle), b.unary("cos", angle)
+    square, both = b.times(t, t), b.times(t, s)
+    scale = b.unary("inv", b.plus(b.times(c, c), b.times(both, both)))
+    im = b.times(b.times(s, c), b.minus(1.0, square))
+    return Complex(b.times(t, scale), b.times(im, scale))
+
+
+def _sigmoid(b: GraphBuilder, real: Real, x: Number) -> Complex:
+    """(1 + tanh(x / 2)) / 2."""
+    return _mul(b, real, _add(b, real, _tanh(b, real, _mul(b, real, x, 0.5)), 1.0), 0.5)
+
+
+def _padded(
+    b: GraphBuilder, real: Real, x: Number, pad: Sequence[int], mode: str = "constant", value: Any = None
+) -> Complex:
+    """Both parts padded; a number is padded with its parts."""
+    number = complex(value or 0)
+    if mode != "constant":
+        return Complex(*(real(aten.pad.default, (part, pad, mode), {}) for part in _parts(b, x)))
+    pairs = zip(_parts(b, x), (number.real, number.imag), strict=True)
+    return Complex(*(real(aten.constant_pad_nd.default, (part, pad, fill), {}) for part, fill in pairs))
+
+
+def _padded_with(b: GraphBuilder, real: Real, x: Number, pad: Sequence[int], value: Any = 0) -> Complex:
+    return _padded(b, real, x, pad, "constant", value)
+
+
+def _parts(b: GraphBuilder, x: Number) -> tuple[Tensor, Tensor]:
+    a = pair(b, x)
+    return a.re, a.im
 
 
 def _conjugate(b: GraphBuilder, real: Real, x: Number) -> Complex:
@@ -376,5 +420,9 @@ _RULES: dict[Any, Callable[..., Any]] = {
     aten.square.default: _square,
     aten.pow.Tensor_Scalar: _square,
     aten.exp.default: _exp,
+    aten.tanh.default: _tanh,
+    aten.sigmoid.default: _sigmoid,
+    aten.pad.default: _padded,
+    aten.constant_pad_nd.default: _padded_with,
     aten.view_as_real.default: _as_real,
 }

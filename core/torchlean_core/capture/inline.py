@@ -48,6 +48,7 @@ def inlined(graph: Graph, finished: Finished) -> Inlined:
 
 def _against(finished: Finished) -> str | None:
     once: dict[str, int] = {}
+    there: dict[str, torch.Tensor] = {}
     repeats = 0
     for node, payload in zip(finished.graph.nodes, finished.payloads, strict=True):
         for role, known in payload.items():
@@ -56,6 +57,11 @@ def _against(finished: Finished) -> str | None:
             if known.name is not None:
                 repeats += known.tensor.numel() if known.name in once else 0
                 once.setdefault(known.name, known.tensor.numel())
+                whole = there.setdefault(known.name, torch.zeros(known.stored.numel(), dtype=torch.bool))
+                whole[known.places()] = True
+    for name, whole in there.items():
+        if not bool(whole.all()):
+            return f"of `{name}` they would hold {int(whole.sum()):,} of {whole.numel():,} numbers"
     total = sum(tensor.numel() for tensor in finished.tensors.values())
     if total + repeats > _MOST * total:
         return f"{repeats:,} of their numbers would stand there again, beside {total:,}"

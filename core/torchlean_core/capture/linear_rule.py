@@ -94,7 +94,7 @@ def apply_affine(
     outputs, inputs = affine.matrix.shape
     shape = tuple(affine.shift.shape)
     matrix = Known(affine.matrix, trainable=trainable, state=bool(derived), derived=derived)
-    if torch.equal(affine.matrix, torch.eye(outputs, inputs, dtype=affine.matrix.dtype)):
+    if outputs == inputs and torch.equal(affine.matrix, torch.eye(inputs, dtype=affine.matrix.dtype)):
         result = b.reshape(x, shape)
     else:
         rows = b.reshape(x, (affine.lead, inputs, affine.tail))

@@ -204,14 +204,17 @@ class Lowerer:
     def _in_pieces(self, node: torch.fx.Node, pieces: Pieces) -> Any:
         """A value where the pieces of a node meet; else they go on to what uses the node."""
         meta = node.meta["val"]
-        if meta.dtype != torch.float32 or not meet(node, pieces, self._values.get):
+        if meta.dtype != torch.float32:
+            return pieces
+        found = next((one for one in pieces.readings() if meet(node, one, self._values.get)), None)
+        if found is None:
             return pieces
 
         def lower(one: torch.fx.Node, args: Any, kwargs: Any) -> Any:
             return self._result(one, args, kwargs, _pytree.tree_leaves((args, kwargs)))
 
         try:
-            return self._checked(node, in_pieces(self.builder, node, pieces, self._values.get, lower))
+            return self._checked(node, in_pieces(self.builder, node, found, self._values.get, lower))
         except Refused as error:
             self._refuse(node, str(error), error.allow)
             return self._stub(node)
@@ -472,7 +475,11 @@ class Lowerer:
         """The lowering's result; of a sum with -inf in it only what keeps its meaning."""
 
         def call(args: Any, kwargs: Any) -> Any:
-            return lowering.function(self.builder, **arguments(target, lowering, args, kwargs))
+            given = arguments(target, lowering, args, kwargs)
+            for name in lowering.nodes & given.keys():
+                if isinstance(given[name], Known):
+                    given[name] = self.builder.value(given[name])
+            return lowering.function(self.builder, **given)
 
         masked = [leaf for leaf in _pytree.tree_leaves((args, kwargs)) if isinstance(leaf, Masked)]
         if not masked or lowering.masked:

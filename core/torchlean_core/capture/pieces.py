@@ -93,12 +93,23 @@ class Pieces:
         breaks: The constants, in order: tensors of one element, or of one for each.
         conditions: The comparisons.
         inside: The nodes that are computed of what is compared by operators of each element by itself.
+        rounded: Whether pieces end at the constants as float32 holds them.
     """
 
     x: torch.fx.Node
     breaks: tuple[torch.Tensor, ...]
     conditions: tuple[torch.fx.Node, ...]
     inside: frozenset[torch.fx.Node] = frozenset()
+    rounded: bool = False
+
+    @property
+    def ends(self) -> tuple[torch.Tensor, ...]:
+        """Where one piece ends and the next begins."""
+        return tuple(one.float().double() for one in self.breaks) if self.rounded else self.breaks
+
+    def readings(self) -> list[Pieces]:
+        """Itself, and what it is where the constants are meant as float32 holds them, as what is written there is."""
+        return [self, replace(self, rounded=True)]
 
 
 Values = Callable[[torch.fx.Node], Any]
@@ -243,7 +254,8 @@ def _mask_written(node: torch.fx.Node) -> bool:
         return False
     shapes = [one.meta["val"].shape for one in (whole, mask)]
     is_mask = mask.meta["val"].dtype == torch.bool and shapes[0] == shapes[1]
-    return bool(is_mask and args[2].meta["val"].numel() == 1)
+    sizes = args[2].meta["val"].shape  # open where a mask tells them
+    return is_mask and all(type(size) is int and size == 1 for size in sizes)
 
 
 def _choice(node: torch.fx.Node) -> tuple[Any, Any, Any] | None:
@@ -440,9 +452,9 @@ def meet(node: torch.fx.Node, pieces: Pieces, value_of: Values) -> bool:
                 leaves[one] = _drawn(value_of(one), one, draw, generator)
             return leaves[one]
 
-        for before, after, bound in zip(formulas, formulas[1:], pieces.breaks, strict=False):
-            at = bound.expand(shape)
-            here = Formula(pieces, at)
+        for (before, after), bound, end in zip(pairwise(formulas), pieces.breaks, pieces.ends, strict=True):
+            at = end.expand(shape)
+            here = Formula(pieces, bound.expand(shape))
             values = [one.at(node, at, leaf) for one in (before, here, after)]
             if not all(_same(values[0], one) for one in values[1:]):
                 return False
@@ -484,7 +496,7 @@ def in_pieces(
     """
     x = value_of(pieces.x)
     shape = tuple(node.meta["val"].shape)
-    ends = [None, *pieces.breaks, None]
+    ends = [None, *pieces.ends, None]
     wide = tuple(pieces.x.meta["val"].shape)
     formulas = [Formula(pieces, point.expand(wide)) for point in points(pieces.breaks)]
     # The piece with 0 in it is whole, so that small values keep their digits beside what others add.
@@ -494,9 +506,11 @@ def in_pieces(
         low, high = ends[number], ends[number + 1]
         part = x
         if low is not None:
-            part = at_least(b, part, _operand(low), passes=_belongs(pieces, low, formula, value_of))
+            belongs = _belongs(pieces, pieces.breaks[number - 1], formula, value_of)
+            part = at_least(b, part, _operand(low), passes=belongs)
         if high is not None:
-            part = at_most(b, part, _operand(high), passes=_belongs(pieces, high, formula, value_of))
+            belongs = _belongs(pieces, pieces.breaks[number], formula, value_of)
+            part = at_most(b, part, _operand(high), passes=belongs)
         piece = formula.lowered(node, part, value_of, lower)
         end = low if number > middle else high if number < middle else None
         if end is not None and _is_not_0(formula.lowered(node, Known(end), value_of, lower)):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 
 from torchlean_core.capture.errors import Refused
+from torchlean_core.capture.values import Value
 
 Result = Any
 """A `Value`, a tuple of them for an operator with several results, or None for one without."""
@@ -30,6 +31,7 @@ class Lowering:
         masked: Whether it takes a `Masked` operand.
         moves: Whether it only moves, copies or leaves out elements, so that of a `Masked` operand it can be
             applied to both parts.
+        nodes: Names of the arguments that it takes as values alone: a tensor that is known becomes a `const` there.
     """
 
     function: LoweringFunction
@@ -37,6 +39,7 @@ class Lowering:
     ignores: frozenset[str]
     masked: bool = False
     moves: bool = False
+    nodes: frozenset[str] = frozenset()
 
 
 LOWERINGS: dict[torch._ops.OpOverload, Lowering] = {}
@@ -54,8 +57,10 @@ def lowers(
     """
 
     def register(function: _Function) -> _Function:
-        accepts = frozenset(list(inspect.signature(function).parameters)[1:])
-        lowering = Lowering(function, accepts, frozenset(ignores), masked, moves)
+        parameters = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        accepts = frozenset(one.name for one in parameters)
+        nodes = frozenset(one.name for one in parameters if one.annotation is Value)
+        lowering = Lowering(function, accepts, frozenset(ignores), masked, moves, nodes)
         for operator in operators:
             assert operator not in LOWERINGS, f"{operator} has two lowerings"
             required = {

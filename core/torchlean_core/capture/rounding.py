@@ -194,6 +194,29 @@ def blamed(
     return artifact.origins[raw]
 
 
+def first_without_number(
+    program: Program, tensors: Mapping[str, torch.Tensor], artifact: Finished, x: torch.Tensor, output: int
+) -> Provenance | None:
+    """Where the first node comes from that an output needs and that makes an infinity or NaN of finite operands.
+
+    Args:
+        program: The artifact's program.
+        tensors: Its parameters.
+        artifact: The artifact.
+        x: The input.
+        output: Which of the outputs it is.
+    """
+    needed = {program.output_ids[output]}
+    for node in reversed(program.nodes):
+        needed.update(node.parents if node.id in needed else ())
+    finite: dict[int, bool] = {}
+    for node, value in Interpreter(program, tensors, torch.float64).values(x.double()):
+        finite[node.id] = bool(torch.isfinite(value).all())
+        if node.id in needed and not finite[node.id] and all(finite[parent] for parent in node.parents):
+            return artifact.origins[node.raw]
+    return None
+
+
 def _largest(change: torch.Tensor) -> float:
     finite = change[torch.isfinite(change)].abs()
     return float(finite.max()) if finite.numel() else 0.0

@@ -91,6 +91,13 @@ class Known:
         view = then(self.view, tuple(self.stored.shape), step)
         return replace(self, tensor=tensor, base=self.stored, view=view)
 
+    def places(self) -> torch.Tensor:
+        """Numbers of the elements of what is stored that it holds."""
+        count = self.stored.numel()
+        numbers = torch.arange(1, count + 1, dtype=torch.float64).reshape(self.stored.shape)
+        held = compiled(f"lambda p: {source(self.view, 'p')}", views.HELPERS)(numbers).reshape(-1).long()
+        return held[held > 0] - 1  # 0 is what a view puts between them
+
     def reshape(self, *shape: int) -> Known:
         """The same elements in another shape."""
         return self.moved(views.reshape(shape))

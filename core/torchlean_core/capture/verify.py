@@ -16,7 +16,15 @@ from torchlean_core.capture.errors import CaptureError, CaptureFinding
 from torchlean_core.capture.instances import Instances, changed_attribute, keeps_state
 from torchlean_core.capture.places import located
 from torchlean_core.capture.probes import is_small, nudged, random_inputs, special_inputs
-from torchlean_core.capture.rounding import LARGEST, NUDGES, Loss, Results, Sides, blamed
+from torchlean_core.capture.rounding import (
+    LARGEST,
+    NUDGES,
+    Loss,
+    Results,
+    Sides,
+    blamed,
+    first_without_number,
+)
 from torchlean_core.graph import lower
 from torchlean_core.interp import Interpreter
 
@@ -171,6 +179,11 @@ class _Comparison:
                 'nn.GELU(approximate="tanh") and padding masks; call torch.backends.mha.set_fastpath_enabled(False) '
                 "in the model file to mean the definition (nothing was written)"
             )
+        if math.isinf(worst):
+            for x, results in zip(inputs, found, strict=True):
+                for place in range(len(results)):
+                    if (error := self._without_number(x, place, "random numbers")) is not None:
+                        return error
         name = str(dtype).removeprefix("torch.")
         return self._error(
             f"the artifact differs from the model by a relative error of {worst:.3g} (limit "
@@ -202,8 +215,29 @@ class _Comparison:
                 raise self._lost(loss)
         in_float32.check_state()
 
+    def _without_number(self, x: torch.Tensor, output: int, kind: str) -> CaptureError | None:
+        """The error for an infinity or NaN that the module leaves out; None where there is none."""
+        where = first_without_number(self.program, self.tensors, self.artifact, x, output)
+        if where is None:
+            return None
+        loaded = self.instances.loaded
+        finding = CaptureFinding(
+            "TL603",
+            f"{self.instances.shown_output(output)}gives an infinity or NaN for inputs that are {kind}, which the "
+            "model leaves out afterwards (where, a mask, a maximum); what is not taken cannot be hidden here. Keep its "
+            "operand where it has a value, as `clamp` does; nothing was written",
+            where.line or loaded.line,
+            where.debug_target,
+            where.module,
+        )
+        return CaptureError.of(loaded.shown, located(finding, where.stack, loaded.file))
+
     def _lost(self, loss: Loss) -> CaptureError:
         """The error for an input at which the artifact is not what the module is."""
+        if math.isinf(loss.error) and not loss.of_rounding:
+            error = self._without_number(loss.probe.x, loss.output, loss.probe.kind)
+            if error is not None:
+                return error
         size = "infinite or no number" if math.isinf(loss.error) else f"off by {loss.error:.3g}"
         there = (
             f"{self.instances.shown_output(loss.output)}for inputs that are {loss.probe.kind} the artifact is {size}, "

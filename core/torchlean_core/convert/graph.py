@@ -152,7 +152,7 @@ def _stored(before: Program, store: ParameterStore | None, draft: Draft, after: 
         if use.parameter.name not in found and use.name in draft.tensors
     }
     wanted = {parameter.name for parameter in after.parameters()}
-    made = gathered(rest, after, "the converted artifact")
+    made = gathered(rest, after, "the converted artifact", of_uses=True)
     found.update((name, array) for name, array in made.items() if name in wanted)
     return {name: found[name] for name in sorted(found)}
 

@@ -27,7 +27,8 @@ class Binding:
         parameter: What it is.
         learnable: `nn.Parameter` if true, else a buffer.
         row_of: Shape that a single stored row is expanded to at run time; None where the tensor is whole.
-        structure: `groups` and `dilation` of the convolution that a dense kernel, as it is computed with, stands for.
+        structure: `groups` and `dilation` of the convolution that a dense kernel, as it is computed with, stands for;
+            None for one that does not train.
     """
 
     parameter: Parameter
@@ -80,7 +81,8 @@ def _bound(
     if not parameter.is_constant:
         own = parameter.operator is ops.CONV and parameter.role == "kernel" and not use.view
         found = _structure(program, node, store) if own and node.fields["groups"] == 1 else None
-        return Binding(parameter, parameter.trainable, structure=found)
+        # What does not train keeps its zeros by itself.
+        return Binding(parameter, parameter.trainable, structure=found if parameter.trainable else None)
     # What the model has as a parameter is one, whatever its values.
     is_models = parameter.model is not None
     values = store.numpy(parameter.name)

@@ -97,7 +97,7 @@ def inline_arrays(program: Program, where: str) -> dict[str, Array]:
                 uses[use.name] = _array(use)
                 if role == "kernel" and use.view and node.compact and node.fields["groups"] != 1:
                     _clear_off_blocks(uses[use.name], node.fields["groups"])
-    return gathered(uses, program, where) if uses else {}
+    return gathered(uses, program, where, of_uses=True) if uses else {}
 
 
 def _clear_off_blocks(kernel: Array, groups: int) -> None:

@@ -87,13 +87,16 @@ def spread(arrays: Mapping[str, Array], program: Program) -> dict[str, Array]:
     return found
 
 
-def gathered(arrays: Mapping[str, Array], program: Program, where: str) -> dict[str, Array]:
+def gathered(
+    arrays: Mapping[str, Array], program: Program, where: str, *, of_uses: bool = False
+) -> dict[str, Array]:
     """Arrays of uses as the tensors that are stored for them; arrays under other names stay as they are.
 
     Args:
         arrays: By name of a stored tensor (of its shape), or of a use (of that one's).
         program: Whose parameters they are.
         where: What messages begin with: the file.
+        of_uses: Whether each array is that of a use, also where the stored tensor has its name and shape.
 
     Raises:
         UserError: Uses of one tensor do not agree, or together leave a part of it out.
@@ -107,7 +110,8 @@ def gathered(arrays: Mapping[str, Array], program: Program, where: str) -> dict[
     for parameter in program.parameters():
         whole = arrays.get(parameter.name)
         given = [use for use in uses[parameter.name] if use.name in arrays]
-        if whole is not None and whole.shape == parameter.shape:
+        moved = of_uses and any(use.name == parameter.name and use.view for use in given)
+        if whole is not None and whole.shape == parameter.shape and not moved:
             given = [use for use in given if use.name != parameter.name]
         elif all(arrays[use.name].shape != use.shape for use in given):
             continue  # missing, or of a shape that is none of both

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from tests.core.capture.support import EXACT, function
 from torchlean_core.capture.errors import CaptureError
+from torchlean_core.graph import lower
+from torchlean_core.interp import Interpreter
 
 
 def _low_modes(m: Any, x: torch.Tensor) -> torch.Tensor:
@@ -49,6 +52,10 @@ CASES: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
         x, 4, hop_length=2, window=torch.hann_window(4), return_complex=True
     ).abs(),
     "rotary": _rotary,
+    "tanh": lambda m, x: torch.complex(x, x.flip(-1) * 0.5).tanh().imag,
+    "sigmoid": lambda m, x: torch.complex(x, x.flip(-1) * 0.5).sigmoid().real,
+    "padded": lambda m, x: F.pad(torch.complex(x, x + 1), (1, 2), value=1.5).imag,
+    "padded with its own": lambda m, x: F.pad(torch.complex(x, x + 1), (1, 1), mode="circular").imag,
 }
 
 
@@ -99,3 +106,12 @@ def test_complex_results_are_refused() -> None:
         function(lambda m, x: torch.fft.rfft(x), (2, 8))
     with pytest.raises(CaptureError, match="complex numbers"):
         function(lambda m, x: torch.fft.rfft(x).angle(), (2, 8))
+
+
+def test_an_absolute_value_neither_overflows_nor_vanishes() -> None:
+    result = function(lambda m, x: torch.complex(x, x.flip(0)).abs(), (4,))
+    interpreter = Interpreter(lower(result.graph), result.tensors)
+    for size in (1e-30, 1e-20, 1.0, 1e25, 2e38):
+        x = torch.tensor([1.0, -0.5, 0.25, 0.3]) * size
+        torch.testing.assert_close(interpreter.run(x), torch.hypot(x, x.flip(0)), rtol=1e-6, atol=0.0)
+    assert torch.equal(interpreter.run(torch.zeros(4)), torch.zeros(4))

@@ -8,6 +8,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from tests.core.capture.support import exact, function, kinds
+from torchlean_core.capture.errors import CaptureError
+from torchlean_core.graph import lower
+from torchlean_core.interp import Interpreter
 
 DIRECT = {
     "relu": torch.relu,
@@ -160,3 +163,43 @@ def test_only_parameters_that_train_are_trainable() -> None:
 
 def test_gradients_stop_where_they_do_in_the_model() -> None:
     assert kinds(function(lambda m, x: x.detach() * x, (3,))) == ["detach", "mul_elem"]
+
+
+EDGES = (0.0, 1.0, -1.0, 1e-20, -1e-20, 1e18, -1e18, 0.37)
+
+FURTHER = {
+    "ldexp": lambda x: torch.ldexp(x, torch.tensor([3, 1, 2, 0])),
+    "ldexp of a constant": lambda x: torch.ldexp(torch.tensor([1.5, 2.0, -1.0, 1.0]), x.clamp(-20, 20)),
+    "logaddexp2": lambda x: torch.logaddexp2(x, x.flip(0) * 0.5),
+    "acosh": lambda x: torch.acosh(x.abs() + 1.5),
+    "acosh at its end": lambda x: torch.acosh(x.abs() + 1),
+    "asinh": torch.asinh,
+    "logit between bounds": lambda x: torch.logit(x, eps=0.1),
+    "fmax": lambda x: torch.fmax(x, x.flip(0)),
+    "fmin": lambda x: torch.fmin(x, torch.tensor(0.3)),
+    "dist": lambda x: torch.dist(x, torch.ones(4).to(x)),
+    "dist, 3": lambda x: torch.dist(x, torch.full((4,), 0.25).to(x), 3),
+    "dist, largest": lambda x: torch.dist(x, torch.ones(4).to(x), float("inf")),
+}
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_a_further_function_is_exact(name: str) -> None:
+    result = function(lambda m, x: FURTHER[name](x), (4,))
+    assert exact(result)
+    assert not [note for note in result.notes if note.code == "TL407"]
+
+
+@pytest.mark.parametrize("name", ["asinh", "acosh", "logaddexp2", "logit between bounds"])
+def test_a_further_function_keeps_its_digits(name: str) -> None:
+    result = function(lambda m, x: FURTHER[name](x), (4,))
+    interpreter = Interpreter(lower(result.graph), result.tensors)
+    for number in EDGES:
+        x = torch.full((4,), number)
+        expected = FURTHER[name](x.double())
+        torch.testing.assert_close(interpreter.run(x).double(), expected, rtol=2e-6, atol=1e-30)
+
+
+def test_the_larger_of_what_may_be_no_number_is_refused() -> None:
+    with pytest.raises(CaptureError, match=r"fmax.*leaves NaN out"):
+        function(lambda m, x: torch.fmax(x.log(), x), (4,))

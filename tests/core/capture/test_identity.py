@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.core.capture.support import captured, exact, function, kinds
+from tests.core.capture.support import Lambda, captured, exact, function, kinds
 from tests.core.capture.zoo.survey import Entry, constructor, entries, survey
 from tests.core.capture.zoo.training import OPTIMIZERS, agreement
 from torchlean_core.artifact import load_graph
@@ -17,6 +17,7 @@ from torchlean_core.capture.write import write_captured
 from torchlean_core.graph import lower
 from torchlean_core.interp.interpreter import full_precision
 from torchlean_core.params import ParameterStore
+from torchlean_core.params.resolve import resolve
 from torchlean_core.train import Optimizer, ScalarModuleDef
 
 LIMIT = 1e-6
@@ -182,3 +183,31 @@ def test_gpu_trains_shared_and_fixed_parameters_as_the_cpu_does(entry: Entry) ->
         trained[device] = module.params()
     for name, expected in trained["cpu"].items():
         torch.testing.assert_close(trained["cuda"][name].cpu(), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dialect", ["classic", "generalized"])
+def test_a_view_of_the_same_shape_is_not_taken_for_the_parameter(tmp_path: Path, dialect: str) -> None:
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.randn(3, 4, 3))
+    result = captured(
+        Lambda(lambda m, x: x * m.weight.transpose(0, 2), weight=weight), (3, 4, 3), dialect=dialect
+    )
+    path = tmp_path / "m.ir.json"
+    write_captured(result, path, "test")
+    store = resolve(load_graph(path), path).store
+    assert store is not None
+    (parameter,) = lower(result.graph).parameters()
+    assert torch.equal(torch.from_numpy(store.numpy(parameter.name).copy()), weight.detach())
+
+
+def test_a_parameter_of_which_a_part_is_used_stays_beside(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.randn(3, 6))
+    result = captured(Lambda(lambda m, x: x * m.weight[:, 2:], weight=weight), (3, 4), dialect="generalized")
+    assert not result.inline and result.beside == "of `weight` they would hold 12 of 18 numbers"
+    path = tmp_path / "m.ir.json"
+    write_captured(result, path, "test")
+    store = resolve(load_graph(path), path).store
+    assert store is not None
+    (parameter,) = lower(result.graph).parameters()
+    assert torch.equal(torch.from_numpy(store.numpy(parameter.name).copy()), weight.detach())

@@ -196,3 +196,20 @@ def test_a_matrix_that_is_too_large_is_refused() -> None:
     grid = torch.rand(1, 80, 80, 2)
     with pytest.raises(CaptureError, match="grid_sampler_2d"):
         function(lambda m, x: F.grid_sample(x, m.grid, align_corners=False), (1, 1, 80, 80), grid=grid)
+
+
+def test_a_part_is_no_reshape() -> None:
+    """The matrix of the first entries has ones on its diagonal, and is not square."""
+    result = function(lambda m, x: torch.narrow_copy(x, 0, 0, 1), (4,))
+    assert result.verification is not None and result.verification.max_relative_error <= EXACT
+
+
+def _filled_diagonal(m: Any, x: torch.Tensor) -> torch.Tensor:
+    y = x[:, :1].clone()
+    y.fill_diagonal_(0.5)
+    return y
+
+
+def test_a_diagonal_of_a_column_is_filled() -> None:
+    result = function(_filled_diagonal, (10, 6))
+    assert result.verification is not None and result.verification.max_relative_error <= EXACT

@@ -126,3 +126,31 @@ def test_steps_are_refused_at_the_comparison(name: str) -> None:
         function(STEPS[name], (3, 4), w=nn.Parameter(torch.tensor(1.0)))
     assert {finding.operator for finding in caught.value.findings} <= {"aten.gt.Scalar", "aten.lt.Scalar"}
     assert "conditions on the input" in str(caught.value)
+
+
+def _written(m: Any, x: torch.Tensor) -> torch.Tensor:
+    y = x + 0
+    y[y > 3.7] = 3.7
+    return y
+
+
+def test_a_number_that_float32_does_not_hold_is_written() -> None:
+    check = function(_written, (4,)).verification
+    assert check is not None and check.max_relative_error <= EXACT
+
+
+def test_one_value_that_is_another_stays_a_step() -> None:
+    with pytest.raises(CaptureError, match=r"aten\.eq\.Scalar"):
+        function(lambda m, x: torch.where(x.clamp(-9, 7.3) == 7.3, 0.0, x.clamp(-9, 7.3)), (4,))
+
+
+def _selected(m: Any, x: torch.Tensor) -> torch.Tensor:
+    mask = x > 0
+    y = torch.zeros_like(x)
+    y[mask] = x[mask]
+    return y
+
+
+def test_what_a_mask_on_the_input_selects_is_refused_at_its_line() -> None:
+    with pytest.raises(CaptureError, match=r"aten\.gt\.Scalar: has no exact form"):
+        function(_selected, (4,))

@@ -145,3 +145,21 @@ def test_a_constant_model_keeps_its_input() -> None:
 def test_the_identity_is_the_input_alone() -> None:
     result = function(lambda m, x: x, (2,))
     assert kinds(result) == []
+
+
+KNOWN_FIRST = {
+    "layer norm": lambda m, x: F.layer_norm(m.p, (3,), x.mean(0), x.sum(0)),
+    "batch norm": lambda m, x: F.batch_norm(m.p[None], m.mean, m.var, x[:, 0], x[:, 1]),
+    "group norm": lambda m, x: F.group_norm(m.p[None], 2, x[:, 0], x[:, 1]),
+    "linear": lambda m, x: F.linear(m.p, x),
+    "softmax": lambda m, x: torch.addcmul(m.p, x, x),
+    "prelu": lambda m, x: F.prelu(m.p, x[0, :1]),
+}
+"""The first operand is a parameter, another one depends on the input."""
+
+
+@pytest.mark.parametrize("name", KNOWN_FIRST)
+def test_a_known_tensor_is_taken_for_a_value(name: str) -> None:
+    torch.manual_seed(0)
+    state = {"p": nn.Parameter(torch.randn(4, 3)), "mean": torch.randn(4), "var": torch.rand(4) + 0.5}
+    assert exact(function(KNOWN_FIRST[name], (4, 3), **state))

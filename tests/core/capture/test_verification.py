@@ -242,3 +242,21 @@ def test_what_the_output_does_not_need_is_not_judged() -> None:
         return x * 2
 
     assert kinds(function(forward, (4,)))[-1] == "mul_elem"
+
+
+_MASK = torch.tensor([True, False])
+
+LEFT_OUT = {
+    "sqrt": (lambda x: torch.where(_MASK, torch.sqrt(x - 9), 1.0), "random numbers"),
+    "log": (lambda x: torch.where(_MASK, torch.log(x.sum()), x), "random numbers"),
+    "div": (lambda x: torch.where(_MASK, x / x.abs().sum(), 0.5), "zeros"),
+}
+
+
+@pytest.mark.parametrize("operator", LEFT_OUT)
+def test_what_is_no_number_and_left_out_is_told_where_it_is_made(operator: str) -> None:
+    forward, kind = LEFT_OUT[operator]
+    message = rf"TL603 aten\.{operator}.*gives an infinity or NaN for inputs that are {kind}, which the model"
+    with pytest.raises(CaptureError, match=message) as caught:
+        captured(Lambda(lambda m, x: forward(x)), (2,), __file__)
+    assert caught.value.findings[0].line is not None

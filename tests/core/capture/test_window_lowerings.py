@@ -147,3 +147,14 @@ def test_statistics_of_the_input_itself() -> None:
     layer = nn.Sequential(nn.BatchNorm2d(2, track_running_stats=False))
     for prefer_torch_export in (True, False):
         assert exact(captured(layer, (2, 2, 3, 3), prefer_torch_export=prefer_torch_export))
+
+
+@pytest.mark.parametrize("scale", [1.3, (1.3, 2.0), (2.5, 1.2)])
+def test_an_axis_that_keeps_its_size_is_copied(scale: Any) -> None:
+    """PyTorch copies an axis of an image that keeps its size, whatever the scale; one of a signal not."""
+    assert exact(function(lambda m, x: F.interpolate(x, scale_factor=scale), (2, 1, 2, 3)))
+    assert exact(function(lambda m, x: F.interpolate(x, scale_factor=1.3), (2, 1, 2)))
+
+
+def test_windows_that_all_see_the_same() -> None:
+    assert exact(function(lambda m, x: F.max_pool3d(x, (3, 1, 3), 1, (0, 0, 1)), (2, 3, 2, 2)))

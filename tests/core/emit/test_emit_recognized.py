@@ -115,3 +115,12 @@ def test_another_operator_is_another_function(tmp_path: Path) -> None:
         next(node for node in root["nodes"] if node["kind"] == "exp")["kind"] = "tanh"
 
     assert "F.gelu" not in _changed(tmp_path, change)
+
+
+@pytest.mark.parametrize("dialect", ["classic", "generalized"])
+def test_a_frozen_grouped_kernel_computes(tmp_path: Path, dialect: str) -> None:
+    torch.manual_seed(0)
+    layer = nn.Conv2d(2, 4, 2, groups=2, dilation=2).requires_grad_(False)
+    _, model, interpreter = emitted(tmp_path, lambda m, x: m.layer(x), (2, 4, 5), dialect, layer=layer)
+    x = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(model(x), interpreter.run(x))

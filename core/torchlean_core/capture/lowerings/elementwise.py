@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 
@@ -11,6 +12,8 @@ from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.lowerings.activation import log_one_plus_exp
 from torchlean_core.capture.lowerings.digits import exp_minus_one, log_one_plus
 from torchlean_core.capture.lowerings.masks import LARGEST, has_minus_infinity, masked_sum
+from torchlean_core.capture.lowerings.ties import at_least, at_most
+from torchlean_core.capture.ranges import range_of
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, Masked, Operand, Value
 
@@ -156,8 +159,10 @@ def atanh(b: GraphBuilder, x: Value) -> Value:
 
 
 @lowers(aten.logit.default)
-def logit(b: GraphBuilder, x: Value) -> Value:
-    """log(x) - log(1 - x)."""
+def logit(b: GraphBuilder, x: Value, eps: float | None = None) -> Value:
+    """log(x) - log(1 - x), of x between bounds where there is an eps."""
+    if eps is not None:
+        x = at_most(b, at_least(b, x, eps, passes=True), 1.0 - eps, passes=True)
     return b.minus(b.unary("log", x), b.unary("log", b.minus(1.0, x)))
 
 
@@ -182,6 +187,45 @@ def logaddexp(b: GraphBuilder, x: Operand, other: Operand) -> Value:
     ]
     distance = b.unary("abs", b.minus(*finite))
     return b.plus(b.binary("max_elem", x, other), log_one_plus_exp(b, distance))
+
+
+@lowers(aten.logaddexp2.default)
+def logaddexp2(b: GraphBuilder, x: Operand, other: Operand) -> Value:
+    """As `logaddexp`, to the base 2."""
+    scaled = [b.times(side, math.log(2.0)) for side in b.operands(x, other)]
+    return b.times(logaddexp(b, *scaled), 1.0 / math.log(2.0))
+
+
+@lowers(aten.ldexp.Tensor)
+def ldexp(b: GraphBuilder, x: Operand, other: Operand) -> Value:
+    """Product with a power of 2."""
+    if isinstance(other, Known) and not other.trainable:
+        factor = torch.pow(2.0, other.tensor.detach().double())
+        return b.binary("mul_elem", x, replace(other, tensor=factor, name=None, base=None, view=()))
+    (exponent,) = b.operands(other)
+    return b.times(x, exp2(b, exponent))
+
+
+@lowers(aten.asinh.default)
+def asinh(b: GraphBuilder, x: Value) -> Value:
+    """For x not negative log(1 + t), t = x + x^2 / (1 + sqrt(1 + x^2)), and an odd function."""
+
+    def of_positive(side: Value) -> Value:
+        ratio = div(b, side, b.plus(hypot(b, side, 1.0), 1.0))
+        assert isinstance(ratio, Value)
+        return log_one_plus(b, b.plus(side, b.times(side, ratio)))
+
+    above = at_least(b, x, 0.0, passes=True)
+    below = b.times(at_most(b, x, 0.0, passes=False), -1.0)
+    return b.minus(of_positive(above), of_positive(below))
+
+
+@lowers(aten.acosh.default)
+def acosh(b: GraphBuilder, x: Value) -> Value:
+    """log(1 + t + sqrt(t (t + 2))), t = x - 1."""
+    above = b.minus(x, 1.0)
+    product = b.times(b.unary("sqrt", above), b.unary("sqrt", b.plus(above, 2.0)))
+    return log_one_plus(b, b.plus(above, product))
 
 
 @lowers(aten.addcmul.default)
@@ -281,3 +325,29 @@ def maximum(b: GraphBuilder, x: Operand, other: Operand) -> Value:
 def minimum(b: GraphBuilder, x: Operand, other: Operand) -> Value:
     """Elementwise minimum."""
     return b.binary("min_elem", x, other)
+
+
+@lowers(aten.fmax.default)
+def fmax(b: GraphBuilder, x: Operand, other: Operand) -> Value:
+    """The maximum, all of whose gradient goes to the first operand where both are equal."""
+    return at_least(b, *_numbers(b, x, other), passes=True)
+
+
+@lowers(aten.fmin.default)
+def fmin(b: GraphBuilder, x: Operand, other: Operand) -> Value:
+    """The minimum; see `fmax`."""
+    return at_most(b, *_numbers(b, x, other), passes=True)
+
+
+def _numbers(b: GraphBuilder, x: Operand, other: Operand) -> list[Value]:
+    """Both operands.
+
+    Raises:
+        Refused: One can be NaN, which is left out.
+    """
+    operands = b.operands(x, other)
+    if any(range_of(b, one.index).wild for one in operands):
+        raise Refused(
+            "leaves NaN out, which an operand may be (a logarithm, a quotient or an exponential is in it)"
+        )
+    return operands

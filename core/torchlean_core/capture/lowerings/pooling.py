@@ -170,7 +170,7 @@ def _window_maxima(b: GraphBuilder, x: Value, axis: int, windows: Sequence[Seque
     rows = b.reshape(moved, (math.prod(moved.shape[:-1]), 1, size))
     step = windows[1][0] - windows[0][0] if len(windows) > 1 else longest
     regular = [list(range(i * step, i * step + longest)) for i in range(len(windows))]
-    if list(windows) != regular or (size - longest) // step + 1 != len(windows):
+    if step < 1 or list(windows) != regular or (size - longest) // step + 1 != len(windows):
         filled = [[*window, *[window[-1]] * (longest - len(window))] for window in windows]
         rows = b.select(rows, 2, [entry for window in filled for entry in window])
         step = longest

@@ -14,7 +14,7 @@ from torchlean_core.capture.lowerings.masks import LARGEST
 from torchlean_core.capture.lowerings.powers import by_logarithm, power
 from torchlean_core.capture.lowerings.shape import axis_of
 from torchlean_core.capture.registry import lowers
-from torchlean_core.capture.values import Tensor, Value
+from torchlean_core.capture.values import Operand, Tensor, Value
 from torchlean_core.kinds.operators import MAX_POOL, REDUCE_MEAN, REDUCE_SUM
 
 aten = torch.ops.aten
@@ -196,6 +196,12 @@ def vector_norm(
         raise Refused(f"the {ord}-norm: supported are positive ones and both infinities")
     sums = sum_axes(b, power(b, b.unary("abs", x), ord), dim, keepdim)
     return by_logarithm(b, sums, 1.0 / ord)
+
+
+@lowers(aten.dist.default)
+def distance(b: GraphBuilder, x: Operand, other: Operand, p: float = 2) -> Value:
+    """The norm of a difference."""
+    return vector_norm(b, b.minus(x, other), p)
 
 
 @lowers(aten.amax.default)

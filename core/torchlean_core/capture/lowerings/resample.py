@@ -70,6 +70,14 @@ def _nearest(signals: torch.Tensor, size: int, scale: float | None) -> torch.Ten
     return result
 
 
+def _nearest_of_image(signals: torch.Tensor, size: int, scale: float | None) -> torch.Tensor:
+    """Of images torch copies an axis that keeps its size, whatever the scale."""
+    result: torch.Tensor = aten.upsample_nearest2d.default(signals[:, :, None], [1, size], None, scale)[
+        :, :, 0
+    ]
+    return result
+
+
 def _nearest_exact(signals: torch.Tensor, size: int, scale: float | None) -> torch.Tensor:
     result: torch.Tensor = aten._upsample_nearest_exact1d.default(signals, [size], scale)
     return result
@@ -94,7 +102,8 @@ def nearest(
     b: GraphBuilder, input: Value, output_size: Sequence[int] | None, scale_factors: Sequence[float] | None
 ) -> Value:
     """Copies of the nearest entry below."""
-    return _with_factors(b, input, output_size, scale_factors, _nearest)
+    line = _nearest_of_image if len(input.shape) == 4 else _nearest
+    return _with_factors(b, input, output_size, scale_factors, line)
 
 
 @lowers(
@@ -173,7 +182,8 @@ def nearest_sized(
     scales_w: float | None = None,
 ) -> Value:
     """As `nearest`."""
-    return _sized(b, x, output_size, [scales, scales_d, scales_h, scales_w], _nearest)
+    line = _nearest_of_image if len(x.shape) == 4 else _nearest
+    return _sized(b, x, output_size, [scales, scales_d, scales_h, scales_w], line)
 
 
 @lowers(
