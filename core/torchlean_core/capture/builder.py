@@ -104,6 +104,7 @@ class GraphBuilder(Forms):
         drafts: The nodes so far.
         ranges: Bounds of their values, where they were asked for.
         dialect: What the nodes are said in: lowerings ask for operators, and it knows the kinds.
+        moves_left: Before how many further nodes parts of the current selection may go; None where there is none.
     """
 
     max_parameters: int = 250_000_000
@@ -116,6 +117,7 @@ class GraphBuilder(Forms):
     drafts: list[Draft] = field(default_factory=list)
     ranges: dict[NodeIndex, Range] = field(default_factory=dict)
     dialect: Dialect = DEFAULT
+    moves_left: int | None = None
     _shared: dict[Any, Value] = field(default_factory=dict)
     _alive: list[Known] = field(default_factory=list)
 
@@ -382,8 +384,14 @@ class GraphBuilder(Forms):
                 return self.reshape(self.permute(dense, both), target)
         return self.add("permute", x, perm=perm)
 
-    def select(self, x: Value, axis: int, indices: Sequence[int]) -> Value:
+    def select(self, x: Value, axis: int, indices: Sequence[int], *, early: bool = True) -> Value:
         """Entries of one axis, in the order given; all of them in order is the operand itself.
+
+        Args:
+            x: Operand.
+            axis: The axis.
+            indices: Places of the entries.
+            early: Whether to select before what can be infinite.
 
         Raises:
             Refused: There are none.
@@ -401,9 +409,9 @@ class GraphBuilder(Forms):
         shape = (*x.shape[:axis], len(indices), *x.shape[axis + 1 :])
         if size == 1:
             return self.broadcast(x, shape)
-        early = selected_early(self, x, axis, indices)
-        if early is not None:
-            return early
+        before = selected_early(self, x, axis, indices) if early else None
+        if before is not None:
+            return before
         self.check_size(len(indices) * size, "a selection matrix")
         return self._append(SELECT, [x], shape, {"axis": axis, "indices": indices})
 

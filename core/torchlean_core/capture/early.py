@@ -31,6 +31,9 @@ from torchlean_core.kinds.operators import (
 if TYPE_CHECKING:
     from torchlean_core.capture.builder import Draft, GraphBuilder
 
+_MOST = 500
+"""Nodes before which parts of one selection are made; the rest of them stays where it is."""
+
 _SUMS = (ADD, SUB)
 _REDUCTIONS = (REDUCE_SUM, REDUCE_MEAN)
 
@@ -51,13 +54,18 @@ def selected_early(b: GraphBuilder, x: Value, axis: int, indices: Sequence[int])
     """Entries of one axis, selected before what can be infinite or splits a layer; None where nothing is won."""
     if not range_of(b, x.index).wild and not _splits_layers(b, x, axis):
         return None
+    if b.moves_left == 0:
+        return None
     draft = b.draft(x)
-    before = b.provenance
+    before, outermost = b.provenance, b.moves_left is None
     b.provenance = draft.origin
+    b.moves_left = (_MOST if b.moves_left is None else b.moves_left) - 1
     try:
         return _commuted(b, x, draft, axis, list(indices))
     finally:
         b.provenance = before
+        if outermost:
+            b.moves_left = None
 
 
 def _splits_layers(b: GraphBuilder, x: Value, axis: int) -> bool:
@@ -91,7 +99,9 @@ def _commuted(b: GraphBuilder, x: Value, draft: Draft, axis: int, indices: list[
     if operator is SOFTMAX and fields["axis"] != axis:
         return b.add(kind, b.select(parents[0], axis, indices), axis=fields["axis"])
     if kind == "select" and fields["axis"] != axis:
-        return b.select(b.select(parents[0], axis, indices), fields["axis"], fields["indices"])
+        inner = b.select(parents[0], axis, indices)
+        # Where it stays a selection nothing is won, and two would go before each other for ever.
+        return None if b.draft(inner).kind == "select" else b.select(inner, fields["axis"], fields["indices"])
     if operator is PERMUTE:
         return b.permute(b.select(parents[0], fields["perm"][axis], indices), fields["perm"])
     if operator is BROADCAST_TO:

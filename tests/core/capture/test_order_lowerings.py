@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.core.capture.support import EXACT, function
+from tests.core.capture.support import EXACT, exact, function
 from torchlean_core.capture.errors import CaptureError
 
 ORDERED: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
@@ -92,3 +92,28 @@ def test_a_power_of_what_can_be_negative_is_refused() -> None:
         function(lambda m, x: x.pow(m.p), (3, 4), p=nn.Parameter(torch.tensor([2.0])))
     with pytest.raises(CaptureError, match="exponent 40"):
         function(lambda m, x: x**40, (3, 4))
+
+
+WILD = {
+    "median": lambda x: torch.log(x.abs() + 1e-3).median(),
+    "sort, a part": lambda x: torch.log(x.abs() + 1e-3).view(2, 27).sort(1).values[:1, 3:5],
+    "running product": lambda x: torch.rsqrt(x.abs() + 0.5).cumprod(0)[2:4],
+    "running maximum": lambda x: torch.log(x.abs() + 1e-3).view(2, 27).cummax(1).values[1:],
+    "running log-sum": lambda x: torch.log(x.abs() + 1e-3).logcumsumexp(0)[-1],
+}
+"""Of what can be infinite, before which selections go."""
+
+
+@pytest.mark.parametrize("name", WILD)
+def test_the_order_of_what_can_be_infinite(name: str) -> None:
+    result = function(lambda m, x: WILD[name](x), (54,))
+    assert exact(result) and len(result.graph.nodes) < 800
+
+
+def test_selections_along_two_axes_of_what_can_be_infinite() -> None:
+    """Each could go before the other, for ever."""
+    result = function(
+        lambda m, x: torch.exp(x).repeat(24)[:48].reshape(2, 2, 4, 3)[:, :, [0, 0, 1, 1, 1]][:, :, :, [0]],
+        (2,),
+    )
+    assert exact(result)

@@ -163,3 +163,28 @@ def test_a_known_tensor_is_taken_for_a_value(name: str) -> None:
     torch.manual_seed(0)
     state = {"p": nn.Parameter(torch.randn(4, 3)), "mean": torch.randn(4), "var": torch.rand(4) + 0.5}
     assert exact(function(KNOWN_FIRST[name], (4, 3), **state))
+
+
+OF_A_SCALAR = {
+    "sum": lambda x: x.sum(0),
+    "mean": lambda x: x.mean(-1, keepdim=True),
+    "prod": lambda x: x.prod(0),
+    "amax": lambda x: x.amax(0),
+    "amin": lambda x: x.amin(-1, keepdim=True),
+    "max": lambda x: x.max(0).values,
+    "min": lambda x: x.min(-1).values,
+    "logsumexp": lambda x: x.logsumexp(0),
+    "log_softmax": lambda x: x.log_softmax(0) + x,
+    "norm": lambda x: x.norm(dim=0),
+    "sort": lambda x: x.sort(0).values,
+    "cumsum": lambda x: x.cumsum(0),
+    "flip": lambda x: x.flip(0),
+    "index_select": lambda x: x.index_select(0, torch.tensor([0])),
+    "cosine_similarity": lambda x: F.cosine_similarity(x, x + 3, dim=0),
+}
+"""PyTorch takes axes 0 and -1 of a scalar."""
+
+
+@pytest.mark.parametrize("name", OF_A_SCALAR)
+def test_the_axis_of_a_scalar(name: str) -> None:
+    assert exact(function(lambda m, x: OF_A_SCALAR[name](x * 2), ()))

@@ -19,6 +19,9 @@ from torchlean_core.capture.values import Value
 
 aten = torch.ops.aten
 
+_FEW = 16
+"""Entries of an axis up to which each is taken by itself where it can be infinite; of more, matrices take them."""
+
 _MOST = 256
 """Entries of an axis that are put in order: 36 rounds."""
 
@@ -56,10 +59,12 @@ def _sorted(b: GraphBuilder, x: Value, axis: int) -> Value:
         partner = list(range(size))
         for first, second in pairs:
             partner[first], partner[second] = second, first
-        other = b.select(x, axis, partner)
+        other = b.select(x, axis, partner, early=size <= _FEW)
         both = cat(b, [b.binary("min_elem", x, other), b.binary("max_elem", x, other)], axis)
         larger = {second for _, second in pairs}
-        x = b.select(both, axis, [place + size * (place in larger) for place in range(size)])
+        x = b.select(
+            both, axis, [place + size * (place in larger) for place in range(size)], early=size <= _FEW
+        )
     return x
 
 
@@ -69,9 +74,11 @@ def sort(b: GraphBuilder, x: Value, dim: int = -1, descending: bool = False) -> 
     if not x.shape:
         return x, None
     axis = axis_of(dim, len(x.shape))
-    ordered = _sorted(b, x, axis)
     size = x.shape[axis]
-    return (b.select(ordered, axis, range(size - 1, -1, -1)) if descending else ordered), None
+    ordered = _sorted(b, x, axis)
+    return (
+        b.select(ordered, axis, range(size - 1, -1, -1), early=size <= _FEW) if descending else ordered
+    ), None
 
 
 @lowers(aten.topk.default, ignores=["sorted"])
@@ -81,7 +88,7 @@ def topk(b: GraphBuilder, x: Value, k: int, dim: int = -1, largest: bool = True)
     if not x.shape:
         return values, None
     axis = axis_of(dim, len(x.shape))
-    return b.select(values, axis, range(k)), None
+    return b.select(values, axis, range(k), early=x.shape[axis] <= _FEW), None
 
 
 def _entry(b: GraphBuilder, x: Value, dim: int, place: int, keepdim: bool) -> Value:
@@ -89,7 +96,7 @@ def _entry(b: GraphBuilder, x: Value, dim: int, place: int, keepdim: bool) -> Va
     if not x.shape:
         return x
     axis = axis_of(dim, len(x.shape))
-    taken = b.select(_sorted(b, x, axis), axis, [place])
+    taken = b.select(_sorted(b, x, axis), axis, [place], early=x.shape[axis] <= _FEW)
     return taken if keepdim else b.reshape(taken, (*x.shape[:axis], *x.shape[axis + 1 :]))
 
 
@@ -121,7 +128,7 @@ def _running(b: GraphBuilder, x: Value, dim: int, kind: str) -> Value:
     size, distance = x.shape[axis], 1
     while distance < size:
         before = [place - distance if place >= distance else place for place in range(size)]
-        x = b.binary(kind, x, b.select(x, axis, before))
+        x = b.binary(kind, x, b.select(x, axis, before, early=size <= _FEW))
         distance *= 2
     return x
 
@@ -147,7 +154,9 @@ def cumprod(b: GraphBuilder, x: Value, dim: int, dtype: torch.dtype | None = Non
     size, distance = x.shape[axis], 1
     while distance < size:
         ones = b.full(1.0, (*x.shape[:axis], distance, *x.shape[axis + 1 :]))
-        before = b.add("concat", ones, b.select(x, axis, range(size - distance)), axis=axis)
+        before = b.add(
+            "concat", ones, b.select(x, axis, range(size - distance), early=size <= _FEW), axis=axis
+        )
         x = b.times(x, before)
         distance *= 2
     return x
@@ -161,8 +170,8 @@ def logcumsumexp(b: GraphBuilder, x: Value, dim: int) -> Value:
     axis = axis_of(dim, len(x.shape))
     size, distance = x.shape[axis], 1
     while distance < size:
-        later = b.select(x, axis, range(distance, size))
-        both = logaddexp(b, later, b.select(x, axis, range(size - distance)))
-        x = b.add("concat", b.select(x, axis, range(distance)), both, axis=axis)
+        later = b.select(x, axis, range(distance, size), early=size <= _FEW)
+        both = logaddexp(b, later, b.select(x, axis, range(size - distance), early=size <= _FEW))
+        x = b.add("concat", b.select(x, axis, range(distance), early=size <= _FEW), both, axis=axis)
         distance *= 2
     return x

@@ -21,6 +21,8 @@ aten = torch.ops.aten
 
 
 def _axes(x: Value, dim: Sequence[int] | None) -> list[int]:
+    if not x.shape:
+        return []  # torch takes axis 0 of a scalar
     return sorted({axis_of(axis, len(x.shape)) for axis in dim} if dim else range(len(x.shape)))
 
 
@@ -74,6 +76,8 @@ def product(
     b: GraphBuilder, x: Value, dim: int, keepdim: bool = False, dtype: torch.dtype | None = None
 ) -> Value:
     """Halves of the axis multiplied until one entry is left."""
+    if not x.shape:
+        return x
     axis = axis_of(dim, len(x.shape))
     result = x
     while (size := result.shape[axis]) > 1:

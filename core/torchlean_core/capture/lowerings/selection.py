@@ -81,6 +81,8 @@ def index_select(b: GraphBuilder, x: Value, dim: int, index: Tensor) -> Value:
     """Entries of an axis at indices that are known."""
     if not isinstance(index, Known):
         raise Refused("the indices depend on the input")
+    if not x.shape:
+        return b.reshape(x, index.shape)  # one entry, of the only one
     return b.select(x, axis_of(dim, len(x.shape)), index.tensor.reshape(-1).tolist())
 
 
@@ -97,6 +99,8 @@ def embedding(b: GraphBuilder, weight: Tensor, indices: Tensor) -> Value:
 @lowers(aten.flip.default, moves=True)
 def flip(b: GraphBuilder, x: Value, dims: Sequence[int]) -> Value:
     """Axes reversed."""
+    if not x.shape:
+        return x
     for dim in dims:
         axis = axis_of(dim, len(x.shape))
         x = b.select(x, axis, range(x.shape[axis] - 1, -1, -1))
