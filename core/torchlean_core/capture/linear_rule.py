@@ -10,12 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch.utils import _pytree
 
 from torchlean_core.capture.assemble import apply_matrix
 from torchlean_core.capture.builder import GraphBuilder
-from torchlean_core.capture.values import Known, Shape, Value
+from torchlean_core.capture.folding import derived_of
+from torchlean_core.capture.memory import Memory
+from torchlean_core.capture.values import Known, Masked, Shape, Unknown, Value
 
 Function = Callable[[torch.Tensor], torch.Tensor]
 """A function of a float64 tensor."""
@@ -175,3 +179,50 @@ def _matrix(function: Function, shape: Shape, result: Shape, before: int, behind
         matrix[:, column] = of_middle(unit * ones)[0, :, 0]
     x = random(lead, inputs, tail)
     return matrix if _same(of_middle(x), torch.einsum("oi,lit->lot", matrix, x)) else None
+
+
+def by_matrix(b: GraphBuilder, node: torch.fx.Node, args: Any, kwargs: Any) -> Any:
+    """The result, or results, of an operator that is linear in its one unknown operand; None for any other.
+
+    What is elementwise has a form of its own where it is linear: a matrix would hide what it does at the ends of
+    the range.
+    """
+    target = node.target
+    assert isinstance(target, torch._ops.OpOverload), "others were refused"
+    leaves = _pytree.tree_leaves((args, kwargs))
+    unknown = {leaf for leaf in leaves if isinstance(leaf, Value)}
+    known = [leaf for leaf in leaves if isinstance(leaf, Known)]
+    others = any(isinstance(leaf, Masked | Memory | Unknown) for leaf in leaves)
+    apart = {torch.Tag.pointwise, torch.Tag.nondeterministic_seeded} & set(target.tags)
+    if len(unknown) != 1 or others or apart or target._schema.is_mutable:
+        return None
+    (x,) = unknown
+    derived = derived_of(known)
+    trainable = any(one.trainable for one in known)
+    several = isinstance(node.meta.get("val"), tuple | list)
+
+    def part(number: int) -> Value | None:
+        def function(operand: torch.Tensor) -> torch.Tensor:
+            def value(leaf: Value | Known) -> torch.Tensor:
+                tensor = operand if isinstance(leaf, Value) else leaf.tensor.detach()
+                return tensor.double() if tensor.is_floating_point() else tensor
+
+            plain, named = _pytree.tree_map_only(Value | Known, value, (args, kwargs))
+            with torch.no_grad():
+                result = target(*plain, **named)
+            found: torch.Tensor = result[number] if several else result
+            return found
+
+        try:
+            affine = affine_of(function, x.shape)
+        except RuntimeError:  # it does not compute in float64
+            return None
+        if affine is None:
+            return None
+        why = f"the matrix of {target}"
+        return apply_affine(b, x, affine, why, derived, trainable=trainable)
+
+    if not several:
+        return part(0)
+    parts = tuple(part(number) for number in range(len(node.meta["val"])))
+    return None if all(one is None for one in parts) else parts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,20 @@ import torchlean_core.capture.lowerings  # noqa: F401 -- fills the registry
 from torchlean_core.capture.builder import GraphBuilder, Provenance
 from torchlean_core.capture.complex_numbers import Complex, of_complex, pair
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused, TooLarge
+from torchlean_core.capture.folding import folded
+from torchlean_core.capture.formulas import in_pieces, meet
 from torchlean_core.capture.known_views import fixed, view_of
-from torchlean_core.capture.linear_rule import affine_of, apply_affine
+from torchlean_core.capture.linear_rule import by_matrix
 from torchlean_core.capture.lowerings.ties import at_least, at_most
 from torchlean_core.capture.memory import UNINITIALIZED, Memory, combined, moved, unwritten
-from torchlean_core.capture.pieces import Pieces, compared, in_pieces, joined, meet
-from torchlean_core.capture.places import first_line, line_in, located, module_of_node
+from torchlean_core.capture.needed import leave_out, needed_of, part_of
+from torchlean_core.capture.pieces import Pieces, compared, joined
+from torchlean_core.capture.places import line_in, located, module_of_node
 from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
 from torchlean_core.capture.state_values import gives_open_size
 from torchlean_core.capture.steps import ADVICE, CONDITIONS, bend_of, extreme_of, lower_bend, serves_bends
 from torchlean_core.capture.trace import Traced
-from torchlean_core.capture.value_checks import only_checks
 from torchlean_core.capture.values import Known, Masked, Unknown, Value
 
 _SHAPE_ONLY = frozenset(
@@ -83,8 +85,8 @@ class Lowerer:
             CaptureError: Operators were refused (all of them are in it), or an output is no float tensor.
         """
         source = self.builder.input(shape)
-        needed = _needed(self.traced)
-        _leave_out(self.traced, needed)
+        needed = needed_of(self.traced)
+        leave_out(self.traced, needed)
         for node in self.traced.module.graph.nodes:
             if node not in needed and node.op != "placeholder":
                 continue
@@ -121,7 +123,7 @@ class Lowerer:
         module = module_of_node(node)
         finding = CaptureFinding(
             "TL601",
-            message + _part_of(node),
+            message + part_of(node),
             self.builder.provenance.line or self.default_line,
             str(node.target),
             f"`{module[0]}` ({module[1]})" if module else None,
@@ -314,7 +316,7 @@ class Lowerer:
         leaves = _pytree.tree_leaves((args, kwargs))
         if not any(isinstance(leaf, Value) for leaf in leaves):
             trains = any(isinstance(leaf, Known) and leaf.trainable for leaf in leaves)
-            return self._of_parameters(target, args, kwargs) if trains else _folded(target, args, kwargs)
+            return self._of_parameters(target, args, kwargs) if trains else folded(target, args, kwargs)
         if target not in LOWERINGS:
             raise Refused("has no exact form in torchlean.ir.v1")
         return self._apply(target, LOWERINGS[target], args, kwargs)
@@ -403,7 +405,7 @@ class Lowerer:
             except TooLarge:
                 raise
             except Refused:
-                if (found := self._by_matrix(node, args, kwargs)) is None:
+                if (found := by_matrix(self.builder, node, args, kwargs)) is None:
                     raise
                 return found
         if torch.Tag.nondeterministic_seeded in target.tags:
@@ -415,61 +417,15 @@ class Lowerer:
         if target is torch.ops.aten._local_scalar_dense.default:
             raise Refused("takes a number out of a tensor that depends on the input (`.item()`)")
         if depends_on_input:
-            if (found := self._by_matrix(node, args, kwargs)) is not None:
+            if (found := by_matrix(self.builder, node, args, kwargs)) is not None:
                 return found
             raise Refused("has no exact form in torchlean.ir.v1" + (ADVICE if target in CONDITIONS else ""))
         return self._computed(target, args, kwargs)
 
-    def _by_matrix(self, node: torch.fx.Node, args: Any, kwargs: Any) -> Any:
-        """The result, or results, of an operator that is linear in its one unknown operand; None for any other.
-
-        What is elementwise has a form of its own where it is linear: a matrix would hide what it does at the ends of
-        the range.
-        """
-        target = node.target
-        assert isinstance(target, torch._ops.OpOverload), "others were refused"
-        leaves = _pytree.tree_leaves((args, kwargs))
-        unknown = {leaf for leaf in leaves if isinstance(leaf, Value)}
-        known = [leaf for leaf in leaves if isinstance(leaf, Known)]
-        others = any(isinstance(leaf, Masked | Memory | Unknown) for leaf in leaves)
-        apart = {torch.Tag.pointwise, torch.Tag.nondeterministic_seeded} & set(target.tags)
-        if len(unknown) != 1 or others or apart or target._schema.is_mutable:
-            return None
-        (x,) = unknown
-        derived = _derived(known)
-        trainable = any(one.trainable for one in known)
-        several = isinstance(node.meta.get("val"), tuple | list)
-
-        def part(number: int) -> Value | None:
-            def function(operand: torch.Tensor) -> torch.Tensor:
-                def value(leaf: Value | Known) -> torch.Tensor:
-                    tensor = operand if isinstance(leaf, Value) else leaf.tensor.detach()
-                    return tensor.double() if tensor.is_floating_point() else tensor
-
-                plain, named = _pytree.tree_map_only(Value | Known, value, (args, kwargs))
-                with torch.no_grad():
-                    result = target(*plain, **named)
-                found: torch.Tensor = result[number] if several else result
-                return found
-
-            try:
-                affine = affine_of(function, x.shape)
-            except RuntimeError:  # it does not compute in float64
-                return None
-            if affine is None:
-                return None
-            why = f"the matrix of {target}"
-            return apply_affine(self.builder, x, affine, why, derived, trainable=trainable)
-
-        if not several:
-            return part(0)
-        parts = tuple(part(number) for number in range(len(node.meta["val"])))
-        return None if all(one is None for one in parts) else parts
-
     def _computed(self, target: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
         leaves = _pytree.tree_leaves((args, kwargs))
         self.folded.update(leaf.name for leaf in leaves if isinstance(leaf, Known) and leaf.name is not None)
-        return _folded(target, args, kwargs)
+        return folded(target, args, kwargs)
 
     def _apply(self, target: torch._ops.OpOverload, lowering: Lowering, args: Any, kwargs: Any) -> Any:
         """The lowering's result; of a sum with -inf in it only what keeps its meaning."""
@@ -487,7 +443,7 @@ class Lowerer:
         if not lowering.moves or len(masked) != 1:
             raise Refused(_MASKED)
         values = call(*_pytree.tree_map_only(Masked, lambda x: x.value, (args, kwargs)))
-        masks = _folded(
+        masks = folded(
             target,
             *_pytree.tree_map_only(Masked, lambda x: Known(x.mask.tensor.expand(x.shape)), (args, kwargs)),
         )
@@ -554,94 +510,4 @@ class Lowerer:
 def _check_shape(node: torch.fx.Node, value: Value | Masked | Complex, meta: torch.Tensor) -> None:
     assert value.shape == tuple(meta.shape), (
         f"lowering of {node.target} gives shape {value.shape}, torch gives {tuple(meta.shape)}"
-    )
-
-
-def _leave_out(traced: Traced, needed: set[torch.fx.Node]) -> None:
-    """Take out of the graph what nothing depends on."""
-    for node in reversed(list(traced.module.graph.nodes)):
-        if node not in needed and not node.users and node.op not in ("placeholder", "output"):
-            traced.module.graph.erase_node(node)
-
-
-def _needed(traced: Traced) -> set[torch.fx.Node]:
-    """What the output depends on, and what changes something on the way."""
-    nodes = list(traced.module.graph.nodes)
-    needed = set(traced.outputs)
-    for node in reversed(nodes):
-        if node in needed or (node.is_impure() and not only_checks(node)):
-            needed.update([node, *node.all_input_nodes])
-    return needed
-
-
-def _part_of(node: torch.fx.Node) -> str:
-    """What the user wrote, where the operator is a part of something else that torch took apart."""
-    own = getattr(node.target, "_opname", None)
-    if own is None:
-        return ""
-    call = str((node.meta.get("torch_fn") or ("", ""))[1]).rpartition(".")[2]
-    if call == "__setitem__":
-        return " (part of an assignment to elements of a tensor)"
-    original = node.meta.get("original_aten")
-    if isinstance(original, torch._ops.OpOverload) and original._opname.rstrip("_") != own.rstrip("_"):
-        return f" (part of `{original}`)"
-    return ""
-
-
-def _folded(target: torch._ops.OpOverload, args: Any, kwargs: Any, *, exact: bool = True) -> Any:
-    """An operator of known tensors, computed now: what is computed from the model's state, in float64.
-
-    Args:
-        target: The operator.
-        args: Its arguments.
-        kwargs: Its arguments by name.
-        exact: Whether to try float64, which not every operator takes.
-    """
-    found = [leaf for leaf in _pytree.tree_leaves((args, kwargs)) if isinstance(leaf, Known)]
-    trainable = any(known.trainable for known in found)
-    state = any(known.state for known in found)
-    exact = exact and state and not _gives_view(target)
-
-    def operand(known: Known) -> torch.Tensor:
-        return known.tensor.double() if exact and known.tensor.dtype == torch.float32 else known.tensor
-
-    plain, named = _pytree.tree_map_only(Known, operand, (args, kwargs))
-    with torch.no_grad():
-        try:
-            result = target(*plain, **named)
-        except RuntimeError as error:
-            if not exact:
-                raise Refused(f"cannot be computed of constants: {first_line(error)}") from error
-            return _folded(target, args, kwargs, exact=False)
-
-    derived = _derived(found)
-
-    def known(tensor: torch.Tensor) -> Known:
-        for operand in found:
-            if operand.name is not None and operand.view == () and _is_same(tensor, operand.tensor):
-                return replace(operand, tensor=tensor)
-        trains = trainable and (tensor.is_floating_point() or tensor.is_complex())
-        return Known(tensor, None, trains, state, derived=derived)
-
-    return _pytree.tree_map_only(torch.Tensor, known, tuple(result) if isinstance(result, list) else result)
-
-
-def _derived(found: Sequence[Known]) -> tuple[str, ...]:
-    """Names of the parameters that train and that something is computed from."""
-    names = [known.name for known in found if known.trainable and known.name is not None]
-    return tuple(dict.fromkeys([*names, *(name for known in found for name in known.derived)]))
-
-
-def _gives_view(target: torch._ops.OpOverload) -> bool:
-    return any(result.alias_info is not None for result in target._schema.returns)
-
-
-def _is_same(tensor: torch.Tensor, base: torch.Tensor) -> bool:
-    """Whether a tensor is another one, in its memory."""
-    return (
-        tensor.layout == base.layout == torch.strided
-        and tensor.data_ptr() == base.data_ptr()
-        and tensor.shape == base.shape
-        and tensor.stride() == base.stride()
-        and tensor.dtype == base.dtype
     )
