@@ -96,7 +96,8 @@ def outcome(sample: Sample, folder: Path) -> Outcome:
         parse_graph(result.text)
     except UserError as error:
         found = Outcome(sample, "refused", str(error).replace(str(file), "model.py"))
-        if _BLAMES.search(str(error)) or "TL603" in str(error) or "TL602" in str(error):
+        of_values = "control flow depends on the values" in str(error)
+        if _BLAMES.search(str(error)) or ("TL603" in str(error) and not of_values):
             found.findings.append("refused as if it were a fault")
         return found
     except Exception as error:

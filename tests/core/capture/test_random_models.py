@@ -10,7 +10,28 @@ from tests.core.capture.random_models import Program
 from tests.core.capture.random_operators import steps as operators
 from tests.core.capture.random_run import outcomes
 
-SAMPLE = range(30200, 30224)
+SAMPLE = (
+    50000,
+    50001,
+    50002,
+    50003,
+    50004,
+    50005,
+    50006,
+    50008,
+    50011,
+    50012,
+    50013,
+    50014,
+    50015,
+    50016,
+    50017,
+    50018,
+    50019,
+    50020,
+    50021,
+    50022,
+)
 """Numbers of models none of which is all rounding: a variance of equal numbers has no digits to compare."""
 
 NEVER_DRAWN = {

@@ -154,6 +154,7 @@ KNOWN_FIRST = {
     "linear": lambda m, x: F.linear(m.p, x),
     "softmax": lambda m, x: torch.addcmul(m.p, x, x),
     "prelu": lambda m, x: F.prelu(m.p, x[0, :1]),
+    "the kernel of prelu": lambda m, x: torch.ops.aten._prelu_kernel(x[:, :2, None] - m.p[:, None], x[0]),
 }
 """The first operand is a parameter, another one depends on the input."""
 

@@ -39,13 +39,19 @@ def leaky_relu(b: GraphBuilder, x: Value, negative_slope: float = 0.01) -> Value
     return b.plus(b.unary("relu", x), b.times(negative_part(b, x), slope))
 
 
-@lowers(aten.prelu.default, aten._prelu_kernel.default)
+@lowers(aten.prelu.default)
 def prelu(b: GraphBuilder, x: Value, weight: Tensor) -> Value:
     """relu(x) + weight * min(x, 0), one weight for all or for each channel (axis 1)."""
     slope = b.value(weight)
     if len(x.shape) >= 2 and len(slope.shape) == 1 and slope.shape != (1,):
         slope = b.reshape(slope, (slope.shape[0], *(1,) * (len(x.shape) - 2)))
-    return b.plus(b.unary("relu", x), b.times(negative_part(b, x), slope))
+    return prelu_kernel(b, x, slope)
+
+
+@lowers(aten._prelu_kernel.default)
+def prelu_kernel(b: GraphBuilder, x: Value, weight: Tensor) -> Value:
+    """As `prelu`, with a weight that goes with x as it is."""
+    return b.plus(b.unary("relu", x), b.times(negative_part(b, x), weight))
 
 
 @lowers(aten.clamp.default, aten.clamp.Tensor)

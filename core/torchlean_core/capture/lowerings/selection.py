@@ -82,7 +82,7 @@ def index_select(b: GraphBuilder, x: Value, dim: int, index: Tensor) -> Value:
     if not isinstance(index, Known):
         raise Refused("the indices depend on the input")
     if not x.shape:
-        return b.reshape(x, index.shape)  # one entry, of the only one
+        return x
     return b.select(x, axis_of(dim, len(x.shape)), index.tensor.reshape(-1).tolist())
 
 
