@@ -29,6 +29,11 @@ aten = torch.ops.aten
 _MEETING = 1e-9
 """Largest difference of two pieces that meet, relative to their size: float64 rounding."""
 
+_SMALLEST = 2.0**-126
+"""The smallest positive float32 of full precision."""
+
+_DRAWS = 12
+
 Leaf = Callable[[torch.fx.Node], torch.Tensor]
 
 
@@ -70,6 +75,17 @@ class Formula:
             return _computed(one, of) if self.depends(one) else leaf(one)
 
         return of(node)
+
+    def near(
+        self, node: torch.fx.Node, bound: torch.Tensor, side: float, leaf: Leaf
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Where a piece ends, and its value there: beside the constant, where it has none at it (x log x at 0)."""
+        shape = self.point.shape
+        value = self.at(node, bound.expand(shape), leaf)
+        if bool(torch.isfinite(value).all()):
+            return bound, value
+        beside = bound + side * torch.maximum(bound.abs() * 2.0**-23, torch.full_like(bound, _SMALLEST))
+        return beside, self.at(node, beside.expand(shape), leaf)
 
     def _decided(self, condition: torch.fx.Node, leaf: Leaf) -> torch.Tensor:
         """A comparison, or a sign, at the point."""
@@ -186,7 +202,7 @@ def meet(node: torch.fx.Node, pieces: Pieces, value_of: Values) -> bool:
     """
     shape = tuple(pieces.x.meta["val"].shape)
     formulas = [Formula(pieces, point.expand(shape)) for point in points(pieces.breaks)]
-    for draw in range(3):
+    for draw in range(_DRAWS):
         generator = torch.Generator().manual_seed(6 + draw)
         leaves: dict[torch.fx.Node, torch.Tensor] = {}
 
@@ -200,7 +216,11 @@ def meet(node: torch.fx.Node, pieces: Pieces, value_of: Values) -> bool:
         for (before, after), bound, end in zip(pairwise(formulas), pieces.breaks, pieces.ends, strict=True):
             at = end.expand(shape)
             here = Formula(pieces, bound.expand(shape))
-            values = [one.at(node, at, leaf) for one in (before, here, after)]
+            values = [
+                before.near(node, end, -1.0, leaf)[1],
+                here.at(node, at, leaf),
+                after.near(node, end, 1.0, leaf)[1],
+            ]
             if not all(_same(values[0], one) for one in values[1:]):
                 return False
     return True
@@ -208,14 +228,17 @@ def meet(node: torch.fx.Node, pieces: Pieces, value_of: Values) -> bool:
 
 def _drawn(value: Any, node: torch.fx.Node, draw: int, generator: torch.Generator) -> torch.Tensor:
     """A value for what is no function of what is compared: a constant is what it is."""
+    size = 10.0 ** (draw % 4 - 1) if draw > 1 else 1.0
     if isinstance(value, Known):
         tensor = value.tensor.detach()
         if not tensor.is_floating_point():
             return tensor
         noise = torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
-        return tensor.double() * (0.5 + noise) if value.trainable and draw else tensor.double()
+        if not value.trainable or not draw:
+            return tensor.double()
+        return tensor.double() * (0.5 + noise) + (draw > 1) * size * (noise - 0.5)
     drawn = torch.rand(tuple(node.meta["val"].shape), generator=generator, dtype=torch.float64)
-    return drawn + 0.2 if draw < 2 else drawn * 4 - 2
+    return drawn + 0.2 if draw < 2 else (drawn * 2 - 1) * 2 * size
 
 
 def _same(first: torch.Tensor, second: torch.Tensor) -> bool:
@@ -248,14 +271,17 @@ def in_pieces(
     middle = sum(bool((bound < 0).all()) for bound in pieces.breaks)
     total: Operand = 0.0
     for number, formula in enumerate(formulas):
-        low, high = ends[number], ends[number + 1]
+        low, high = (
+            None if bound is None else _end(formula, node, bound, side, value_of)
+            for bound, side in ((ends[number], 1.0), (ends[number + 1], -1.0))
+        )
         part = x
         if low is not None:
-            belongs = _belongs(pieces, pieces.breaks[number - 1], formula, value_of)
-            part = at_least(b, part, _operand(low), passes=belongs)
+            passes = _belongs(pieces, pieces.breaks[number - 1], formula, value_of)
+            part = at_least(b, part, _operand(low), passes=passes)
         if high is not None:
-            belongs = _belongs(pieces, pieces.breaks[number], formula, value_of)
-            part = at_most(b, part, _operand(high), passes=belongs)
+            passes = _belongs(pieces, pieces.breaks[number], formula, value_of)
+            part = at_most(b, part, _operand(high), passes=passes)
         piece = formula.lowered(node, part, value_of, lower)
         end = low if number > middle else high if number < middle else None
         if end is not None and _is_not_0(formula.lowered(node, Known(end), value_of, lower)):
@@ -265,6 +291,21 @@ def in_pieces(
     if isinstance(total, bool | int | float):
         return b.full(float(total), shape)
     return b.broadcast(b.value(total), shape)
+
+
+def _end(
+    formula: Formula, node: torch.fx.Node, bound: torch.Tensor, side: float, value_of: Values
+) -> torch.Tensor:
+    """Where a piece ends: beside the constant, where it has no value at it."""
+    generator = torch.Generator().manual_seed(6)
+    leaves: dict[torch.fx.Node, torch.Tensor] = {}
+
+    def leaf(one: torch.fx.Node) -> torch.Tensor:
+        if one not in leaves:
+            leaves[one] = _drawn(value_of(one), one, 0, generator)
+        return leaves[one]
+
+    return formula.near(node, bound, side, leaf)[0]
 
 
 def _is_not_0(value: Operand) -> bool:

@@ -161,7 +161,7 @@ def _sharing(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
     """Names of parameters and buffers that are different tensors over the same elements."""
     by_storage: dict[int, list[tuple[str, torch.Tensor]]] = {}
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
-        if tensor.numel():
+        if tensor.numel() and tensor.layout is torch.strided:
             others = by_storage.setdefault(tensor.untyped_storage().data_ptr(), [])
             yield from ((other, name) for other, one in others if one is not tensor and _overlap(one, tensor))
             others.append((name, tensor))
@@ -237,7 +237,11 @@ def _wrong(instances: Instances, program: Program, artifact: Finished, *, bare: 
         return []
     first = torch.zeros(artifact.graph.input_shape, dtype=torch.float64)
     if float64_calls(instances, first) is not None:
-        return compared(torch.float64)
+        try:
+            return compared(torch.float64)
+        except _CannotRun:
+            # What its forward converts to float32 has no gradient in float64; in float32 it may have.
+            return compared(torch.float32) if found is None else found
     return compared(torch.float32) if found is None else found
 
 

@@ -27,7 +27,15 @@ from torchlean_core.capture.places import line_in, located, module_of_node
 from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
 from torchlean_core.capture.state_values import gives_open_size
-from torchlean_core.capture.steps import ADVICE, CONDITIONS, bend_of, extreme_of, lower_bend, serves_bends
+from torchlean_core.capture.steps import (
+    ADVICE,
+    CONDITIONS,
+    Bend,
+    bend_of,
+    extreme_of,
+    lower_bend,
+    serves_bends,
+)
 from torchlean_core.capture.trace import Traced
 from torchlean_core.capture.values import Known, Masked, Unknown, Value
 
@@ -157,17 +165,15 @@ class Lowerer:
         self._locate(node)
         if serves_bends(node, self._values):
             return Unknown("a condition on the input")
-        if extreme := extreme_of(node, self._values):
-            first, second = (self._operand(one, node) for one in extreme[:2])
-            choose = at_least if extreme[2] else at_most
-            result = choose(self.builder, first, second, passes=extreme[3])
-            return self._checked(node, self.builder.broadcast(result, tuple(node.meta["val"].shape)))
-        if not bend_of(node, self._values) and (pieces := self._pieces(node)) is not None:
+        bend, extreme = bend_of(node, self._values), extreme_of(node, self._values)
+        if bend is None and extreme is None and (pieces := self._pieces(node)) is not None:
             return self._in_pieces(node, pieces)
-        if bend := bend_of(node, self._values):
-            operands = {one: self._operand(one, node) for one in bend.operands()}
-            result = lower_bend(self.builder, bend, operands)
-            return self._checked(node, self.builder.broadcast(result, tuple(node.meta["val"].shape)))
+        if bend is not None or extreme is not None:
+            try:
+                return self._bent(node, bend, extreme)
+            except Refused as error:
+                self._refuse(node, str(error), error.allow, error.alternatives)
+                return self._stub(node)
         if any(isinstance(self._values.get(one), Pieces) for one in node.all_input_nodes):
             return self._stub(node)  # refused with the comparisons
         args, kwargs = _pytree.tree_map_only(
@@ -191,6 +197,17 @@ class Lowerer:
         except Refused as error:
             self._refuse(node, str(error), error.allow, error.alternatives)
             return self._stub(node)
+
+    def _bent(self, node: torch.fx.Node, bend: Bend | None, extreme: Any) -> Any:
+        """A function with one bend, or the larger or smaller of two values."""
+        if bend is not None:
+            operands = {one: self._operand(one, node) for one in bend.operands()}
+            result = lower_bend(self.builder, bend, operands)
+        else:
+            first, second = (self._operand(one, node) for one in extreme[:2])
+            choose = at_least if extreme[2] else at_most
+            result = choose(self.builder, first, second, passes=extreme[3])
+        return self._checked(node, self.builder.broadcast(result, tuple(node.meta["val"].shape)))
 
     def _pieces(self, node: torch.fx.Node) -> Pieces | None:
         """What a comparison, or an operator of what depends on comparisons, gives before its pieces meet."""
@@ -218,7 +235,7 @@ class Lowerer:
         try:
             return self._checked(node, in_pieces(self.builder, node, found, self._values.get, lower))
         except Refused as error:
-            self._refuse(node, str(error), error.allow)
+            self._refuse(node, str(error), error.allow, error.alternatives)
             return self._stub(node)
 
     def _refuse_steps(self, conditions: Sequence[torch.fx.Node]) -> None:

@@ -27,6 +27,9 @@ _PLACING = frozenset(
 )
 
 
+_AT_PLACES = frozenset({aten.index_put.default, aten._unsafe_index_put.default})
+
+
 class Memory:
     """Memory of which not every element was written.
 
@@ -69,6 +72,8 @@ def moved(target: Any, args: Any, kwargs: Any) -> Moved | None:
         if any(isinstance(other, Memory) for other in args[1:]):
             return None
         return Moved(plain, named, torch.ones(args[0].shape, dtype=torch.bool))
+    if target in _AT_PLACES:
+        return _at_places(target, args, kwargs, plain, named)
     gives_view = any(result.alias_info is not None for result in target._schema.returns)
     if target not in _PLACING and not gives_view:
         return None
@@ -80,6 +85,17 @@ def moved(target: Any, args: Any, kwargs: Any) -> Moved | None:
     of_masks = _pytree.tree_map_only(Memory | Value | Known | Masked, mask, (args, kwargs))
     written = _pytree.tree_map_only(torch.Tensor, lambda one: one.bool(), target(*of_masks[0], **of_masks[1]))
     return Moved(plain, named, written)
+
+
+def _at_places(target: Any, args: Any, kwargs: Any, plain: Any, named: Any) -> Moved | None:
+    """Entries written at known places."""
+    whole, indices, values, *adds = args
+    known = all(one is None or isinstance(one, Known) for one in indices)
+    if isinstance(values, Memory) or any(adds) or kwargs or not known:
+        return None
+    written = whole.written if isinstance(whole, Memory) else torch.ones(whole.shape, dtype=torch.bool)
+    places = [None if one is None else one.tensor for one in indices]
+    return Moved(plain, named, target(written, places, torch.ones(values.shape, dtype=torch.bool)))
 
 
 def combined(value: Any, written: Any) -> Any:

@@ -78,4 +78,4 @@ def notes_of(result: dict[str, Any]) -> list[str]:
         told = [line, note["operator"], f"in {note['module']}" if note["module"] else None]
         where = ", ".join(part for part in told if part)
         found.append(f"{note['code']}: {note['message']}" + (f" ({where})" if where else ""))
-    return found
+    return list(dict.fromkeys(found))

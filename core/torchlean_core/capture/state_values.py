@@ -181,6 +181,8 @@ class StateValues(TorchFunctionMode):
             if name in _ASKING and (answer := self._passing(sys._getframe(1), args[0])) is not None:
                 return answer
             self._forget(name, args, kwargs)
+            if _is_mutable(func):
+                self._lose([one.tensor.untyped_storage() for one in known])
             return func(*args, **kwargs)
         names = frozenset[str]().union(*(one.names for one in known))
         watched = _Watched(self._fixed)
@@ -340,6 +342,14 @@ def _for_real() -> Iterator[None]:
     """Around what is computed with values, and not traced."""
     with torch._C.DisableTorchFunction(), _disable_current_modes(), torch.no_grad():
         yield
+
+
+def _is_mutable(func: Any) -> bool:
+    """Whether an operator that is called by its schema writes to operands."""
+    overloads = [func] if isinstance(func, torch._ops.OpOverload) else []
+    if isinstance(func, torch._ops.OpOverloadPacket):
+        overloads = [getattr(func, name) for name in func.overloads()]  # type: ignore[no-untyped-call]
+    return any(one._schema.is_mutable for one in overloads)
 
 
 def _is_mask(tensor: torch.Tensor) -> bool:

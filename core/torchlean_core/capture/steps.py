@@ -18,6 +18,7 @@ import torch
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.lowerings.activation import elu
 from torchlean_core.capture.lowerings.ties import at_least, at_most, negative_part
+from torchlean_core.capture.pieces import by_element
 from torchlean_core.capture.values import Known, Operand, Value
 
 aten = torch.ops.aten
@@ -285,5 +286,18 @@ def _piece(node: Any, x: torch.fx.Node, values: Values) -> tuple[torch.fx.Node |
         factor = node.args[1] if _same(node.args[0], x) else node.args[0]
         if isinstance(factor, bool | int | float):
             return float(factor), 0.0
-        return (factor, 0.0) if isinstance(factor, torch.fx.Node) else None
+        return (factor, 0.0) if isinstance(factor, torch.fx.Node) and not _follows(factor, x) else None
     return None
+
+
+def _follows(node: torch.fx.Node, x: torch.fx.Node) -> bool:
+    """Whether a factor is a function of the operand: infinite on the other side of a bend, it spoils this one."""
+    pending, seen = [node], {node}
+    while pending:
+        one = pending.pop()
+        if one is x:
+            return True
+        if by_element(one):
+            pending += [operand for operand in one.all_input_nodes if operand not in seen]
+            seen.update(one.all_input_nodes)
+    return False

@@ -182,12 +182,12 @@ def _exported(
     }
     forward = module.forward
 
-    @functools.wraps(forward)
-    def told(*args: Any, **kwargs: Any) -> Any:
+    @functools.wraps(forward)  # its code keeps its name, which `value_checks.OUTERMOST` is
+    def told_of_state(*args: Any, **kwargs: Any) -> Any:
         with StateValues(module, state, stacks, asked):
             return forward(*args, **kwargs)
 
-    module.forward = told
+    module.forward = told_of_state
     traced = _export(module, example, shown, stacks, flat=flat)
     first = first_names(module)
     numbers: list[tuple[Collection[str], Stack]]
@@ -325,6 +325,7 @@ def _lowerable(
     rename_outputs(exported, inline_regions(exported.graph_module))
     _without_steps(exported)
     checks = without_checks(exported.graph, stacks)
+    _without_dead(exported.graph)
     without_identities(exported.graph)
     rename_in_place(exported.graph)
     if not _lowered_whole(exported):
@@ -362,6 +363,13 @@ def _lowerable(
     returned = zip(signature.output_specs, _returned(exported.graph_module), strict=True)
     outputs = [node for spec, node in returned if spec.kind is OutputKind.USER_OUTPUT]
     return Traced(exported.graph_module, known, outputs, TORCH_EXPORT, "", stacks, asked=Asked(checks=checks))
+
+
+def _without_dead(graph: torch.fx.Graph) -> None:
+    """Take out linear algebra that nothing depends on: taken apart, it raises errors, which count as side effects."""
+    for node in reversed(list(graph.nodes)):
+        if not node.users and (node.target is operator.getitem or "linalg" in str(node.target)):
+            graph.erase_node(node)
 
 
 def first_names(module: torch.nn.Module) -> dict[str, str]:

@@ -12,6 +12,7 @@ import linecache
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from types import FrameType
 
 import torch
@@ -36,12 +37,54 @@ def passing_answer(frame: FrameType) -> bool | None:
         if not isinstance(statement, ast.If | ast.Assert) or not _holds(statement.test, position):
             continue
         wanted = _wanted(statement)
-        if wanted is None:
+        if wanted is None or _is_caught(frame):
             continue
         for node, negated in _conditions(statement.test):
             if _span(node) == position:
                 return wanted ^ negated
     return None
+
+
+def _is_caught(frame: FrameType | None) -> bool:
+    """Whether an error of a frame may be caught on its way out of the model: then what follows depends on it.
+
+    Torch's own frames, which call modules, pass errors on.
+    """
+    while frame is not None and frame.f_code.co_name != OUTERMOST:
+        file = frame.f_code.co_filename
+        if not file.startswith(_TORCH):
+            tree = _tree(file)
+            if tree is None or any(_catches(one, frame.f_lineno) for one in ast.walk(tree)):
+                return True
+        frame = frame.f_back
+    return False
+
+
+OUTERMOST = "told_of_state"
+"""Name of the function that runs a model while it is told values."""
+
+_TORCH = str(Path(torch.__file__).parent)
+
+
+def _catches(statement: ast.AST, line: int) -> bool:
+    """Whether a statement around a line may catch its errors."""
+    if isinstance(statement, ast.Try | ast.TryStar):
+        passed_on = all(isinstance(one.body[-1], ast.Raise) for one in statement.handlers)
+        leaves = any(isinstance(one, ast.Return) for part in statement.finalbody for one in ast.walk(part))
+        around = statement.body if not leaves else [*statement.body, *statement.orelse]
+        return (not passed_on or leaves) and _spans(around, line)
+    # What a context does with an error is not seen; torch's own let it pass.
+    if isinstance(statement, ast.With | ast.AsyncWith):
+        contexts = [ast.unparse(one.context_expr) for one in statement.items]
+        return not all(one.startswith(_PASSING) for one in contexts) and _spans(statement.body, line)
+    return False
+
+
+_PASSING = ("torch.", "record_function", "autocast", "no_grad", "sdpa_kernel", "warnings.")
+
+
+def _spans(body: list[ast.stmt], line: int) -> bool:
+    return bool(body) and body[0].lineno <= line <= (body[-1].end_lineno or body[-1].lineno)
 
 
 def _wanted(statement: ast.If | ast.Assert) -> bool | None:

@@ -211,3 +211,11 @@ def test_a_parameter_of_which_a_part_is_used_stays_beside(tmp_path: Path) -> Non
     assert store is not None
     (parameter,) = lower(result.graph).parameters()
     assert torch.equal(torch.from_numpy(store.numpy(parameter.name).copy()), weight.detach())
+
+
+def test_a_temperature_stays_a_parameter() -> None:
+    t, b = nn.Parameter(torch.tensor(0.07)), torch.tensor(2.0)
+    found = function(lambda m, x: m.fc(x) / m.t + x / m.b, (2, 3), fc=nn.Linear(3, 3), t=t, b=b)
+    assert not found.notes
+    named = {one.model for one in lower(found.graph).parameters()}
+    assert {"t", "b"} <= named

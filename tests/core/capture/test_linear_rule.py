@@ -50,6 +50,13 @@ def _channels(m: Any, x: torch.Tensor) -> torch.Tensor:
     return y
 
 
+def _filled_memory(m: Any, x: torch.Tensor) -> torch.Tensor:
+    y = torch.empty_like(x)
+    y[:, [0, 2]] = x[:, :2] * 2
+    y[:, [3, 1]] = x[:, 2:]
+    return y
+
+
 PLACED: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "columns": _columns,
     "into the input": _into_input,
@@ -83,6 +90,10 @@ PLACED: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "scatter_reduce prod": lambda m, x: torch.full((3,), 2.0).scatter_reduce(
         0, EDGES[0] % 3, x.sum() + m.w.flatten()[:5], "prod"
     ),
+    "scatter_reduce amax over nothing": lambda m, x: torch.full((2,), -torch.inf).scatter_reduce(
+        0, torch.tensor([0, 1, 1, 0]), x[0], "amax"
+    ),
+    "all of empty memory": _filled_memory,
     "index_reduce amax": lambda m, x: torch.zeros(4, 4).index_reduce(0, EDGES[1][:2], x, "amax"),
     "index_reduce mean": lambda m, x: torch.zeros(4, 4).index_reduce(0, EDGES[1][:2], x, "mean"),
     "a sparse matrix": lambda m, x: torch.sparse.mm(

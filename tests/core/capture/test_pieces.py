@@ -11,6 +11,8 @@ from torch import nn
 
 from tests.core.capture.support import EXACT, function
 from torchlean_core.capture.errors import CaptureError
+from torchlean_core.graph import lower
+from torchlean_core.interp import Interpreter
 
 
 def _masks(m: Any, x: torch.Tensor) -> torch.Tensor:
@@ -109,6 +111,26 @@ def test_pieces_that_meet(name: str) -> None:
     assert not found.notes, "gradients are those of the model"
 
 
+GUARDED: dict[str, tuple[Callable[[Any, torch.Tensor], torch.Tensor], list[float]]] = {
+    "an exponential below": (lambda m, x: torch.where(x > 0, x, x * x.exp()), [100.0, -3.0, 0.0, 1e4]),
+    "a decay above": (lambda m, x: torch.where(x > 0, x * (-x).exp(), 0.0), [-1000.0, 2.0, 0.0, -1e5]),
+    "an entropy": (lambda m, x: torch.where(x > 0, x * x.log(), 0.0), [0.0, 1e-30, 2.0, 0.0]),
+    "a softmax's entropy": (
+        lambda m, x: (lambda p: torch.where(p > 0, p * p.log(), 0.0))(x.softmax(-1)),
+        [200.0, 0.0, -1.0, 3.0],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_what_is_infinite_on_the_other_side_spoils_nothing(name: str) -> None:
+    forward, numbers = GUARDED[name]
+    found = function(forward, (1, 4))
+    x = torch.tensor([numbers])
+    (ours,) = Interpreter(lower(found.graph), found.tensors, torch.float32).run_all(x)
+    torch.testing.assert_close(ours, forward(None, x))
+
+
 STEPS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "a step": lambda m, x: torch.where(x > 0, x, x - 1),
     "a mask": lambda m, x: (x > 0).float(),
@@ -116,6 +138,8 @@ STEPS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "pieces that meet only for this parameter": lambda m, x: torch.where(x > 1, m.w * x, x),
     "of two values": lambda m, x: torch.where((x[:1] > 0) & (x[1:2] > 0), x[:1], x[1:2] * 0),
     "another value at one place": lambda m, x: torch.where((x > 0) | (x < 0), x + 1, 0.0),
+    "a step made of a quotient": lambda m, x: torch.where(x > 0.3, (x - 0.3) / (x - 0.3).abs(), 0.0),
+    "a jump for other parameters": lambda m, x: torch.where(x > 0, torch.relu(x + m.w - 3) + x, x),
     "a jump after a bend": lambda m, x: torch.where(x > 2, x, x.relu() + 1),
 }
 

@@ -172,6 +172,16 @@ def _of_data(m: Any, x: torch.Tensor) -> torch.Tensor:
     return x if y.sum() > 0 else -x
 
 
+def _tried(m: Any, x: torch.Tensor) -> torch.Tensor:
+    try:
+        if x.std() < 1e-8:
+            raise RuntimeError("constant")
+        return x / x.std()
+    except RuntimeError:
+        return x * 0
+
+
+REFUSED["a check whose error is caught"] = (_tried, "")
 REFUSED["what was drawn in place"] = (_drawn, "draws random numbers")
 REFUSED["other data"] = (_of_data, "control flow depends on the values")
 
@@ -213,3 +223,23 @@ def test_a_parameter_that_forward_changes_is_not_changed_by_the_capture() -> Non
     )
     with pytest.raises(CaptureError):
         captured(module, (2, 4))
+
+
+def test_linear_algebra_that_nothing_uses_is_left_out() -> None:
+    def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
+        torch.linalg.lu_factor(m.w)
+        result: torch.Tensor = x @ m.w
+        return result
+
+    assert not function(forward, (4, 4), w=nn.Parameter(torch.eye(4) + 0.1)).notes
+
+
+def test_sparse_buffers_are_known() -> None:
+    sparse = torch.tensor([[0.0, 2.0], [1.0, 0.0]]).to_sparse()
+    found = function(lambda m, x: torch.sparse.mm(m.a, x), (2, 3), a=sparse)
+    assert found.verification is not None and found.verification.max_relative_error <= EXACT
+
+
+def test_gradients_are_compared_in_float32_where_float64_has_none() -> None:
+    found = function(lambda m, x: torch.nn.functional.huber_loss(x, torch.ones(2, 3)), (2, 3))
+    assert not found.notes

@@ -302,7 +302,7 @@ def _scaled_sum(b: GraphBuilder, x: Operand | Masked, factor: Operand | Masked) 
 @lowers(aten.div.Tensor, aten.div.Scalar, aten.true_divide.Tensor, masked=True)
 def div(b: GraphBuilder, x: Operand | Masked, other: Operand | Masked) -> Value | Masked:
     """Product of x and 1 / other."""
-    if isinstance(other, Known) and other.tensor.numel() == 1 and other.tensor.dim() == 0:
+    if isinstance(other, Known) and other.tensor.dim() == 0 and not other.state:
         other = float(other.tensor)
     if isinstance(x, Masked) and isinstance(other, int | float) and other > 0:
         return _scaled_sum(b, x, 1.0 / other)

