@@ -39,10 +39,10 @@ class GraphAttention(nn.Module):
         source, target = EDGES
         h = self.project(x)
         scores = F.leaky_relu((self.source(h)[source] + self.target(h)[target]).squeeze(1), 0.2)
-        largest = torch.full((5,), -1e30).scatter_reduce(0, target, scores, "amax")
+        largest = scores.new_full((5,), -1e30).scatter_reduce(0, target, scores, "amax")
         powers = (scores - largest[target]).exp()
-        total = torch.zeros(5).scatter_add(0, target, powers)
-        return torch.zeros(5, 4).index_add(0, target, h[source] * (powers / total[target])[:, None])
+        total = scores.new_zeros(5).scatter_add(0, target, powers)
+        return h.new_zeros(5, 4).index_add(0, target, h[source] * (powers / total[target])[:, None])
 
 
 # torchlean: example-shape=1,2,12,12
