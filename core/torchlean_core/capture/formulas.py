@@ -14,6 +14,7 @@ from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.lowerings.ties import at_least, at_most
 from torchlean_core.capture.pieces import (
     CONVERSIONS,
+    EQUALITIES,
     FILLS,
     MOVING,
     PRODUCTS,
@@ -82,7 +83,8 @@ class Formula:
         """Where a piece ends, and its value there: beside the constant, where it has none at it (x log x at 0)."""
         shape = self.point.shape
         value = self.at(node, bound.expand(shape), leaf)
-        if bool(torch.isfinite(value).all()):
+        at_one_place = any(one.target in EQUALITIES for one in self.pieces.conditions)
+        if at_one_place or bool(torch.isfinite(value).all()):
             return bound, value
         beside = bound + side * torch.maximum(bound.abs() * 2.0**-23, torch.full_like(bound, _SMALLEST))
         return beside, self.at(node, beside.expand(shape), leaf)

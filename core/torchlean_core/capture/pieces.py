@@ -24,6 +24,7 @@ _COMPARISONS = frozenset(
     for name in ("gt", "ge", "lt", "le", "eq", "ne")
     for form in ("Scalar", "Tensor")
 )
+EQUALITIES = frozenset({aten.eq.Scalar, aten.eq.Tensor, aten.ne.Scalar, aten.ne.Tensor})
 _SIGNS = frozenset({aten.sign.default, aten.sgn.default})
 _CHOICES: dict[Any, tuple[int, int, int]] = {
     aten.where.self: (0, 1, 2),
