@@ -16,6 +16,7 @@ from torch.utils import _pytree
 from torchlean_core.capture.assemble import apply_matrix
 from torchlean_core.capture.builder import GraphBuilder, broadcast_shape
 from torchlean_core.capture.errors import Refused
+from torchlean_core.capture.folding import derived_of
 from torchlean_core.capture.lowerings.digits import root_of_sum
 from torchlean_core.capture.lowerings.elementwise import SMALLEST_NORMAL
 from torchlean_core.capture.lowerings.shape import axis_of, stack
@@ -156,9 +157,9 @@ def _part(leaf: Any, number: int) -> Any:
     if isinstance(leaf, Value):
         return Known(torch.zeros(leaf.shape)) if number else leaf
     if isinstance(leaf, Known) and leaf.tensor.is_complex():
-        part = (leaf.tensor.detach().resolve_conj().real, leaf.tensor.detach().resolve_conj().imag)[number]
-        names = (leaf.name,) if leaf.name is not None and leaf.trainable else ()
-        return Known(part.contiguous(), None, leaf.trainable, leaf.state, derived=(*names, *leaf.derived))
+        values = leaf.tensor.detach().resolve_conj()
+        part = (values.imag if number else values.real).contiguous()
+        return Known(part, None, leaf.trainable, leaf.state, derived=derived_of([leaf]))
     if isinstance(leaf, Known) and leaf.tensor.is_floating_point() and number:
         return Known(torch.zeros(leaf.shape))
     return leaf
@@ -241,9 +242,8 @@ def _reciprocal(b: GraphBuilder, real: Real, x: Number) -> Complex:
     a = pair(b, x)
     if isinstance(a.re, Known) and isinstance(a.im, Known):
         inverse = 1.0 / torch.complex(a.re.tensor.double(), a.im.tensor.double())
-        derived = tuple(dict.fromkeys((*a.re.derived, *a.im.derived)))
-        trains = a.re.trainable or a.im.trainable
-        return pair(b, Known(inverse, None, trains, a.re.state or a.im.state, derived=derived))
+        trains, state = a.re.trainable or a.im.trainable, a.re.state or a.im.state
+        return pair(b, Known(inverse, None, trains, state, derived=derived_of([a.re, a.im])))
     if _is_zero(a.im):
         return Complex(b.unary("inv", a.re), a.im)
     scale = b.unary("inv", _squared(b, a))

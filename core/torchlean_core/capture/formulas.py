@@ -11,6 +11,7 @@ import torch
 from torch.utils import _pytree
 
 from torchlean_core.capture.builder import GraphBuilder
+from torchlean_core.capture.lowerings.elementwise import SMALLEST_NORMAL
 from torchlean_core.capture.lowerings.ties import at_least, at_most
 from torchlean_core.capture.pieces import (
     CONVERSIONS,
@@ -30,10 +31,8 @@ aten = torch.ops.aten
 _MEETING = 1e-9
 """Largest difference of two pieces that meet, relative to their size: float64 rounding."""
 
-_SMALLEST = 2.0**-126
-"""The smallest positive float32 of full precision."""
-
 _DRAWS = 12
+"""Draws of what else is in a formula, for each of which its pieces have to meet."""
 
 Leaf = Callable[[torch.fx.Node], torch.Tensor]
 
@@ -86,7 +85,7 @@ class Formula:
         at_one_place = any(one.target in EQUALITIES for one in self.pieces.conditions)
         if at_one_place or bool(torch.isfinite(value).all()):
             return bound, value
-        beside = bound + side * torch.maximum(bound.abs() * 2.0**-23, torch.full_like(bound, _SMALLEST))
+        beside = bound + side * torch.maximum(bound.abs() * 2.0**-23, torch.full_like(bound, SMALLEST_NORMAL))
         return beside, self.at(node, beside.expand(shape), leaf)
 
     def _decided(self, condition: torch.fx.Node, leaf: Leaf) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import mul
 from pathlib import Path
@@ -237,11 +238,9 @@ def _wrong(instances: Instances, program: Program, artifact: Finished, *, bare: 
         return []
     first = torch.zeros(artifact.graph.input_shape, dtype=torch.float64)
     if float64_calls(instances, first) is not None:
-        try:
+        # What its forward converts to float32 may have a gradient in float32 alone.
+        with suppress(_CannotRun):
             return compared(torch.float64)
-        except _CannotRun:
-            # What its forward converts to float32 has no gradient in float64; in float32 it may have.
-            return compared(torch.float32) if found is None else found
     return compared(torch.float32) if found is None else found
 
 

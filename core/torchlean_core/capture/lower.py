@@ -141,6 +141,11 @@ class Lowerer:
         )
         self.refusals.append(located(finding, self.builder.provenance.stack, self.file))
 
+    def _refused(self, node: torch.fx.Node, error: Refused) -> Any:
+        """Take up a refusal; what follows goes on with a stand-in."""
+        self._refuse(node, str(error), error.allow, error.alternatives)
+        return self._stub(node)
+
     def _output(self, node: torch.fx.Node) -> Value:
         result = self._operand(node, None)
         self.builder.provenance = Provenance()
@@ -172,8 +177,7 @@ class Lowerer:
             try:
                 return self._bent(node, bend, extreme)
             except Refused as error:
-                self._refuse(node, str(error), error.allow, error.alternatives)
-                return self._stub(node)
+                return self._refused(node, error)
         if any(isinstance(self._values.get(one), Pieces) for one in node.all_input_nodes):
             return self._stub(node)  # refused with the comparisons
         args, kwargs = _pytree.tree_map_only(
@@ -195,8 +199,7 @@ class Lowerer:
             result = self._checked(node, self._result(node, args, kwargs, flat))
             return result if written is None else combined(result, written)
         except Refused as error:
-            self._refuse(node, str(error), error.allow, error.alternatives)
-            return self._stub(node)
+            return self._refused(node, error)
 
     def _bent(self, node: torch.fx.Node, bend: Bend | None, extreme: Any) -> Any:
         """A function with one bend, or the larger or smaller of two values."""
@@ -235,8 +238,7 @@ class Lowerer:
         try:
             return self._checked(node, in_pieces(self.builder, node, found, self._values.get, lower))
         except Refused as error:
-            self._refuse(node, str(error), error.allow, error.alternatives)
-            return self._stub(node)
+            return self._refused(node, error)
 
     def _refuse_steps(self, conditions: Sequence[torch.fx.Node]) -> None:
         """Refuse comparisons whose pieces do not meet."""

@@ -176,10 +176,7 @@ def _exported(
             raise
     unseen.clear()
     module, asked = new(), Asked()
-    state = {
-        **dict(module.named_parameters(remove_duplicate=False)),
-        **dict(module.named_buffers(remove_duplicate=False)),
-    }
+    state = _state_of(module)
     forward = module.forward
 
     @functools.wraps(forward)  # its code keeps its name, which `value_checks.OUTERMOST` is
@@ -229,6 +226,9 @@ _CHECKING = frozenset(
         torch.ops.aten.linalg_inv.default,
         torch.ops.aten.inverse.default,
         torch.ops.aten.linalg_solve.default,
+        torch.ops.aten.linalg_lu_factor.default,
+        torch.ops.aten.linalg_ldl_factor.default,
+        torch.ops.aten.linalg_tensorinv.default,
     }
 )
 """Operators that torch takes apart into what computes and what raises an error, which counts as a side effect."""
@@ -325,7 +325,6 @@ def _lowerable(
     rename_outputs(exported, inline_regions(exported.graph_module))
     _without_steps(exported)
     checks = without_checks(exported.graph, stacks)
-    _without_dead(exported.graph)
     without_identities(exported.graph)
     rename_in_place(exported.graph)
     if not _lowered_whole(exported):
@@ -365,21 +364,18 @@ def _lowerable(
     return Traced(exported.graph_module, known, outputs, TORCH_EXPORT, "", stacks, asked=Asked(checks=checks))
 
 
-def _without_dead(graph: torch.fx.Graph) -> None:
-    """Take out linear algebra that nothing depends on: taken apart, it raises errors, which count as side effects."""
-    for node in reversed(list(graph.nodes)):
-        if not node.users and (node.target is operator.getitem or "linalg" in str(node.target)):
-            graph.erase_node(node)
-
-
 def first_names(module: torch.nn.Module) -> dict[str, str]:
     """For every parameter and buffer, the first name that the same tensor has."""
     found: dict[int, str] = {}
-    tensors = [
-        *module.named_parameters(remove_duplicate=False),
-        *module.named_buffers(remove_duplicate=False),
-    ]
-    return {name: found.setdefault(id(tensor), name) for name, tensor in tensors}
+    return {name: found.setdefault(id(tensor), name) for name, tensor in _state_of(module).items()}
+
+
+def _state_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Parameters, then buffers, by every name that they have."""
+    return {
+        **dict(module.named_parameters(remove_duplicate=False)),
+        **dict(module.named_buffers(remove_duplicate=False)),
+    }
 
 
 def _lowered_whole(exported: torch.export.ExportedProgram) -> bool:
@@ -469,7 +465,7 @@ def _fx(module: torch.nn.Module, example: torch.Tensor, reason: str, stacks: Sta
     detach_data(graph)
     symbolic = torch.fx.GraphModule(module, graph)
     parameters = dict(symbolic.named_parameters(remove_duplicate=False))
-    state: dict[str, torch.Tensor] = {**parameters, **dict(symbolic.named_buffers(remove_duplicate=False))}
+    state = _state_of(symbolic)
     names = list(state)
     first = first_names(symbolic)
 

@@ -80,26 +80,43 @@ def erf(m: Algebra[V], x: V) -> V:
 
 def erfc(m: Algebra[V], x: V) -> V:
     """The value at a = abs(x), or 2 minus that where x is negative."""
-    fixed = m.unary("detach", x)
-    a = m.binary("min_elem", m.unary("abs", fixed), ERROR_END)
-    decay = _precise_gaussian(m, a, -1.0)
-    upper = _upper(m, a, decay, table.ERFC)
-    value = m.binary(
-        "sub", upper, m.binary("mul_elem", _two_where_positive(m, fixed, -1), m.binary("sub", upper, 1.0))
-    )
-    return _with_derivative(m, value, x, fixed, decay, -2.0 / math.sqrt(math.pi))
+    return _tail(m, x, ERROR_END, -1.0, table.ERFC, whole=2.0, falls=True)
 
 
 def normal_cdf(m: Algebra[V], x: V) -> V:
     """The upper tail 1 - Phi(a) at a = abs(x), or 1 minus that where x is positive."""
+    return _tail(m, x, NORMAL_END, -0.5, table.TAIL, whole=1.0, falls=False)
+
+
+def _tail(
+    m: Algebra[V],
+    x: V,
+    end: float,
+    exponent: float,
+    coefficients: Sequence[float],
+    *,
+    whole: float,
+    falls: bool,
+) -> V:
+    """A function that is a small tail on one side, and `whole` minus that on the other one.
+
+    Args:
+        m: Says what the form says.
+        x: Operand.
+        end: From here on the tail is 0.
+        exponent: Of the tail exp(exponent * a^2) t P(w).
+        coefficients: Those of P.
+        whole: The values at both ends together.
+        falls: Whether the tail is where x is positive.
+    """
     fixed = m.unary("detach", x)
-    a = m.binary("min_elem", m.unary("abs", fixed), NORMAL_END)
-    decay = _precise_gaussian(m, a, -0.5)
-    upper = _upper(m, a, decay, table.TAIL)
-    value = m.binary(
-        "sub", upper, m.binary("mul_elem", _two_where_positive(m, fixed, 1), m.binary("sub", upper, 0.5))
-    )
-    return _with_derivative(m, value, x, fixed, decay, 1.0 / math.sqrt(2.0 * math.pi))
+    a = m.binary("min_elem", m.unary("abs", fixed), end)
+    decay = _precise_gaussian(m, a, exponent)
+    upper = _upper(m, a, decay, coefficients)
+    other_side = _two_where_positive(m, fixed, -1 if falls else 1)
+    value = m.binary("sub", upper, m.binary("mul_elem", other_side, m.binary("sub", upper, whole / 2)))
+    slope = whole * math.sqrt(-exponent / math.pi)
+    return _with_derivative(m, value, x, fixed, decay, -slope if falls else slope)
 
 
 FORMS: dict[str, Callable[[Algebra[Any], Any], Any]] = {

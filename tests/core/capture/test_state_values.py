@@ -225,10 +225,11 @@ def test_a_parameter_that_forward_changes_is_not_changed_by_the_capture() -> Non
         captured(module, (2, 4))
 
 
-def test_linear_algebra_that_nothing_uses_is_left_out() -> None:
+@pytest.mark.parametrize("name", ["lu_factor", "ldl_factor", "cholesky", "inv", "tensorinv"])
+def test_linear_algebra_that_nothing_uses_is_left_out(name: str) -> None:
     def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
-        torch.linalg.lu_factor(m.w)
-        result: torch.Tensor = x @ m.w
+        getattr(torch.linalg, name)(m.w, *(1,) * (name == "tensorinv"))
+        result: torch.Tensor = torch.special.xlog1py(x.abs(), m.w.abs())
         return result
 
     assert not function(forward, (4, 4), w=nn.Parameter(torch.eye(4) + 0.1)).notes

@@ -12,7 +12,7 @@ from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import Refused
 from torchlean_core.capture.lowerings.convolution_axes import Axis
 from torchlean_core.capture.lowerings.convolution_image import dense_scalars, is_one_node, on_images, one_node
-from torchlean_core.capture.lowerings.convolution_products import by_products, with_bias
+from torchlean_core.capture.lowerings.convolution_products import by_products, shaped, with_bias
 from torchlean_core.capture.ranges import range_of
 from torchlean_core.capture.registry import lowers
 from torchlean_core.capture.values import Known, NodeIndex, Shape, Tensor, Value
@@ -149,15 +149,11 @@ def _transposed(
         left = dilations[place] * (taps - 1) - pads[place]
         right = left + extra[place]
         axes.append(Axis(size, taps, 1, left, right, dilations[place], steps[place], backwards=True))
-    kernel = _shaped(b, weight, (groups, inputs // groups, outputs, *sizes))
+    kernel = shaped(b, weight, (groups, inputs // groups, outputs, *sizes))
     order = (0, 2, 1, *range(3, 3 + rank))
     kernel = kernel.moved(permute(*order)) if isinstance(kernel, Known) else b.permute(kernel, order)
-    kernel = _shaped(b, kernel, (groups * outputs, inputs // groups, *sizes))
+    kernel = shaped(b, kernel, (groups * outputs, inputs // groups, *sizes))
     return _lowered(b, b.value(x), kernel, bias, axes, groups)
-
-
-def _shaped(b: GraphBuilder, x: Tensor, shape: Sequence[int]) -> Tensor:
-    return x.reshape(*shape) if isinstance(x, Known) else b.reshape(x, shape)
 
 
 def _depends_on_input(b: GraphBuilder, x: Tensor) -> bool:

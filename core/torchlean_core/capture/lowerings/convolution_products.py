@@ -33,10 +33,10 @@ def by_products(
     seen = b.reshape(windows_of(b, x, axes), (images, channels * taps, windows))
     columns = b.permute(seen, (1, 0, 2))
     if groups == 1:
-        rows = _shaped(b, kernel, (outputs, inputs * taps))
+        rows = b.value(shaped(b, kernel, (outputs, inputs * taps)))
         columns = b.reshape(columns, (channels * taps, images * windows))
     else:
-        rows = _shaped(b, kernel, (groups, outputs // groups, inputs * taps))
+        rows = b.value(shaped(b, kernel, (groups, outputs // groups, inputs * taps)))
         columns = b.reshape(columns, (groups, inputs * taps, images * windows))
     product = b.reshape(b.said(MATMUL, rows, columns), (outputs, images, windows))
     result = b.reshape(b.permute(product, (1, 0, 2)), (images, outputs, *counts))
@@ -45,12 +45,12 @@ def by_products(
 
 def with_bias(b: GraphBuilder, x: Value, bias: Tensor, rank: int) -> Value:
     """A number added to each channel, of `rank` axes."""
-    return b.plus(x, _shaped(b, bias, (*bias.shape, *(1,) * rank)))
+    return b.plus(x, shaped(b, bias, (*bias.shape, *(1,) * rank)))
 
 
-def _shaped(b: GraphBuilder, x: Tensor, shape: Sequence[int]) -> Value:
+def shaped(b: GraphBuilder, x: Tensor, shape: Sequence[int]) -> Tensor:
     """A tensor in another shape: of a known one it is a view, and no node."""
-    return b.const(x.reshape(*shape)) if isinstance(x, Known) else b.reshape(x, shape)
+    return x.reshape(*shape) if isinstance(x, Known) else b.reshape(x, shape)
 
 
 def windows_of(b: GraphBuilder, x: Value, axes: Sequence[Axis]) -> Value:
