@@ -123,7 +123,8 @@ _SETTINGS = (
     (
         "torchlean.python.interpreter",
         '""',
-        "The Python that models are captured and trained in. It needs torch, numpy and safetensors, not this package.",
+        "The Python that models are captured and trained in. It needs torch, numpy and safetensors, not "
+        "this package. Each folder may have its own: `workspace/configuration` asks with the folder as scope.",
     ),
     ("torchlean.device", '"auto"', "Device for initialization and training."),
     (

@@ -88,7 +88,8 @@ class Jobs:
         cancelled = threading.Event()
         key = uuid.uuid4().hex
         self._running[key] = (uri, cancelled)
-        warm = self._server.workers.warm()
+        python = self._server.interpreters.of(uri)
+        warm = self._server.workers.warm(python)
         progress = await Progress.begin(
             self._server, token, self.shows_progress and not quiet, f"{_TITLES[name]} {path.name}", cancelled
         )
@@ -106,7 +107,7 @@ class Jobs:
                 timeout=settings.time_limit if name == "capture" else None,
                 memory_limit=settings.memory_limit if name == "capture" else None,
                 cwd=path.parent,
-                python=self._server.interpreter,
+                python=python,
                 warm=warm,
             )
 
