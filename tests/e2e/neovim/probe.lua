@@ -123,6 +123,7 @@ end
 
 local function lens(title)
   wait('the lens ' .. title, function()
+    vim.cmd.redraw() -- 0.12 resolves the lenses that are on the screen
     return vim.iter(lens_titles()):any(function(one)
       return one:find(title) ~= nil
     end)
