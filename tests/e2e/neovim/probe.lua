@@ -326,7 +326,8 @@ function steps.questions()
   end)
   vim.cmd.TorchLean('stop')
   notification('stopped')
-  vim.cmd.TorchLean('train', 'steps=3', 'device=cpu')
+  answers = { '^samples.csv$', '^mse$', '3 steps', 'cpu' }
+  vim.cmd.TorchLean('train')
   notification('after 3 steps')
 
   -- Captured weights are somebody's work: there is a question before they are replaced.
