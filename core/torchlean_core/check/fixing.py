@@ -147,7 +147,8 @@ class _Mender:
     def _candidates(self, family: Family) -> Iterator[_Candidate]:
         """The first suitable fix of every finding; a fix that several findings share comes once."""
         seen: set[int] = set()
-        for finding in self.report.findings:
+        # What an end has in common with nodes counts as theirs.
+        for finding in sorted(self.report.findings, key=lambda finding: finding.code == "TL104"):
             if not self._selected(finding.code):
                 continue
             fix = self._choose(family, finding)
@@ -161,9 +162,9 @@ class _Mender:
             for one in passes(finding.code)
             if one.family is family
             for fix in one.fixes(self.report, finding)
-            if fix.safe or self.unsafe
+            if fix.unasked or self.unsafe
         ]
-        return min(found, key=lambda fix: (not fix.safe, not fix.preferred), default=None)
+        return min(found, key=lambda fix: (not fix.unasked, not fix.preferred), default=None)
 
 
 def _score(report: Report) -> tuple[int, ...]:
