@@ -14,7 +14,7 @@ from functools import partial
 
 from torchlean_core.check.checker import Report, check_text
 from torchlean_core.check.findings import Finding, Severity
-from torchlean_core.check.fixes.model import UNASKED, Edit, Family, Fix, apply_edits, passes
+from torchlean_core.check.fixes.model import UNASKED, Edit, Family, Fix, apply_edits, fixes, passes
 from torchlean_core.check.fixes.pieces import Pieces
 from torchlean_core.check.fixes.plan import merge, plan_edits
 from torchlean_core.check.fixes.shapes import sweep, sweep_edits
@@ -83,6 +83,24 @@ def fix_text(
     """
     mender = _Mender(text, unsafe, _prefixes(select), _prefixes(ignore) or ())
     return mender.mend()
+
+
+def has_unasked(report: Report, findings: Sequence[Finding]) -> bool:
+    """Whether some of the findings have fixes that can be applied unasked: found out with a few of each rule's."""
+    by_code: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if passes(finding.code):
+            by_code.setdefault(finding.code, []).append(finding)
+    for alike in by_code.values():
+        step = max(len(alike) // _LOOKED_AT, 1)
+        for finding in alike[::step]:
+            if any(fix.unasked for fix in fixes(report, finding)):
+                return True
+    return False
+
+
+_LOOKED_AT = 25
+"""Findings of a rule, from all over the file, that are looked at before there is said to be nothing to mend."""
 
 
 def _prefixes(codes: Iterable[str] | None) -> tuple[str, ...] | None:

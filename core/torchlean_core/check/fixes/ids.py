@@ -74,6 +74,8 @@ def _rewrites(view: View) -> list[tuple[Fix, Numbering]]:
 def _make_rewrites(view: View) -> Iterator[tuple[Fix, Numbering]]:
     present = list(range(len(view.ids)))
     order = topological(view)
+    if view.ids == order == present:
+        return  # what is wrong is no matter of numbers
     title = "Renumber ids by place, keeping edges"
     if order != present:
         title = "Reorder nodes so that parents come first, and renumber, keeping edges"

@@ -183,13 +183,10 @@ def outcome(view: View, new: Numbering) -> Outcome:
     """What other numbers do to the errors: of the nodes whose operands become others, ids out of place, and ends."""
     places = _Places(new)
     changed = set()
-    for place, parents in enumerate(view.parents):
-        if parents is None:
-            continue
-        now = [_operand(view, parent, place) for parent in parents]
-        then = [places.operand(parent, place) for parent in new.parents[place] or ()]
-        if now != then:
-            changed.add(place)
+    for place, (parents, others) in enumerate(zip(view.parents, new.parents, strict=True)):
+        for parent, other in zip(parents or (), others or (), strict=True):
+            if _operand(view, parent, place) != places.operand(other, place):
+                changed.add(place)
     for place in tuple(changed):
         record = view.records[place]
         if record is not None and record.is_tuple:
@@ -215,7 +212,9 @@ def _operand(view: View, parent: int | None, user: int) -> int | None:
     own = view.refs[user]
     if parent is None or own is None or parent >= own:
         return None
-    place = view.place(parent, user)
+    place = view.places.get(parent)
+    if place is None:
+        place = view.place(parent, user)
     return place if place is not None and place < user else None
 
 
@@ -224,13 +223,17 @@ class _Places:
 
     def __init__(self, new: Numbering) -> None:
         self.new = new
-        self.numbers = [0] * len(new.order)
-        self._by_ref: dict[int, list[int]] = {}
+        self.numbers = _numbers(new.order)
+        self._once: dict[int, int] = {}
+        self._twice: dict[int, list[int]] = {}
         for number, place in enumerate(new.order):
-            self.numbers[place] = number
             ref = new.refs[place]
-            if ref is not None:
-                self._by_ref.setdefault(ref, []).append(number)
+            if ref in self._twice:
+                self._twice[ref].append(number)
+            elif ref in self._once:
+                self._twice[ref] = [self._once.pop(ref), number]
+            elif ref is not None:
+                self._once[ref] = number
 
     def operand(self, parent: int | None, user: int) -> int | None:
         """Present place of the operand that a parent id of a node names, where it is an earlier one."""
@@ -240,8 +243,10 @@ class _Places:
         return self._before(parent, self.numbers[user])
 
     def _before(self, ref: int, number: int) -> int | None:
-        found = [one for one in self._by_ref.get(ref, ()) if one < number]
-        return self.new.order[found[-1]] if found else None
+        found = self._once.get(ref, -1)
+        if found < 0:
+            found = max((one for one in self._twice.get(ref, ()) if one < number), default=-1)
+        return self.new.order[found] if 0 <= found < number else None
 
     def record(self, record: Record) -> Record:
         """A node's record under its new numbers."""

@@ -121,12 +121,12 @@ def _remark(number: int, found: _Found) -> str:
 
 @quick_fix(
     "replace-parent",
-    {"Replace parent … by …": "TL103 TL302 TL011"},
+    {"Replace parent … by …": "TL103 TL301 TL302 TL011"},
     family=Family.IDS,
     requires=(readable_node,),
     why="Never safe: which node was meant is a guess.",
 )
-def _renumberparent(report: Report, finding: Finding) -> Iterator[Fix]:
+def _replace_parent(report: Report, finding: Finding) -> Iterator[Fix]:
     """Name the nearest earlier node that fits in place of a parent that is none."""
     view = view_of(report)
     record = view.record(finding.index)

@@ -16,7 +16,7 @@ from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.nodes import Record
 from torchlean_core.kinds import DIALECTS, Dialect
 from torchlean_core.kinds.spec import Path
-from torchlean_core.text import Document
+from torchlean_core.text import Document, no_collector
 from torchlean_core.text.tree import MAX_TROUBLES, Trouble
 
 Parents = list["int | None"]
@@ -95,12 +95,12 @@ class View:
                 once[ref] = index
         return once, twice
 
-    @property
+    @cached_property
     def places(self) -> dict[int, int]:
         """Place of each node by the id that others mean it with; ids that two nodes have are left out."""
         return self._by_ref[0]
 
-    @property
+    @cached_property
     def shared(self) -> dict[int, list[int]]:
         """Places of the nodes that have one id, by that id."""
         return self._by_ref[1]
@@ -128,7 +128,12 @@ class View:
         found: list[Parents | None] = []
         for index, raw in enumerate(self._nodes):
             parents = raw.get("parents") if type(raw) is dict else None
-            if type(parents) is list and all(type(parent) is int and parent >= 0 for parent in parents):
+            # A loop over them costs more than the rest, and nearly all have two at most.
+            if (
+                type(parents) is list
+                and not set(map(type, parents)) - _INT
+                and (not parents or min(parents) >= 0)
+            ):
                 found.append(parents)
             else:
                 record = self.records[index]
@@ -140,13 +145,16 @@ class View:
         """Places of the nodes that name a node as a parent, by its place, each once and in order."""
         found: dict[int, list[int]] = {}
         once = self.places
-        for index, parents in enumerate(self.parents):
-            if parents is None:
-                continue
-            for parent in parents if len(parents) < 2 else dict.fromkeys(parents):
-                place = once[parent] if parent in once else self.place(parent, index)
-                if place is not None:
-                    found.setdefault(place, []).append(index)
+        with no_collector():  # it makes a list for every node
+            for index, parents in enumerate(self.parents):
+                if parents is None:
+                    continue
+                for parent in parents if len(parents) < 2 else dict.fromkeys(parents):
+                    place = once[parent] if parent in once else self.place(parent, index)
+                    if place in found:
+                        found[place].append(index)
+                    elif place is not None:
+                        found[place] = [index]
         return found
 
     @cached_property
@@ -259,6 +267,7 @@ def _says_id(raw: Any) -> bool:
     return type(raw) is not dict or "id" in raw
 
 
+_INT = {int}
 _STRUCTURE = frozenset(
     f'"{name}"' for dialect in DIALECTS.values() for name in ("nodes", "id", "parents", *dialect.end_fields)
 )
