@@ -1,8 +1,9 @@
 """Mending a whole text: fixes applied round by round, until nothing changes.
 
-A round takes one family of fixes (the text itself, then ids, fields, shapes, structure) and applies all of its
-fixes that do not overlap in one go. It counts only if it makes the file better; else it is tried again in halves,
-so that one bad fix does not keep the others out. So the number of errors never grows, and it comes to an end.
+A round takes one family of fixes (the text itself, then ids, fields, shapes, edges, structure) and applies all of its
+fixes that do not overlap in one go, the safe ones first. It counts only if it makes the file better; else it is tried
+again in halves, so that one bad fix does not keep the others out. So the number of errors never grows, and it comes to
+an end.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ MAX_ROUNDS = 100
 """Rounds that are accepted at most; a file needs a handful."""
 
 MAX_TRIES = 40
-"""Checks of the whole text in one round."""
+"""Checks of the whole text in one round, of a big one; of smaller ones more: one bad fix must not keep others out."""
+
+_CHECKED_NODES = 200_000
+"""Nodes that are checked in one round, at least."""
 
 _MARK = "\ufeff"
 
@@ -145,13 +149,18 @@ class _Mender:
             combine = _merged
         elif family is Family.SHAPES:
             combine = partial(_swept, unsafe=self.unsafe)
+        ranks = sorted({_rank(candidate) for candidate in candidates})
+        return any(self._apply([one for one in candidates if _rank(one) == rank], combine) for rank in ranks)
+
+    def _apply(self, candidates: list[_Candidate], combine: _Combine) -> bool:
+        """Apply as many candidates together as make the text better; whether there are any."""
         waiting = [candidates]
-        tries = 0
-        while waiting and tries < MAX_TRIES:
+        tries = max(MAX_TRIES, _CHECKED_NODES // max(len(self.report.records), 1))
+        while waiting and tries:
             part = waiting.pop()
             edits, used = combine(self.report, part)
             if edits:
-                tries += 1
+                tries -= 1
                 report = check_text(apply_edits(self.text, edits))
                 if _score(report) < _score(self.report):
                     self._accept(edits, [(one.code, one.fix.title) for one in used])
@@ -182,7 +191,12 @@ class _Mender:
             for fix in one.fixes(self.report, finding)
             if fix.unasked or self.unsafe
         ]
-        return min(found, key=lambda fix: (not fix.unasked, not fix.preferred), default=None)
+        return min(found, key=lambda fix: (not fix.safe, not fix.unasked, not fix.preferred), default=None)
+
+
+def _rank(candidate: _Candidate) -> int:
+    """Safe fixes come before those that are sure, and those before all others."""
+    return 0 if candidate.fix.safe else 1 if candidate.fix.sure else 2
 
 
 def _score(report: Report) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ class Family(enum.Enum):
     IDS = "ids"
     FIELDS = "fields"
     SHAPES = "shapes"
+    EDGES = "edges"
     STRUCTURE = "structure"
     DIALECT = "dialect"
 

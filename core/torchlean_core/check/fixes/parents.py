@@ -122,7 +122,7 @@ def _remark(number: int, found: _Found) -> str:
 @quick_fix(
     "replace-parent",
     {"Replace parent … by …": "TL103 TL301 TL302 TL011"},
-    family=Family.IDS,
+    family=Family.EDGES,
     requires=(readable_node,),
     why="Never safe: which node was meant is a guess.",
 )
@@ -184,7 +184,7 @@ def _one_parent(view: View, record: Record, position: int, ref: int) -> tuple[Ed
 @quick_fix(
     "drop-parents",
     {"Remove the parents: `…` takes none": "TL102", "Remove parent …": "TL102", "Remove parents …": "TL102"},
-    family=Family.IDS,
+    family=Family.EDGES,
     requires=(readable_node,),
     why="Never safe: which of them are meant is a guess, and another kind may be.",
 )
@@ -220,7 +220,7 @@ def _drop_parents(report: Report, finding: Finding) -> Iterator[Fix]:
 @quick_fix(
     "add-parents",
     {"Add parent …": "TL102", "Add parents …": "TL102", 'Add "parents": …': "TL010"},
-    family=Family.IDS,
+    family=Family.EDGES,
     requires=(readable_node,),
     why="Never safe: which node was meant is a guess.",
 )
@@ -251,9 +251,11 @@ def _added(trier: _Trier, parents: list[int], missing: int) -> Iterator[tuple[li
     """Parents with what is missing: behind those that there are, or before them."""
     if missing == 1:
         near = trier.earlier(_NEAR)
+        fits = False
         for one in near:
+            fits = fits or trier.wrong([*parents, one.ref]) < 2
             yield [*parents, one.ref], (one,)
-        for one in near if parents else ():
+        for one in near if parents and not fits else ():
             yield [one.ref, *parents], (one,)
         return
     near = trier.earlier(_NEAR_PAIR)
