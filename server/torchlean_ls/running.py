@@ -177,5 +177,7 @@ def refused(error: UserError, path: Path | None = None) -> Refused:
     """A user's error as an answer, with what a client can do about it; places are in a file."""
     data: Mapping[str, Any] = getattr(error, "data", None) or {}
     answerable = {key: data[key] for key in ("confirm", "interpreter") if key in data}
+    if data.get("findings"):
+        answerable["findings"] = len(data["findings"])
     message = answerable["confirm"]["question"] if "confirm" in answerable else in_editor(error, path)
     return Refused(message, data=answerable or None)
