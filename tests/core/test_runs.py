@@ -28,6 +28,11 @@ def interrupted(event):
         raise KeyboardInterrupt
 
 
+def interrupted_at_once(event):
+    if event.get("kind") == "checkpoint":
+        raise KeyboardInterrupt
+
+
 def test_an_interrupted_run_is_found_and_one_that_ended_is_not(folder):
     path = folder / "m.ir.json"
     checkpoint = paths_of(path).checkpoint
@@ -77,7 +82,17 @@ def test_a_run_keeps_itself_by_time_and_a_short_one_leaves_nothing(folder):
     train(listen, steps=20, checkpoint_seconds=3600.0)
     assert kept == [] and not (folder / "m.checkpoint.safetensors").exists()
     train(listen, steps=20, checkpoint_seconds=1e-9)
-    assert kept[0] == 1 and kept[-1] == 20, "what was kept is not left behind the end"
+    assert kept[0] == 1 and kept[-1] < 20 and not (folder / "m.checkpoint.safetensors").exists()
+
+
+def test_a_run_by_time_that_is_interrupted_goes_on_by_time(folder):
+    with pytest.raises(KeyboardInterrupt):
+        train(interrupted_at_once, steps=40, checkpoint_seconds=1e-9)
+    path = folder / "m.ir.json"
+    kept = kept_run(path, paths_of(path).checkpoint)
+    assert kept is not None and kept.step == 1
+    assert train(resume=True, checkpoint_seconds=1e-9)["steps"] == 40
+    assert not kept.path.exists()
 
 
 def test_none_of_it_needs_torch():

@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint-seconds",
         type=float,
         metavar="S",
-        help="seconds between checkpoints; a shorter run writes none (default: none)",
+        help="seconds between checkpoints; a run that comes to its end leaves none (default: none)",
     )
     add(
         "--resume",

@@ -39,7 +39,8 @@ def use_parameters(artifact: Path, params: Path | None = None) -> dict[str, Any]
     if is_inline(program):
         from torchlean_core.params.inline_file import inline_parameters  # imports numpy
 
-        output, kept = artifact, keep_aside(artifact)
+        output = artifact
+        kept: Path | None = keep_aside(artifact)
         inline_parameters(artifact, source)
     else:
         output = params_path(artifact)

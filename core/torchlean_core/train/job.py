@@ -186,6 +186,8 @@ class _Job:
             self._write_params(training)
             kept = True  # what was trained is there, whatever becomes of its picture
             self._write_curve(metrics)
+        if self._options.checkpoint_every is None and self._options.checkpoint_seconds is not None:
+            self._outputs.checkpoint.unlink(missing_ok=True)  # it was for the case that the run is stopped
         return self._result(training, metrics)
 
     def _note(self, message: str) -> None:

@@ -55,20 +55,18 @@ class _Keeping:
     def __init__(self, options: TrainRequest) -> None:
         self._every, self._seconds = options.checkpoint_every, options.checkpoint_seconds
         self._due = math.inf if self._seconds is None else time.perf_counter() + self._seconds
-        self._has_kept = False
 
     def is_due(self, step: int, *, is_last: bool) -> bool:
-        """Whether to keep the run as it is after a step; what was kept before is not left behind the end."""
+        """Whether to keep the run as it is after a step."""
         if self._every is not None and (step % self._every == 0 or is_last):
             return True
-        return time.perf_counter() >= self._due or (is_last and self._has_kept)
+        return not is_last and time.perf_counter() >= self._due
 
     @contextmanager
     def timed(self) -> Iterator[None]:
         """While the run is kept."""
         began = time.perf_counter()
         yield
-        self._has_kept = True
         if self._seconds is not None:
             now = time.perf_counter()
             self._due = now + max(self._seconds, self._SHARE * (now - began))
@@ -283,7 +281,8 @@ class Training:
         text += metric_words(entry, "")
         if "val_loss" in entry:
             text += f" · validation {entry['val_loss']:.6g}" + metric_words(entry, "val_")
-        event = {"kind": kind, "percentage": 100 * self.step // self.steps, **entry}
+        event = {"kind": kind, "percentage": 100 * self.step // self.steps, **entry, "steps": self.steps}
+        event["device"] = str(self._world.device)
         if taken:
             speed = self._speed(began, taken)
             left = (self.steps - self.step) / speed

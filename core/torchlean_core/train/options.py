@@ -83,7 +83,7 @@ class TrainRequest:
         backend: eager or compiled.
         checkpoint_every: Steps between checkpoints; none are written where None.
         checkpoint_seconds: Seconds between checkpoints, more where writing them would take a twentieth of the time;
-            a run that is over sooner writes none.
+            a run that comes to its end leaves none.
         resume: Whether to go on from the checkpoint of a run with this output, or the path of a checkpoint.
         logdir: Folder for TensorBoard's event files.
     """

@@ -105,8 +105,8 @@ def _command(document: Snapshot, name: str, findings: list[Finding] | None) -> t
         return types.Command(title, "torchlean.init", arguments=[argument])
     if name.startswith("train"):
         place = name.removeprefix("train")
-        chosen = {**argument, "output": int(place)} if place else argument
-        title = f"Train output {place}" if place else "Train"
+        chosen = {**argument, **({"output": int(place)} if place else {}), "ask": True}
+        title = f"Train output {place}…" if place else "Train…"
         return types.Command(title, "torchlean.train", arguments=[chosen])
     return types.Command("Show graph", "torchlean.showGraph", arguments=[argument])
 
