@@ -162,36 +162,38 @@ replaced stays as `m.ir.json.orig` (`.orig2`, …). A client that announces `win
 
 ## What is asked
 
-Capture and training find out what they can. With `"ask": true` in their argument they ask for the rest, and nothing was
-done yet. Clients that send `"confirms": true` get the error -32803, ask in their own way, and send the command again with
-the answers in its argument; of the others those that announce `window.showMessage` are asked for the model and the shape
-by a `window/showMessageRequest`, and train with the defaults. The error's `data` has one of
+Capture and training find out what they can. With `"ask": true` in their argument they ask for the rest, and nothing
+was done yet. Clients that send `"confirms": true` get the error -32803, ask in their own way, and send the command
+again with the answers in its argument; of the others those that announce `window.showMessage` are asked for the
+model and the shape by a `window/showMessageRequest`, and train with the defaults. The error's `data` has one of
 
-| field | |
-|---|---|
-| `choices` | which model: `question`, `argument` (the name under which the answer is sent), and `choices`, each with `label`, `detail`, `value` and the `line` of the class |
-| `input` | which example shape: `question`, `value` (a guess, or ""), `argument`, and `write`: a `command` that writes the shape over the model, with its `argument`, to which `exampleShape` is added |
-| `form` | how to train: `title`, `accept`, `resume` (`label` and `argument`: a run that was stopped, or null), and `fields` |
+- `choices`, which model: `question`, `argument` (the name under which the answer is sent), and `choices`, each with
+  `label`, `detail`, `value` and the `line` of the class;
+- `input`, which example shape: `question`, `value` (a guess, or ""), `argument`, and `write`: a `command` that
+  writes the shape over the model, with its `argument`, to which `exampleShape` is added;
+- `form`, how to train: `title`, `accept`, `resume` (`label` and `argument`: a run that was stopped, or null), and
+  `fields`.
 
-A field of a form has a `label`, the `names` of the argument that it says, and `choices`, of which the first is what happens
-where nothing is said. A choice has a `label`, a `detail`, and either an `answer`, which is added to the argument, or what to
-`ask`: a `name`, a `type` (`whole`, `number` or `file`), a `prompt`, of numbers a `value` to propose, the `unit`, and what
-they are `above`, of files their `endings`. Losses, devices and everything else that can be chosen stand there, so that no
-client has a list of its own.
+A field of a form has a `label`, the `names` of the argument that it says, and `choices`, of which the first is what
+happens where nothing is said. A choice has a `label`, a `detail`, and either an `answer`, which is added to the
+argument, or what to `ask`: a `name`, a `type` (`whole`, `number` or `file`), a `prompt`, of numbers a `value` to
+propose, the `unit`, and what they are `above`, of files their `endings`. Losses, devices and everything else that
+can be chosen stand there, so that no client has a list of its own.
 
-An error's `data.problems` is true where what is wrong is in the list of problems; `data.detail` has the message for a log,
-with paths and options, where the `message` is another one. Results have a `detail` likewise.
+An error's `data.problems` is true where what is wrong is in the list of problems; `data.detail` has the message for
+a log, with paths and options, where the `message` is another one. Results have a `detail` likewise.
 
 ## Trainings
 
-Clients that send `"training": true` in their `initializationOptions` get notifications `torchlean/training`, ten a second at
-most. Each has the artifact's `uri`, an id `run`, and a `kind`: `begin` (with the first point), `points`, `checkpoint`, `end`.
-They have, as far as it is known, `points` (each a `step`, `loss`, `lr`, `val_loss` and the metrics of the loss), `steps` of
-the whole run, `percentage`, `steps_per_second`, `seconds_left`, `device`, `checkpoint` (`step`, `name`, `uri`); at the
-begin `asked` and `previous`, the points of the run before; at the end `how` (`done`, `stopped` or `failed`), `message`,
-`trained` (the parameters), and `resume`: `step` and `steps` of a checkpoint, and the `argument` with which `torchlean.train`
-goes on from there. `torchlean.training` answers all of that at any time, also in another session. A training is kept every
-five seconds (`checkpoint_seconds`) until it comes to its end.
+Clients that send `"training": true` in their `initializationOptions` get notifications `torchlean/training`, ten a
+second at most. Each has the artifact's `uri`, an id `run`, and a `kind`: `begin` (with the first point), `points`,
+`checkpoint`, `end`. They have, as far as it is known, `points` (each a `step`, `loss`, `lr`, `val_loss` and the
+metrics of the loss), `steps` of the whole run, `percentage`, `steps_per_second`, `seconds_left`, `device`,
+`checkpoint` (`step`, `name`, `uri`); at the begin `asked` and `previous`, the points of the run before; at the end
+`how` (`done`, `stopped` or `failed`), `message`, `trained` (the parameters), and `resume`: `step` and `steps` of a
+checkpoint, and the `argument` with which `torchlean.train` goes on from there. `torchlean.training` answers all of
+that at any time, also in another session. A training is kept every five seconds (`checkpoint_seconds`) until it
+comes to its end.
 
 Where the interpreter of workers cannot do the work, the error's `data.interpreter` has its `path`, the `missing`
 packages, and the command that would `install` them, a list of words, or null.
