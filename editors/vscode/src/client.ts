@@ -16,6 +16,8 @@ import { ServerProcess } from './process';
 import { errorText, runCommand } from './results';
 import { readSettings } from './settings';
 import type { ServerState } from './status';
+import type { Told } from './training/messages';
+import { TRAINING, trainingTold } from './training/views';
 
 const SELECTOR = [
   { scheme: 'file', language: 'torchlean-ir' },
@@ -172,7 +174,7 @@ export class Server implements vscode.Disposable {
       documentSelector: SELECTOR,
       outputChannel: this.output,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
-      initializationOptions: { trusted: vscode.workspace.isTrusted, confirms: true },
+      initializationOptions: { trusted: vscode.workspace.isTrusted, confirms: true, training: true },
       synchronize: { configurationSection: 'torchlean' },
       diagnosticPullOptions: { onChange: true, onSave: true },
       initializationFailedHandler: () => false,
@@ -206,6 +208,7 @@ export class Server implements vscode.Disposable {
       return process.child;
     };
     const client = new QuietClient('torchlean', 'TorchLean', serverOptions, options);
+    client.onNotification(TRAINING, (told: Told) => trainingTold(told));
     client.onDidChangeState(({ newState }) => {
       if (client.starting || this.client !== client) {
         return;

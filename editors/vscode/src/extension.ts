@@ -28,7 +28,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     status,
     current.onDidChangeState(({ state, detail }) => status.show(state, detail)),
     vscode.commands.registerCommand('torchlean-ls.showOutput', () => output.show(true)),
-    ...registerCommands(current),
+    ...registerCommands(current, context),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (START_SETTINGS.some((setting) => event.affectsConfiguration(setting))) {
         void current.refresh();

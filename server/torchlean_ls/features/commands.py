@@ -252,7 +252,9 @@ class Commands(Feature):
         if not path.is_file():
             raise UserError(f"{path.name} is not a file on disk; save it first")
         if document is not None and not _is_saved(document, path):
-            raise UserError(f"{path.name} has unsaved changes; save it first")
+            error = UserError(f"{path.name} has unsaved changes; save it first")
+            error.data = {"unsaved": True}
+            raise error
 
     def _refuse_edited(self, out: str | None) -> None:
         """Refuse to write a file that is open with changes: the editor would have two versions of it then."""
