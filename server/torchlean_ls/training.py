@@ -70,7 +70,7 @@ class Run:
                 self.points = thinned(self.points, MAX_ENTRIES)
             if not self._has_begun:
                 self._has_begun = True
-                self._send("begin", name=self.path.name, **self._told())
+                self._send("begin", **self._told())
                 self._unsent.clear()
             elif time.monotonic() - self._sent >= _SECONDS:
                 self._flush()
@@ -89,11 +89,12 @@ class Run:
 
     def told(self) -> dict[str, Any]:
         """How it stands, and what is known of it."""
-        return {"uri": self.uri, "run": self.id, "name": self.path.name, **self._told()}
+        return {"uri": self.uri, "run": self.id, **self._told()}
 
     def _told(self) -> dict[str, Any]:
         """Everything that a view shows."""
         return {
+            "name": self.path.name,
             "running": self.is_running,
             "asked": self.asked,
             "points": thinned(self.points, MAX_ENTRIES),

@@ -15,6 +15,7 @@ import {
 import { answered, CANCELLED, dataOf, type Argument } from './asking';
 import { isGraph, showGraph } from './graph';
 import { oneLine } from './text';
+import { begun } from './training/views';
 
 /** What a command of the server may answer. */
 interface CommandResult {
@@ -65,33 +66,52 @@ export async function runCommand(client: BaseLanguageClient, command: string, ar
   }
 }
 
-function requestWithProgress(
+/** A training is told by its page as soon as that is there: then the status bar says for how long it goes on. */
+async function requestWithProgress(
   client: BaseLanguageClient,
   params: ExecuteCommandParams,
   onCancel: () => void,
-): Thenable<unknown> {
+): Promise<unknown> {
   const workDoneToken = randomUUID();
-  const options = { location: vscode.ProgressLocation.Notification, title: 'TorchLean', cancellable: true };
+  const result = client.sendRequest(ExecuteCommandRequest.type, { ...params, workDoneToken }, CancellationToken.None);
+  const isTraining = params.command === TRAIN;
+  const [argument] = (params.arguments ?? []) as Argument[];
+  const progress = { token: workDoneToken, title: '' };
+  const told = isTraining ? Promise.race([result, begun(String(argument?.['uri']))]) : result;
+  await withProgress(client, progress, vscode.ProgressLocation.Notification, told, onCancel);
+  if (isTraining) {
+    await withProgress(client, progress, vscode.ProgressLocation.Window, result, onCancel);
+  }
+  return result;
+}
+
+function withProgress(
+  client: BaseLanguageClient,
+  work: { readonly token: string; title: string },
+  location: vscode.ProgressLocation,
+  until: Promise<unknown>,
+  onCancel: () => void,
+): Thenable<unknown> {
+  const options = { location, title: 'TorchLean', cancellable: true };
   return vscode.window.withProgress(options, async (progress, cancellation) => {
-    let title = '';
     let percentage = 0;
-    const listener = client.onProgress(WorkDoneProgress.type, workDoneToken, (value) => {
+    const listener = client.onProgress(WorkDoneProgress.type, work.token, (value) => {
       if (value.kind === 'begin') {
-        title = value.title;
+        work.title = value.title;
       }
       if (value.kind !== 'end') {
         const reached = Math.max(percentage, value.percentage ?? 0);
-        const message = [title, value.message].filter(Boolean).join(': ');
+        const message = [work.title, value.message].filter(Boolean).join(': ');
         progress.report({ message, increment: reached - percentage });
         percentage = reached;
       }
     });
     cancellation.onCancellationRequested(() => {
       onCancel();
-      void client.sendNotification(WorkDoneProgressCancelNotification.type, { token: workDoneToken });
+      void client.sendNotification(WorkDoneProgressCancelNotification.type, { token: work.token });
     });
     try {
-      return await client.sendRequest(ExecuteCommandRequest.type, { ...params, workDoneToken }, CancellationToken.None);
+      return await until;
     } finally {
       listener.dispose();
     }

@@ -16,6 +16,10 @@ export interface Resume {
 /** How a training stands, as far as it is known. */
 export interface Training {
   readonly uri: string;
+  /** Names the run in its session; null of one that only its files tell of. */
+  readonly run: string | null;
+  /** What was asked for. */
+  readonly asked?: Readonly<Record<string, unknown>>;
   readonly name: string;
   readonly running: boolean;
   readonly points: readonly Point[];
@@ -50,14 +54,30 @@ export interface FromPage {
 /** How a training stands after something was told of it. */
 export function after(training: Training | undefined, told: Told): Training | undefined {
   if (told.kind === 'begin' || told.kind === 'end') {
-    const { kind: _, run: __, ...all } = told;
-    return { name: '', running: false, points: [], previous: [], ...all };
+    const { kind: _, ...all } = told;
+    const now: Training = { name: '', running: false, points: [], previous: [], ...all };
+    return told.asked?.['resume'] === true || training?.run === told.run ? withEarlier(now, training) : now;
   }
   if (training === undefined) {
     return undefined;
   }
-  const { kind: _, run: __, points = [], ...facts } = told;
+  const { kind: _, points = [], ...facts } = told;
   // Some may be known already: the whole state was asked for meanwhile.
   const last = training.points.at(-1)?.step ?? 0;
   return { ...training, ...facts, points: [...training.points, ...points.filter(({ step }) => step > last)] };
+}
+
+/**
+ * A training with points that were seen earlier: between those that its files tell, a page has seen more. They count where
+ * they are of the same run, that is where all that is told of their steps is among them.
+ */
+export function withEarlier(now: Training, earlier: Training | undefined): Training {
+  const last = earlier?.points.at(-1)?.step ?? 0;
+  const seen = new Map(earlier?.points.map((point) => [point.step, point]));
+  const told = now.points.filter(({ step }) => step <= last);
+  if (earlier === undefined || told.length === 0 || told.length >= seen.size || told.some(({ step, loss }) => seen.get(step)?.loss !== loss)) {
+    return now;
+  }
+  const first = now.points.find(({ step }) => step > last)?.step ?? Number.POSITIVE_INFINITY;
+  return { ...now, points: [...earlier.points.filter(({ step }) => step < first), ...now.points.filter(({ step }) => step >= first)] };
 }

@@ -25,6 +25,8 @@ interface View {
 }
 
 const views = new Map<string, View>();
+/** Those who wait for a training to begin, by its artifact. */
+const waiting = new Map<string, () => void>();
 let shown: { readonly context: vscode.ExtensionContext; readonly services: Services } | undefined;
 
 export function registerTraining(context: vscode.ExtensionContext, services: Services): vscode.Disposable[] {
@@ -51,12 +53,19 @@ export function registerTraining(context: vscode.ExtensionContext, services: Ser
 export function trainingTold(told: Told): void {
   if (told.kind === 'begin') {
     open(told.uri);
+    waiting.get(told.uri)?.();
   }
   const view = views.get(told.uri);
   if (view !== undefined) {
     view.training = after(view.training, told);
     void post(view, { kind: 'told', told });
   }
+}
+
+/** Resolves when a training of an artifact takes its first step: its page is there then. */
+export async function begun(uri: string): Promise<void> {
+  await new Promise<void>((resolve) => waiting.set(uri, resolve));
+  waiting.delete(uri);
 }
 
 /** Opens the page of an artifact, or brings it to the front, without taking the focus. */

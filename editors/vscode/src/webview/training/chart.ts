@@ -21,18 +21,28 @@ export class Chart {
     const data = [columns.steps, ...columns.values] as uPlot.AlignedData;
     if (made === this.made && this.plot !== undefined) {
       this.plot.setData(data);
+      this.tellLast(columns);
       return;
     }
     this.plot?.destroy();
     this.made = made;
     this.plot = new uPlot(this.options(log, shown), data, this.place);
+    this.tellLast(columns);
+  }
+
+  /** While no place is pointed at, the legend has the last values. */
+  private tellLast({ steps, values }: Columns): void {
+    if (this.plot !== undefined && (this.plot.cursor.left ?? -1) < 0) {
+      const last = values[0]?.findLastIndex((value) => value !== null) ?? -1;
+      this.plot.setLegend({ idx: last < 0 ? steps.length - 1 : last }, false);
+    }
   }
 
   private options(log: boolean, shown: readonly boolean[]): uPlot.Options {
     const { text, grid, training, validation } = colors();
     const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font: font() };
     const value = (_: uPlot, raw: number | null): string => (raw === null ? '–' : shortNumber(raw));
-    const line = { width: 2, spanGaps: true, value, points: { show: false } };
+    const line = { width: 2, spanGaps: true, value };
     const series: uPlot.Series[] = [
       { label: 'step', value: (_, raw) => (raw === null ? '–' : String(raw)) },
       { ...line, label: this.name, stroke: training, show: shown[0] ?? true },
@@ -70,7 +80,7 @@ function colors(): Colors {
   const text = of('--vscode-foreground', '#888888');
   return {
     text,
-    grid: of('--vscode-contrastBorder', '') === '' ? of('--vscode-charts-lines', 'rgba(128, 128, 128, 0.3)') : text,
+    grid: `color-mix(in srgb, ${text} ${of('--vscode-contrastBorder', '') === '' ? 14 : 45}%, transparent)`,
     training: of('--vscode-charts-blue', '#1a85ff'),
     validation: of('--vscode-charts-orange', '#d18616'),
   };

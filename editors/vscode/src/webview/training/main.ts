@@ -1,7 +1,7 @@
 // The page of a training: its curve as it grows, how far it is, and what can be done with it.
 import 'uplot/dist/uPlot.min.css';
 import './style.css';
-import { after, type FromPage, type ToPage, type Training } from '../../training/messages';
+import { after, withEarlier, type FromPage, type ToPage, type Training } from '../../training/messages';
 import { host } from '../host';
 import { Chart } from './chart';
 import { columnsOf, duration, metricsOf, shortNumber, spoken, stateText, thinned } from './series';
@@ -177,7 +177,7 @@ function speak(): void {
 }
 
 window.addEventListener('message', ({ data }: MessageEvent<ToPage>) => {
-  training = data.kind === 'state' ? data.training : after(training, data.told);
+  training = data.kind === 'state' ? withEarlier(data.training, training) : after(training, data.told);
   if (training !== undefined) {
     editor.setState({ ...training, points: thinned(training.points), previous: thinned(training.previous) });
   }
