@@ -41,8 +41,11 @@ _FEATURES: dict[str, tuple[str, str]] = {
         "code actions",
         "quick fixes, all safe fixes at once, and what can be done with an artifact or a model",
     ),
-    "codeLensProvider": ("code lens", "size and state; emit or refresh, initialize, train, show the graph"),
-    "documentLinkProvider": ("document links", "to the model, the generated module and the parameters"),
+    "codeLensProvider": (
+        "code lens",
+        "size and state; emit, or refresh and open the module; initialize, train, show the graph",
+    ),
+    "documentLinkProvider": ("document links", "to the model that it was captured from"),
     "documentFormattingProvider": (
         "formatting",
         "one node per line; numbers and strings keep their spelling",
@@ -68,7 +71,8 @@ _PYTHON: dict[str, str] = {
     "definitionProvider": "from a model to its artifact and generated module",
     "referencesProvider": "the nodes that an expression became",
     "codeActionProvider": "exact rewrites, allowed approximations, the example shape; capture, also with emission",
-    "codeLensProvider": "capture, state, artifact and generated module of each model",
+    "codeLensProvider": "capture, state, artifact and generated module of each model; over a generated module "
+    "what it is from, whether it is fresh, open and refresh",
     "inlayHintProvider": "shapes at the ends of lines, from the last capture",
     "diagnosticProvider": "TL601 to TL608 where they stand",
 }
@@ -106,6 +110,11 @@ _SETTINGS = (
         "false",
         "Capture a file's models when it is saved; not in an untrusted workspace. Nothing is written where that "
         "would replace somebody's work.",
+    ),
+    (
+        "torchlean.refreshOnSave",
+        "false",
+        "Write the generated module of an artifact again when the artifact is saved; never one that was edited.",
     ),
     (
         "torchlean.warmWorker",
@@ -180,7 +189,8 @@ argument, or what to `ask`: a `name`, a `type` (`whole`, `number` or `file`), a 
 propose, the `unit`, and what they are `above`, of files their `endings`. Losses, devices and everything else that
 can be chosen stand there, so that no client has a list of its own.
 
-An error's `data.problems` is true where what is wrong is in the list of problems; `data.detail` has the message for
+An error's `data.unsaved` is true where the file has to be saved first, `data.problems` where what is wrong is in
+the list of problems; `data.detail` has the message for
 a log, with paths and options, where the `message` is another one. Results have a `detail` likewise.
 
 ## Trainings

@@ -31,7 +31,7 @@ ABSOLUTE = re.compile(r"(?<![\w.:])/\w+/")
          'no parameter file; run "TorchLean: Initialize Parameters", or name one with params'),
         ("the output is the input x; name another file with -o", "the output is the input x"),
         ("first line.\nsecond line\n", "first line; second line"),
-        ("12 steps/s, see https://pytorch.org/docs and (x / 255)", "12 steps/s, see https://pytorch.org/docs and (x / 255)"),
+        ("12 steps/s, https://pytorch.org/docs, (x / 255)", "12 steps/s, https://pytorch.org/docs, (x / 255)"),
         ("a-b -- c and well-known names", "a-b -- c and well-known names"),
     ],
 )  # fmt: skip
@@ -53,10 +53,11 @@ def raised() -> list[tuple[str, str]]:
                 continue
             for text in ast.walk(node):
                 if isinstance(text, ast.JoinedStr):
-                    parts = (
-                        one.value if isinstance(one, ast.Constant) else "/some/where/X" for one in text.values
-                    )
-                    found.append((f"{path.relative_to(root)}:{node.lineno}", "".join(map(str, parts))))
+                    said = ""
+                    for one in text.values:
+                        value = "option" if said.endswith("--") else "/some/where/X"
+                        said += str(one.value) if isinstance(one, ast.Constant) else value
+                    found.append((f"{path.relative_to(root)}:{node.lineno}", said))
                 elif isinstance(text, ast.Constant) and isinstance(text.value, str):
                     found.append((f"{path.relative_to(root)}:{node.lineno}", text.value))
     return found

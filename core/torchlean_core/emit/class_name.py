@@ -8,10 +8,10 @@ from torchlean_core.graph import Graph
 
 
 def class_name_of(graph: Graph) -> str:
-    """`TinyMLP` of an artifact that was captured from it; for a function that makes a model, its name as one of a class.
+    """`TinyMLP` of an artifact that was captured from it; of a function that makes a model, its name as a class has it.
 
-    A name that the module uses itself, such as `Path`, gets `Module` behind it. Where an artifact names no model, or by no
-    name that a class can have, it is the default of `EmitOptions`.
+    A name that the module uses itself, such as `Path`, gets `Module` behind it. Where an artifact names no model, or
+    by no name that a class can have, it is the default of `EmitOptions`.
     """
     captured = graph.extra.get("captured_from")
     model = captured.get("class") if isinstance(captured, dict) else None

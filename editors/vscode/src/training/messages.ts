@@ -53,31 +53,32 @@ export interface FromPage {
 
 /** How a training stands after something was told of it. */
 export function after(training: Training | undefined, told: Told): Training | undefined {
-  if (told.kind === 'begin' || told.kind === 'end') {
-    const { kind: _, ...all } = told;
-    const now: Training = { name: '', running: false, points: [], previous: [], ...all };
-    return told.asked?.['resume'] === true || training?.run === told.run ? withEarlier(now, training) : now;
+  const { kind, points = [], ...facts } = told;
+  if (kind === 'begin') {
+    const now: Training = { name: '', running: true, previous: [], points, ...facts };
+    return told.asked?.['resume'] === true ? withSeen(now, training, points.at(-1)?.step) : now;
+  }
+  if (kind === 'end' && training?.run !== told.run) {
+    return { name: '', running: false, previous: [], points, ...facts };
   }
   if (training === undefined) {
     return undefined;
   }
-  const { kind: _, points = [], ...facts } = told;
   // Some may be known already: the whole state was asked for meanwhile.
   const last = training.points.at(-1)?.step ?? 0;
   return { ...training, ...facts, points: [...training.points, ...points.filter(({ step }) => step > last)] };
 }
 
 /**
- * A training with points that were seen earlier: between those that its files tell, a page has seen more. They count where
- * they are of the same run, that is where all that is told of their steps is among them.
+ * A training with the points that a page has seen before a step: between those that its files tell there were more. They are
+ * taken where they are of the same run, that is where everything that is told of earlier steps is among them.
  */
-export function withEarlier(now: Training, earlier: Training | undefined): Training {
-  const last = earlier?.points.at(-1)?.step ?? 0;
-  const seen = new Map(earlier?.points.map((point) => [point.step, point]));
-  const told = now.points.filter(({ step }) => step <= last);
-  if (earlier === undefined || told.length === 0 || told.length >= seen.size || told.some(({ step, loss }) => seen.get(step)?.loss !== loss)) {
+export function withSeen(now: Training, earlier: Training | undefined, before = Number.POSITIVE_INFINITY): Training {
+  const seen = (earlier?.points ?? []).filter(({ step }) => step < before);
+  const losses = new Map(seen.map(({ step, loss }) => [step, loss]));
+  const told = now.points.filter(({ step }) => step < before);
+  if (told.length >= seen.length || told.length === 0 || told.some(({ step, loss }) => losses.get(step) !== loss)) {
     return now;
   }
-  const first = now.points.find(({ step }) => step > last)?.step ?? Number.POSITIVE_INFINITY;
-  return { ...now, points: [...earlier.points.filter(({ step }) => step < first), ...now.points.filter(({ step }) => step >= first)] };
+  return { ...now, points: [...seen, ...now.points.filter(({ step }) => step >= before)] };
 }

@@ -1,7 +1,7 @@
 // The page of a training: its curve as it grows, how far it is, and what can be done with it.
 import 'uplot/dist/uPlot.min.css';
 import './style.css';
-import { after, withEarlier, type FromPage, type ToPage, type Training } from '../../training/messages';
+import { after, withSeen, type FromPage, type ToPage, type Training } from '../../training/messages';
 import { host } from '../host';
 import { Chart } from './chart';
 import { columnsOf, duration, metricsOf, shortNumber, spoken, stateText, thinned } from './series';
@@ -176,8 +176,13 @@ function speak(): void {
   }
 }
 
+/** What the server knows, with what was seen here of a run of an earlier session. */
+function seen(now: Training): Training {
+  return now.run === null ? withSeen(now, training) : now;
+}
+
 window.addEventListener('message', ({ data }: MessageEvent<ToPage>) => {
-  training = data.kind === 'state' ? withEarlier(data.training, training) : after(training, data.told);
+  training = data.kind === 'state' ? seen(data.training) : after(training, data.told);
   if (training !== undefined) {
     editor.setState({ ...training, points: thinned(training.points), previous: thinned(training.previous) });
   }
