@@ -139,7 +139,8 @@ _SETTINGS = (
     (
         "torchlean.python.interpreter",
         '""',
-        "The Python that models are captured and trained in. It needs torch, numpy and safetensors, not this package.",
+        "The Python that models are captured and trained in. It needs torch, numpy and safetensors, not "
+        "this package. Each folder may have its own: `workspace/configuration` asks with the folder as scope.",
     ),
     ("torchlean.device", '"auto"', "Device for initialization and training."),
     (
@@ -172,9 +173,10 @@ replaced stays as `m.ir.json.orig` (`.orig2`, …). A client that announces `win
 ## What is asked
 
 Capture and training find out what they can. With `"ask": true` in their argument they ask for the rest, and nothing
-was done yet. Clients that send `"confirms": true` get the error -32803, ask in their own way, and send the command
-again with the answers in its argument; of the others those that announce `window.showMessage` are asked for the
-model and the shape by a `window/showMessageRequest`, and train with the defaults. The error's `data` has one of
+was done yet. Clients that send `"confirms": true`, and `"forms": true` for the last of these, get the error -32803,
+ask in their own way, and send the command again with the answers in its argument; of the others those that announce
+`window.showMessage` are asked for the model and the shape by a `window/showMessageRequest`, and train with the
+defaults. The error's `data` has one of
 
 - `choices`, which model: `question`, `argument` (the name under which the answer is sent), and `choices`, each with
   `label`, `detail`, `value` and the `line` of the class;
@@ -190,8 +192,8 @@ propose, the `unit`, and what they are `above`, of files their `endings`. Losses
 can be chosen stand there, so that no client has a list of its own.
 
 An error's `data.unsaved` is true where the file has to be saved first, `data.problems` where what is wrong is in
-the list of problems; `data.detail` has the message for
-a log, with paths and options, where the `message` is another one. Results have a `detail` likewise.
+the list of problems; `data.detail` has the message for a log, with paths and options, where the `message` is
+another one. Results have a `detail` likewise.
 
 ## Trainings
 
@@ -206,7 +208,8 @@ that at any time, also in another session. A training is kept every five seconds
 comes to its end.
 
 Where the interpreter of workers cannot do the work, the error's `data.interpreter` has its `path`, the `missing`
-packages, and the command that would `install` them, a list of words, or null.
+packages, and the command that would `install` them, a list of words, or null. Where a capture failed with findings,
+which stand in the files as diagnostics, `data.findings` is their number.
 """
 
 _TEXT = """\

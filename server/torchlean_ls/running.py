@@ -91,7 +91,8 @@ class Jobs:
         cancelled = threading.Event()
         key = uuid.uuid4().hex
         self._running[key] = (uri, cancelled)
-        warm = self._server.workers.warm()
+        python = self._server.interpreters.of(uri)
+        warm = self._server.workers.warm(python)
         progress = await Progress.begin(
             self._server, token, self.shows_progress and not quiet, f"{_TITLES[name]} {path.name}", cancelled
         )
@@ -115,7 +116,7 @@ class Jobs:
                 timeout=settings.time_limit if name == "capture" else None,
                 memory_limit=settings.memory_limit if name == "capture" else None,
                 cwd=path.parent,
-                python=self._server.interpreter,
+                python=python,
                 warm=warm,
             )
 
@@ -203,6 +204,8 @@ def refused(error: UserError, path: Path | None = None) -> Refused:
     known: Mapping[str, Any] = getattr(error, "data", None) or {}
     data = {key: known[key] for key in ("confirm", "interpreter", "unsaved") if key in known}
     message = data["confirm"]["question"] if "confirm" in data else in_editor(error, path)
+    if known.get("findings"):
+        data["findings"] = len(known["findings"])
     if known.get("findings") or known.get(PROBLEMS):
         data[PROBLEMS] = True
     if str(error) != message:

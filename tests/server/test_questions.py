@@ -43,7 +43,7 @@ class Needy(nn.Module):
     def __init__(self, width):
         super().__init__()
 '''
-ASKS_BY_ITSELF = {"initializationOptions": {"confirms": True, "training": True}}
+ASKS_BY_ITSELF = {"initializationOptions": {"confirms": True, "forms": True, "training": True}}
 LINEAR = artifact(
     {"id": 0, "kind": "input", "parents": [], "shape": [1, 4]},
     {"id": 1, "kind": "linear", "parents": [0], "shape": [1, 3]},

@@ -95,7 +95,7 @@ export async function answered(
     return withShape(client, argument, input);
   }
   if (form !== undefined) {
-    const answers = await askForm(form, String(argument['uri']), memory);
+    const answers = await askForm(form, String(argument.uri), memory);
     return answers === undefined ? CANCELLED : { ...without(argument, 'ask'), ...answers };
   }
   return undefined;
@@ -106,7 +106,7 @@ function without(argument: Argument, name: string): Argument {
 }
 
 function opened(argument: Argument): vscode.TextDocument | undefined {
-  return vscode.workspace.textDocuments.find((document) => document.uri.toString() === vscode.Uri.parse(String(argument['uri'])).toString());
+  return vscode.workspace.textDocuments.find((document) => document.uri.toString() === vscode.Uri.parse(String(argument.uri)).toString());
 }
 
 /** Lets one be picked; the one at or above the cursor is proposed. */
@@ -150,7 +150,7 @@ async function withShape(client: BaseLanguageClient, argument: Argument, input: 
     return CANCELLED;
   }
   if (input.write !== undefined) {
-    const file = path.basename(vscode.Uri.parse(String(argument['uri'])).path);
+    const file = path.basename(vscode.Uri.parse(String(argument.uri)).path);
     const write = { label: '$(edit) Write it into the file', description: `# torchlean: example-shape=${shape}` };
     const use = { label: '$(play) Use it this time only', description: `${file} stays as it is` };
     const chosen = await pick([write, use], `Example shape ${shape}`);

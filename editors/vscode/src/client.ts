@@ -6,6 +6,7 @@ import {
   DidChangeConfigurationNotification,
   ErrorAction,
   LanguageClient,
+  ResponseError,
   RevealOutputChannelOn,
   State,
   type ErrorHandler,
@@ -174,8 +175,7 @@ export class Server implements vscode.Disposable {
       documentSelector: SELECTOR,
       outputChannel: this.output,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
-      initializationOptions: { trusted: vscode.workspace.isTrusted, confirms: true, training: true },
-      synchronize: { configurationSection: 'torchlean' },
+      initializationOptions: { trusted: vscode.workspace.isTrusted, confirms: true, forms: true, training: true },
       diagnosticPullOptions: { onChange: true, onSave: true },
       initializationFailedHandler: () => false,
       errorHandler: this.errorHandler(),
@@ -185,8 +185,8 @@ export class Server implements vscode.Disposable {
         workspace: {
           didChangeConfiguration: () => this.enqueue(() => this.sendSettings()),
           configuration: async (params, token, next) => {
-            const values = await next(params, token);
-            if (!Array.isArray(values)) {
+            const values: unknown[] | ResponseError = await next(params, token);
+            if (values instanceof ResponseError) {
               return values;
             }
             return Promise.all(

@@ -40,15 +40,15 @@ export async function runCommand(client: BaseLanguageClient, command: string, ar
   let argument = (args[0] ?? {}) as Argument;
   for (;;) {
     const params: ExecuteCommandParams = { command, arguments: args.length === 0 ? [] : [argument] };
-    let cancelled = false;
+    const work = { cancelled: false };
     try {
-      const result = LONG.has(command) && argument['ask'] !== true
-        ? await requestWithProgress(client, params, () => (cancelled = true))
+      const result: unknown = LONG.has(command) && argument.ask !== true
+        ? await requestWithProgress(client, params, () => (work.cancelled = true))
         : await client.sendRequest(ExecuteCommandRequest.type, params, CancellationToken.None);
       show(client, command, argument, result);
       return result;
     } catch (error) {
-      if (cancelled || isCancelled(error)) {
+      if (work.cancelled || isCancelled(error)) {
         return undefined;
       }
       client.outputChannel.appendLine(`${command}: ${dataOf(error).detail ?? errorText(error)}`);
@@ -77,7 +77,7 @@ async function requestWithProgress(
   const isTraining = params.command === TRAIN;
   const [argument] = (params.arguments ?? []) as Argument[];
   const progress = { token: workDoneToken, title: '' };
-  const told = isTraining ? Promise.race([result, begun(String(argument?.['uri']))]) : result;
+  const told = isTraining ? Promise.race([result, begun(String(argument?.uri))]) : result;
   await withProgress(client, progress, vscode.ProgressLocation.Notification, told, onCancel);
   if (isTraining) {
     await withProgress(client, progress, vscode.ProgressLocation.Window, result, onCancel);
@@ -183,7 +183,7 @@ function show(client: BaseLanguageClient, command: string, argument: Argument, r
   }
   const file = typeof output === 'string' && output !== '' ? outputUri(output) : undefined;
   // A training is of the artifact, whatever its parameters are called.
-  const about = command === TRAIN ? vscode.Uri.parse(String(argument['uri'])) : file;
+  const about = command === TRAIN ? vscode.Uri.parse(String(argument.uri)) : file;
   const text = resultText(message, about === undefined ? undefined : path.posix.basename(about.path));
   if (text === undefined) {
     return;

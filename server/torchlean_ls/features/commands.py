@@ -72,7 +72,7 @@ class Commands(Feature):
             if name == "captureAndEmit":
                 return await self._capture_and_emit(argument, params.work_done_token)
             path = path_of(argument)
-            await self.jobs.in_thread(require_interpreter, self.server.interpreter)
+            await self.jobs.in_thread(require_interpreter, self.server.interpreters.of(argument["uri"]))
             if argument.pop("ask", False):
                 argument = await self._asked(name, path, argument)
             request = self._request(name, path, argument)
@@ -100,7 +100,7 @@ class Commands(Feature):
         """A command's argument, with what its user was asked."""
         if name == "capture" and self.server.trusted:
             return await ask_shape(self.server, await ask_model(self.server, argument))
-        if name == "train" and self.server.confirms:
+        if name == "train" and self.server.forms:
             _, report, _ = await self.at_once.report(argument)
             device = self.server.settings.device
             form = await self.server.in_thread(training_form, path, report, device, argument)

@@ -99,10 +99,11 @@ export function summary(form: Form, answers: Answers): string {
 export function numberProblem(ask: Ask, text: string): string | undefined {
   const above = ask.above ?? Number.NEGATIVE_INFINITY;
   const value = text.trim() === '' ? Number.NaN : Number(text);
-  if (ask.type === 'whole' && !/^\d+$/.test(text.trim())) {
-    return `A whole number greater than ${above}`;
+  const isWhole = ask.type === 'whole';
+  if (Number.isFinite(value) && value > above && (!isWhole || /^\d+$/.test(text.trim()))) {
+    return undefined;
   }
-  return Number.isFinite(value) && value > above ? undefined : `A number greater than ${above}`;
+  return `A ${isWhole ? 'whole ' : ''}number greater than ${above}`;
 }
 
 /** A file as the argument names it: from the artifact's folder where it lies there, with slashes. */

@@ -56,7 +56,7 @@ export function after(training: Training | undefined, told: Told): Training | un
   const { kind, points = [], ...facts } = told;
   if (kind === 'begin') {
     const now: Training = { name: '', running: true, previous: [], points, ...facts };
-    return told.asked?.['resume'] === true ? withSeen(now, training, points.at(-1)?.step) : now;
+    return told.asked?.resume === true ? withSeen(now, training, points.at(-1)?.step) : now;
   }
   if (kind === 'end' && training?.run !== told.run) {
     return { name: '', running: false, previous: [], points, ...facts };

@@ -34,16 +34,19 @@ export function registerTraining(context: vscode.ExtensionContext, services: Ser
   return [
     vscode.commands.registerCommand('torchlean-ls.showTraining', (uri: unknown) => {
       const artifact = uri instanceof vscode.Uri ? uri : vscode.window.activeTextEditor?.document.uri;
-      return artifact && open(artifact.toString());
+      if (artifact !== undefined) {
+        open(artifact.toString());
+      }
     }),
     vscode.window.registerWebviewPanelSerializer(VIEW, {
-      async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
+      deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
         const uri = (state as Partial<Training> | undefined)?.uri;
         if (typeof uri === 'string') {
           fill(uri, panel);
         } else {
           panel.dispose();
         }
+        return Promise.resolve();
       },
     }),
   ];

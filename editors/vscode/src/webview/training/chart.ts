@@ -4,6 +4,16 @@ import { isWide, shortNumber, type Columns } from './series';
 
 const HEIGHT = 260;
 
+/* eslint-disable @typescript-eslint/no-unsafe-enum-assignment -- the library's names for these are in its types alone */
+const LINEAR = 1 as uPlot.Scale.Distr;
+const LOGARITHMIC = 3 as uPlot.Scale.Distr;
+/* eslint-enable @typescript-eslint/no-unsafe-enum-assignment */
+
+/** A number or, where there is none, a dash; the library's types do not say that there may be none. */
+function shown(value: number | null): string {
+  return value === null ? '–' : shortNumber(value);
+}
+
 /** Draws one quantity; made anew where its axis or the colours are others. */
 export class Chart {
   private plot: uPlot | undefined;
@@ -16,8 +26,8 @@ export class Chart {
 
   draw(columns: Columns, logarithmic: boolean | undefined): void {
     const log = logarithmic ?? isWide(columns);
-    const shown = columns.values.map((values) => values.some((value) => value !== null));
-    const made = JSON.stringify([log, shown, this.place.clientWidth, colors()]);
+    const present = columns.values.map((values) => values.some((value) => value !== null));
+    const made = JSON.stringify([log, present, this.place.clientWidth, colors()]);
     const data = [columns.steps, ...columns.values] as uPlot.AlignedData;
     if (made === this.made && this.plot !== undefined) {
       this.plot.setData(data);
@@ -26,7 +36,7 @@ export class Chart {
     }
     this.plot?.destroy();
     this.made = made;
-    this.plot = new uPlot(this.options(log, shown), data, this.place);
+    this.plot = new uPlot(this.options(log, present), data, this.place);
     this.tellLast(columns);
   }
 
@@ -38,29 +48,29 @@ export class Chart {
     }
   }
 
-  private options(log: boolean, shown: readonly boolean[]): uPlot.Options {
+  private options(log: boolean, present: readonly boolean[]): uPlot.Options {
     const { text, grid, training, validation } = colors();
     const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font: font() };
-    const value = (_: uPlot, raw: number | null): string => (raw === null ? '–' : shortNumber(raw));
+    const value = (_: uPlot, raw: number): string => shown(raw);
     const line = { width: 2, spanGaps: true, value };
     const series: uPlot.Series[] = [
-      { label: 'step', value: (_, raw) => (raw === null ? '–' : String(raw)) },
-      { ...line, label: this.name, stroke: training, show: shown[0] ?? true },
-      { ...line, label: 'validation', stroke: validation, dash: [6, 3], show: shown[1] ?? false },
-      { ...line, label: 'last run', stroke: training, alpha: 0.35, width: 1.5, show: shown[2] ?? false },
+      { label: 'step', value },
+      { ...line, label: this.name, stroke: training, show: present[0] ?? true },
+      { ...line, label: 'validation', stroke: validation, dash: [6, 3], show: present[1] ?? false },
+      { ...line, label: 'last run', stroke: training, alpha: 0.35, width: 1.5, show: present[2] ?? false },
     ];
     // Those without a value have no place in the legend either.
-    const present = series.map((one, index) => (index === 0 || shown[index - 1] ? one : { ...one, class: 'absent' }));
+    const told = series.map((one, index) => (index === 0 || present[index - 1] ? one : { ...one, class: 'absent' }));
     return {
       width: this.place.clientWidth,
       height: HEIGHT,
       cursor: { sync: { key: 'training' }, drag: { x: true, y: false } },
-      scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
+      scales: { x: { time: false }, y: { distr: log ? LOGARITHMIC : LINEAR } },
       axes: [
         { ...axis, values: (_, splits) => splits.map((split) => (Number.isInteger(split) ? String(split) : '')) },
-        { ...axis, size: 64, values: (_, splits) => splits.map((split) => (split === null ? '' : shortNumber(split))) },
+        { ...axis, size: 64, values: (_, splits) => splits.map((split: number | null) => (split === null ? '' : shortNumber(split))) },
       ],
-      series: present,
+      series: told,
       legend: { live: true },
     };
   }

@@ -98,7 +98,7 @@ function draw(): void {
     return;
   }
   state.textContent = stateText(training);
-  state.dataset['how'] = training.running ? 'running' : (training.how ?? '');
+  state.dataset.how = training.running ? 'running' : (training.how ?? '');
   drawButtons(training);
   drawFacts(training);
   const columns = columnsOf(training, 'loss');
@@ -125,7 +125,7 @@ function drawButtons({ running, resume, trained, checkpoint }: Training): void {
   buttons.resume.hidden = running || !resume;
   buttons.use.hidden = running || !trained;
   buttons.train.hidden = running;
-  buttons.checkpoint.hidden = (running ? checkpoint : resume) == null;
+  buttons.checkpoint.hidden = (running ? checkpoint : (resume ?? undefined)) === undefined;
   if (resume) {
     buttons.resume.title = `Goes on at step ${resume.step} of ${resume.steps}`;
   }
@@ -135,7 +135,7 @@ function drawFacts(training: Training): void {
   const { points, running, steps, steps_per_second: speed, seconds_left: left, device, checkpoint, resume, trained } = training;
   const last = points.at(-1);
   const kept = running ? checkpoint : resume;
-  const validation = points.findLast((point) => point['val_loss'] !== undefined)?.['val_loss'];
+  const validation = points.findLast((point) => point.val_loss !== undefined)?.val_loss;
   const shown: [string, string | undefined][] = [
     ['Step', last && `${last.step.toLocaleString('en')}${steps === undefined ? '' : ` of ${steps.toLocaleString('en')}`}`],
     ['Loss', last && shortNumber(last.loss)],

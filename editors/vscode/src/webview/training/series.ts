@@ -19,7 +19,7 @@ export function metricsOf(points: readonly Point[]): string[] {
 }
 
 export function hasValidation(points: readonly Point[]): boolean {
-  return points.some((point) => point['val_loss'] !== undefined);
+  return points.some((point) => point.val_loss !== undefined);
 }
 
 /** Columns of a name: of the run, of its validation, and of the run before. */
@@ -45,9 +45,8 @@ export function isWide(columns: Columns): boolean {
 
 /** At most so many points, spread evenly, with the last. */
 export function thinned(points: readonly Point[], most = KEPT): readonly Point[] {
-  return points.length <= most
-    ? points
-    : Array.from({ length: most }, (_, place) => points[Math.floor(((place + 1) * points.length) / most) - 1] as Point);
+  const every = points.length / most;
+  return every <= 1 ? points : points.filter((_, place) => Math.floor((place + 1) / every) > Math.floor(place / every));
 }
 
 export function shortNumber(value: number): string {
@@ -65,21 +64,14 @@ export function duration(seconds: number): string {
     : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
+const STATES = { done: 'Finished', failed: 'Failed', stopped: 'Stopped' };
+
 /** In a word or two. */
-export function stateText(training: Training): string {
-  if (training.running) {
+export function stateText({ running, how, points }: Training): string {
+  if (running) {
     return 'Running';
   }
-  switch (training.how) {
-    case 'done':
-      return 'Finished';
-    case 'failed':
-      return 'Failed';
-    case 'stopped':
-      return 'Stopped';
-    default:
-      return training.points.length === 0 ? 'No training yet' : 'Finished';
-  }
+  return points.length === 0 && how === undefined ? 'No training yet' : STATES[how ?? 'done'];
 }
 
 /** What a screen reader says of a training now and then. */
@@ -89,7 +81,7 @@ export function spoken(training: Training): string {
     return stateText(training);
   }
   const of = training.steps === undefined ? '' : ` of ${training.steps}`;
-  const validation = training.points.findLast((point) => point['val_loss'] !== undefined)?.['val_loss'];
+  const validation = training.points.findLast((point) => point.val_loss !== undefined)?.val_loss;
   const more = validation === undefined ? '' : `, validation ${shortNumber(validation)}`;
   return `${stateText(training)}: step ${last.step}${of}, loss ${shortNumber(last.loss)}${more}`;
 }
