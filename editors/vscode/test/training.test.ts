@@ -55,7 +55,7 @@ describe('answers', () => {
 });
 
 const point = (step: number, loss: number, more: Record<string, number> = {}): Point => ({ step, loss, lr: 0.1, ...more });
-const told = (kind: Told['kind'], more: Partial<Training> = {}): Told => ({ kind, uri: 'file:///m.ir.json', run: 'a', ...more });
+const told = (kind: Told['kind'], more: Omit<Partial<Training>, 'run'> = {}): Told => ({ kind, uri: 'file:///m.ir.json', run: 'a', ...more });
 
 function running(...points: Point[]): Training {
   return { uri: 'file:///m.ir.json', run: 'a', name: 'm.ir.json', running: true, points, previous: [] };
@@ -75,11 +75,11 @@ describe('a training', () => {
 
   test('that goes on keeps what was seen of it up to there', () => {
     const seen = running(point(1, 3), point(4, 2.5), point(10, 2), point(14, 1.9));
-    const again = { run: 'b', asked: { resume: true }, points: [point(1, 3), point(10, 2), point(12, 1.95)] };
+    const again = { asked: { resume: true }, points: [point(1, 3), point(10, 2), point(12, 1.95)] };
     expect(after(seen, { ...told('begin', again), run: 'b' })?.points.map(({ step }) => step)).toEqual([1, 4, 10, 12]);
     const other = { ...again, points: [point(1, 7), point(12, 1)] };
     expect(after(seen, { ...told('begin', other), run: 'b' })?.points.map(({ step }) => step)).toEqual([1, 12]);
-    const fresh = { run: 'b', asked: {}, points: [point(1, 3)] };
+    const fresh = { asked: {}, points: [point(1, 3)] };
     expect(after(seen, { ...told('begin', fresh), run: 'b' })?.points.length).toBe(1);
   });
 

@@ -37,7 +37,7 @@ export interface Training {
 }
 
 /** What the server tells while a training runs. */
-export type Told = Partial<Training> & {
+export type Told = Omit<Partial<Training>, 'run'> & {
   readonly uri: string;
   readonly run: string;
   readonly kind: 'begin' | 'points' | 'checkpoint' | 'end';

@@ -126,7 +126,7 @@ export const scenarios = {
       await (await pageOf(workbench, 'Running')).getByRole('button', { name: 'Stop' }).click();
       await pageOf(workbench, 'Stopped');
 
-      await workbench.openFile('model.ir.json');
+      await workbench.page.locator('.tab[data-resource-name="model.ir.json"]').click();
       await workbench.runCommand('TorchLean: Train…');
       await workbench.until(async () => (await rows(workbench)).some((row) => /as last time/.test(row)), 'the form');
       await choose(workbench, /as last time/);
