@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torchlean_core.errors import UsageError, UserError
+from torchlean_core.reading import open_regular
 from torchlean_core.visible import shortened
 
 MAX_HEADER = 100_000_000
@@ -98,7 +99,7 @@ def read_header(path: Path) -> Header:
     if path.exists() and not path.is_file():
         raise UsageError(f"{path}: is a device or a pipe, not a parameter file")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             total = os.fstat(file.fileno()).st_size
             size = int.from_bytes(file.read(8), "little")
             if total < 8 or size > min(MAX_HEADER, total - 8):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import replacing
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.visible import shortened
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def read_weights(path: Path) -> dict[str, Array]:
         UserError: It is no such file; the message names the tensor, what was expected and what was found.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MOST_ARTIFACT)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     try:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torchlean_core.lazy import lazy
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.text.condense import Condensed, condense
 from torchlean_core.text.lines import LineIndex
 from torchlean_core.text.numbers import Numbers
@@ -469,7 +470,7 @@ def read_file(path: Path) -> Document:
     Raises:
         OSError: It cannot be read.
     """
-    return _read_decoded(*_decoded(path.read_bytes()))
+    return _read_decoded(*_decoded(read_regular(path, MOST_ARTIFACT)))
 
 
 def read_bytes(content: bytes) -> Document:

@@ -28,6 +28,7 @@ from torchlean_core.errors import UserError
 from torchlean_core.jobs.preflight import require_interpreter
 from torchlean_core.kinds.dialects import DIALECTS
 from torchlean_core.live.stored import snake
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.safekeeping.loss import confirmation
 from torchlean_ls.capabilities import COMMANDS
 from torchlean_ls.client import Client
@@ -362,7 +363,7 @@ def _of_file(path: Path, sources: Sources) -> tuple[Report, list[Finding]]:
     """The report of a file, and all findings about it and what belongs to it."""
     from torchlean_core.companions import artifact_findings
 
-    report = check_bytes(path.read_bytes())
+    report = check_bytes(read_regular(path, MOST_ARTIFACT))
     return report, [*report.findings, *artifact_findings(path, report, sources=sources)]
 
 
@@ -385,7 +386,7 @@ def _path(argument: dict[str, Any]) -> Path:
 
 def _is_saved(document: Snapshot, path: Path) -> bool:
     """Whether a document's text is that of its file; editors keep byte order marks to themselves."""
-    content = path.read_bytes()
+    content = read_regular(path, MOST_ARTIFACT)
     encoding = "utf-8"
     if document.is_python:
         with contextlib.suppress(SyntaxError):  # it declares one that there is not, which its capture says
