@@ -6,9 +6,10 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from torchlean_ls.frames import is_header
 from torchlean_ls.stdio import receive_all
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ _log = logging.getLogger(__name__)
 
 _ORIGINS = [None, re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")]
 """Whose pages may connect: programs, and pages of this computer. Any other page that somebody visits could run code."""
+
+_SILENCE_SECONDS = 30.0
+"""How long a connection may say nothing before it is closed; it keeps nobody else from being served."""
+
+_HANDSHAKE_SECONDS = 5.0
+_FIRST_BYTES = 1 << 12
 
 
 def serve_tcp(server: Server, host: str, port: int) -> None:
@@ -60,44 +67,79 @@ def _connection(
 async def _tcp(server: Server, host: str, port: int) -> None:
     ended = asyncio.Event()
     taken = False
+    silent: set[asyncio.StreamWriter] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal taken
-        if taken:
-            _log.warning("a second client is turned away")
+        silent.add(writer)
+        start = b"" if taken else await _first_words(reader)
+        silent.discard(writer)
+        if start is None or taken:  # the seat is for who speaks the protocol, not for who came first
+            _log.warning("a second client is turned away" if taken else "what is no client is turned away")
             writer.close()
             return
         taken = True
         server.protocol.set_writer(writer)
         with _connection(writer, ended, ConnectionError):
-            await receive_all(server, reader)
+            await receive_all(server, reader, start)
 
     async with await asyncio.start_server(connected, host, port) as listening:
         _say_where(listening)
         await ended.wait()
+        listening.close()
+        for writer in silent:
+            writer.transport.abort()
+        while silent:  # whoever waits for their first words learns that there are none
+            await asyncio.sleep(0)
+
+
+async def _first_words(reader: asyncio.StreamReader) -> bytes | None:
+    """What a client says first; None where that is no message of the protocol, or nothing for a while."""
+    start = b""
+    try:
+        async with asyncio.timeout(_SILENCE_SECONDS):
+            while (known := is_header(start)) is None:
+                read = await reader.read(_FIRST_BYTES)
+                if not read:
+                    return None
+                start += read
+    except (TimeoutError, ConnectionError):
+        return None
+    return start if known else None
 
 
 async def _ws(server: Server, host: str, port: int) -> None:
     from websockets.asyncio.server import serve as listen
-    from websockets.exceptions import ConnectionClosedError
+    from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
     ended = asyncio.Event()
     taken = False
 
     async def connected(socket: ServerConnection) -> None:
         nonlocal taken
-        if taken:
-            _log.warning("a second client is turned away")
+        first: str | bytes | None = None
+        with suppress(TimeoutError, ConnectionClosed):
+            first = None if taken else await asyncio.wait_for(socket.recv(), _SILENCE_SECONDS)
+        if first is None or taken:
+            _log.warning(
+                "a second client is turned away" if taken else "a client that said nothing is turned away"
+            )
             return
         taken = True
         writer = _TextWriter(socket)
         server.protocol.set_writer(writer, include_headers=False)
         with _connection(writer, ended, ConnectionClosedError):
+            server.protocol.receive(first if isinstance(first, bytes) else first.encode())
             async for message in socket:
                 server.protocol.receive(message if isinstance(message, bytes) else message.encode())
 
     # Compressing for a client on this computer costs more than it saves; one that is gone closes nothing any more.
-    options: dict[str, Any] = {"compression": None, "max_size": None, "close_timeout": 2}
+    options: dict[str, Any] = {
+        "compression": None,
+        "max_size": None,
+        "close_timeout": 2,
+        "open_timeout": _HANDSHAKE_SECONDS,
+    }
     async with listen(connected, host, port, origins=_ORIGINS, **options) as listening:
         _say_where(listening)
         await ended.wait()

@@ -132,9 +132,12 @@ def _read_all(loop: asyncio.AbstractEventLoop, incoming: Incoming) -> None:
             return
 
 
-async def receive_all(server: Server, stream: asyncio.StreamReader) -> None:
-    """Hand every message of a stream to the server until it ends."""
+async def receive_all(server: Server, stream: asyncio.StreamReader, start: bytes = b"") -> None:
+    """Hand every message of a stream to the server until it ends; `start` was read of it already."""
     reader = FrameReader()
+    reader.feed(start)
+    for body in reader.frames():
+        server.protocol.receive(body)
     while data := await stream.read(_CHUNK):
         reader.feed(data)
         for body in reader.frames():
