@@ -103,6 +103,8 @@ class Document:
         spans = self.spans if len(self.troubles) < MAX_TROUBLES else None
         if spans is None or not spans.closed or start <= spans.opening or end > spans.closing:
             return None
+        if self._tree is not None and "[" in self.text[: self._tree.start]:
+            return None  # a bracket before the root was taken for too much at the end only: it counts in between
         first, last = spans.touched(start, end)
         if first and type(self.value["nodes"][first - 1]) is str:
             first -= 1  # a colon behind would make it a key
