@@ -286,10 +286,10 @@ def test_a_stray_bracket_before_the_root_is_read_as_in_a_fresh_text():
     texts = [
         '[{"nodes":[{arents": [\n    2\n   }]}',
         '[{"nodes": [{"id": 0 "kind": "relu"}, {"id": 1]}',
-        *("[" + path.read_text().rstrip().removesuffix("]") for path in sorted(CASES.glob("*.json"))[::12]),
+        *("[" + text for path in sorted(CASES.glob("*.json"))[::20] if len(text := path.read_text()) < 2_000),
     ]
     for text in texts:
-        for _ in range(40):
+        for _ in range(15):
             documents = open_document(text)
             for _ in range(2):
                 now = documents.get(URI).text
