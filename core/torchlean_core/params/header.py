@@ -22,6 +22,12 @@ MAX_HEADER = 100_000_000
 """Bytes that a header may have; as in the library."""
 
 _MAX_DIM = 2**63 - 1
+MAX_RANK = 64
+"""Dimensions that arrays have, in numpy and torch alike."""
+
+_MOST_ENTRIES = (
+    2**59
+)  # of eight bytes each, those of an array fit into memory's addresses: zero dimensions aside
 
 
 class DType(NamedTuple):
@@ -177,6 +183,8 @@ def _tensor(name: str, entry: Any, data: int) -> TensorInfo:
         raise _Bad(f"{shown} has the unknown type {shortened(str(dtype))}")
     if not _naturals(shape):
         raise _Bad(f"the shape of {shown} is no array of natural numbers")
+    if len(shape) > MAX_RANK or math.prod(filter(None, shape)) > _MOST_ENTRIES:
+        raise _Bad(f"{shown} has a shape that no array has: at most {MAX_RANK} dimensions, and 2^59 entries")
     if not _naturals(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise _Bad(f"the data_offsets of {shown} are not a begin and an end")
     bits = math.prod(shape) * DTYPES[dtype].bits
