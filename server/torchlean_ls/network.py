@@ -26,26 +26,18 @@ _SILENCE_SECONDS = 30.0
 """How long a connection may say nothing before it is closed; it keeps nobody else from being served."""
 
 _HANDSHAKE_SECONDS = 5.0
+_GOODBYE_SECONDS = 1.0
 _FIRST_BYTES = 1 << 12
 
 
 def serve_tcp(server: Server, host: str, port: int) -> None:
     """Wait for a client and serve it until it goes."""
-    _run(server, _tcp(server, host, port))
+    asyncio.run(_tcp(server, host, port))
 
 
 def serve_ws(server: Server, host: str, port: int) -> None:
     """Wait for a client and serve it until it goes; needs the package `websockets`."""
-    _run(server, _ws(server, host, port))
-
-
-def _run(server: Server, serving: Any) -> None:
-    try:
-        asyncio.run(serving)
-    except (KeyboardInterrupt, SystemExit):
-        pass  # `exit` ends the process through `sys.exit` inside the loop
-    finally:
-        server.stop()
+    asyncio.run(_ws(server, host, port))
 
 
 @contextmanager
@@ -57,8 +49,6 @@ def _connection(
         yield
     except lost as error:
         _log.warning("the connection to the client is lost: %s", error)
-    except SystemExit:
-        pass  # `exit`: the process ends when this connection is closed
     finally:
         writer.close()
         ended.set()
@@ -67,13 +57,10 @@ def _connection(
 async def _tcp(server: Server, host: str, port: int) -> None:
     ended = asyncio.Event()
     taken = False
-    silent: set[asyncio.StreamWriter] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal taken
-        silent.add(writer)
         start = b"" if taken else await _first_words(reader)
-        silent.discard(writer)
         if start is None or taken:  # the seat is for who speaks the protocol, not for who came first
             _log.warning("a second client is turned away" if taken else "what is no client is turned away")
             writer.close()
@@ -83,14 +70,13 @@ async def _tcp(server: Server, host: str, port: int) -> None:
         with _connection(writer, ended, ConnectionError):
             await receive_all(server, reader, start)
 
-    async with await asyncio.start_server(connected, host, port) as listening:
-        _say_where(listening)
+    server.on_exit = ended.set
+    listening = await asyncio.start_server(connected, host, port)
+    _say_where(listening)
+    try:
         await ended.wait()
-        listening.close()
-        for writer in silent:
-            writer.transport.abort()
-        while silent:  # whoever waits for their first words learns that there are none
-            await asyncio.sleep(0)
+    finally:
+        server.end()
 
 
 async def _first_words(reader: asyncio.StreamReader) -> bytes | None:
@@ -140,9 +126,16 @@ async def _ws(server: Server, host: str, port: int) -> None:
         "close_timeout": 2,
         "open_timeout": _HANDSHAKE_SECONDS,
     }
-    async with listen(connected, host, port, origins=_ORIGINS, **options) as listening:
-        _say_where(listening)
+    server.on_exit = ended.set
+    listening = await listen(connected, host, port, origins=_ORIGINS, **options)
+    _say_where(listening)
+    try:
         await ended.wait()
+        listening.close()
+        with suppress(TimeoutError):  # a client that still listens is told that this is the end
+            await asyncio.wait_for(listening.wait_closed(), _GOODBYE_SECONDS)
+    finally:
+        server.end()
 
 
 class _TextWriter:

@@ -178,6 +178,11 @@ class Protocol(LanguageServerProtocol):
         finally:
             _pygls.removeFilter(_nothing)
 
+    @lsp_method(types.EXIT)
+    def lsp_exit(self, *args: Any) -> None:  # type: ignore[override]  # it generates nothing
+        """The client wants the process to end."""
+        self._server.on_exit()
+
     # -- answers ------------------------------------------------------------------------------------------
 
     def _refuse(self, number: Any, code: int, message: str) -> None:
