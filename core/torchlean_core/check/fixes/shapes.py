@@ -10,7 +10,7 @@ import copy
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -254,16 +254,21 @@ def _set_shape(report: Report, finding: Finding) -> Iterator[Fix]:
     if finding.code == "TL010":
         title = f"Add inferred shape {show_shape(shape)}"
     offered = one.after <= one.before
-    if offered:
-        yield _fix(view, title, one, finding.index, preferred=True)
+    alone = _fix(view, title, one, finding.index, preferred=True)
     if not one.worse:
+        yield alone  # it makes no node worse, so there are no more errors
         return
     every = sweep(view, (finding.index,), follow=True)
     others = len(every.shapes.keys() | every.fields.keys()) - 1
     if every.after <= every.before and others:
         nodes = "1 node that depends" if others == 1 else f"{others} nodes that depend"
         said = f"{title} and propagate to {nodes} on it"
-        yield _fix(view, said, every, finding.index, preferred=not offered)
+        followed = _fix(view, said, every, finding.index, preferred=not offered)
+        if followed.safe:
+            alone, followed = replace(alone, preferred=False), replace(followed, preferred=True)
+        yield followed
+    if offered:
+        yield alone
 
 
 def _fix(view: View, title: str, found: Sweep, start: int, *, preferred: bool) -> Fix:
