@@ -225,7 +225,7 @@ class CodeActions(Feature):
             known = params_path(path).is_file()
             title = "Initialize parameters again" if known else "Initialize parameters"
             found += self._command(only, "init", title, "torchlean.init", argument)
-            found += self._command(only, "train", "Train", "torchlean.train", argument)
+            found += self._command(only, "train", "Train…", "torchlean.train", {**argument, "ask": True})
         if path is not None:
             found += self._capture_again(document, path, only)
         if document.report.ok:
