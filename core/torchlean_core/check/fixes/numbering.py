@@ -191,21 +191,20 @@ def outcome(view: View, new: Numbering) -> Outcome:
         record = view.records[place]
         if record is not None and record.is_tuple:
             changed.update(view.users.get(place, ()))
-    before, after = _Judged(view, view.find), _Judged(view, places.finder(view))
+    before, after = _Judged(view, view.find), _Judged(view, places.finder(view), new.order)
     for place in changed:
         record = view.records[place]
         if record is not None:
-            before.add(place, record)
-            after.add(place, places.record(record))
+            before.add(record)
+            after.add(places.record(record))
     numbers = places.numbers
     misplaced = sum(node_id is not None and node_id != place for place, node_id in enumerate(view.ids))
     still = sum(node_id is not None and node_id != numbers[place] for place, node_id in enumerate(new.ids))
     ends_before, ends_after = _ends(view, view.ends, before), _ends(view, new.ends, after)
     change = len(after.errors) - len(before.errors) + still - misplaced + ends_after - ends_before
-    more = Counter((error.index, error.code) for error in after.errors)
-    more.subtract((error.index, error.code) for error in before.errors)
+    more = Counter(after.errors) - Counter(before.errors)
     more_ids, more_ends = max(still - misplaced, 0), max(ends_after - ends_before, 0)
-    return Outcome(change, more_ids + more_ends + sum(count for count in more.values() if count > 0))
+    return Outcome(change, more_ids + more_ends + more.total())
 
 
 def _operand(view: View, parent: int | None, user: int) -> int | None:
@@ -272,16 +271,23 @@ class _Places:
 class _Judged:
     """The errors of some nodes, by their present places, but for ids out of place."""
 
-    def __init__(self, view: View, find: Any) -> None:
+    def __init__(self, view: View, find: Any, order: Sequence[int] | None = None) -> None:
         self.find = find
+        self._order = order
         self._judge = Judge(find, view.dialect)
-        self.errors: list[Finding] = []
+        self.errors: list[tuple[int, str]] = []
+        self._told: set[tuple[int, str, str]] = set()
 
-    def add(self, place: int, record: Record) -> None:
-        """Judge a node."""
+    def add(self, record: Record) -> None:
+        """Judge a node; what several projections say of one attention counts once."""
         for found in self._judge.judge(record, []):
-            if found.severity is Severity.ERROR and found.code != "TL101" and found.index == record.index:
-                self.errors.append(Finding(found.code, found.severity, found.message, place))
+            if found.severity is not Severity.ERROR or found.code == "TL101" or found.index is None:
+                continue
+            place = found.index if self._order is None else self._order[found.index]
+            told = (place, found.code, found.message)
+            if found.index == record.index or told not in self._told:
+                self._told.add(told)
+                self.errors.append((place, found.code))
 
 
 def _ends(view: View, ends: dict[Path, int], judged: _Judged) -> int:

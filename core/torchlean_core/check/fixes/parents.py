@@ -6,21 +6,25 @@ Which node was meant is a guess: the nearest earlier one with which the node is 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import combinations, product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding, Severity
-from torchlean_core.check.fixes.fields import offer, set_field
+from torchlean_core.check.fixes.fields import errors_note, offer, set_field
 from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.judge import Judge
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.places import place
+from torchlean_core.check.root import is_id
 from torchlean_core.kinds.numbers import show, show_shape
+from torchlean_core.kinds.spec import Path
 
-_NEAR = 256
+_NEAR = 128
 """Earlier nodes that are tried where one is looked for."""
 
 _NEAR_PAIR = 24
@@ -46,40 +50,77 @@ class _Found(NamedTuple):
 
 
 class _Trier:
-    """Tries parents for one node; in place of one that is not known yet any fits."""
+    """Tries parents for one node, which is judged as the checker does."""
 
     def __init__(self, view: View, record: Record) -> None:
         self.view = view
         self.record = record
         self._judge = Judge(view.find, view.dialect)
+        self._known: dict[tuple[int | None, ...] | None, Counter[tuple[str, Path]]] = {}
+
+    def errors(self, parents: Sequence[int | None] | None) -> Counter[tuple[str, Path]]:
+        """The node's errors with some parents, by rule and field, but for those of reading it."""
+        key = None if parents is None else tuple(parents)
+        found = self._known.get(key)
+        if found is None:
+            changed = copy.copy(self.record)
+            changed.parents = None if parents is None else list(parents)
+            told = self._judge.judge(changed, [])
+            found = self._known[key] = Counter(
+                (one.code, one.path)
+                for one in told
+                if one.severity is Severity.ERROR and one.code != "TL101" and one.index == changed.index
+            )
+        return found
 
     def wrong(self, parents: Sequence[int]) -> int:
         """How wrong the node is with some parents: 0 not at all, 1 only its declared shape, 2 something else."""
-        changed = copy.copy(self.record)
-        changed.parents = list(parents)
-        codes = {
-            found.code
-            for found in self._judge.judge(changed, [])
-            if found.severity is Severity.ERROR and found.code not in ("TL101", "TL501", "TL502")
-        }
+        codes = {code for code, _ in self.errors(parents)} - {"TL501", "TL502"}
         return 2 if codes - {"TL201"} else len(codes)
 
-    def earlier(self, limit: int) -> list[Record]:
+    def fix(
+        self, title: str, parents: Sequence[Any], edits: Callable[[], tuple[Edit, ...]], *, preferred: bool
+    ) -> Iterator[Fix]:
+        """Other parents as a fix, where the node has not more errors with them.
+
+        Args:
+            title: What it does.
+            parents: The parents as the file has them then.
+            edits: Makes the edits.
+            preferred: Whether it is the obvious one.
+        """
+        record = self.record
+        if record.entry is None:  # a tuple: its projections are judged, too
+            raw = {**record.raw, "parents": list(parents)}
+            yield from offer(self.view, record, title, edits(), raw, safe=False, preferred=preferred)
+            return
+        before = self.errors(record.parents) + _unread(record.raw.get("parents"))
+        after = self.errors([one if is_id(one) else None for one in parents]) + _unread(list(parents))
+        if after.total() <= before.total():
+            title += errors_note((after - before).total())
+            yield Fix(title, edits, safe=False, preferred=preferred)
+
+    def earlier(self, limit: int) -> Iterator[Record]:
         """Earlier nodes that the node can name, the nearest first; those that are its parents already come last."""
         record, view = self.record, self.view
         known = set(record.parents or ())
         wants_tuple = record.entry is view.dialect.getitem
-        found: list[Record] = []
+        last: list[Record] = []
+        count = 0
         for index in range(record.index - 1, max(record.index - 1 - 4 * limit, -1), -1):
             one = view.records[index]
             if one is None or one.is_tuple is not wants_tuple or view.operand_of(record, one.ref) is not one:
                 continue
             if record.entry is None and not self._suits(one):
                 continue
-            found.append(one)
-            if len(found) == limit:
+            count += 1
+            if one.ref in known:
+                last.append(one)
+            else:
+                yield one
+            if count == limit:
                 break
-        return sorted(found, key=lambda one: one.ref in known)
+        yield from last
 
     def _suits(self, one: Record) -> bool:
         """Whether a node can be an operand of a tuple: of an attention, whose results have its operands' shape."""
@@ -109,10 +150,15 @@ def _named(nodes: Sequence[Record]) -> str:
     return f"{ids}: `{kind}`{'' if one.shape is None else ' ' + show_shape(one.shape)}"
 
 
-def _offer(view: View, record: Record, title: str, parents: list[int], *, preferred: bool) -> Iterator[Fix]:
-    edits = set_field(view, record.index, "parents", parents)
-    raw = {**record.raw, "parents": parents}
-    yield from offer(view, record, title, edits, raw, safe=False, preferred=preferred)
+def _unread(parents: Any) -> Counter[tuple[str, Path]]:
+    """The errors of reading parents."""
+    if not isinstance(parents, list):
+        return Counter([("TL010", ("parents",))])
+    return Counter(("TL011", ("parents", at)) for at, one in enumerate(parents) if not is_id(one))
+
+
+def _all_parents(view: View, index: int, parents: list[int]) -> Callable[[], tuple[Edit, ...]]:
+    return partial(set_field, view, index, "parents", parents)
 
 
 def _remark(number: int, found: _Found) -> str:
@@ -150,26 +196,25 @@ def _replace_parent(report: Report, finding: Finding) -> Iterator[Fix]:
         if chosen.ref in seen or chosen.ref == old:
             continue
         seen.add(chosen.ref)
-        edits = _one_parent(view, record, position, chosen.ref)
-        raw_parents = record.raw.get("parents")
-        assert isinstance(raw_parents, list)
-        raw = {**record.raw, "parents": [*raw_parents[:position], chosen.ref, *raw_parents[position + 1 :]]}
+        written = record.raw["parents"]
+        parents = [*written[:position], chosen.ref, *written[position + 1 :]]
+        edits = partial(_one_parent, view, record, position, chosen.ref)
         title = f"Replace parent {shown} by {_named(found.chosen)}{_remark(number, found)}"
-        yield from offer(view, record, title, edits, raw, safe=False, preferred=number == 0)
+        yield from trier.fix(title, parents, edits, preferred=number == 0)
 
 
 def _replaced(
     trier: _Trier, parents: Sequence[int | None], position: int, wrong: Sequence[int]
 ) -> Iterator[tuple[list[int], tuple[Record, ...]]]:
     """Parents with another node at a position, and what goes with it at the others that are no earlier nodes."""
-    near = trier.earlier(_NEAR)
-    for one in near:
+    for one in trier.earlier(_NEAR):
         yield [one.ref if at in wrong or ref is None else ref for at, ref in enumerate(parents)], (one,)
     if len(wrong) != 2:
         return
     (other,) = set(wrong) - {position}
-    for one in near[:_NEAR_PAIR]:
-        for further in near[:_NEAR_PAIR]:
+    near = list(trier.earlier(_NEAR_PAIR))
+    for one in near:
+        for further in near:
             tried = [ref or 0 for ref in parents]
             tried[position], tried[other] = one.ref, further.ref
             if further is not one and trier.wrong(tried) < 2:
@@ -197,11 +242,11 @@ def _drop_parents(report: Report, finding: Finding) -> Iterator[Fix]:
     high, parents = record.entry.arity[1], [parent for parent in record.parents if parent is not None]
     if high is None or len(parents) <= high:
         return
+    trier = _Trier(view, record)
     if high == 0:
         title = f"Remove the parents: `{record.entry.name}` takes none"
-        yield from _offer(view, record, title, [], preferred=True)
+        yield from trier.fix(title, [], _all_parents(view, record.index, []), preferred=True)
         return
-    trier = _Trier(view, record)
     count = len(parents)
     kept = combinations(range(count), high) if count <= _MAX_SURPLUS else iter([tuple(range(high))])
     tried = list(dict.fromkeys(tuple(parents[at] for at in places) for places in kept))
@@ -214,7 +259,8 @@ def _drop_parents(report: Report, finding: Finding) -> Iterator[Fix]:
             " and ".join(map(show, gone)) if len(gone) < 4 else f"{show(gone[0])} and {len(gone) - 1} more"
         )
         title = f"Remove parent{'' if len(gone) == 1 else 's'} {names}"
-        yield from _offer(view, record, title, found.parents, preferred=number == 0)
+        edits = _all_parents(view, record.index, found.parents)
+        yield from trier.fix(title, found.parents, edits, preferred=number == 0)
 
 
 @quick_fix(
@@ -244,21 +290,21 @@ def _add_parents(report: Report, finding: Finding) -> Iterator[Fix]:
         title = f"Add parent{'' if missing == 1 else 's'} {named}{remark}"
         if is_field:
             title = f'Add "parents": {show_shape(found.parents)}{remark}'
-        yield from _offer(view, record, title, found.parents, preferred=number == 0)
+        edits = _all_parents(view, record.index, found.parents)
+        yield from trier.fix(title, found.parents, edits, preferred=number == 0)
 
 
 def _added(trier: _Trier, parents: list[int], missing: int) -> Iterator[tuple[list[int], tuple[Record, ...]]]:
     """Parents with what is missing: behind those that there are, or before them."""
     if missing == 1:
-        near = trier.earlier(_NEAR)
         fits = False
-        for one in near:
+        for one in trier.earlier(_NEAR):
             fits = fits or trier.wrong([*parents, one.ref]) < 2
             yield [*parents, one.ref], (one,)
-        for one in near if parents and not fits else ():
+        for one in trier.earlier(_NEAR) if parents and not fits else ():
             yield [one.ref, *parents], (one,)
         return
-    near = trier.earlier(_NEAR_PAIR)
+    near = list(trier.earlier(_NEAR_PAIR))
     # Two neighbours before a node twice: (second nearest, nearest) first.
     for first, second in product(near, near):
         if first.index < second.index:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import copy
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from torchlean_core.check.attention import check_projection
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
+from torchlean_core.check.fixes.fields import errors_note
 from torchlean_core.check.fixes.layout import set_member
 from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, readable_node, view_of
@@ -25,6 +28,11 @@ from torchlean_core.kinds import operators as ops
 from torchlean_core.kinds.numbers import show_shape
 
 _Dims = list[int]
+_Errors = Counter[tuple[Any, ...]]
+"""Errors of one node, by rule and field."""
+
+_NO_ERRORS: _Errors = Counter()
+_MISSING: _Errors = Counter([("TL010", ())])
 
 
 @dataclass(slots=True)
@@ -37,6 +45,7 @@ class Sweep:
         before: Errors of the touched nodes before.
         after: Errors of the touched nodes after.
         worse: Places of the nodes that have more errors after.
+        new: Errors after that are others than those before.
     """
 
     shapes: dict[int, _Dims] = field(default_factory=dict)
@@ -44,6 +53,7 @@ class Sweep:
     before: int = 0
     after: int = 0
     worse: list[int] = field(default_factory=list)
+    new: int = 0
 
 
 def sweep(view: View, starts: Iterable[int], *, follow: bool) -> Sweep:
@@ -108,12 +118,12 @@ def _step(view: View, result: Sweep, record: Record, *, adapt: bool, start: bool
             fields = record.fields
         else:
             shape = inferred
-    missing = 1 if record.shape is None and start else 0
+    missing = _MISSING if record.shape is None and start else _NO_ERRORS
     before = missing
     if None not in old:
         known = [one for one in old if one is not None]
-        before += _errors(view.dialect, record, record.fields, known, record.shape)
-    after = _errors(view.dialect, record, fields, shapes, shape) + (1 if missing and shape is None else 0)
+        before = before + _errors(view.dialect, record, record.fields, known, record.shape)
+    after = _errors(view.dialect, record, fields, shapes, shape) + (missing if shape is None else _NO_ERRORS)
     _count(result, record.index, before, after)
     if fields is not record.fields and name is not None and fields[name] != record.fields[name]:
         result.fields[record.index] = list(fields[name])
@@ -140,17 +150,18 @@ def _errors(
     fields: Mapping[str, Any],
     shapes: Sequence[_Dims],
     declared: _Dims | None,
-) -> int:
+) -> _Errors:
+    """The errors of a node, by rule and field."""
     assert record.entry is not None
     found = record.entry.infer(fields, shapes, declared)
     if isinstance(found, Problems):
-        return len(found)
-    wrong = int(found is not None and declared is not None and list(found) != declared)
+        return Counter((problem.code, problem.path) for problem in found)
+    wrong = found is not None and declared is not None and list(found) != declared
     if wrong or not dialect.inline or declared is None or not record.entry.params:
-        return wrong
+        return Counter([("TL201", ("shape",))] if wrong else ())
     payload: list[Finding] = []
     check_payload(record.index, record.id, record.entry, record.raw, fields, shapes, declared, payload)
-    return len(payload)
+    return Counter((finding.code, finding.path) for finding in payload)
 
 
 def _project(view: View, result: Sweep, record: Record, parent: Record, *, start: bool) -> bool:
@@ -164,11 +175,11 @@ def _project(view: View, result: Sweep, record: Record, parent: Record, *, start
     index = record.fields.get("index")
     if start and index is not None and parent.tuple_shapes is not None and index < len(parent.tuple_shapes):
         changed.shape = parent.tuple_shapes[index]
-    missing = 1 if record.shape is None and start else 0
+    missing = _MISSING if record.shape is None and start else _NO_ERRORS
     before = missing + _projection_errors(view.dialect, record, parent, old)
-    after = _projection_errors(view.dialect, changed, parent, new) + (
-        1 if missing and changed.shape is None else 0
-    )
+    after = _projection_errors(view.dialect, changed, parent, new)
+    if changed.shape is None:
+        after = after + missing
     _count(result, record.index, before, after)
     if changed.shape is None or changed.shape == record.shape:
         return False
@@ -176,20 +187,23 @@ def _project(view: View, result: Sweep, record: Record, parent: Record, *, start
     return True
 
 
-def _projection_errors(dialect: Dialect, record: Record, parent: Record, sources: list[Record]) -> int:
+def _projection_errors(dialect: Dialect, record: Record, parent: Record, sources: list[Record]) -> _Errors:
     reader = Reader(True, dialect)
 
     def find(ref: int, before: int) -> Record | None:
         return next((source for source in sources if source.ref == ref), None)
 
     check_projection(reader, record, copy.copy(parent), find)
-    return sum(finding.index == record.index for finding in reader.findings)
+    return Counter(
+        (finding.code, finding.path) for finding in reader.findings if finding.index == record.index
+    )
 
 
-def _count(result: Sweep, index: int, before: int, after: int) -> None:
-    result.before += before
-    result.after += after
-    if after > before:
+def _count(result: Sweep, index: int, before: _Errors, after: _Errors) -> None:
+    result.before += before.total()
+    result.after += after.total()
+    result.new += (after - before).total()
+    if after.total() > before.total():
         result.worse.append(index)
 
 
@@ -240,22 +254,34 @@ def _set_shape(report: Report, finding: Finding) -> Iterator[Fix]:
     if finding.code == "TL010":
         title = f"Add inferred shape {show_shape(shape)}"
     offered = one.after <= one.before
-    if offered:
-        safe = not one.worse
-        yield Fix(title, lambda: sweep_edits(view, one), safe, preferred=True, start=finding.index)
+    alone = _fix(view, title, one, finding.index, preferred=True)
     if not one.worse:
+        yield alone  # it makes no node worse, so there are no more errors
         return
     every = sweep(view, (finding.index,), follow=True)
     others = len(every.shapes.keys() | every.fields.keys()) - 1
     if every.after <= every.before and others:
         nodes = "1 node that depends" if others == 1 else f"{others} nodes that depend"
-        yield Fix(
-            f"{title} and propagate to {nodes} on it",
-            lambda: sweep_edits(view, every),
-            not every.worse,
-            preferred=not offered,
-            start=finding.index,
-        )
+        said = f"{title} and propagate to {nodes} on it"
+        followed = _fix(view, said, every, finding.index, preferred=not offered)
+        if followed.safe:
+            alone, followed = replace(alone, preferred=False), replace(followed, preferred=True)
+        yield followed
+    if offered:
+        yield alone
+
+
+def _fix(view: View, title: str, found: Sweep, start: int, *, preferred: bool) -> Fix:
+    """Setting shapes as a fix: they follow from the operands, so it is sure where no node has more errors then."""
+    clean = not found.worse and not found.new
+    return Fix(
+        title + errors_note(found.new),
+        partial(sweep_edits, view, found),
+        safe=clean,
+        preferred=preferred,
+        start=start,
+        sure=not clean and not found.worse,
+    )
 
 
 @quick_fix(
@@ -279,11 +305,13 @@ def _repeat_shape(report: Report, finding: Finding) -> Iterator[Fix]:
     name = str(finding.path[0])
     fields = {**record.fields, name: operand.shape}
     errors = _errors(view.dialect, record, fields, [operand.shape], record.shape)
-    if errors > _errors(view.dialect, record, record.fields, [operand.shape], record.shape):
+    before = _errors(view.dialect, record, record.fields, [operand.shape], record.shape)
+    if errors.total() > before.total():
         return
-    title = f"Set {name} to the parent's shape {show_shape(operand.shape)}"
+    new = (errors - before).total()
+    title = f"Set {name} to the parent's shape {show_shape(operand.shape)}{errors_note(new)}"
     edits = _member_edit(view, record.index, name, operand.shape)
-    yield Fix(title, edits, safe=errors == 0, preferred=True)
+    yield Fix(title, edits, safe=not errors, preferred=True)
 
 
 def _member_edit(view: View, index: int, name: str, value: Sequence[int]) -> tuple[Edit, ...]:
