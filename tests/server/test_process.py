@@ -257,7 +257,7 @@ def test_exit_without_shutdown_ends_at_once_whatever_runs(tmp_path, work):
         raw.send("exit", None)
         began = time.monotonic()
         assert raw.process.wait(30) == 1
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 4  # 0.2 s on a machine that does nothing else
         assert raw.process.stderr.read() == b""
     finally:
         raw.close()

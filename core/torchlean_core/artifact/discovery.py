@@ -102,9 +102,9 @@ class _Walk:
 
 
 def _may_be_file(path: Path) -> bool:
-    """Whether there is anything but a folder: of a pipe, or a link that leads nowhere, the check says what it is."""
+    """Whether there is a file, or what the check says something of: a link that leads nowhere, an artifact's name."""
     try:
-        return not path.is_dir()
+        return path.is_file() or not path.exists() or (is_artifact_name(path.name) and not path.is_dir())
     except OSError:  # a circle of links
         return True
 
