@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.shared import BROKEN, CLEAN, MODEL, find_server
 
 pytestmark = pytest.mark.e2e
 
@@ -19,30 +18,6 @@ ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "editors" / "neovim"
 PROBE = Path(__file__).parent / "neovim" / "probe.lua"
 
-CLEAN = """\
-{
-  "format": "torchlean.ir.v1",
-  "input_id": 0,
-  "output_id": 1,
-  "nodes": [
-    {"id": 0, "kind": "input", "parents": [], "shape": [1, 3]},
-    {"id": 1, "kind": "relu", "parents": [0], "shape": [1, 3]}
-  ]
-}
-"""
-BROKEN = CLEAN.replace('"relu", "parents": [0], "shape": [1, 3]', '"relu", "parents": [0], "shape": [9, 9]')
-MODEL = """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc = nn.Linear(4, 3)
-
-    def forward(self, x):
-        return self.fc(x)
-"""
 GELU = """\
 import torch.nn.functional as F
 from torch import nn
@@ -92,14 +67,6 @@ def find_neovim() -> str | None:
         return None
     program = Path(spec.origin).parent / "install" / "bin" / "nvim"
     return str(program) if program.exists() else None
-
-
-def find_server() -> str | None:
-    """$TORCHLEAN_E2E_SERVER, else the program beside this interpreter, else the one on PATH."""
-    beside = Path(sys.executable).with_name("torchlean")
-    return os.environ.get("TORCHLEAN_E2E_SERVER") or (
-        str(beside) if beside.exists() else shutil.which("torchlean")
-    )
 
 
 class Neovim:
