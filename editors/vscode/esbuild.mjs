@@ -1,4 +1,5 @@
-// Bundles the extension into dist/extension.js, with the licenses of the packages that are in it.
+// Bundles the extension into dist/extension.js (what starts) and dist/main.js (the rest), and each folder of src/webview into
+// dist/webview/NAME.js, with the licenses of the packages that are in them.
 import fs from 'node:fs';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
@@ -6,11 +7,15 @@ import * as esbuild from 'esbuild';
 const production = process.argv.includes('--production');
 const watch = process.argv.includes('--watch');
 
+/** Files that were bundled, by bundle: each build knows its own only. */
+const bundled = new Map();
+
 const licenses = {
   name: 'licenses',
   setup(build) {
     build.onEnd(({ metafile }) => {
-      const inputs = Object.keys(metafile?.inputs ?? {});
+      bundled.set(build, Object.keys(metafile?.inputs ?? {}));
+      const inputs = [...bundled.values()].flat();
       const packages = new Set(inputs.map((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0]).filter(Boolean));
       const texts = [...packages].sort().map((folder) => {
         const { name, version, license } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
@@ -25,24 +30,56 @@ const licenses = {
   },
 };
 
-const context = await esbuild.context({
-  entryPoints: ['src/extension.ts'],
-  outfile: 'dist/extension.js',
+const shared = {
   bundle: true,
-  platform: 'node',
-  format: 'cjs',
-  target: 'node20',
-  external: ['vscode'],
   minify: production,
   sourcemap: !production,
   metafile: true,
   plugins: [licenses],
   logLevel: 'info',
-});
+};
 
-if (watch) {
-  await context.watch();
-} else {
-  await context.rebuild();
-  await context.dispose();
+const extension = {
+  ...shared,
+  entryPoints: ['src/extension.ts', 'src/main.ts'],
+  outdir: 'dist',
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20',
+  external: ['vscode', './main.js'],
+  supported: { 'dynamic-import': false }, // a `require`: the editor gives the module `vscode` to those
+};
+
+const folders = fs.existsSync('src/webview') ? fs.readdirSync('src/webview', { withFileTypes: true }) : [];
+const pages = folders
+  .filter((entry) => entry.isDirectory() && fs.existsSync(path.join('src/webview', entry.name, 'main.ts')))
+  .map(({ name }) => ({
+    ...shared,
+    entryPoints: [path.join('src/webview', name, 'main.ts')],
+    outfile: `dist/webview/${name}.js`,
+    platform: 'browser',
+    format: 'iife',
+    target: 'es2022',
+  }));
+
+fs.rmSync('dist', { recursive: true, force: true });
+copyFromProject();
+for (const options of [extension, ...pages]) {
+  const context = await esbuild.context(options);
+  if (watch) {
+    await context.watch();
+  } else {
+    await context.rebuild();
+    await context.dispose();
+  }
+}
+
+/** What the extension needs of the project's own files. */
+function copyFromProject() {
+  fs.mkdirSync('dist/schema', { recursive: true });
+  for (const name of fs.readdirSync('../../schema')) {
+    fs.copyFileSync(path.join('../../schema', name), path.join('dist/schema', name));
+  }
+  const pinned = fs.readFileSync('../../constraints.txt', 'utf8').split('\n').filter((line) => /^[\w.-]+==/.test(line));
+  fs.writeFileSync('dist/constraints.txt', `${pinned.join('\n')}\n`);
 }

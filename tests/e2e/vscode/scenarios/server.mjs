@@ -1,0 +1,94 @@
+// Which server runs, and what happens where none does.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { FIXABLE } from '../files.mjs';
+import { folderOf, options, scratch, withWorkbench } from '../harness.mjs';
+import { fixBrokenArtifact } from '../journeys.mjs';
+
+export const scenarios = {
+  async 'negative control: without a server the same journey fails, with a message'() {
+    const folder = folderOf('negative', { 'broken.ir.json': FIXABLE });
+    await withWorkbench('negative', { folder, settings: { 'torchlean.server.path': ['/bin/false'] } }, async (workbench) => {
+      await workbench.openFile('broken.ir.json');
+      await workbench.waitForNotification(/language server did not start.*\/bin\/false.*exited with code 1/i);
+      await workbench.waitForStatus('failed');
+      await workbench.screenshot('no-server');
+      workbench.page.setDefaultTimeout(3000);
+      await assert.rejects(fixBrokenArtifact(workbench), /Timeout.*squiggly-error/s, 'underlined without a server');
+    });
+  },
+
+  async 'a server that dies is started again, and one that is missing is named'() {
+    const folder = folderOf('crash', { 'broken.ir.json': FIXABLE });
+    const pid = path.join(scratch, 'server.pid');
+    const wrapper = path.join(scratch, 'server with a name.sh');
+    fs.writeFileSync(wrapper, `#!/bin/sh\necho $$ > '${pid}'\nexec '${options.server}' "$@"\n`, { mode: 0o755 });
+    await withWorkbench('crash', { folder, settings: { 'torchlean.server.path': wrapper } }, async (workbench) => {
+      await workbench.openFile('broken.ir.json');
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
+      const first = fs.readFileSync(pid, 'utf8');
+      process.kill(Number(first), 'SIGKILL');
+      await workbench.until(() => ![first, ''].includes(fs.readFileSync(pid, 'utf8')), 'a second process');
+      await workbench.waitForStatus('running');
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
+
+      workbench.changeSettings({ 'torchlean.server.path': '/nowhere/torchlean' });
+      await workbench.waitForNotification(/did not start.*\/nowhere\/torchlean.*not an executable file/i);
+      await workbench.waitForStatus('failed');
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error', { state: 'detached' });
+
+      workbench.changeSettings({ 'torchlean.server.path': [options.server], 'torchlean.enable': false });
+      await workbench.waitForStatus('disabled');
+      workbench.changeSettings({ 'torchlean.server.path': [options.server] });
+      await workbench.waitForStatus('running');
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
+    });
+  },
+
+  async 'an untrusted workspace is checked and nothing of it is run, until it is trusted'() {
+    const ran = path.join(scratch, 'ran');
+    const model = `import pathlib
+import torch
+pathlib.Path(${JSON.stringify(`${ran}-model`)}).touch()
+
+
+# torchlean: example-shape=1,4
+class Model(torch.nn.Module):
+    pass
+`;
+    const folder = folderOf('untrusted', {
+      'broken.ir.json': FIXABLE,
+      'model.py': model,
+      'server.sh': `#!/bin/sh\ntouch '${ran}-server'\nexec '${options.server}' "$@"\n`,
+      '.vscode/settings.json': JSON.stringify({
+        'torchlean.server.path': ['${workspaceFolder}/server.sh'],
+        'torchlean.captureOnSave': true,
+      }),
+    });
+    fs.chmodSync(path.join(folder, 'server.sh'), 0o755);
+    const settings = { 'torchlean.server.path': [options.server], 'security.workspace.trust.startupPrompt': 'never' };
+    await withWorkbench('untrusted', { folder, settings, trust: true }, async (workbench) => {
+      await workbench.openFile('model.py');
+      await workbench.waitForStatus('running');
+      await workbench.page.keyboard.press('Control+Home');
+      await workbench.page.keyboard.type('# edited\n');
+      await workbench.page.keyboard.press('Control+s');
+      await workbench.page.waitForSelector('.tab.active:not(.dirty)');
+      // How the model stands is told; what would run it is not offered.
+      await workbench.state('no artifact').waitFor();
+      assert.equal(await workbench.lens('Capture').count(), 0);
+
+      await workbench.openFile('broken.ir.json');
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
+      await workbench.screenshot('untrusted');
+      assert.ok(!fs.existsSync(`${ran}-server`), 'the server named by the workspace was run');
+      assert.ok(!fs.existsSync(`${ran}-model`), 'the model file of the workspace was run');
+
+      await workbench.grantTrust();
+      await workbench.until(() => fs.existsSync(`${ran}-server`), 'the server named by the trusted workspace was run');
+      await workbench.waitForStatus('running');
+      assert.ok(!fs.existsSync(`${ran}-model`), 'trusting the workspace ran its model file');
+    });
+  },
+};
