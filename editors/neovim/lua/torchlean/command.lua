@@ -31,31 +31,20 @@ local function of_artifact(command)
   end
 end
 
---- Answers to `name=` of a training.
+--- The options of a training, and files behind `data=`.
 ---@param lead string
 ---@return string[]
 local function complete_training(lead)
   local train = require('torchlean.train')
   local name, text = lead:match('^([%w_]+)=(.*)$')
-  local values = {
-    data = function()
-      return vim.fn.getcompletion(text, 'file')
-    end,
-    device = function()
-      return train.DEVICES
-    end,
-    loss = function()
-      return train.LOSSES
-    end,
-  }
   if not name then
     return vim.tbl_map(function(one)
       return one .. '='
     end, vim.fn.sort(vim.tbl_keys(train.OPTIONS)))
   end
-  return vim.tbl_map(function(value)
-    return ('%s=%s'):format(name, value)
-  end, values[name] and values[name]() or {})
+  return vim.tbl_map(function(file)
+    return 'data=' .. file
+  end, name == 'data' and vim.fn.getcompletion(text, 'file') or {})
 end
 
 ---@type table<string, torchlean.Subcommand>
@@ -67,7 +56,13 @@ local subcommands = {
       return client and models.names(client, bufnr) or {}
     end,
     run = function(context)
-      require('torchlean.capture').choose(context.client, context.bufnr, context.words[1], context.words[2])
+      require('torchlean.capture').run(context.client, 'torchlean.capture', {
+        uri = vim.uri_from_bufnr(context.bufnr),
+        name = context.words[1],
+        exampleShape = context.words[2],
+        force = context.bang or nil,
+        ask = true,
+      })
     end,
   },
   check = { most = 0, run = of_artifact('check') },
@@ -148,9 +143,10 @@ local subcommands = {
     run = function(context)
       local options = require('torchlean.train').read(context.words)
       if options then
-        local given = { force = context.bang or nil }
+        options.force = context.bang or nil
+        options.ask = #context.words == 0 or nil
         models.artifact(context.client, context.bufnr, 'Train the artifact of:', function(uri)
-          require('torchlean.train').train(context.client, uri, options, given)
+          require('torchlean.train').train(context.client, vim.tbl_extend('force', options, { uri = uri }))
         end)
       end
     end,
