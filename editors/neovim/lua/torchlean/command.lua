@@ -24,7 +24,7 @@ local M = {}
 ---@return fun(context: torchlean.Context)
 local function of_artifact(command)
   return function(context)
-    models.artifact(context.client, context.bufnr, command .. ' the artifact of:', function(uri)
+    models.artifact(context.client, context.bufnr, function(uri)
       local argument = { uri = uri, force = context.bang or nil }
       request.execute({ client = context.client, command = 'torchlean.' .. command, argument = argument })
     end)
@@ -69,7 +69,7 @@ local subcommands = {
   convert = {
     most = 1,
     run = function(context)
-      models.artifact(context.client, context.bufnr, 'Convert the artifact of:', function(uri)
+      models.artifact(context.client, context.bufnr, function(uri)
         local argument = { uri = uri, dialect = context.words[1], force = context.bang or nil }
         request.execute({ client = context.client, command = 'torchlean.convert', argument = argument })
       end)
@@ -88,7 +88,7 @@ local subcommands = {
   graph = {
     most = 0,
     run = function(context)
-      models.artifact(context.client, context.bufnr, 'Graph of:', function(uri)
+      models.artifact(context.client, context.bufnr, function(uri)
         require('torchlean.graph').show(context.client, uri)
       end)
     end,
@@ -145,7 +145,7 @@ local subcommands = {
       if options then
         options.force = context.bang or nil
         options.ask = #context.words == 0 or nil
-        models.artifact(context.client, context.bufnr, 'Train the artifact of:', function(uri)
+        models.artifact(context.client, context.bufnr, function(uri)
           require('torchlean.train').train(context.client, vim.tbl_extend('force', options, { uri = uri }))
         end)
       end
@@ -182,6 +182,7 @@ local subcommands = {
       end
     end,
   },
+  use = { most = 0, run = of_artifact('useParams') },
 }
 
 ---@return string[]

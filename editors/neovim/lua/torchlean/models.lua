@@ -24,7 +24,7 @@ function M.names(client, bufnr)
   local answer = compat.call(client, 'request_sync', 'workspace/executeCommand', params_of(bufnr), 1000, bufnr)
   local names = {}
   for _, model in ipairs(vim.tbl_get(answer or {}, 'result', 'models') or {}) do
-    if not model.needs then
+    if type(model.needs) ~= 'string' then
       table.insert(names, model.name)
     end
   end
@@ -57,9 +57,8 @@ end
 --- Finds the artifact that a command in this buffer is about: itself, or that of one of its models.
 ---@param client vim.lsp.Client
 ---@param bufnr integer
----@param prompt string
 ---@param on_uri fun(uri: string)
-function M.artifact(client, bufnr, prompt, on_uri)
+function M.artifact(client, bufnr, on_uri)
   if vim.bo[bufnr].filetype ~= 'python' then
     on_uri(vim.uri_from_bufnr(bufnr))
     return
@@ -70,7 +69,7 @@ function M.artifact(client, bufnr, prompt, on_uri)
       return
     end
     local captured = vim.tbl_filter(function(model)
-      return model.artifact ~= nil
+      return type(model.artifact) == 'string' -- null is no nil from Neovim 0.12 on
     end, result.models)
     if #captured == 0 then
       local name = vim.fs.basename(vim.api.nvim_buf_get_name(bufnr))
@@ -79,7 +78,7 @@ function M.artifact(client, bufnr, prompt, on_uri)
       on_uri(captured[1].artifact)
     else
       vim.ui.select(M.nearest_first(captured, bufnr), {
-        prompt = prompt,
+        prompt = 'The artifact of:',
         format_item = function(model)
           return ('%s · %s · %s'):format(model.name, vim.fs.basename(vim.uri_to_fname(model.artifact)), model.state)
         end,
