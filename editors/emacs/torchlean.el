@@ -18,8 +18,10 @@
 
 ;;; Code:
 
+(require 'cl-lib)
 (require 'eglot)
 (require 'js)
+(require 'subr-x)
 
 (defgroup torchlean nil
   "TorchLean IR artifacts."
@@ -49,7 +51,7 @@ Capture does."
 (defun torchlean--contact (&optional _interactive)
   "The language server, in the form that `eglot-server-programs' wants."
   `(,@torchlean-server-command
-    :initializationOptions (:trusted ,(if torchlean-trusted t :json-false))))
+    :initializationOptions (:trusted ,(if torchlean-trusted t :json-false) :confirms t)))
 
 (add-to-list 'eglot-server-programs '(torchlean-ir-mode . torchlean--contact))
 
@@ -66,34 +68,70 @@ Capture does."
       (eglot-path-to-uri buffer-file-name)
     (with-no-warnings (eglot--path-to-uri buffer-file-name))))
 
+(defun torchlean--server ()
+  "The language server of this buffer, which visits a file."
+  (unless buffer-file-name
+    (user-error "This buffer visits no file"))
+  (or (eglot-current-server)
+      (user-error "No language server here; try M-x eglot")))
+
 (defun torchlean--execute (command &rest arguments)
   "Let the server execute COMMAND for this file, with the property list ARGUMENTS."
-  (let ((server (eglot-current-server)))
-    (unless server
-      (user-error "No language server here; try M-x eglot"))
-    (unless buffer-file-name
-      (user-error "This buffer visits no file"))
-    (save-buffer)
-    (jsonrpc-async-request
-     server :workspace/executeCommand
-     (list :command command
-           :arguments (vector (append (list :uri (torchlean--uri)) arguments)))
-     :timeout nil
-     :success-fn (lambda (result)
-                   (let ((text (or (plist-get result :message) (plist-get result :output))))
-                     (when (stringp text)
-                       (message "TorchLean: %s" text))))
-     :error-fn (lambda (problem)
-                 (let ((confirm (plist-get (plist-get problem :data) :confirm)))
-                   (if (null confirm)
-                       (message "TorchLean: %s" (plist-get problem :message))
-                     ;; Asked outside of the reply: a question there would hold up the connection.
-                     (run-at-time 0 nil #'torchlean--confirm command arguments confirm)))))))
+  (torchlean--request command (append (list :uri (torchlean--uri)) arguments) #'torchlean--show))
 
-(defun torchlean--confirm (command arguments confirm)
-  "Ask the question CONFIRM, and run COMMAND with ARGUMENTS again if the answer is yes."
-  (when (y-or-n-p (format "%s %s? " (plist-get confirm :question) (plist-get confirm :accept)))
-    (apply #'torchlean--execute command (append (plist-get confirm :argument) arguments))))
+(defun torchlean--request (command argument on-result)
+  "Let the server execute COMMAND with ARGUMENT, and give the answer to ON-RESULT."
+  (let ((server (torchlean--server))
+        (buffer (current-buffer)))
+    (when (buffer-modified-p)
+      (save-buffer))
+    (jsonrpc-async-request
+     server :workspace/executeCommand (list :command command :arguments (vector argument))
+     :timeout nil
+     :success-fn on-result
+     ;; Asked outside of the reply: a question there would hold up the connection.
+     :error-fn (lambda (problem)
+                 (run-at-time 0 nil #'torchlean--failed buffer command argument on-result problem)))))
+
+(defun torchlean--show (result)
+  "Show the message of RESULT."
+  (let ((text (or (plist-get result :message) (plist-get result :output))))
+    (when (stringp text)
+      (message "TorchLean: %s" text))))
+
+(defun torchlean--failed (buffer command argument on-result problem)
+  "Ask what PROBLEM wants to know, and run COMMAND with ARGUMENT again in BUFFER.
+ON-RESULT gets the answer.  Show the message where there is no question."
+  (let* ((data (plist-get problem :data))
+         (confirm (plist-get data :confirm))
+         (input (plist-get data :input))
+         (more (cond
+                (confirm (and (y-or-n-p (format "%s %s? " (plist-get confirm :question)
+                                                (plist-get confirm :accept)))
+                              (plist-get confirm :argument)))
+                (input (list (intern (concat ":" (plist-get input :argument)))
+                             (read-string (format "%s: " (plist-get input :question))
+                                          (plist-get input :value))))
+                (t (message "TorchLean: %s" (plist-get problem :message))
+                   nil))))
+    (when (and more (buffer-live-p buffer))
+      (with-current-buffer buffer
+        (torchlean--request command (append more (torchlean--without :ask argument)) on-result)))))
+
+(defun torchlean--without (key properties)
+  "PROPERTIES without KEY."
+  (cl-loop for (name value) on properties by #'cddr
+           unless (eq name key) append (list name value)))
+
+(defun torchlean--models ()
+  "What the command that captures takes, for each model of this file.
+The server finds them."
+  (let ((lenses (jsonrpc-request (torchlean--server) :textDocument/codeLens
+                                 (list :textDocument (list :uri (torchlean--uri))))))
+    (cl-loop for lens across lenses
+             for command = (plist-get lens :command)
+             when (equal (plist-get command :command) "torchlean.capture")
+             collect (aref (plist-get command :arguments) 0))))
 
 (defun torchlean--force ()
   "The argument that a prefix argument stands for: replace what is there."
@@ -105,15 +143,36 @@ With a prefix argument also over a module that was edited by hand."
   (interactive)
   (apply #'torchlean--execute "torchlean.emit" (torchlean--force)))
 
-(defun torchlean-capture (name shape)
-  "Capture the model NAME of this Python file with an example input of SHAPE.
-An empty SHAPE stands for the one in the file or in torchlean.toml.
+(defun torchlean-capture (name)
+  "Capture the model NAME of this Python file.
+The shape of its input is asked for where the file has none.
 With a prefix argument an artifact that exists is replaced.
 This runs the file."
-  (interactive "sClass: \nsShape of the example input (such as 1,4): ")
-  (apply #'torchlean--execute "torchlean.capture" :name name
-         (append (torchlean--force)
-                 (unless (string-empty-p shape) (list :exampleShape shape)))))
+  (interactive
+   (let ((names (mapcar (lambda (model) (plist-get model :name)) (torchlean--models))))
+     (cond ((null names) (user-error "This file has no model that can be captured"))
+           ((cdr names) (list (completing-read "Capture: " names nil t)))
+           (t names))))
+  (let ((model (cl-find name (torchlean--models) :key (lambda (one) (plist-get one :name)) :test #'equal)))
+    (unless model
+      (user-error "This file has no model %s that can be captured" name))
+    (torchlean--request "torchlean.capture" (append (torchlean--force) model) #'torchlean--show)))
+
+(defun torchlean-graph ()
+  "Show the graph of this artifact as text in another window."
+  (interactive)
+  (let ((name (format "*TorchLean graph: %s*" (buffer-name))))
+    (torchlean--request
+     "torchlean.showGraph" (list :uri (torchlean--uri) :format "text")
+     (lambda (result)
+       (with-current-buffer (get-buffer-create name)
+         (let ((inhibit-read-only t))
+           (erase-buffer)
+           (insert (plist-get result :content))
+           (goto-char (point-min)))
+         (special-mode)
+         (setq truncate-lines t)
+         (display-buffer (current-buffer)))))))
 
 (defun torchlean-init ()
   "Write new parameters for this artifact.
@@ -121,10 +180,15 @@ With a prefix argument also over existing ones."
   (interactive)
   (apply #'torchlean--execute "torchlean.init" (torchlean--force)))
 
-(defun torchlean-train (steps)
-  "Train this artifact for STEPS steps."
-  (interactive "nSteps: ")
-  (torchlean--execute "torchlean.train" :steps steps))
+(defun torchlean-train (data steps)
+  "Train this artifact for STEPS steps with the samples in the file DATA.
+Where DATA is empty, with synthetic ones: random inputs, and targets that
+another network of the same graph makes of them."
+  (interactive
+   (list (read-file-name "Samples (none: synthetic data): " nil "" nil "")
+         (read-number "Steps: " 200)))
+  (apply #'torchlean--execute "torchlean.train" :steps steps
+         (unless (string-empty-p data) (list :data (expand-file-name data)))))
 
 (defun torchlean-convert ()
   "Write this artifact in the other dialect, beside it and with its parameters.

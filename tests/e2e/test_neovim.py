@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.shared import BROKEN, CLEAN, MODEL, find_server
 
 pytestmark = pytest.mark.e2e
 
@@ -19,30 +18,6 @@ ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "editors" / "neovim"
 PROBE = Path(__file__).parent / "neovim" / "probe.lua"
 
-CLEAN = """\
-{
-  "format": "torchlean.ir.v1",
-  "input_id": 0,
-  "output_id": 1,
-  "nodes": [
-    {"id": 0, "kind": "input", "parents": [], "shape": [1, 3]},
-    {"id": 1, "kind": "relu", "parents": [0], "shape": [1, 3]}
-  ]
-}
-"""
-BROKEN = CLEAN.replace('"relu", "parents": [0], "shape": [1, 3]', '"relu", "parents": [0], "shape": [9, 9]')
-MODEL = """\
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc = nn.Linear(4, 3)
-
-    def forward(self, x):
-        return self.fc(x)
-"""
 GELU = """\
 import torch.nn.functional as F
 from torch import nn
@@ -92,14 +67,6 @@ def find_neovim() -> str | None:
         return None
     program = Path(spec.origin).parent / "install" / "bin" / "nvim"
     return str(program) if program.exists() else None
-
-
-def find_server() -> str | None:
-    """$TORCHLEAN_E2E_SERVER, else the program beside this interpreter, else the one on PATH."""
-    beside = Path(sys.executable).with_name("torchlean")
-    return os.environ.get("TORCHLEAN_E2E_SERVER") or (
-        str(beside) if beside.exists() else shutil.which("torchlean")
-    )
 
 
 class Neovim:
@@ -258,9 +225,8 @@ def test_what_is_missing_is_asked_and_training_is_shown_and_stopped(neovim: Neov
     pytest.importorskip("torch")
     rows = "".join(f"{row},0,1,0,1,0,{row}\n" for row in range(40))
     seen = neovim.run("questions", TWO_MODELS, name="model.py", files={"samples.csv": rows})
-    prompts = [asked["prompt"] for asked in seen["asked"]]
     assert seen["trust_questions"] == 1
-    chosen = next(asked for asked in seen["asked"] if asked["prompt"] == "Capture:")
+    chosen = next(asked for asked in seen["asked"] if asked["prompt"] == "Which model of model.py?")
     assert [item.split()[0] for item in chosen["items"]] == ["Second", "Net"], (
         "the one at the cursor stands first"
     )
@@ -271,10 +237,13 @@ def test_what_is_missing_is_asked_and_training_is_shown_and_stopped(neovim: Neov
         "input",
         "linear",
     ]
-    data = [asked["items"] for asked in seen["asked"] if asked["prompt"] == "Train with:"]
-    assert [items[0].split(":")[0] for items in data] == ["Synthetic data", "Synthetic data"]
-    assert all("samples.csv" in items for items in data)
-    assert any(prompt.startswith("How long") for prompt in prompts) and "Device:" in prompts
+    forms = [asked["items"] for asked in seen["asked"] if asked["prompt"] == "Train net.ir.json:"]
+    assert forms[0][:2] == [
+        "Start training",
+        "Data: synthetic (random data: shows that the loop works, trains nothing of use)",
+    ]
+    assert "Amount: 1000000 steps" in forms[1]
+    assert any(item.startswith("Data: samples.csv") for item in forms[-1]) and "Amount: 3 steps" in forms[-1]
     assert (neovim.project / "net.trained.safetensors").exists()
     assert "captured from Net" in seen["question"]
     assert not [text for text in messages(seen) if "\n" in text or str(neovim.project) in text]
@@ -288,7 +257,6 @@ def test_nothing_runs_in_a_folder_that_was_refused_until_it_is_trusted(neovim: N
 
 
 def test_words_without_a_meaning_are_refused_and_others_are_completed(neovim: Neovim) -> None:
-    from torchlean_core.train.losses import LOSSES
     from torchlean_core.train.options import TrainRequest
 
     seen = neovim.run("words", TWO_MODELS, name="model.py")
@@ -296,7 +264,6 @@ def test_words_without_a_meaning_are_refused_and_others_are_completed(neovim: Ne
     assert {"capture", "emit", "graph", "stop", "train", "trust"} <= set(seen["subcommands"])
     assert seen["models"] == ["Net", "Second"]
     assert {option.rstrip("=") for option in seen["options"]} <= set(TrainRequest.__dataclass_fields__)
-    assert [value.removeprefix("loss=") for value in seen["losses"]] == list(LOSSES)
 
 
 def test_checkhealth_shows_what_doctor_found(neovim: Neovim) -> None:

@@ -317,7 +317,7 @@ function steps.questions()
   seen.text = text_of(0)
   vim.cmd.write()
 
-  answers = { 'Synthetic', '1000000 steps', 'cpu' }
+  answers = { '^Amount', '^Steps', '1000000', '^Start' }
   vim.cmd.TorchLean('train')
   wait('the progress', function()
     return vim.iter(seen.echoed):any(function(text)
@@ -326,7 +326,7 @@ function steps.questions()
   end)
   vim.cmd.TorchLean('stop')
   notification('stopped')
-  answers = { '^samples.csv$', '^mse$', '3 steps', 'cpu' }
+  answers = { '^Data', '^samples.csv', '^Amount', '^Steps', '3', '^Start' }
   vim.cmd.TorchLean('train')
   notification('after 3 steps')
 
@@ -365,7 +365,6 @@ function steps.words()
   seen.subcommands = vim.fn.getcompletion('TorchLean ', 'cmdline')
   seen.models = vim.fn.getcompletion('TorchLean capture ', 'cmdline')
   seen.options = vim.fn.getcompletion('TorchLean train ', 'cmdline')
-  seen.losses = vim.fn.getcompletion('TorchLean train loss=', 'cmdline')
 end
 
 function steps.health()

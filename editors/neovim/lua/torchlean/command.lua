@@ -24,38 +24,27 @@ local M = {}
 ---@return fun(context: torchlean.Context)
 local function of_artifact(command)
   return function(context)
-    models.artifact(context.client, context.bufnr, command .. ' the artifact of:', function(uri)
+    models.artifact(context.client, context.bufnr, function(uri)
       local argument = { uri = uri, force = context.bang or nil }
       request.execute({ client = context.client, command = 'torchlean.' .. command, argument = argument })
     end)
   end
 end
 
---- Answers to `name=` of a training.
+--- The options of a training, and files behind `data=`.
 ---@param lead string
 ---@return string[]
 local function complete_training(lead)
   local train = require('torchlean.train')
   local name, text = lead:match('^([%w_]+)=(.*)$')
-  local values = {
-    data = function()
-      return vim.fn.getcompletion(text, 'file')
-    end,
-    device = function()
-      return train.DEVICES
-    end,
-    loss = function()
-      return train.LOSSES
-    end,
-  }
   if not name then
     return vim.tbl_map(function(one)
       return one .. '='
     end, vim.fn.sort(vim.tbl_keys(train.OPTIONS)))
   end
-  return vim.tbl_map(function(value)
-    return ('%s=%s'):format(name, value)
-  end, values[name] and values[name]() or {})
+  return vim.tbl_map(function(file)
+    return 'data=' .. file
+  end, name == 'data' and vim.fn.getcompletion(text, 'file') or {})
 end
 
 ---@type table<string, torchlean.Subcommand>
@@ -67,14 +56,20 @@ local subcommands = {
       return client and models.names(client, bufnr) or {}
     end,
     run = function(context)
-      require('torchlean.capture').choose(context.client, context.bufnr, context.words[1], context.words[2])
+      require('torchlean.capture').run(context.client, 'torchlean.capture', {
+        uri = vim.uri_from_bufnr(context.bufnr),
+        name = context.words[1],
+        exampleShape = context.words[2],
+        force = context.bang or nil,
+        ask = true,
+      })
     end,
   },
   check = { most = 0, run = of_artifact('check') },
   convert = {
     most = 1,
     run = function(context)
-      models.artifact(context.client, context.bufnr, 'Convert the artifact of:', function(uri)
+      models.artifact(context.client, context.bufnr, function(uri)
         local argument = { uri = uri, dialect = context.words[1], force = context.bang or nil }
         request.execute({ client = context.client, command = 'torchlean.convert', argument = argument })
       end)
@@ -93,7 +88,7 @@ local subcommands = {
   graph = {
     most = 0,
     run = function(context)
-      models.artifact(context.client, context.bufnr, 'Graph of:', function(uri)
+      models.artifact(context.client, context.bufnr, function(uri)
         require('torchlean.graph').show(context.client, uri)
       end)
     end,
@@ -148,9 +143,10 @@ local subcommands = {
     run = function(context)
       local options = require('torchlean.train').read(context.words)
       if options then
-        local given = { force = context.bang or nil }
-        models.artifact(context.client, context.bufnr, 'Train the artifact of:', function(uri)
-          require('torchlean.train').train(context.client, uri, options, given)
+        options.force = context.bang or nil
+        options.ask = #context.words == 0 or nil
+        models.artifact(context.client, context.bufnr, function(uri)
+          require('torchlean.train').train(context.client, vim.tbl_extend('force', options, { uri = uri }))
         end)
       end
     end,
@@ -186,6 +182,7 @@ local subcommands = {
       end
     end,
   },
+  use = { most = 0, run = of_artifact('useParams') },
 }
 
 ---@return string[]

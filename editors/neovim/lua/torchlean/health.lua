@@ -15,7 +15,7 @@ local trust = require('torchlean.trust')
 local M = {}
 
 local health = vim.health
-local PATIENCE = 30000
+local PATIENCE = 60000
 
 ---@class torchlean.DoctorItem
 ---@field section string

@@ -11,7 +11,7 @@ local function read(command, context)
   return vim.lsp.get_client_by_id(context.client_id), vim.deepcopy((command.arguments or {})[1] or {})
 end
 
-for _, name in ipairs({ 'check', 'convert', 'emit', 'init', 'openFile', 'refresh' }) do
+for _, name in ipairs({ 'check', 'convert', 'emit', 'init', 'openFile', 'refresh', 'useParams', 'writeShape' }) do
   M['torchlean.' .. name] = function(command, context)
     local client, argument = read(command, context)
     if client then
@@ -39,7 +39,7 @@ end
 M['torchlean.train'] = function(command, context)
   local client, argument = read(command, context)
   if client then
-    require('torchlean.train').train(client, argument.uri, nil, argument)
+    require('torchlean.train').train(client, argument)
   end
 end
 

@@ -7,8 +7,12 @@ local function notify(message, level)
   vim.notify('TorchLean: ' .. message, level)
 end
 
+--- What went well is said in one line: of a message that is longer, what stands before the first semicolon.
 ---@param message string
 function M.info(message)
+  if vim.fn.strdisplaywidth('TorchLean: ' .. message) > vim.v.echospace then
+    message = message:gsub(';.*', '')
+  end
   notify(message, vim.log.levels.INFO)
 end
 

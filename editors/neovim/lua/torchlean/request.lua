@@ -1,5 +1,6 @@
 -- Commands of the server: what it asks back is asked here, and what it answers is shown.
 local compat = require('torchlean.compat')
+local models = require('torchlean.models')
 local notify = require('torchlean.notify')
 
 local M = {}
@@ -10,14 +11,16 @@ local OF_TEXT = {
   ['torchlean.openFile'] = true,
   ['torchlean.showGraph'] = true,
   ['torchlean.stop'] = true,
+  ['torchlean.writeShape'] = true,
 }
 
 ---@class torchlean.Call
 ---@field client vim.lsp.Client
 ---@field command string the server's command, such as `torchlean.emit`
 ---@field argument table what it takes
----@field on_result? fun(result: table, argument: table) in the place of showing the answer's message
----@field on_error? fun(err: table): boolean? shows an error; where it does not, it gives nothing, and the message is shown
+---@field on_result? fun(result: table) in the place of showing the answer's message
+---@field write? { command: string, argument: table } writes down a shape that was asked for
+---@field on_error? fun(err: table, argument: table): boolean? shows an error; where it does not, it gives nothing, and the message is shown
 
 --- The buffer of a URI where it is loaded.
 ---@param uri? string
@@ -84,33 +87,88 @@ local function offer_install(message, interpreter)
 end
 
 ---@param call torchlean.Call
----@param more table
-local function again(call, more)
+---@param more table what the argument gets besides
+---@param write? { command: string, argument: table }
+local function again(call, more, write)
   local argument = vim.tbl_extend('force', call.argument, more)
-  argument.ask = nil
-  M.execute(vim.tbl_extend('force', call, { argument = argument }))
+  M.execute(vim.tbl_extend('force', call, { argument = argument, write = write }))
 end
+
+--- What the server asks back, by its name in an error's data.
+---@type table<string, fun(call: torchlean.Call, question: table, message: string)>
+local questions = {
+  confirm = function(call, question)
+    confirm(question.question, question.accept, function()
+      again(call, question.argument)
+    end)
+  end,
+  choices = function(call, question)
+    local bufnr = M.buffer_of(call.argument.uri)
+    local sorted = bufnr and models.nearest_first(question.choices, bufnr) or question.choices
+    vim.ui.select(sorted, {
+      prompt = question.question,
+      format_item = function(choice)
+        return ('%s · %s'):format(choice.label, choice.detail)
+      end,
+    }, function(choice)
+      if choice then
+        again(call, { [question.argument] = choice.value })
+      end
+    end)
+  end,
+  input = function(call, question)
+    vim.ui.input({ prompt = question.question .. ': ', default = question.value }, function(text)
+      local answer = text and text:gsub('%s', '') or ''
+      if answer ~= '' then
+        local more = { [question.argument] = answer }
+        local write = question.write
+        again(call, more, write and {
+          command = write.command,
+          argument = vim.tbl_extend('force', write.argument, more),
+        })
+      end
+    end)
+  end,
+  form = function(call, question)
+    require('torchlean.form').ask(question, function(more)
+      local argument = vim.tbl_extend('force', call.argument, more)
+      argument.ask = nil -- all of it was asked
+      M.execute(vim.tbl_extend('force', call, { argument = argument }))
+    end)
+  end,
+  interpreter = function(_, interpreter, message)
+    offer_install(message, interpreter)
+  end,
+}
 
 ---@param call torchlean.Call
 ---@param err { code: integer, message: string, data?: table }
 local function on_error(call, err)
-  local data = type(err.data) == 'table' and err.data or {}
-  if type(data.confirm) == 'table' then
-    confirm(data.confirm.question, data.confirm.accept, function()
-      again(call, data.confirm.argument)
-    end)
-  elseif type(data.input) == 'table' then
-    local input = data.input
-    vim.ui.input({ prompt = input.question .. ': ', default = input.value }, function(text)
-      if text and vim.trim(text) ~= '' then
-        again(call, { [input.argument] = (text:gsub('%s', '')) })
-      end
-    end)
-  elseif type(data.interpreter) == 'table' then
-    offer_install(err.message, data.interpreter)
-  elseif not (call.on_error and call.on_error(err)) then
+  for name, ask in pairs(questions) do
+    local question = type(err.data) == 'table' and err.data[name]
+    if type(question) == 'table' then
+      ask(call, question, err.message)
+      return
+    end
+  end
+  if not (call.on_error and call.on_error(err, call.argument)) then
     notify.error(vim.split(err.message, '\n')[1])
   end
+end
+
+--- Proposes to write down a shape that the user had to give.
+---@param call torchlean.Call
+local function offer_to_write(call)
+  local argument = call.write.argument
+  local prompt = ('Write the example shape %s over %s, so that it is not asked for again?'):format(
+    argument.exampleShape,
+    argument.name
+  )
+  vim.ui.select({ 'Write it into the file', 'Not now' }, { prompt = prompt }, function(_, index)
+    if index == 1 then
+      M.execute({ client = call.client, command = call.write.command, argument = argument })
+    end
+  end)
 end
 
 --- Shows the message of an answer; it names the file that was written, since several may be written at once.
@@ -141,9 +199,12 @@ function M.execute(call)
     if err then
       on_error(call, err)
     else
-      (call.on_result or M.show)(result, call.argument)
+      (call.on_result or M.show)(result)
       if not OF_TEXT[call.command] then
         vim.cmd('silent! checktime') -- files that were written may be open
+      end
+      if call.write then
+        offer_to_write(call)
       end
     end
     require('torchlean.annotations').refresh(call.client)

@@ -125,6 +125,7 @@ local function before_init(params, config)
   params.initializationOptions = vim.tbl_extend('keep', given, {
     trusted = root ~= nil and trust.state(root) == true,
     confirms = true, -- questions come with the errors, and are asked here
+    forms = true,
   })
   local settings = config.settings or {}
   local section = settings.torchlean or {}
