@@ -17,7 +17,7 @@ export async function debugInformation(server: Server, extension: vscode.Extensi
   };
   const lines = [
     `TorchLean extension ${version}`,
-    `${vscode.env.appName} ${vscode.version} (${vscode.env.uiKind === vscode.UIKind.Web ? 'web' : 'desktop'}${vscode.env.remoteName ? `, ${vscode.env.remoteName}` : ''})`,
+    `${vscode.env.appName} ${vscode.version} (${vscode.env.uiKind === vscode.UIKind.Web ? 'web' : 'desktop'}${remote()})`,
     `${os.type()} ${os.release()} ${os.arch()}, Node.js ${process.versions.node}`,
     `workspace: ${vscode.workspace.workspaceFolders?.length ?? 0} folders, ${vscode.workspace.isTrusted ? 'trusted' : 'not trusted'}`,
     '',
@@ -29,6 +29,12 @@ export async function debugInformation(server: Server, extension: vscode.Extensi
     ...changedSettings(Object.keys(contributes.configuration.properties)),
   ];
   return `${withoutPlaces(lines.join('\n'))}\n`;
+}
+
+/** The kind of the other machine; a name that says which one is left out. */
+function remote(): string {
+  const name = vscode.env.remoteName;
+  return name === undefined ? '' : `, remote${/^[a-z-]+$/.test(name) ? ` by ${name}` : ''}`;
 }
 
 async function aboutServer({ launch, running }: Server): Promise<string[]> {

@@ -60,7 +60,7 @@ export async function findLaunch(environment: PrivateEnvironment, logLevel: vsco
     return { program: own, before: ['-I', '-m', 'torchlean_core'], args, cwd, origin: 'environment of the extension' };
   }
   const places = [...new Set(looked), 'on PATH'].join(' or ');
-  throw new NoServer(`TorchLean's language server is a Python package. There is none ${places}.`);
+  throw new NoServer(`TorchLean's language server, a Python package, was not found ${places}.`);
 }
 
 export function commandLine(launch: Launch): string {

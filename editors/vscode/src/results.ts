@@ -193,14 +193,8 @@ async function showError(client: BaseLanguageClient, error: unknown): Promise<vo
   }
 }
 
-/** Asks for another interpreter: by the Python extension, unless a setting of this one names an interpreter. */
 async function selectInterpreter(): Promise<void> {
-  const isSet = vscode.workspace.getConfiguration('torchlean').get<string>('python.interpreter', '') !== '';
-  if (!isSet && vscode.extensions.getExtension('ms-python.python') !== undefined) {
-    await vscode.commands.executeCommand('python.setInterpreter');
-  } else {
-    await vscode.commands.executeCommand('workbench.action.openSettings', 'torchlean.python.interpreter');
-  }
+  await vscode.commands.executeCommand('torchlean-ls.selectInterpreter');
 }
 
 /** Types the command into a terminal, where its user sees it, and starts it there or does not. */

@@ -114,7 +114,7 @@ describe('PATH', () => {
   test('is not searched in its relative entries: a workspace could place a program there', async () => {
     program('bin', 'torchlean');
     process.env.PATH = path.relative(process.cwd(), path.join(scratch, 'bin'));
-    await expect(found()).rejects.toThrow(/There is none on PATH/);
+    await expect(found()).rejects.toThrow(/was not found on PATH/);
   });
 });
 
