@@ -30,6 +30,7 @@ from torchlean_ls.python.live import Live
 from torchlean_ls.python.open_texts import OpenTexts
 from torchlean_ls.refused import Refused
 from torchlean_ls.settings import Settings, complaints
+from torchlean_ls.training import Trainings
 from torchlean_ls.unopened import Unopened
 from torchlean_ls.uris import file_uri
 from torchlean_ls.workers import Workers
@@ -53,6 +54,9 @@ class Server(LanguageServer):
         trusted: Whether code of the workspace may run when a command asks for it.
         workers: Processes that have torch loaded.
         confirms: Whether the client itself asks the questions that an error's `data.confirm` has.
+        forms: Whether the client asks what a form has, `data.form` of an error.
+        shows_training: Whether the client draws trainings: it gets their points.
+        trainings: The last training of each artifact.
         features: The features, in order.
     """
 
@@ -75,6 +79,9 @@ class Server(LanguageServer):
         self.interpreters = Interpreters(self)
         self.trusted = True
         self.confirms = False
+        self.forms = False
+        self.shows_training = False
+        self.trainings = Trainings(self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unsaid: list[str] = []
         self._complaints: list[str] = []
@@ -275,6 +282,8 @@ class Server(LanguageServer):
         if isinstance(options, dict):
             self.trusted = options.get("trusted", True) is not False
             self.confirms = options.get("confirms") is True
+            self.forms = options.get("forms") is True
+            self.shows_training = options.get("training") is True
             self.settings = self._read_settings(options.get("settings"))
         for feature in self.features:
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from torchlean_core.errors import UsageError
 
@@ -71,6 +72,33 @@ def is_generated_module(path: Path) -> bool:
 def trained_params_path(artifact: Path) -> Path:
     """`m.trained.safetensors` beside the artifact."""
     return _beside(artifact, ".trained.safetensors")
+
+
+class RunPaths(NamedTuple):
+    """The files of a training.
+
+    Attributes:
+        params: Trained parameters.
+        metrics: Metrics as JSON lines.
+        curve: The loss over the steps, drawn.
+        checkpoint: The last checkpoint.
+    """
+
+    params: Path
+    metrics: Path
+    curve: Path
+    checkpoint: Path
+
+
+def run_paths(params: Path) -> RunPaths:
+    """`m.metrics.jsonl`, `m.loss.svg`, `m.checkpoint.safetensors` beside `m.trained.safetensors`."""
+    name = params.name.removesuffix(".safetensors").removesuffix(".trained")
+    return RunPaths(
+        params,
+        params.with_name(f"{name}.metrics.jsonl"),
+        params.with_name(f"{name}.loss.svg"),
+        params.with_name(f"{name}.checkpoint.safetensors"),
+    )
 
 
 def companion_paths(artifact: Path) -> tuple[Path, ...]:

@@ -18,6 +18,8 @@ import { ServerProcess } from './process';
 import { errorText, runCommand } from './results';
 import { readSettings } from './settings';
 import type { ServerState } from './status';
+import type { Told } from './training/messages';
+import { TRAINING, trainingTold } from './training/views';
 import { Recent, Turns } from './turns';
 
 export const SELECTOR = [
@@ -228,7 +230,7 @@ export class Server implements vscode.Disposable {
       outputChannel: this.output,
       traceOutputChannel: this.trace,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
-      initializationOptions: { trusted: vscode.workspace.isTrusted, confirms: true },
+      initializationOptions: { trusted: vscode.workspace.isTrusted, confirms: true, forms: true, training: true },
       diagnosticPullOptions: { onChange: true, onSave: true },
       initializationFailedHandler: () => false,
       errorHandler: this.errorHandler(),
@@ -255,6 +257,7 @@ export class Server implements vscode.Disposable {
     };
     const serverOptions = (): Promise<ChildProcess> => Promise.resolve(process.child);
     const client = new QuietClient('torchlean', 'TorchLean', serverOptions, options);
+    client.onNotification(TRAINING, (told: Told) => trainingTold(told));
     return client;
   }
 

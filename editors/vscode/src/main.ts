@@ -79,7 +79,7 @@ export function activate(context: vscode.ExtensionContext): void {
     }),
     current.onDidFail((failure) => void offer(failure)),
     ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(`torchlean-ls.${name}`, telling(run))),
-    ...registerCommands(current),
+    ...registerCommands(current, context),
     output.onDidChangeLogLevel(refresh),
     vscode.workspace.onDidChangeWorkspaceFolders(refresh),
     vscode.workspace.onDidChangeConfiguration((event) => {

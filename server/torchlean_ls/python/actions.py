@@ -23,6 +23,7 @@ from torchlean_ls.documents import Snapshot
 from torchlean_ls.python.diagnostics import typed_diagnostic
 from torchlean_ls.python.known import offsets
 from torchlean_ls.python.lenses import capture_argument
+from torchlean_ls.python.shapes import shape_edit, shape_text
 from torchlean_ls.uris import file_path, file_uri
 
 if TYPE_CHECKING:
@@ -182,15 +183,9 @@ class PythonActions:
     ) -> types.CodeAction:
         """Write the example shape over a model: as its first layer lets one guess, else one to be corrected."""
         guess = self.server.live.classes.guess(document, model.name)
-        shape = ",".join(map(str, guess.shape)) if guess is not None else "1,4"
-        start, end = document.lines.line_span(min(model.first_line, len(document.lines) - 1))
-        line = document.text[start:end]
-        indent = line[: len(line) - len(line.lstrip())]
-        ends = "\r\n" if document.text[end : end + 2] == "\r\n" else "\n"
-        text = f"{indent}# torchlean: example-shape={shape}{ends}"
+        shape = shape_text(guess.shape) if guess is not None else "1,4"
         why = f" ({guess.why})" if guess is not None else ", to be corrected"
-        edits = [types.TextEdit(document.range(start, start), text)]
-        edit = self._edit(document.uri, document.version, edits)
+        edit = self._edit(document.uri, document.version, [shape_edit(document, model, shape)])
         title = f"Write the example shape {shape}{why}"
         return types.CodeAction(
             title, kind=kind, diagnostics=[diagnostic] if diagnostic is not None else None, edit=edit
