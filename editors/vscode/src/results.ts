@@ -138,11 +138,14 @@ async function offer(chosen: Thenable<string | undefined>, offers: readonly Offe
 }
 
 function showError(client: BaseLanguageClient, error: unknown): Promise<void> {
-  const { interpreter, problems } = dataOf(error);
+  const { interpreter, problems, trust } = dataOf(error);
   const install = interpreter?.install ?? undefined;
   const offers = [
     ...(interpreter === undefined ? [] : [{ title: 'Select Interpreter', run: selectInterpreter }]),
     ...(install === undefined ? [] : [{ title: 'Install', run: () => installInTerminal(install) }]),
+    ...(trust === true
+      ? [{ title: 'Manage Trust', run: () => vscode.commands.executeCommand('workbench.trust.manage') }]
+      : []),
     problems === true
       ? { title: 'Show in Problems', run: () => vscode.commands.executeCommand('workbench.actions.view.problems') }
       : { title: 'Show Output', run: () => client.outputChannel.show(true) },
