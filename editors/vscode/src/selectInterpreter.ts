@@ -1,7 +1,7 @@
 // The choice of another interpreter: in an extension for Python where there is one, else from a list of this one.
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { homeAsTilde } from './launch';
+import { homeAsTilde } from './places';
 import { isExecutable, searchPath } from './programs';
 import { interpreterOf, selectCommand } from './python';
 
