@@ -53,7 +53,8 @@ async function aboutServer({ launch, running }: Server): Promise<string[]> {
 
 async function aboutFolder(folder: vscode.WorkspaceFolder): Promise<string> {
   const interpreter = await interpreterOf(folder);
-  return `folder ${folder.index + 1}: ${interpreter === undefined ? 'Python of the server' : `${interpreter.path} (${interpreter.origin})`}`;
+  const python = interpreter === undefined ? 'Python of the server' : `${interpreter.path} (${interpreter.origin})`;
+  return `folder ${folder.index + 1}: ${python}`;
 }
 
 function changedSettings(names: readonly string[]): string[] {
