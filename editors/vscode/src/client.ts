@@ -263,11 +263,8 @@ export class Server implements vscode.Disposable {
 
   private errorHandler(): ErrorHandler {
     return {
-      error: (_error, _message, count) => {
-        const starting = this.client === undefined || this.client.starting;
-        const go = starting || (count !== undefined && count <= 3);
-        return { action: go ? ErrorAction.Continue : ErrorAction.Shutdown, handled: go };
-      },
+      // A pipe that is broken is closed next, and that says what happened: nothing is done before.
+      error: () => ({ action: ErrorAction.Continue, handled: true }),
       closed: async () => {
         const { client, process } = this;
         if (client !== undefined && !client.starting) {

@@ -51,7 +51,12 @@ export function activate(context: vscode.ExtensionContext): void {
   const commands: Record<string, () => unknown> = {
     menu: () => showMenu(current, version),
     versions: () => showVersions(current, version),
-    doctor: () => current.launch && doctor.show(current.launch),
+    doctor: () => {
+      if (current.launch === undefined) {
+        throw new Error('there is no server that could be asked; set one up first.');
+      }
+      return doctor.show(current.launch);
+    },
     showOutput: () => output.show(true),
     showTrace: () => showTrace(trace),
     copyDebugInformation: async () => {
