@@ -85,11 +85,6 @@ export const scenarios = {
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.warmWorker': false };
     await withWorkbench('two-folders', { folder, settings }, async (workbench) => {
       const capture = async (name) => {
-        const row = (label) => workbench.page.locator(`.explorer-folders-view .monaco-list-row[aria-label^="${label}"]`).first();
-        await row(name).waitFor();
-        if ((await row(`${name}.py`).count()) === 0) {
-          await row(name).click(); // it is folded in
-        }
         await workbench.openFile(`${name}.py`);
         await workbench.lens('Capture (1,4)').click();
         await workbench.until(() => fs.existsSync(path.join(scratch, name, 'net.ir.json')), `${name} was captured`);
