@@ -30,10 +30,11 @@ lint: $(STAMP)  ## ruff and mypy
 bench: $(STAMP)  ## measure against what users have today
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-schema: $(STAMP)  ## write schema/ again from the kind table and the settings
+schema: $(STAMP)  ## write schema/ and the editors' snippets again from the kind table and the settings
 	$(BIN)/python -m torchlean_core.artifact.schema schema/
 	$(BIN)/python -m torchlean_core.config schema/
 	$(BIN)/python -m torchlean_core.init.schema schema/
+	$(BIN)/python -m torchlean_core.navigate.snippets editors/vscode/snippets
 
 docs: $(STAMP)  ## write docs/ again from the rules, the kinds and the server
 	$(BIN)/python -m torchlean_core.check.pages docs/rules

@@ -207,6 +207,8 @@ checkpoint, and the `argument` with which `torchlean.train` goes on from there. 
 that at any time, also in another session. A training is kept every five seconds (`checkpoint_seconds`) until it
 comes to its end.
 
+Where code of the workspace would run and the client said that it is not trusted, the error's `data.trust` is true.
+
 Where the interpreter of workers cannot do the work, the error's `data.interpreter` has its `path`, the `missing`
 packages, and the command that would `install` them, a list of words, or null. Where a capture failed with findings,
 which stand in the files as diagnostics, `data.findings` is their number.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from pygls.exceptions import JsonRpcException
+
+from torchlean_core.errors import UserError
 
 
 class Refused(JsonRpcException):
@@ -10,3 +14,9 @@ class Refused(JsonRpcException):
 
     CODE = -32803  # LSP's RequestFailed
     MESSAGE = "Request failed"
+
+
+class Untrusted(UserError):
+    """Something that runs code of the workspace, whose user has not said that it is to be trusted."""
+
+    data = MappingProxyType({"trust": True})

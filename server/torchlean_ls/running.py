@@ -209,7 +209,7 @@ def told(result: dict[str, Any], path: Path) -> None:
 def refused(error: UserError, path: Path | None = None) -> Refused:
     """A user's error as an answer, with what a client can do about it; places are in a file."""
     known: Mapping[str, Any] = getattr(error, "data", None) or {}
-    data = {key: known[key] for key in ("confirm", "interpreter", "unsaved") if key in known}
+    data = {key: known[key] for key in ("confirm", "interpreter", "trust", "unsaved") if key in known}
     message = data["confirm"]["question"] if "confirm" in data else in_editor(error, path)
     if known.get("findings"):
         data["findings"] = len(known["findings"])

@@ -213,7 +213,8 @@ def test_capture_is_refused_where_the_workspace_is_not_trusted(raw, tmp_path):
     raw.initialize(initializationOptions={"trusted": False})
     argument = {"uri": model.as_uri(), "name": "M", "exampleShape": "1"}
     raw.send("workspace/executeCommand", {"command": "torchlean.capture", "arguments": [argument]}, 8)
-    assert "not trusted" in raw.answer(8)["error"]["message"]
+    error = raw.answer(8)["error"]
+    assert "not trusted" in error["message"] and error["data"]["trust"] is True
 
 
 def test_data_functions_are_refused_where_the_workspace_is_not_trusted(raw, tmp_path):

@@ -142,11 +142,19 @@ export class Server implements vscode.Disposable {
   }
 
   private async startNow(): Promise<void> {
+    const failure = await this.start();
+    if (failure !== undefined) {
+      this.fail(failure);
+    }
+  }
+
+  /** Starts the server; why it does not run is what is returned. */
+  private async start(): Promise<Failure | undefined> {
     this.startedWith = await startConditions(this.environment, this.output.logLevel);
     this.launched = undefined;
     if (!isEnabled()) {
       this.states.fire({ state: 'disabled' });
-      return;
+      return undefined;
     }
     this.states.fire({ state: 'starting' });
     try {
@@ -154,11 +162,12 @@ export class Server implements vscode.Disposable {
       this.launched = launch;
       const process = await ServerProcess.spawn(launch, this.output);
       this.process = process;
-      const client = this.createClient(launch, process);
+      const client = this.createClient(process);
       this.client = client;
       await Promise.race([client.start(), process.exited.then(() => Promise.reject(process.earlyEnd()))]);
       client.starting = false;
       this.states.fire({ state: 'running', detail: launch.origin });
+      return undefined;
     } catch (error) {
       const { client, process } = this;
       this.client = undefined;
@@ -168,7 +177,26 @@ export class Server implements vscode.Disposable {
       process?.kill();
       await client?.dispose().catch(() => undefined);
       const reason = ended ? process.earlyEnd() : error;
-      this.fail({ reason: errorText(reason), kind: reason instanceof NoServer ? 'missing' : 'start' });
+      return { reason: errorText(reason), kind: reason instanceof NoServer ? 'missing' : 'start' };
+    }
+  }
+
+  /** Starts a server that died again, unless it keeps dying. */
+  private async revive(dead: QuietClient, end: string): Promise<void> {
+    let last: string | undefined = end;
+    while (last !== undefined && !this.halted && (this.client === dead || this.client === undefined)) {
+      await this.stopNow();
+      const deaths = this.deaths.add();
+      if (deaths > MAX_RESTARTS) {
+        this.fail({ reason: `It stopped ${deaths} times in three minutes. ${last}`, kind: 'crashes' });
+        return;
+      }
+      this.output.warn(`${last} It is started again.`);
+      const failure = await this.start();
+      last = failure?.kind === 'start' ? failure.reason : undefined;
+      if (failure?.kind === 'missing') {
+        this.fail(failure);
+      }
     }
   }
 
@@ -196,8 +224,7 @@ export class Server implements vscode.Disposable {
     this.states.fire({ state: 'stopped' });
   }
 
-  private createClient(launch: Launch, first: ServerProcess): QuietClient {
-    let started: ServerProcess | undefined = first;
+  private createClient(process: ServerProcess): QuietClient {
     const options: LanguageClientOptions = {
       documentSelector: SELECTOR,
       outputChannel: this.output,
@@ -228,52 +255,26 @@ export class Server implements vscode.Disposable {
         },
       },
     };
-    const serverOptions = async (): Promise<ChildProcess> => {
-      // The first process exists already; after a crash the client asks for another one.
-      const process = started ?? (await ServerProcess.spawn(launch, this.output));
-      started = undefined;
-      this.process = process;
-      return process.child;
-    };
+    const serverOptions = (): Promise<ChildProcess> => Promise.resolve(process.child);
     const client = new QuietClient('torchlean', 'TorchLean', serverOptions, options);
     client.onNotification(TRAINING, (told: Told) => trainingTold(told));
-    client.onDidChangeState(({ newState }) => {
-      if (client.starting || this.client !== client) {
-        return;
-      }
-      if (newState === State.Running) {
-        this.states.fire({ state: 'running', detail: launch.origin });
-      } else if (newState === State.Starting) {
-        this.states.fire({ state: 'starting' });
-      } else {
-        this.states.fire({ state: 'stopped' });
-      }
-    });
     return client;
   }
 
   private errorHandler(): ErrorHandler {
     return {
-      error: (_error, _message, count) => {
-        const starting = this.client === undefined || this.client.starting;
-        const go = starting || (count !== undefined && count <= 3);
-        return { action: go ? ErrorAction.Continue : ErrorAction.Shutdown, handled: go };
-      },
+      // A pipe that is broken is closed next, and that says what happened: nothing is done before.
+      error: () => ({ action: ErrorAction.Continue, handled: true }),
       closed: async () => {
-        if (this.client === undefined || this.client.starting) {
-          return { action: CloseAction.DoNotRestart, handled: true };
+        const { client, process } = this;
+        if (client !== undefined && !client.starting) {
+          // The last words of the process, if it has ended: the connection is closed a moment before.
+          const ended = process !== undefined && (await process.exitsWithin(EXIT_GRACE_MS));
+          const end = ended ? `It ${process.end}` : 'It closed the connection.';
+          // After the client has let go. It would start the server again by itself, but tell a failure of that in its own words.
+          setImmediate(() => void this.turns.run('revive', () => this.revive(client, end)));
         }
-        // The last words of the process, if it has ended: the connection is closed a moment before.
-        const { process } = this;
-        const ended = process !== undefined && (await process.exitsWithin(EXIT_GRACE_MS));
-        const end = ended ? `It ${process.end}` : 'It closed the connection.';
-        const deaths = this.deaths.add();
-        if (deaths <= MAX_RESTARTS) {
-          return { action: CloseAction.Restart, handled: true, message: `The language server stopped and is started again. ${end}` };
-        }
-        // After the client has let go: what is shown then is the last word about its state.
-        setImmediate(() => this.fail({ reason: `It stopped ${deaths} times in three minutes. ${end}`, kind: 'crashes' }));
-        return { action: CloseAction.DoNotRestart, handled: true, message: `The language server stopped. ${end}` };
+        return { action: CloseAction.DoNotRestart, handled: true, message: 'The language server stopped.' };
       },
     };
   }

@@ -1,10 +1,10 @@
 // What somebody who helps needs to know, as text for the clipboard. Nothing in it tells who or where its user is.
 import * as os from 'node:os';
-import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { Server } from './client';
 import { versions } from './doctor';
-import { commandLine, homeAsTilde } from './launch';
+import { commandLine } from './launch';
+import { withoutPlaces } from './places';
 import { interpreterOf } from './python';
 
 /** What is reported besides, by its names in the report of `doctor`. */
@@ -15,11 +15,12 @@ export async function debugInformation(server: Server, extension: vscode.Extensi
     version: string;
     contributes: { configuration: { properties: Record<string, object> } };
   };
+  const folders = (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath);
   const lines = [
     `TorchLean extension ${version}`,
-    `${vscode.env.appName} ${vscode.version} (${vscode.env.uiKind === vscode.UIKind.Web ? 'web' : 'desktop'}${vscode.env.remoteName ? `, ${vscode.env.remoteName}` : ''})`,
+    `${vscode.env.appName} ${vscode.version} (${vscode.env.uiKind === vscode.UIKind.Web ? 'web' : 'desktop'}${remote()})`,
     `${os.type()} ${os.release()} ${os.arch()}, Node.js ${process.versions.node}`,
-    `workspace: ${vscode.workspace.workspaceFolders?.length ?? 0} folders, ${vscode.workspace.isTrusted ? 'trusted' : 'not trusted'}`,
+    `workspace: ${folders.length} folders, ${vscode.workspace.isTrusted ? 'trusted' : 'not trusted'}`,
     '',
     ...(await aboutServer(server)),
     '',
@@ -28,7 +29,13 @@ export async function debugInformation(server: Server, extension: vscode.Extensi
     'settings that differ from their defaults:',
     ...changedSettings(Object.keys(contributes.configuration.properties)),
   ];
-  return `${withoutPlaces(lines.join('\n'))}\n`;
+  return `${withoutPlaces(lines.join('\n'), folders)}\n`;
+}
+
+/** The kind of the other machine; a name that says which one is left out. */
+function remote(): string {
+  const name = vscode.env.remoteName;
+  return name === undefined ? '' : `, remote${/^[a-z-]+$/.test(name) ? ` by ${name}` : ''}`;
 }
 
 async function aboutServer({ launch, running }: Server): Promise<string[]> {
@@ -46,7 +53,8 @@ async function aboutServer({ launch, running }: Server): Promise<string[]> {
 
 async function aboutFolder(folder: vscode.WorkspaceFolder): Promise<string> {
   const interpreter = await interpreterOf(folder);
-  return `folder ${folder.index + 1}: ${interpreter === undefined ? 'Python of the server' : `${interpreter.path} (${interpreter.origin})`}`;
+  const python = interpreter === undefined ? 'Python of the server' : `${interpreter.path} (${interpreter.origin})`;
+  return `folder ${folder.index + 1}: ${python}`;
 }
 
 function changedSettings(names: readonly string[]): string[] {
@@ -59,16 +67,4 @@ function changedSettings(names: readonly string[]): string[] {
       : [];
   });
   return changed.length === 0 ? ['  none'] : changed;
-}
-
-/** Folders of the workspace by their number, and the home folder as `~`. */
-export function withoutPlaces(text: string): string {
-  const folders = (vscode.workspace.workspaceFolders ?? []).map(({ uri, index }) => [uri.fsPath, index] as const);
-  // The longest first: one may lie in another.
-  folders.sort(([one], [other]) => other.length - one.length);
-  let told = text;
-  for (const [folder, index] of folders) {
-    told = told.replaceAll(folder === path.parse(folder).root ? '\0' : folder, () => `<folder ${index + 1}>`);
-  }
-  return homeAsTilde(told);
 }

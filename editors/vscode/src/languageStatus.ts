@@ -1,6 +1,6 @@
 // What the braces in the status bar tell of an artifact or a model: the server, and the Python that work on the file is done in.
 import * as vscode from 'vscode';
-import { homeAsTilde } from './launch';
+import { homeAsTilde } from './places';
 import { interpreterOf } from './python';
 import { isOurs } from './seen';
 import type { ServerState } from './status';

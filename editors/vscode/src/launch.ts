@@ -2,6 +2,7 @@
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { homeAsTilde } from './places';
 import type { PrivateEnvironment } from './privateEnvironment';
 import { executables, isExecutable, searchPath, siblingProgram } from './programs';
 import { expand, interpreterOf } from './python';
@@ -60,17 +61,11 @@ export async function findLaunch(environment: PrivateEnvironment, logLevel: vsco
     return { program: own, before: ['-I', '-m', 'torchlean_core'], args, cwd, origin: 'environment of the extension' };
   }
   const places = [...new Set(looked), 'on PATH'].join(' or ');
-  throw new NoServer(`TorchLean's language server is a Python package. There is none ${places}.`);
+  throw new NoServer(`TorchLean's language server, a Python package, was not found ${places}.`);
 }
 
 export function commandLine(launch: Launch): string {
   return [launch.program, ...launch.before, ...launch.args].join(' ');
-}
-
-/** Nothing of the user's home is told to others. */
-export function homeAsTilde(text: string): string {
-  const home = os.homedir();
-  return path.isAbsolute(home) && home !== path.parse(home).root ? text.replaceAll(home, () => '~') : text;
 }
 
 export function isEnabled(): boolean {

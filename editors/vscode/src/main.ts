@@ -2,10 +2,13 @@
 import * as vscode from 'vscode';
 import { Server, type Failure } from './client';
 import { registerCommands } from './commands';
+import { Contexts } from './contexts';
 import { debugInformation } from './debugInformation';
 import { Doctor } from './doctor';
+import { createExampleModel } from './exampleModel';
 import { LanguageStatus } from './languageStatus';
-import { findLaunch, homeAsTilde } from './launch';
+import { findLaunch } from './launch';
+import { homeAsTilde } from './places';
 import { showMenu, showVersions } from './menu';
 import { PrivateEnvironment } from './privateEnvironment';
 import { onDidChangeInterpreter } from './python';
@@ -27,6 +30,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const environment = new PrivateEnvironment(context.globalStorageUri.fsPath, (line) => output.info(line));
   const status = new StatusItem('torchlean-ls.menu');
   const languageStatus = new LanguageStatus(version);
+  const contexts = new Contexts();
   const doctor = new Doctor();
   const current = new Server(output, trace, environment);
   server = current;
@@ -47,7 +51,12 @@ export function activate(context: vscode.ExtensionContext): void {
   const commands: Record<string, () => unknown> = {
     menu: () => showMenu(current, version),
     versions: () => showVersions(current, version),
-    doctor: () => current.launch && doctor.show(current.launch),
+    doctor: () => {
+      if (current.launch === undefined) {
+        throw new Error('there is no server that could be asked; set one up first.');
+      }
+      return doctor.show(current.launch);
+    },
     showOutput: () => output.show(true),
     showTrace: () => showTrace(trace),
     copyDebugInformation: async () => {
@@ -57,6 +66,7 @@ export function activate(context: vscode.ExtensionContext): void {
     selectInterpreter: () => selectInterpreter(),
     stopServer: () => current.halt(),
     setUp: () => setUpServer(),
+    exampleModel: () => createExampleModel(),
     walkthrough: () =>
       vscode.commands.executeCommand('workbench.action.openWalkthrough', `${context.extension.id}#start`, false),
   };
@@ -66,10 +76,12 @@ export function activate(context: vscode.ExtensionContext): void {
     trace,
     status,
     languageStatus,
+    contexts,
     doctor,
     current.onDidChangeState(({ state, detail }) => {
       status.show(state, detail);
       languageStatus.show(state, detail);
+      contexts.show(state);
     }),
     current.onDidFail((failure) => void offer(failure)),
     ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(`torchlean-ls.${name}`, telling(run))),
@@ -176,7 +188,7 @@ async function showTrace(trace: TraceChannel): Promise<void> {
   if (trace.logLevel === vscode.LogLevel.Off) {
     const choice = await vscode.window.showInformationMessage('TorchLean: the trace is switched off.', 'Trace Messages');
     if (choice !== undefined) {
-      await vscode.workspace.getConfiguration('torchlean').update('trace.server', 'messages', vscode.ConfigurationTarget.Workspace);
+      await vscode.workspace.getConfiguration('torchlean').update('trace.server', 'messages', vscode.ConfigurationTarget.Global);
     }
   }
 }

@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import { versions } from './doctor';
 import type { Server } from './client';
-import { homeAsTilde } from './launch';
+import { homeAsTilde } from './places';
 import { interpreterOf } from './python';
 
 type Item = vscode.QuickPickItem & { readonly command?: string; readonly args?: readonly unknown[] };

@@ -61,7 +61,8 @@ export class PrivateEnvironment {
       progress.report({ message: 'making an environment' });
       await this.step([python, '-I', '-m', 'venv', folder], 'no environment can be made', token);
       const own = interpreterIn(folder);
-      const install = ['-I', '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '-c', recipe.constraints];
+      const quiet = ['--disable-pip-version-check', '--no-input', '--progress-bar', 'off'];
+      const install = ['-I', '-m', 'pip', 'install', ...quiet, '-c', recipe.constraints];
       const index = recipe.indexUrl === '' ? [] : ['--index-url', recipe.indexUrl];
       progress.report({ message: 'installing' });
       await this.step([own, ...install, ...index, recipe.requirement], 'the server cannot be installed', token, (line) => {

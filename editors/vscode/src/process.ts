@@ -1,7 +1,8 @@
 // The server's process: its log lines, and how it ended.
 import * as cp from 'node:child_process';
 import type * as vscode from 'vscode';
-import { commandLine, homeAsTilde, LaunchError, type Launch } from './launch';
+import { commandLine, LaunchError, type Launch } from './launch';
+import { homeAsTilde } from './places';
 import { ServerLog } from './log';
 import { byLine } from './programs';
 

@@ -6,7 +6,9 @@ import * as vscode from 'vscode';
 
 /** The part of ms-python.vscode-python-envs' public interface that is used here. */
 interface EnvironmentsApi {
-  getEnvironment(scope: vscode.Uri | undefined): Promise<{ readonly execInfo: { readonly run: { readonly executable: string } } } | undefined>;
+  getEnvironment(
+    scope: vscode.Uri | undefined,
+  ): Promise<{ readonly execInfo: { readonly run: { readonly executable: string } } } | undefined>;
   readonly onDidChangeEnvironment: vscode.Event<unknown>;
 }
 
@@ -72,15 +74,18 @@ async function selectedIn(folder?: vscode.WorkspaceFolder): Promise<Interpreter 
   return file ? { path: file, origin: 'Python extension' } : undefined;
 }
 
-/** The environment that lies in a folder by custom. */
+/** The first of the environments that lie in a folder by custom. */
 function customaryOf(folder: vscode.WorkspaceFolder): Interpreter | undefined {
-  for (const name of CUSTOMARY) {
-    const file = path.join(folder.uri.fsPath, name, ...(process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python']));
-    if (fs.existsSync(file)) {
-      return { path: file, origin: `${name} in ${folder.name}` };
-    }
-  }
-  return undefined;
+  return customaryIn(folder)[0];
+}
+
+/** The environments that lie in a folder by custom. */
+export function customaryIn(folder: vscode.WorkspaceFolder): Interpreter[] {
+  const inside = process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python'];
+  return CUSTOMARY.map((name) => ({
+    path: path.join(folder.uri.fsPath, name, ...inside),
+    origin: `${name} in ${folder.name}`,
+  })).filter((interpreter) => fs.existsSync(interpreter.path));
 }
 
 /** Calls `listener` whenever another environment is selected in one of the extensions that are there. */

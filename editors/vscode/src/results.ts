@@ -138,11 +138,14 @@ async function offer(chosen: Thenable<string | undefined>, offers: readonly Offe
 }
 
 function showError(client: BaseLanguageClient, error: unknown): Promise<void> {
-  const { interpreter, problems } = dataOf(error);
+  const { interpreter, problems, trust } = dataOf(error);
   const install = interpreter?.install ?? undefined;
   const offers = [
     ...(interpreter === undefined ? [] : [{ title: 'Select Interpreter', run: selectInterpreter }]),
     ...(install === undefined ? [] : [{ title: 'Install', run: () => installInTerminal(install) }]),
+    ...(trust === true
+      ? [{ title: 'Manage Trust', run: () => vscode.commands.executeCommand('workbench.trust.manage') }]
+      : []),
     problems === true
       ? { title: 'Show in Problems', run: () => vscode.commands.executeCommand('workbench.actions.view.problems') }
       : { title: 'Show Output', run: () => client.outputChannel.show(true) },
@@ -151,14 +154,8 @@ function showError(client: BaseLanguageClient, error: unknown): Promise<void> {
   return offer(vscode.window.showErrorMessage(`TorchLean: ${oneLine(errorText(error))}`, ...titles), offers);
 }
 
-/** Asks for another interpreter: by the Python extension, unless a setting of this one names an interpreter. */
 async function selectInterpreter(): Promise<void> {
-  const isSet = vscode.workspace.getConfiguration('torchlean').get<string>('python.interpreter', '') !== '';
-  if (!isSet && vscode.extensions.getExtension('ms-python.python') !== undefined) {
-    await vscode.commands.executeCommand('python.setInterpreter');
-  } else {
-    await vscode.commands.executeCommand('workbench.action.openSettings', 'torchlean.python.interpreter');
-  }
+  await vscode.commands.executeCommand('torchlean-ls.selectInterpreter');
 }
 
 /** Types the command into a terminal, where its user sees it, and starts it there or does not. */

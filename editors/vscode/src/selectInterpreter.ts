@@ -1,9 +1,9 @@
 // The choice of another interpreter: in an extension for Python where there is one, else from a list of this one.
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { homeAsTilde } from './launch';
-import { isExecutable, searchPath } from './programs';
-import { interpreterOf, selectCommand } from './python';
+import { homeAsTilde } from './places';
+import { searchPath } from './programs';
+import { customaryIn, interpreterOf, selectCommand } from './python';
 
 const SETTING = 'python.interpreter';
 const BROWSE = '$(folder-opened) Browse…';
@@ -44,8 +44,8 @@ function targetOf(configuration: vscode.WorkspaceConfiguration, folder?: vscode.
 async function choose(folder: vscode.WorkspaceFolder | undefined, set: string): Promise<string | undefined> {
   const names = ['python3', 'python', ...[14, 13, 12, 11].map((minor) => `python3.${minor}`)];
   const current = (await interpreterOf(folder))?.path;
-  const inFolder = folder && vscode.workspace.isTrusted ? ['.venv', 'venv'].map((name) => path.join(folder.uri.fsPath, name, 'bin', 'python')) : [];
-  const found = [...inFolder.filter(isExecutable), ...names.map(searchPath).filter((file) => file !== undefined)];
+  const inFolder = folder && vscode.workspace.isTrusted ? customaryIn(folder).map((interpreter) => interpreter.path) : [];
+  const found = [...inFolder, ...names.map(searchPath).filter((file) => file !== undefined)];
   const items: vscode.QuickPickItem[] = [...new Set(found)].map((file) => ({
     label: path.basename(file),
     description: homeAsTilde(file),

@@ -1,7 +1,7 @@
 // What is offered where there is no server: an environment of the extension's own, another interpreter, another try.
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { homeAsTilde } from './launch';
+import { homeAsTilde } from './places';
 import type { PrivateEnvironment, Recipe } from './privateEnvironment';
 import { SetUpError } from './privateEnvironment';
 import { Cancelled } from './programs';

@@ -1,6 +1,6 @@
 // The status bar item: what the language server is doing. A click on it opens the menu.
 import * as vscode from 'vscode';
-import { homeAsTilde } from './launch';
+import { homeAsTilde } from './places';
 
 export type ServerState = 'starting' | 'running' | 'stopped' | 'failed' | 'missing' | 'disabled';
 

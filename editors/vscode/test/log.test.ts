@@ -11,7 +11,13 @@ function written(...lines: string[]): { seen: string[]; log: ServerLog } {
 }
 
 test('a line has the level that the server gave it, and what follows it belongs to it', () => {
-  const { seen } = written('WARNING torchlean_ls.server: odd', 'ERROR a.b: failed', 'Traceback (most recent call last):', '  File "x"', 'INFO c: fine');
+  const { seen } = written(
+    'WARNING torchlean_ls.server: odd',
+    'ERROR a.b: failed',
+    'Traceback (most recent call last):',
+    '  File "x"',
+    'INFO c: fine',
+  );
   expect(seen).toEqual([
     'warn torchlean_ls.server: odd',
     'error a.b: failed',
@@ -27,7 +33,13 @@ test('a line that nobody logged is no error, a traceback is', () => {
 });
 
 test('of a traceback the exception is told', () => {
-  const { log } = written('Traceback (most recent call last):', '  File "x", line 1', '    run()', 'ModuleNotFoundError: No module named y', '');
+  const { log } = written(
+    'Traceback (most recent call last):',
+    '  File "x", line 1',
+    '    run()',
+    'ModuleNotFoundError: No module named y',
+    '',
+  );
   expect(log.lastWords).toBe('ModuleNotFoundError: No module named y');
   expect(written('ERROR a: no room').log.lastWords).toBe('a: no room');
   expect(written().log.lastWords).toBe('');

@@ -37,7 +37,7 @@ from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.python.commands import ask_model, ask_shape
 from torchlean_ls.questions import training_form
-from torchlean_ls.refused import Refused
+from torchlean_ls.refused import Refused, Untrusted
 from torchlean_ls.running import JOB_NAMES, Jobs, refused
 from torchlean_ls.uris import file_path
 
@@ -163,7 +163,7 @@ class Commands(Feature):
 
             request["ruff"] = find_ruff()
         if isinstance(request.get("data"), str) and is_function(request["data"]) and not self.server.trusted:
-            raise UserError("the data comes from a function of the project; this workspace is not trusted")
+            raise Untrusted("the data comes from a function of the project; this workspace is not trusted")
         if name in ("init", "train"):
             request.setdefault("device", self.server.settings.device)
         if name == "train":
@@ -183,7 +183,7 @@ class Commands(Feature):
 
     def _capture_request(self, path: Path, argument: dict[str, Any]) -> dict[str, Any]:
         if not self.server.trusted:
-            raise UserError("capturing runs the model's code; this workspace is not trusted")
+            raise Untrusted("capturing runs the model's code; this workspace is not trusted")
         name = argument.get("name")
         if name is None:
             names = [model.name for model in find_models(read_source(path), path)]

@@ -89,7 +89,7 @@ def test_no_other_python_file_lists_the_kinds():
 def test_no_editor_file_lists_the_kinds():
     telling = [name for name in CLASSIC.tensor_kinds if "_" in name]
     for path in (ROOT / "editors").rglob("*"):
-        built = {"node_modules", "dist"} & set(path.parts)
+        built = {"node_modules", "dist", "snippets"} & set(path.parts)  # snippets are made from the tables
         if path.suffix in (".ts", ".lua", ".json", ".toml", ".el") and path.is_file() and not built:
             text = path.read_text("utf-8", "replace")
             assert sum(bool(re.search(rf"\b{name}\b", text)) for name in telling) < 5, path

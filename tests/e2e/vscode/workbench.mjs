@@ -263,9 +263,10 @@ export class Workbench {
     await this.page.waitForSelector('.hover-language-status');
   }
 
-  /** The user's settings as they are now: the editor writes them, too. */
-  userSettings() {
-    return JSON.parse(fs.readFileSync(path.join(this.data, 'User/settings.json'), 'utf8'));
+  /** The settings as they are now: the editor writes them, too. */
+  currentSettings() {
+    const read = (place) => JSON.parse(fs.readFileSync(path.join(this.data, place, 'settings.json'), 'utf8'));
+    return { ...read('User'), ...read('Machine') };
   }
 
   /** Takes an entry of a list that is open, by the beginning of its text. */

@@ -19,6 +19,23 @@ export const scenarios = {
     });
   },
 
+  async 'files that are neither artifacts nor models start nothing; the first one that is starts the server'() {
+    const folder = folderOf('asleep', { 'plain.py': 'import os\n', 'plain.json': '{"nodes": []}', 'data.json': FIXABLE });
+    await withWorkbench('asleep', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
+      const items = workbench.page.locator('.statusbar-item[aria-label*="TorchLean language server"]');
+      await workbench.openFile('plain.json');
+      await workbench.openFile('plain.py');
+      await workbench.runCommand('Developer: Show Running Extensions');
+      await workbench.page.locator('.runtime-extensions-editor, .editor-instance', { hasText: 'TorchLean LS' }).first().waitFor();
+      await workbench.screenshot('running-extensions');
+      assert.equal(await items.count(), 0, 'a file that is none of its business woke it');
+      assert.equal(workbench.serverLog(), '');
+      await workbench.openFile('data.json');
+      await workbench.waitForStatus('running');
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
+    });
+  },
+
   async 'a server that dies is started again, and one that is missing is named'() {
     const folder = folderOf('crash', { 'broken.ir.json': FIXABLE });
     const pid = path.join(scratch, 'server.pid');

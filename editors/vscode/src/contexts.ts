@@ -1,0 +1,36 @@
+// What menus, key bindings and the walkthrough are told: the server's state, and what kind of file is looked at.
+import * as vscode from 'vscode';
+import { isOurs } from './seen';
+import type { ServerState } from './status';
+
+export class Contexts implements vscode.Disposable {
+  private readonly listener: vscode.Disposable;
+
+  constructor() {
+    this.listener = vscode.Disposable.from(
+      vscode.window.onDidChangeActiveTextEditor(() => this.look()),
+      vscode.workspace.onDidSaveTextDocument(() => this.look()),
+      vscode.workspace.onDidOpenTextDocument(() => this.look()), // another language of the same file, too
+    );
+    this.look();
+  }
+
+  show(state: ServerState): void {
+    set('state', state);
+  }
+
+  dispose(): void {
+    this.listener.dispose();
+  }
+
+  private look(): void {
+    const document = vscode.window.activeTextEditor?.document;
+    const ours = document !== undefined && isOurs(document);
+    set('isModel', ours && document.languageId === 'python');
+    set('isArtifact', ours && document.languageId !== 'python');
+  }
+}
+
+function set(name: string, value: unknown): void {
+  void vscode.commands.executeCommand('setContext', `torchlean-ls.${name}`, value);
+}
