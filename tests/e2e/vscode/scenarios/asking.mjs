@@ -94,12 +94,13 @@ export const scenarios = {
       const written = MODELS.replace('class Guessed', '# torchlean: example-shape=1,5\nclass Guessed');
       assert.equal(fs.readFileSync(file('models.py'), 'utf8'), written);
       await workbench.screenshot('written');
-      await workbench.page.locator('.editor-instance .monaco-editor .view-lines').first().click({ position: { x: 5, y: 5 } });
+      await workbench.placeCursor(1, 1);
       await workbench.page.keyboard.press('Control+z');
       await workbench.page.keyboard.press('Control+s');
       await workbench.until(() => fs.readFileSync(file('models.py'), 'utf8') === MODELS, 'the edit was undone');
 
       // One whose shape is known is captured at once, though the file is not saved.
+      await workbench.placeCursor(1, 1);
       await workbench.page.keyboard.type('# edited\n');
       await workbench.runCommand('TorchLean: Capture Model…');
       await choose(workbench, /^Known/);
@@ -113,7 +114,7 @@ export const scenarios = {
     await withWorkbench('failing', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
       await workbench.openFile('models.py');
       await workbench.lens('Capture (2,4)').click();
-      const toast = workbench.page.locator('.notification-toast', { hasText: 'models.py' });
+      const toast = workbench.page.locator('.notification-toast', { hasText: 'Show in Problems' });
       await toast.waitFor();
       const text = await toast.innerText();
       assert.ok(!text.includes(folder) && !/--[a-z]/.test(text), text);
