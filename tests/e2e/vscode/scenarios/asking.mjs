@@ -149,7 +149,7 @@ export const scenarios = {
       await page.waitForSelector('.tab.active[data-resource-name="small.ir.json"]');
 
       // An error that is typed is told when the file is saved, not before.
-      await page.locator('.editor-instance .monaco-editor .view-lines').first().click({ position: { x: 5, y: 5 } });
+      await workbench.placeCursor(1, 1);
       await replaceIn(workbench, '"kind": "relu"', '"kind": "rleu"');
       await page.waitForTimeout(1500);
       assert.equal(await page.locator('.monaco-editor .squiggly-error').count(), 0, 'judged before it was saved');
