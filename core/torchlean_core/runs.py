@@ -12,6 +12,7 @@ from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.artifact.load import load_graph
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.params.store import ParameterStore
+from torchlean_core.reading import read_lines
 
 Entry = dict[str, Any]
 
@@ -48,9 +49,7 @@ def paths_of(artifact: Path, out: Path | None = None) -> RunPaths:
 def read_metrics(path: Path) -> list[Entry]:
     """The entries of a metrics file, of many a part that is spread evenly; none where there is no such file."""
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            return []
-        lines = path.read_text("utf-8", "replace").splitlines()
+        lines = read_lines(path, _MAX_BYTES).splitlines()
     except OSError:
         return []
     entries = []

@@ -12,6 +12,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 from torchlean_core.capture.target import parse_shape
 from torchlean_core.check import Finding, Report, check_bytes
 from torchlean_core.errors import UserError
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.findings import counted, in_words
 from torchlean_ls.python.commands import open_file
@@ -172,5 +173,5 @@ def _of_file(path: Path, sources: Sources) -> tuple[Report, list[Finding]]:
     """The report of a file, and all findings about it and what belongs to it."""
     from torchlean_core.companions import artifact_findings
 
-    report = check_bytes(path.read_bytes())
+    report = check_bytes(read_regular(path, MOST_ARTIFACT))
     return report, [*report.findings, *artifact_findings(path, report, sources=sources)]

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,8 @@ JOB_NAMES = {"refresh": "emit", "useParams": "use"}
 
 
 _MAX_JOBS = 4
+_LAST_SECONDS = 1.0
+"""How long worker processes may take to go when the server ends."""
 
 
 class Jobs:
@@ -56,6 +58,7 @@ class Jobs:
         self.shows_progress = False
         self._running: dict[str, tuple[str, threading.Event]] = {}
         self._threads = ThreadPoolExecutor(_MAX_JOBS, "torchlean-job")
+        self._work: set[Future[dict[str, Any]]] = set()
 
     async def in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
         """Do work beside the jobs, in a thread of theirs."""
@@ -120,7 +123,10 @@ class Jobs:
                 warm=warm,
             )
 
-        running = loop.run_in_executor(self._threads, work)
+        thread = self._threads.submit(work)
+        self._work.add(thread)
+        thread.add_done_callback(self._work.discard)
+        running = asyncio.wrap_future(thread)
         try:
             result = await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -186,9 +192,10 @@ class Jobs:
         return {"stopped": len(stopped)}
 
     def shutdown(self) -> None:
-        """Stop everything that still runs."""
+        """Stop everything that still runs, and give the worker processes a moment to go."""
         self.stop(None)
         self._threads.shutdown(wait=False, cancel_futures=True)
+        wait(list(self._work), _LAST_SECONDS)
 
 
 def told(result: dict[str, Any], path: Path) -> None:

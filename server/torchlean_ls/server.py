@@ -6,10 +6,12 @@ import asyncio
 import inspect
 import logging
 import os
+import sys
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -58,6 +60,7 @@ class Server(LanguageServer):
         shows_training: Whether the client draws trainings: it gets their points.
         trainings: The last training of each artifact.
         features: The features, in order.
+        on_exit: Called when the client wants the process to end.
     """
 
     protocol: Protocol
@@ -99,6 +102,7 @@ class Server(LanguageServer):
         self._big_documents = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
         self.was_shut_down = False
+        self.on_exit: Callable[[], None] = self.end
         self.on(types.INITIALIZED, self._initialized)
         self.on(types.SHUTDOWN, self._shutdown)
         self.on(types.TEXT_DOCUMENT_DID_SAVE, self._did_save)
@@ -392,19 +396,24 @@ class Server(LanguageServer):
         self.was_shut_down = True
         self._each(lambda feature: feature.shutdown())
 
-    def stop(self) -> None:
-        """Let everything go that still runs."""
+    def end(self) -> NoReturn:
+        """End the process, with 0 after a `shutdown` and 1 otherwise; what still runs is stopped.
+
+        Nothing is waited for: the interpreter would wait for its threads, and one that checks a big file for nobody
+        takes seconds.
+        """
         self._each(lambda feature: feature.shutdown())
-        self._checker.shutdown(wait=False, cancel_futures=True)
-        self.shutdown()  # type: ignore[no-untyped-call]
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # whoever would read it may be gone
+                stream.flush()
+        os._exit(0 if self.was_shut_down else 1)
 
     async def _watch_parent(self, process_id: int) -> None:
         """End with the client, even where it died without a word."""
         while _alive(process_id):
             await asyncio.sleep(_PARENT_CHECK_SECONDS)
         _log.warning("the client (process %d) is gone", process_id)
-        self._each(lambda feature: feature.shutdown())
-        os._exit(1)
+        self.end()
 
     # -- documents ----------------------------------------------------------------------------------------
 

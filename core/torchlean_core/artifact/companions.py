@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torchlean_core.errors import UsageError
+from torchlean_core.reading import open_regular
 
 ARTIFACT_SUFFIXES = (".ir.json", ".torchlean.json")
 """File names that say "this JSON file is an artifact"."""
@@ -61,9 +62,7 @@ def generated_module(artifact: Path) -> Path | None:
 def is_generated_module(path: Path) -> bool:
     """Whether a file begins as generated modules do; costs a look at its beginning."""
     try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return GENERATED_MARK.encode() in file.read(_MAX_HEADER)
     except (OSError, ValueError):
         return False  # it cannot be read, or its name is none: nobody generated it

@@ -17,6 +17,7 @@ from torchlean_core.cli.console import out, plain, read_stdin, say
 from torchlean_core.errors import UsageError
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.text.numbers import Numbers, json_text
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _load(name: str) -> Graph:
         UsageError: The file cannot be read, or has errors.
     """
     try:
-        content = read_stdin() if name == "-" else Path(name).read_bytes()
+        content = read_stdin() if name == "-" else read_regular(Path(name), MOST_ARTIFACT)
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror or error}") from error
     report = check_bytes(content)

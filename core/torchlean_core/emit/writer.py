@@ -34,6 +34,7 @@ from torchlean_core.params import ParameterStore
 from torchlean_core.params.content import Origin
 from torchlean_core.params.held import HeldStore
 from torchlean_core.params.resolve import Resolved, is_whole_inline, resolve
+from torchlean_core.reading import MOST_SOURCE, read_lines
 from torchlean_core.safekeeping.loss import Loss, WouldReplace
 
 
@@ -249,7 +250,7 @@ def _refusal(target: Path, before: State) -> str:
 def _read(path: Path) -> str | None:
     require_regular(path)
     try:
-        return path.read_text("utf-8", "replace")
+        return read_lines(path, MOST_SOURCE)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -27,6 +27,7 @@ from torchlean_core.errors import UserError
 from torchlean_core.jobs.preflight import require_interpreter
 from torchlean_core.kinds.dialects import DIALECTS
 from torchlean_core.live.stored import snake
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.safekeeping.loss import confirmation
 from torchlean_ls.at_once import AtOnce, path_of, require_artifact
 from torchlean_ls.capabilities import COMMANDS
@@ -319,7 +320,7 @@ def _argument(params: types.ExecuteCommandParams) -> dict[str, Any]:
 
 def _is_saved(document: Snapshot, path: Path) -> bool:
     """Whether a document's text is that of its file; editors keep byte order marks to themselves."""
-    content = path.read_bytes()
+    content = read_regular(path, MOST_ARTIFACT)
     encoding = "utf-8"
     if document.is_python:
         with contextlib.suppress(SyntaxError):  # it declares one that there is not, which its capture says

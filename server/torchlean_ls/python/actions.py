@@ -18,6 +18,7 @@ from torchlean_core.errors import UserError
 from torchlean_core.live.fixes import Insertion, Rewrite, allow_in_settings
 from torchlean_core.live.gelu import tanh_gelu
 from torchlean_core.live.rewrites import rewrites
+from torchlean_core.reading import MOST_SETTINGS, read_regular
 from torchlean_ls.capabilities import CAPTURE, QUICK_FIX, SOURCE
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.python.diagnostics import typed_diagnostic
@@ -114,7 +115,13 @@ class PythonActions:
             settings = min(roots, default=model_file.parent) / _NEW
         opened = next((one for one in self.server.documents if file_path(one.uri) == settings), None)
         try:
-            text = "" if is_new else opened.text if opened else settings.read_bytes().decode("utf-8")
+            text = (
+                ""
+                if is_new
+                else opened.text
+                if opened
+                else read_regular(settings, MOST_SETTINGS).decode("utf-8")
+            )
         except (OSError, ValueError):
             return
         target = f"{Path(os.path.relpath(model_file, settings.parent)).as_posix()}:{name}"
