@@ -76,7 +76,9 @@ async def test_a_cancelled_training_stops_and_writes_nothing(editor, way):
     artifact = await captured(editor)
     uri = artifact.as_uri()
     before = set(editor.folder.iterdir())
-    params = types.ExecuteCommandParams("torchlean.train", [{"uri": uri, "steps": 10_000_000}])
+    params = types.ExecuteCommandParams(
+        "torchlean.train", [{"uri": uri, "steps": 10_000_000, "checkpoint_seconds": 3600}]
+    )
     running = asyncio.ensure_future(
         editor.client.protocol.send_request_async(types.WORKSPACE_EXECUTE_COMMAND, params, msg_id="long")
     )

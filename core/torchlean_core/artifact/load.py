@@ -36,7 +36,7 @@ class ArtifactError(UserError):
             f"`torchlean check {name}` shows everything"
         )
         count = "an error" if len(findings) == 1 else f"{len(findings)} errors"
-        plain = f"{Path(name).name} has {count}; line {position.line + 1}: {first.message}"
+        plain = f"{Path(name).name} has {count}; line {position.line + 1}: {first.code} {first.message}"
         self.data = {PLAIN: plain, PROBLEMS: True}
 
 

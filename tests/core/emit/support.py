@@ -59,6 +59,17 @@ def load_module(path: Path) -> ModuleType:
     return module
 
 
+def generated_class(path: Path) -> type[torch.nn.Module]:
+    """The class that a generated file defines, whatever it is called."""
+    module = load_module(path)
+    [found] = [
+        one
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, torch.nn.Module) and one.__module__ == module.__name__
+    ]
+    return found
+
+
 def emitted(
     folder: Path, text: str, tensors: dict[str, torch.Tensor] | None = None, **options: Any
 ) -> torch.nn.Module:

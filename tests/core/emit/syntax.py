@@ -28,8 +28,15 @@ METHODS = {
 }  # fmt: skip
 
 
-def refuse_other_syntax(tree: ast.AST, class_name: str = "ExportedIRModel") -> None:
-    """Check that a tree holds nothing but what the emitter writes: kinds of nodes, imports, and what is called."""
+def refuse_other_syntax(tree: ast.Module, class_name: str | None = None) -> None:
+    """Check that a tree holds nothing but what the emitter writes: kinds of nodes, imports, and what is called.
+
+    Args:
+        tree: The module.
+        class_name: Name of its one class; None for whatever that is called.
+    """
+    if class_name is None:
+        [class_name] = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
     for node in ast.walk(tree):
         kind = type(node).__name__
         assert kind in NODES, kind

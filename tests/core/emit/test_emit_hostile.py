@@ -9,7 +9,7 @@ import tokenize
 import pytest
 import torch
 
-from tests.core.emit.support import artifact_text, load_module, write
+from tests.core.emit.support import artifact_text, generated_class, load_module, write
 from tests.core.emit.syntax import refuse_other_syntax
 from torchlean_core.emit import EmitOptions, emit_file
 from torchlean_core.emit.options import DTYPES
@@ -62,7 +62,7 @@ def test_texts_of_an_artifact(tmp_path, name, style):
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT and "torchlean" not in token.string:
             assert len(token.string) < 200 and set(token.string) <= set(ALLOWED), token.string
-    assert load_module(tmp_path / "m.py").ExportedIRModel()(torch.zeros(2, 3)).shape == (2, 4)
+    assert generated_class(tmp_path / "m.py")()(torch.zeros(2, 3)).shape == (2, 4)
 
 
 ALLOWED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.[]() :,#-"
@@ -165,7 +165,7 @@ def test_dtypes_that_are_refused(dtype):
 def test_dtypes_that_work(tmp_path, dtype):
     output = emit_file(write(tmp_path, chain("x")), changes={"dtype_expr": dtype}).output
     kind = getattr(torch, dtype.removeprefix("torch."))
-    assert {p.dtype for p in load_module(output).ExportedIRModel().parameters()} == {kind}
+    assert {p.dtype for p in generated_class(output)().parameters()} == {kind}
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_names_of_files_are_only_names(tmp_path, folder):
     output = emit_file(artifact, tmp_path / "net.py", changes={"literal_limit": 0}).output
     text = output.read_text("ascii")
     refuse_other_syntax(ast.parse(text))
-    assert load_module(output).ExportedIRModel()(torch.zeros(2, 3)).shape == (2, 4)
+    assert generated_class(output)()(torch.zeros(2, 3)).shape == (2, 4)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_header_that_is_none_makes_the_file_a_stranger(tmp_path, header):
 def test_options_that_were_changed_in_the_header_are_an_edit(tmp_path):
     artifact = write(tmp_path, chain("x"))
     output = emit_file(artifact).output
-    edited = output.read_text().replace('"class_name": "ExportedIRModel"', '"class_name": "1x; import os"')
+    edited = output.read_text().replace('"class_name": "X"', '"class_name": "1x; import os"')
     output.write_text(edited)
     with pytest.raises(UserError, match="edited by hand"):
         emit_file(artifact)

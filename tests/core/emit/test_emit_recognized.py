@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from tests.core.capture.support import Lambda, captured
-from tests.core.emit.support import load_module
+from tests.core.emit.support import generated_class
 from torchlean_core.artifact import load_graph
 from torchlean_core.capture.write import write_captured
 from torchlean_core.emit import emit_file
@@ -36,7 +36,7 @@ def emitted(
     artifact = folder / "m.ir.json"
     write_captured(result, artifact, "test")
     text = emit_file(artifact).output.read_text(encoding="utf-8")
-    model = load_module(folder / "m.py").ExportedIRModel()
+    model = generated_class(folder / "m.py")()
     return text, model, Interpreter(lower(result.graph), result.tensors)
 
 

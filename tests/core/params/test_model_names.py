@@ -12,7 +12,7 @@ from torch import nn
 
 from tests.core.capture.support import captured
 from tests.core.capture.zoo.identities import TiedDecoder, UnusedHead
-from tests.core.emit.support import load_module
+from tests.core.emit.support import generated_class
 from torchlean_core.artifact import load_graph
 from torchlean_core.capture.write import write_captured
 from torchlean_core.cli.main import main
@@ -163,7 +163,7 @@ def test_a_folded_weight_says_so_in_its_name(folder, capsys) -> None:
 def test_a_module_with_the_models_names_loads_its_state_and_back(folder: Path, model) -> None:
     original = write(folder, model())
     assert main(["emit", "m.ir.json", "--names", "model", "-o", "net.py", "-q"]) == 0
-    emitted = load_module(folder / "net.py").ExportedIRModel().eval()
+    emitted = generated_class(folder / "net.py")().eval()
     other = model().eval()
     emitted.load_state_dict(other.state_dict(), strict=True)
     x = torch.randn(1, 6)

@@ -47,14 +47,16 @@ const RELU = `{
 }
 `;
 
-async function replaceIn(workbench, text, by) {
-  const { page } = workbench;
-  await page.keyboard.press('Control+h');
-  await page.locator('.find-widget.visible textarea[aria-label="Find"]').fill(text);
-  await page.locator('.find-widget.visible textarea[aria-label="Replace"]').fill(by);
-  await page.keyboard.press('Control+Alt+Enter');
-  await page.keyboard.press('Escape');
-  await page.waitForSelector('.tab.active.dirty');
+/** Types another kind over the one that a node has, in a text that is saved as `text`. */
+async function retype(workbench, text, kind, by) {
+  const before = text.slice(0, text.indexOf(`"${kind}"`) + kind.length + 1).split('\n');
+  await workbench.placeCursor(before.length, before.at(-1).length + 1);
+  for (const _ of kind) {
+    await workbench.page.keyboard.press('Backspace');
+  }
+  await workbench.page.keyboard.type(by);
+  await workbench.page.keyboard.press('Escape');
+  await workbench.page.waitForSelector('.tab.active.dirty');
 }
 
 export const scenarios = {
@@ -94,12 +96,13 @@ export const scenarios = {
       const written = MODELS.replace('class Guessed', '# torchlean: example-shape=1,5\nclass Guessed');
       assert.equal(fs.readFileSync(file('models.py'), 'utf8'), written);
       await workbench.screenshot('written');
-      await workbench.page.locator('.editor-instance .monaco-editor .view-lines').first().click({ position: { x: 5, y: 5 } });
+      await workbench.placeCursor(1, 1);
       await workbench.page.keyboard.press('Control+z');
       await workbench.page.keyboard.press('Control+s');
       await workbench.until(() => fs.readFileSync(file('models.py'), 'utf8') === MODELS, 'the edit was undone');
 
       // One whose shape is known is captured at once, though the file is not saved.
+      await workbench.placeCursor(1, 1);
       await workbench.page.keyboard.type('# edited\n');
       await workbench.runCommand('TorchLean: Capture Model…');
       await choose(workbench, /^Known/);
@@ -113,7 +116,7 @@ export const scenarios = {
     await withWorkbench('failing', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
       await workbench.openFile('models.py');
       await workbench.lens('Capture (2,4)').click();
-      const toast = workbench.page.locator('.notification-toast', { hasText: 'models.py' });
+      const toast = workbench.page.locator('.notification-toast', { hasText: 'Show in Problems' });
       await toast.waitFor();
       const text = await toast.innerText();
       assert.ok(!text.includes(folder) && !/--[a-z]/.test(text), text);
@@ -148,8 +151,7 @@ export const scenarios = {
       await page.waitForSelector('.tab.active[data-resource-name="small.ir.json"]');
 
       // An error that is typed is told when the file is saved, not before.
-      await page.locator('.editor-instance .monaco-editor .view-lines').first().click({ position: { x: 5, y: 5 } });
-      await replaceIn(workbench, '"kind": "relu"', '"kind": "rleu"');
+      await retype(workbench, RELU, 'relu', 'rleu');
       await page.waitForTimeout(1500);
       assert.equal(await page.locator('.monaco-editor .squiggly-error').count(), 0, 'judged before it was saved');
       workbench.changeSettings({ ...settings, '[torchlean-ir]': {} });
@@ -159,7 +161,7 @@ export const scenarios = {
       assert.ok(!fs.readFileSync(file('small.py'), 'utf8').includes('tanh'), 'refreshed from an artifact with errors');
 
       // Saved without errors it is the module's source again.
-      await replaceIn(workbench, '"kind": "rleu"', '"kind": "tanh"');
+      await retype(workbench, RELU.replace('relu', 'rleu'), 'rleu', 'tanh');
       await page.keyboard.press('Control+s');
       await workbench.until(() => fs.readFileSync(file('small.py'), 'utf8').includes('tanh'), 'the module was refreshed');
       await workbench.screenshot('refreshed');
@@ -167,7 +169,7 @@ export const scenarios = {
       // What was edited by hand stays as it is.
       const mine = `${fs.readFileSync(file('small.py'), 'utf8')}# mine\n`;
       fs.writeFileSync(file('small.py'), mine);
-      await replaceIn(workbench, '"kind": "tanh"', '"kind": "relu"');
+      await retype(workbench, RELU.replace('relu', 'tanh'), 'tanh', 'relu');
       await page.keyboard.press('Control+s');
       await workbench.until(() => /small\.py was edited by hand: it is not refreshed on save/.test(workbench.serverLog()), 'the log says why');
       assert.equal(fs.readFileSync(file('small.py'), 'utf8'), mine);

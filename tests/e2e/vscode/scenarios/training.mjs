@@ -55,6 +55,27 @@ export const scenarios = {
       await page.locator('.chart canvas').first().waitFor();
       await workbench.screenshot('finished');
 
+      // Another rate, beside the curve of the run before; the colours are those of the theme.
+      await page.getByRole('button', { name: 'Train…' }).click();
+      await choose(workbench, /^Learning rate/);
+      await choose(workbench, /^Another/);
+      await fill(workbench, '0.003');
+      await choose(workbench, /Start training/);
+      await workbench.answerDialog(/^Replace/);
+      await page.locator('.u-legend', { hasText: 'last run' }).first().waitFor();
+      await workbench.until(() => fs.existsSync(`${trained}.orig`), 'the second run ended');
+      await pageOf(workbench, 'Finished');
+      await workbench.closeNotifications();
+      const color = () => page.locator('body').evaluate((body) => getComputedStyle(body).color);
+      const colors = new Set([await color()]);
+      for (const theme of ['Default Dark Modern', 'Default High Contrast']) {
+        workbench.changeSettings({ ...settings, 'workbench.colorTheme': theme });
+        await workbench.until(async () => !colors.has(await color()), `the page has the colours of ${theme}`);
+        colors.add(await color());
+        await workbench.screenshot(theme.includes('Dark') ? 'dark' : 'high-contrast');
+      }
+      assert.match(await page.locator('[aria-live]').innerText(), /^Finished: step 400 of 400, loss /);
+
       // The next time Enter is enough: as last time. What was trained is used, and the file is that of the artifact then.
       const before = fs.readFileSync(trained);
       await page.getByRole('button', { name: 'Use These Parameters' }).click();

@@ -53,11 +53,12 @@ export class Chart {
     const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font: font() };
     const value = (_: uPlot, raw: number): string => shown(raw);
     const line = { width: 2, spanGaps: true, value };
+    const dots = (fill: string): uPlot.Series.Points => ({ size: 4, fill });
     const series: uPlot.Series[] = [
       { label: 'step', value },
-      { ...line, label: this.name, stroke: training, show: present[0] ?? true },
-      { ...line, label: 'validation', stroke: validation, dash: [6, 3], show: present[1] ?? false },
-      { ...line, label: 'last run', stroke: training, alpha: 0.35, width: 1.5, show: present[2] ?? false },
+      { ...line, label: this.name, stroke: training, points: dots(training), show: present[0] ?? true },
+      { ...line, label: 'validation', stroke: validation, points: dots(validation), dash: [6, 3], show: present[1] ?? false },
+      { ...line, label: 'last run', stroke: training, points: { show: false }, alpha: 0.35, width: 1.5, show: present[2] ?? false },
     ];
     // Those without a value have no place in the legend either.
     const told = series.map((one, index) => (index === 0 || present[index - 1] ? one : { ...one, class: 'absent' }));
