@@ -35,6 +35,7 @@ from torchlean_ls.confirm import confirm, losses
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.findings import counted, in_words
+from torchlean_ls.graph import show_graph
 from torchlean_ls.python.commands import ask_shape, open_file
 from torchlean_ls.refused import Refused
 from torchlean_ls.running import JOB_NAMES, Jobs, refused
@@ -71,7 +72,7 @@ class Commands(Feature):
             if name == "check":
                 return await self._check(argument)
             if name == "showGraph":
-                return await self._show_graph(argument)
+                return await show_graph(self.server, self._report, argument)
             if name == "openFile":
                 return await open_file(self.server, argument)
             if name == "captureAndEmit":
@@ -177,17 +178,6 @@ class Commands(Feature):
             "message": f"{name}: {in_words(counts) or 'all clean'}",
             "findings": [finding_object(name, report, one) for one in findings[:MAX_FINDINGS]],
         }
-
-    async def _show_graph(self, argument: dict[str, Any]) -> dict[str, Any]:
-        """Draw an artifact's graph."""
-        from torchlean_core.graph.picture import FORMATS, picture
-
-        form = argument.get("format", "svg")
-        if form not in FORMATS:
-            raise JsonRpcInvalidParams(f"`format` is one of {', '.join(FORMATS)}, found {form!r}")
-        name, report, _ = await self._report(argument)
-        content = await self.server.in_thread(picture, report, form, name)
-        return {"uri": argument["uri"], "format": form, "content": content}
 
     # -- requests -----------------------------------------------------------------------------------------
 
