@@ -43,8 +43,8 @@ docs: $(STAMP)  ## write docs/ again from the rules, the kinds and the server
 coverage: $(STAMP)  ## write docs/capture-coverage.md again: every model of the zoo, captured and measured
 	$(BIN)/python -m tests.core.capture.zoo
 
-vsix:  ## package the VS Code extension (needs node and npm)
-	cd editors/vscode && npm ci && npm run check && npm run package
+vsix:  ## check, lint, test and package the VS Code extension (needs node and npm)
+	cd editors/vscode && npm ci && npm run check && npm run lint && npm test && npm run package
 
 e2e: $(STAMP) vsix  ## drive a real VS Code in a browser (needs node, npm and chromium)
 	tests/e2e/vscode/run.sh

@@ -128,9 +128,14 @@ class Folders:
             if (select is None or finding.code.startswith(select)) and not finding.code.startswith(ignored)
         ]
 
-    def program(self, text: str) -> str:
-        """A program that a setting names: `~` and `${workspaceFolder}` filled in, relative paths from that folder."""
-        root = next(iter(self.roots.values()), None)
+    def program(self, text: str, folder: str | None = None) -> str:
+        """A program that a setting names: `~` and `${workspaceFolder}` filled in, relative paths from that folder.
+
+        Args:
+            text: The setting.
+            folder: URI of the folder that it is the setting of; None for the window's, which means the first one.
+        """
+        root = self.roots.get(folder or "") or next(iter(self.roots.values()), None)
         name = os.path.expanduser(text.strip())  # noqa: PTH111 -- it may be no path
         if root is None:
             return name

@@ -125,7 +125,8 @@ _SETTINGS = (
     (
         "torchlean.python.interpreter",
         '""',
-        "The Python that models are captured and trained in. It needs torch, numpy and safetensors, not this package.",
+        "The Python that models are captured and trained in. It needs torch, numpy and safetensors, not "
+        "this package. Each folder may have its own: `workspace/configuration` asks with the folder as scope.",
     ),
     ("torchlean.device", '"auto"', "Device for initialization and training."),
     (
@@ -156,7 +157,8 @@ replaced stays as `m.ir.json.orig` (`.orig2`, …). A client that announces `win
 | `argument` | what the command's argument gets besides when it is sent again: `{"force": true}` |
 
 Where the interpreter of workers cannot do the work, the error's `data.interpreter` has its `path`, the `missing`
-packages, and the command that would `install` them, a list of words, or null.
+packages, and the command that would `install` them, a list of words, or null. Where a capture failed with findings,
+which stand in the files as diagnostics, `data.findings` is their number.
 """
 
 _GRAPH = """

@@ -178,6 +178,11 @@ class Protocol(LanguageServerProtocol):
         finally:
             _pygls.removeFilter(_nothing)
 
+    def _handle_cancel_notification(self, msg_id: Any) -> None:
+        """Cancel a request; one that has its answer already is none any more, which is no fault of the client's."""
+        if msg_id in self._request_futures:
+            super()._handle_cancel_notification(msg_id)
+
     # -- answers ------------------------------------------------------------------------------------------
 
     def _refuse(self, number: Any, code: int, message: str) -> None:

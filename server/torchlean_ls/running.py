@@ -88,7 +88,8 @@ class Jobs:
         cancelled = threading.Event()
         key = uuid.uuid4().hex
         self._running[key] = (uri, cancelled)
-        warm = self._server.workers.warm()
+        python = self._server.interpreters.of(uri)
+        warm = self._server.workers.warm(python)
         progress = await Progress.begin(
             self._server, token, self.shows_progress and not quiet, f"{_TITLES[name]} {path.name}", cancelled
         )
@@ -106,7 +107,7 @@ class Jobs:
                 timeout=settings.time_limit if name == "capture" else None,
                 memory_limit=settings.memory_limit if name == "capture" else None,
                 cwd=path.parent,
-                python=self._server.interpreter,
+                python=python,
                 warm=warm,
             )
 
@@ -176,5 +177,7 @@ def refused(error: UserError, path: Path | None = None) -> Refused:
     """A user's error as an answer, with what a client can do about it; places are in a file."""
     data: Mapping[str, Any] = getattr(error, "data", None) or {}
     answerable = {key: data[key] for key in ("confirm", "interpreter") if key in data}
+    if data.get("findings"):
+        answerable["findings"] = len(data["findings"])
     message = answerable["confirm"]["question"] if "confirm" in answerable else in_editor(error, path)
     return Refused(message, data=answerable or None)

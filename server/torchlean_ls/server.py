@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from torchlean_ls.direct import ChangeParams
 from torchlean_ls.documents import Documents, Snapshot
 from torchlean_ls.features import FEATURES, Commands, Companions, Feature
 from torchlean_ls.folders import Folders
+from torchlean_ls.interpreters import Interpreters
 from torchlean_ls.protocol import Protocol
 from torchlean_ls.python.live import Live
 from torchlean_ls.python.open_texts import OpenTexts
@@ -48,6 +49,7 @@ class Server(LanguageServer):
         folders: The workspace's folders, and the settings files in them.
         unopened: The artifacts in these folders.
         settings: The client's settings.
+        interpreters: The Pythons that its settings choose for work, by folder.
         trusted: Whether code of the workspace may run when a command asks for it.
         workers: Processes that have torch loaded.
         confirms: Whether the client itself asks the questions that an error's `data.confirm` has.
@@ -70,6 +72,7 @@ class Server(LanguageServer):
         self.folders = Folders()
         self.unopened = Unopened(self)
         self.settings = Settings()
+        self.interpreters = Interpreters(self)
         self.trusted = True
         self.confirms = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -217,12 +220,6 @@ class Server(LanguageServer):
         """What runs commands."""
         return next(feature for feature in self.features if isinstance(feature, Commands))
 
-    @property
-    def interpreter(self) -> str | None:
-        """The Python of workers, None for the server's own; settings of an untrusted workspace choose none."""
-        python = self.settings.python if self.trusted else None
-        return None if python is None or not python.strip() else self.folders.program(python)
-
     def companion_findings(self, uri: str) -> list[Finding]:
         """What is wrong with the files beside a document, as last seen."""
         return [
@@ -337,28 +334,43 @@ class Server(LanguageServer):
             return
         self._told_settings += 1
         asked = self._told_settings
-        item = types.ConfigurationItem(section="torchlean")
+        folders = list(self.folders.roots)
+        items = [types.ConfigurationItem(folder, "torchlean") for folder in (None, *folders)]
         try:
-            answer = await self.workspace_configuration_async(types.ConfigurationParams([item]))
+            answer = await self.workspace_configuration_async(types.ConfigurationParams(items))
         except JsonRpcException as error:
             _log.warning("the client does not tell its settings: %s", error)
             return
         if asked != self._told_settings:
             return  # it told newer ones meanwhile
         if answer and isinstance(answer[0], dict):
-            self._use(self._read_settings(answer[0]))
+            of_folder = dict(zip(folders, answer[1:], strict=False))
+            self._complain(*answer)
+            told = {folder: Settings.read(values) for folder, values in of_folder.items() if values}
+            self._use(Settings.read(answer[0]), told)
 
     def _read_settings(self, values: Any) -> Settings:
         """The client's settings; what is wrong with them is told once."""
-        found = complaints(values)
+        self._complain(values)
+        return Settings.read(values)
+
+    def _complain(self, *sections: Any) -> None:
+        """Say what is wrong with settings, once for each fault."""
+        found = list(dict.fromkeys(complaint for values in sections for complaint in complaints(values)))
         for complaint in found:
             if complaint not in self._complaints:
                 self.warn(complaint)
         self._complaints = found
-        return Settings.read(values)
 
-    def _use(self, settings: Settings) -> None:
-        if settings != self.settings:
+    def _use(self, settings: Settings, of_folder: Mapping[str, Settings] | None = None) -> None:
+        """Work by other settings.
+
+        Args:
+            settings: Those of the window.
+            of_folder: Those of its folders, by URI; None where they were not told, and are as before.
+        """
+        others = of_folder is not None and self.interpreters.take(of_folder)
+        if settings != self.settings or others:
             self.settings = settings
             self.documents.declare_anew()
             self.unopened.forget()
@@ -422,6 +434,7 @@ class Server(LanguageServer):
         self.folders.change(params)
         self.unopened.forget()
         self._each(lambda feature: feature.settings_change())
+        self._pulling = asyncio.ensure_future(self._pull_settings())
 
     def _did_change_files(self, params: types.DidChangeWatchedFilesParams) -> None:
         deleted = types.FileChangeType.Deleted
@@ -449,8 +462,12 @@ class Server(LanguageServer):
         settings = params.settings
         if isinstance(settings, dict) and "torchlean" in settings:
             self._told_settings += 1
-            self._use(self._read_settings(settings["torchlean"]))
+            # What is told is the window's; where there are several folders, each may have its own.
+            several = len(self.folders.roots) > 1
+            self._use(self._read_settings(settings["torchlean"]), None if several else {})
         else:
+            several = True
+        if several:
             self._pulling = asyncio.ensure_future(self._pull_settings())
 
     def settings_path(self, uri: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""The warm worker of the interpreter that commands use: when it is started, replaced and ended."""
+"""The warm workers of the interpreters that commands use: when they are started, replaced and ended."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Workers(Feature):
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
-        self._current: WarmWorker | None = None
-        self._told = ""
+        self._workers: dict[str | None, WarmWorker] = {}
+        self._told: dict[str | None, str] = {}
 
-    def warm(self) -> WarmWorker | None:
-        """The worker for jobs, None where none is wanted; tells the log why it does not work."""
-        current = self._current
-        if current is not None and current.problem != self._told:
-            self._told = current.problem
-            self.server.note(current.problem)
-        return current
+    def warm(self, python: str | None) -> WarmWorker | None:
+        """The worker for jobs of an interpreter, None where none is wanted; tells the log why it does not work."""
+        worker = self._workers.get(python)
+        if worker is not None and worker.problem != self._told.get(python, ""):
+            self._told[python] = worker.problem
+            self.server.note(worker.problem)
+        return worker
 
     def document_open(self, document: Snapshot) -> None:
         """Start for a model that somebody looks at."""
@@ -44,27 +44,31 @@ class Workers(Feature):
         settings = self.server.settings
         if not (settings.warm_worker and settings.enable and self.server.trusted) or not _has_model(document):
             return
-        if self._current is None:
+        python = self.server.interpreters.of(document.uri)
+        if python not in self._workers:
             from torchlean_core.jobs import WarmWorker
 
-            self._current = WarmWorker(self.server.interpreter)
-        self._current.start()
+            self._workers[python] = WarmWorker(python)
+        self._workers[python].start()
 
     def settings_change(self) -> None:
-        """End a worker of another interpreter, or one that is not wanted any more."""
-        settings, current = self.server.settings, self._current
-        if current is None:
-            return
-        if not (settings.warm_worker and settings.enable) or self.server.interpreter != current.python:
-            self.shutdown()
+        """End workers of other interpreters, and those that are not wanted any more."""
+        settings = self.server.settings
+        wanted = self.server.interpreters.all() if settings.warm_worker and settings.enable else set()
+        if unwanted := self._workers.keys() - wanted:
+            for python in unwanted:
+                self._end(python)
             for document in self.server.documents:
                 self.start_if_wanted(document)
 
     def shutdown(self) -> None:
-        """End the worker."""
-        current, self._current, self._told = self._current, None, ""
-        if current is not None:
-            current.close()
+        """End all workers."""
+        for python in list(self._workers):
+            self._end(python)
+
+    def _end(self, python: str | None) -> None:
+        self._told.pop(python, None)
+        self._workers.pop(python).close()
 
 
 def _has_model(document: Snapshot) -> bool:

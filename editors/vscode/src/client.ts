@@ -6,6 +6,7 @@ import {
   DidChangeConfigurationNotification,
   ErrorAction,
   LanguageClient,
+  ResponseError,
   RevealOutputChannelOn,
   State,
   type ErrorHandler,
@@ -173,7 +174,6 @@ export class Server implements vscode.Disposable {
       outputChannel: this.output,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationOptions: { trusted: vscode.workspace.isTrusted, confirms: true },
-      synchronize: { configurationSection: 'torchlean' },
       diagnosticPullOptions: { onChange: true, onSave: true },
       initializationFailedHandler: () => false,
       errorHandler: this.errorHandler(),
@@ -183,8 +183,8 @@ export class Server implements vscode.Disposable {
         workspace: {
           didChangeConfiguration: () => this.enqueue(() => this.sendSettings()),
           configuration: async (params, token, next) => {
-            const values = await next(params, token);
-            if (!Array.isArray(values)) {
+            const values: unknown[] | ResponseError = await next(params, token);
+            if (values instanceof ResponseError) {
               return values;
             }
             return Promise.all(

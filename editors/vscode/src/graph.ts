@@ -64,7 +64,7 @@ async function reveal(uri: vscode.Uri, message: { index?: unknown; id?: unknown 
     uri,
   );
   const symbol = found?.[message.index];
-  const range = symbol && ('range' in symbol ? symbol.range : (symbol as vscode.SymbolInformation).location.range);
+  const range = symbol && ('range' in symbol ? symbol.range : symbol.location.range);
   if (range === undefined || !symbol?.name.startsWith(`${String(message.id)} `)) {
     void vscode.window.showInformationMessage('TorchLean: the graph was edited since; show it again.');
     return;

@@ -99,7 +99,7 @@ function resolveProgram(program: string, cwd: string): string | undefined {
 
 /** Like a shell's look-up, except that relative entries of PATH (the current folder) are passed over. */
 function searchPath(name: string): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(path.delimiter).filter(path.isAbsolute);
+  const folders = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder));
   return folders.flatMap((folder) => executables(path.join(folder, name))).find(isExecutable);
 }
 

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 
 /** The part of ms-python.python's public interface that is used here. */
 interface PythonApi {
-  readonly environments: {
+  readonly environments?: {
     getActiveEnvironmentPath(resource?: vscode.Uri): { readonly path: string };
     resolveEnvironment(environment: {
       readonly path: string;
@@ -12,7 +12,9 @@ interface PythonApi {
   };
 }
 
-async function pythonApi(): Promise<PythonApi | undefined> {
+type Environments = NonNullable<PythonApi['environments']>;
+
+async function pythonApi(): Promise<Environments | undefined> {
   // An environment may lie inside the workspace: in an untrusted one nothing of it is run.
   if (!vscode.workspace.isTrusted) {
     return undefined;
@@ -21,8 +23,7 @@ async function pythonApi(): Promise<PythonApi | undefined> {
   if (extension === undefined) {
     return undefined;
   }
-  const api = await extension.activate();
-  return api?.environments === undefined ? undefined : api;
+  return (await extension.activate()).environments;
 }
 
 /** Path of the selected interpreter, or undefined where no environment is selected. */
@@ -32,12 +33,12 @@ export async function selectedEnvironment(): Promise<string | undefined> {
     return undefined;
   }
   const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
-  const environment = await api.environments.resolveEnvironment(api.environments.getActiveEnvironmentPath(folder));
+  const environment = await api.resolveEnvironment(api.getActiveEnvironmentPath(folder));
   return environment?.executable.uri?.fsPath;
 }
 
 /** Calls `listener` whenever another environment is selected. */
 export async function onDidChangeEnvironment(listener: () => void): Promise<vscode.Disposable | undefined> {
   const api = await pythonApi();
-  return api?.environments.onDidChangeActiveEnvironmentPath(() => listener());
+  return api?.onDidChangeActiveEnvironmentPath(() => listener());
 }

@@ -31,14 +31,14 @@ const LONG = new Set(['torchlean.capture', 'torchlean.train']);
 /** Executes a command of the server; its answer, or its error, is shown to the user. */
 export async function runCommand(client: BaseLanguageClient, command: string, args: unknown[]): Promise<unknown> {
   const params: ExecuteCommandParams = { command, arguments: args };
-  let cancelled = false;
+  const work = { cancelled: false };
   let result: unknown;
   try {
     result = LONG.has(command)
-      ? await requestWithProgress(client, params, () => (cancelled = true))
+      ? await requestWithProgress(client, params, () => (work.cancelled = true))
       : await client.sendRequest(ExecuteCommandRequest.type, params, CancellationToken.None);
   } catch (error) {
-    if (cancelled || isCancelled(error)) {
+    if (work.cancelled || isCancelled(error)) {
       return undefined;
     }
     client.outputChannel.appendLine(`${command}: ${errorText(error)}`);
@@ -93,7 +93,12 @@ function requestWithProgress(
       void client.sendNotification(WorkDoneProgressCancelNotification.type, { token: workDoneToken });
     });
     try {
-      return await client.sendRequest(ExecuteCommandRequest.type, { ...params, workDoneToken }, CancellationToken.None);
+      const answer: unknown = await client.sendRequest(
+        ExecuteCommandRequest.type,
+        { ...params, workDoneToken },
+        CancellationToken.None,
+      );
+      return answer;
     } finally {
       listener.dispose();
     }

@@ -80,7 +80,7 @@ class Commands(Feature):
             if argument.pop("ask", False):
                 argument = await ask_shape(self.server, argument)
             path = _path(argument)
-            await self.jobs.in_thread(require_interpreter, self.server.interpreter)
+            await self.jobs.in_thread(require_interpreter, self.server.interpreters.of(argument["uri"]))
             request = self._request(name, path, argument)
             if name == "capture":
                 request = await self.jobs.in_thread(with_dialect, request)

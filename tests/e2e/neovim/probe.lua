@@ -1,31 +1,68 @@
 -- Run inside Neovim by test_neovim.py: does what $TORCHLEAN_PROBE says, writes what was seen as JSON, and quits.
-local task = vim.json.decode(assert(os.getenv('TORCHLEAN_PROBE')))
-local PATIENCE = 30000
+local task = vim.json.decode(assert(os.getenv('TORCHLEAN_PROBE')), { luanil = { object = true } })
+local PATIENCE = task.patience
+local OF_012 = vim.fn.has('nvim-0.12') == 1
 
-local seen = { notifications = {}, exited = false, judged = 0 }
+local seen = { notifications = {}, echoed = {}, asked = {}, judged = 0 }
 
 ---@diagnostic disable-next-line: duplicate-set-field
 vim.notify = function(message, level)
   table.insert(seen.notifications, { message = message, level = level })
 end
 
--- What is chosen where several things are offered; several fixes may match: the first is the narrowest.
-local wanted = '.'
+local echo = vim.api.nvim_echo
+---@diagnostic disable-next-line: duplicate-set-field
+vim.api.nvim_echo = function(chunks, ...)
+  table.insert(seen.echoed, chunks[1] and chunks[1][1] or '')
+  return echo(chunks, ...)
+end
+
+-- What the user answers, in order: to a list the entry that a pattern finds, to a prompt a text.
+local answers = {}
 
 ---@diagnostic disable-next-line: duplicate-set-field
 vim.ui.select = function(items, options, on_choice)
+  local shown = vim.tbl_map(options.format_item or tostring, items)
+  table.insert(seen.asked, { prompt = options.prompt, items = shown })
+  local wanted = table.remove(answers, 1) or error('nobody answers ' .. vim.inspect(seen.asked))
   for index, item in ipairs(items) do
-    if (options.format_item or tostring)(item):find(wanted) then
+    if shown[index]:find(wanted) then
       return on_choice(item, index)
     end
   end
-  error('nothing that matches ' .. wanted .. ' is offered: ' .. vim.inspect(items))
+  error(('nothing that matches %s is offered: %s'):format(wanted, vim.inspect(shown)))
+end
+
+---@diagnostic disable-next-line: duplicate-set-field
+vim.ui.input = function(options, on_text)
+  table.insert(seen.asked, { prompt = options.prompt, default = options.default })
+  local answer = table.remove(answers, 1) or error('nobody answers ' .. vim.inspect(seen.asked))
+  on_text(answer == 'DEFAULT' and options.default or answer)
+end
+
+---@diagnostic disable-next-line: duplicate-set-field
+vim.fn.confirm = function(message, choices)
+  table.insert(seen.asked, { prompt = message })
+  for index, choice in ipairs(vim.split(choices, '\n')) do
+    if choice == '&' .. task.trust then
+      return index
+    end
+  end
+  error('no such choice: ' .. task.trust)
 end
 
 local function wait(what, condition)
   if not vim.wait(PATIENCE, condition, 20) then
     error('waited in vain: ' .. what)
   end
+end
+
+local function clients()
+  return vim.lsp.get_clients({ name = 'torchlean', bufnr = 0 })
+end
+
+local function attached()
+  return #clients() > 0 and clients()[1].initialized == true
 end
 
 local function diagnostics()
@@ -43,61 +80,13 @@ end
 
 local function notified(pattern)
   return vim.iter(seen.notifications):any(function(entry)
-    return entry.message:lower():find(pattern) ~= nil
+    return entry.message:find(pattern) ~= nil
   end)
 end
 
-local steps = {}
-
---- The server has judged the file: also when it found nothing.
-function steps.diagnostics()
-  wait('diagnostics', function()
-    return seen.judged > 0
-  end)
-  seen.diagnostics = diagnostics()
-end
-
-function steps.fix()
-  steps.diagnostics()
-  local wrong = assert(seen.diagnostics[1], 'nothing to fix')
-  vim.api.nvim_win_set_cursor(0, { wrong.line + 1, wrong.character + 1 })
-  vim.lsp.buf.code_action({
-    apply = true,
-    filter = function(action)
-      return action.title:lower():find('set shape') ~= nil
-    end,
-  })
-  wait('no errors', function()
-    return #vim.diagnostic.get(0, { severity = vim.diagnostic.severity.ERROR }) == 0
-  end)
-  seen.text = table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), '\n')
-end
-
-function steps.emit()
-  steps.diagnostics()
-  vim.cmd.TorchLeanEmit()
-  wait('the written module', function()
-    return vim.uv.fs_stat(task.module) ~= nil and #seen.notifications > 0
-  end)
-end
-
---- A Python file: nothing is judged there until it is captured, so the command waits for the server only.
-function steps.capture()
-  wait('the server', function()
-    return #vim.lsp.get_clients({ name = 'torchlean', bufnr = 0 }) > 0
-  end)
-  vim.cmd.TorchLeanCapture('Net', '1,4')
-  wait('the message', function()
-    return #seen.notifications > 0
-  end)
-end
-
---- A command that makes no sense is refused at once.
-function steps.refused()
-  steps.diagnostics()
-  vim.cmd.TorchLeanTrain('0')
-  wait('the message', function()
-    return notified('whole number')
+local function notification(pattern)
+  wait('the message ' .. pattern, function()
+    return notified(pattern)
   end)
 end
 
@@ -117,28 +106,35 @@ local function go_to(text)
   error('not there: ' .. text)
 end
 
-local function attached()
-  return #vim.lsp.get_clients({ name = 'torchlean', bufnr = 0 }) > 0
+local function lenses()
+  if not OF_012 then
+    return vim.lsp.codelens.get(0)
+  end
+  return vim.tbl_map(function(one)
+    return one.lens
+  end, vim.lsp.codelens.get({ bufnr = 0 }))
 end
 
 local function lens_titles()
   return vim.tbl_map(function(lens)
-    return lens.command.title
-  end, vim.lsp.codelens.get(0))
+    return lens.command and lens.command.title or '?'
+  end, lenses())
 end
 
---- Runs a lens over the class, as `grx` or a mapping of the user's does.
-local function run_lens(title)
+local function lens(title)
   wait('the lens ' .. title, function()
-    vim.lsp.codelens.refresh({ bufnr = 0 })
     return vim.iter(lens_titles()):any(function(one)
       return one:find(title) ~= nil
     end)
   end)
+end
+
+--- Runs a lens over the class, as `grx` or a mapping of the user's does.
+local function run_lens(title)
+  lens(title)
   go_to('class Net')
-  wanted = title
+  table.insert(answers, 1, title)
   vim.lsp.codelens.run()
-  wanted = '.'
 end
 
 local function inlay_hints()
@@ -175,28 +171,111 @@ local function hover()
   return found
 end
 
+local function apply(filter)
+  vim.lsp.buf.code_action({ apply = true, filter = filter })
+end
+
+local function judged()
+  wait('diagnostics', function()
+    return seen.judged > 0
+  end)
+end
+
+local steps = {}
+
+--- A wrong artifact is marked, mended, drawn, checked and emitted.
+function steps.artifact()
+  judged()
+  seen.filetype = vim.bo.filetype
+  seen.diagnostics = diagnostics()
+  local wrong = assert(seen.diagnostics[1], 'nothing to fix')
+  vim.cmd.TorchLean('findings')
+  seen.findings = vim.tbl_map(function(item)
+    return item.text
+  end, vim.fn.getqflist())
+  vim.cmd.cclose()
+
+  vim.api.nvim_win_set_cursor(0, { wrong.line + 1, wrong.character + 1 })
+  apply(function(action)
+    return action.title:lower():find('set shape') ~= nil
+  end)
+  wait('no errors', function()
+    return #vim.diagnostic.get(0, { severity = vim.diagnostic.severity.ERROR }) == 0
+  end)
+  seen.text = text_of(0)
+  lens('Train')
+  seen.lenses = lens_titles()
+
+  vim.cmd.TorchLean('emit')
+  notification('model.py')
+  vim.cmd.TorchLean('check')
+  notification('model.ir.json')
+
+  local artifact = vim.api.nvim_get_current_win()
+  vim.cmd.TorchLean('graph')
+  local function graph()
+    local buffer = vim.fn.bufnr('torchlean-graph://')
+    return buffer ~= -1 and text_of(buffer) or ''
+  end
+  wait('the graph', function()
+    return graph():find('relu') ~= nil
+  end)
+  seen.graph = graph()
+  vim.cmd('%substitute/relu/tanh/')
+  wait('the graph of the edited artifact', function()
+    return graph():find('tanh') ~= nil
+  end)
+  vim.cmd.wincmd('l')
+  vim.api.nvim_win_set_cursor(0, { 1, 0 })
+  vim.api.nvim_feedkeys(vim.keycode('<CR>'), 'xt', false)
+  seen.node = vim.api.nvim_get_current_line()
+  seen.is_back = vim.api.nvim_get_current_win() == artifact
+end
+
+--- Which files the server runs for: `task.files` are opened one after the other.
+function steps.files()
+  judged()
+  seen.diagnostics = diagnostics()
+  seen.served = {}
+  for _, file in ipairs(task.files) do
+    vim.cmd.edit(vim.fn.fnameescape(file))
+    -- What is wanted attaches; that the others do not is known when a wanted one was opened after them.
+    if file:find('wanted') == nil then
+      wait('the server for ' .. file, attached)
+    end
+  end
+  for _, client in ipairs(vim.lsp.get_clients({ name = 'torchlean' })) do
+    for buffer in pairs(client.attached_buffers) do
+      table.insert(seen.served, vim.fs.basename(vim.api.nvim_buf_get_name(buffer)))
+    end
+  end
+  vim.cmd.edit(vim.fn.fnameescape(task.files[1]))
+  vim.api.nvim_buf_set_lines(0, 0, 0, false, { 'import torch' })
+  vim.cmd.write()
+  wait('the server for a file that has got a model', attached)
+end
+
 --- From a model with an operator that has no exact form to its artifact and back, as a person does it.
 function steps.journey()
   wait('the server', attached)
-  vim.lsp.inlay_hint.enable(true, { bufnr = 0 })
   run_lens('^Capture')
-  seen.lenses = lens_titles()
   wait('the finding', function()
     return #vim.diagnostic.get(0) > 0
   end)
   seen.diagnostics = diagnostics()
-  wait('the message', function()
-    return #seen.notifications > 0
+  notification('not captured')
+  wait('the quickfix list', function()
+    return #vim.fn.getqflist() > 0
   end)
+  seen.quickfix = vim.tbl_map(function(item)
+    return { line = item.lnum, text = item.text, file = vim.fs.basename(vim.api.nvim_buf_get_name(item.bufnr)) }
+  end, vim.fn.getqflist())
   seen.hints = hints_at(3)
 
   go_to('F.gelu')
-  vim.lsp.buf.code_action({
-    apply = true,
-    filter = function(action)
-      return action.title:find('tanh', 1, true) ~= nil and action.title:find('numbers', 1, true) ~= nil
-    end,
-  })
+  apply(function(action)
+    return action.title:find('tanh', 1, true) ~= nil and action.title:find('numbers', 1, true) ~= nil
+  end)
   wait('the fix', function()
     return text_of(0):find('approximate=', 1, true) ~= nil
   end)
@@ -225,17 +304,75 @@ function steps.journey()
   seen.definition = vim.api.nvim_buf_get_lines(0, row - 1, row, false)[1]:sub(column + 1)
 end
 
-function steps.health()
-  steps.diagnostics()
-  vim.cmd.checkhealth('torchlean')
-  seen.health = table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), '\n')
+--- What is missing is asked: the folder's trust, the model, its shape; then training, which is stopped and done.
+function steps.questions()
+  wait('the server', attached)
+  go_to('class Second')
+  answers = { '^Net', 'DEFAULT', 'Write it' }
+  vim.cmd.TorchLean('capture')
+  wait('the example shape in the file', function()
+    return text_of(0):find('example-shape=1,4', 1, true) ~= nil
+  end)
+  seen.text = text_of(0)
+  vim.cmd.write()
+
+  answers = { 'Synthetic', '1000000 steps', 'cpu' }
+  vim.cmd.TorchLean('train')
+  wait('the progress', function()
+    return vim.iter(seen.echoed):any(function(text)
+      return text:find('Training net.ir.json.*loss') ~= nil
+    end)
+  end)
+  vim.cmd.TorchLean('stop')
+  notification('stopped')
+  vim.cmd.TorchLean('train', 'steps=3', 'device=cpu')
+  notification('after 3 steps')
+
+  -- Captured weights are somebody's work: there is a question before they are replaced.
+  local before = #seen.asked
+  answers = { 'Keep' }
+  vim.cmd.TorchLean('init')
+  wait('the question', function()
+    return #seen.asked > before
+  end)
+  seen.question = seen.asked[#seen.asked].prompt
+  seen.trust_questions = #vim.tbl_filter(function(asked)
+    return asked.prompt:find('trusted') ~= nil or asked.prompt:find('runs code') ~= nil
+  end, seen.asked)
 end
 
-function steps.exit()
-  wait('the end of the server', function()
-    return seen.exited
+--- A folder that is refused: nothing of it runs, and nobody is asked a second time.
+function steps.refused()
+  wait('the server', attached)
+  vim.cmd.TorchLean('capture')
+  notification('not trusted')
+  vim.cmd.edit(vim.fn.fnameescape(task.files[1]))
+  wait('the server', attached)
+  task.trust = 'allow'
+  vim.cmd.TorchLean('trust')
+  lens('^Capture')
+  seen.lenses = lens_titles()
+end
+
+--- Words that make no sense are refused at once, in one line; those that do are completed.
+function steps.words()
+  lens('^Capture')
+  vim.cmd.TorchLean('train', 'steps=many')
+  vim.cmd.TorchLean('fly')
+  vim.cmd.TorchLean('emit', 'now')
+  seen.subcommands = vim.fn.getcompletion('TorchLean ', 'cmdline')
+  seen.models = vim.fn.getcompletion('TorchLean capture ', 'cmdline')
+  seen.options = vim.fn.getcompletion('TorchLean train ', 'cmdline')
+  seen.losses = vim.fn.getcompletion('TorchLean train loss=', 'cmdline')
+end
+
+function steps.health()
+  judged()
+  vim.cmd.checkhealth('torchlean')
+  wait('the report', function()
+    return text_of(0):find('torchlean doctor: Lean', 1, true) ~= nil
   end)
-  seen.diagnostics = diagnostics()
+  seen.health = text_of(0)
 end
 
 local function main()
@@ -244,14 +381,11 @@ local function main()
       seen.judged = seen.judged + 1
     end,
   })
-  vim.lsp.config('torchlean', {
+  require('torchlean').setup({
     cmd = task.cmd,
-    settings = task.settings and { torchlean = task.settings },
-    on_exit = function()
-      seen.exited = true
-    end,
+    settings = task.settings,
+    annotations = true,
   })
-  vim.lsp.enable('torchlean')
   vim.cmd.edit(vim.fn.fnameescape(task.file))
   steps[task.step]()
 end

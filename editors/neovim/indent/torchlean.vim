@@ -1,0 +1,2 @@
+" An artifact is JSON.
+runtime! indent/json.vim

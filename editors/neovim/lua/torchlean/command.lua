@@ -1,0 +1,251 @@
+-- :TorchLean and its subcommands.
+local models = require('torchlean.models')
+local notify = require('torchlean.notify')
+local request = require('torchlean.request')
+local server = require('torchlean.server')
+local trust = require('torchlean.trust')
+
+local M = {}
+
+---@class torchlean.Context
+---@field client vim.lsp.Client
+---@field bufnr integer
+---@field words string[] arguments of the subcommand
+---@field bang boolean
+
+---@class torchlean.Subcommand
+---@field run fun(context: torchlean.Context)
+---@field complete? fun(lead: string, bufnr: integer): string[]
+---@field most integer arguments that it takes
+---@field alone? boolean whether it needs no server
+
+--- A subcommand about an artifact: the buffer itself, or that of a model of the buffer.
+---@param command string
+---@return fun(context: torchlean.Context)
+local function of_artifact(command)
+  return function(context)
+    models.artifact(context.client, context.bufnr, command .. ' the artifact of:', function(uri)
+      local argument = { uri = uri, force = context.bang or nil }
+      request.execute({ client = context.client, command = 'torchlean.' .. command, argument = argument })
+    end)
+  end
+end
+
+--- Answers to `name=` of a training.
+---@param lead string
+---@return string[]
+local function complete_training(lead)
+  local train = require('torchlean.train')
+  local name, text = lead:match('^([%w_]+)=(.*)$')
+  local values = {
+    data = function()
+      return vim.fn.getcompletion(text, 'file')
+    end,
+    device = function()
+      return { 'auto', 'cpu', 'cuda' }
+    end,
+    loss = function()
+      return train.LOSSES
+    end,
+  }
+  if not name then
+    return vim.tbl_map(function(one)
+      return one .. '='
+    end, vim.fn.sort(vim.tbl_keys(train.OPTIONS)))
+  end
+  return vim.tbl_map(function(value)
+    return ('%s=%s'):format(name, value)
+  end, values[name] and values[name]() or {})
+end
+
+---@type table<string, torchlean.Subcommand>
+local subcommands = {
+  capture = {
+    most = 2,
+    complete = function(_, bufnr)
+      local client = server.clients(bufnr)[1]
+      return client and models.names(client, bufnr) or {}
+    end,
+    run = function(context)
+      require('torchlean.capture').choose(context.client, context.bufnr, context.words[1], context.words[2])
+    end,
+  },
+  check = { most = 0, run = of_artifact('check') },
+  convert = {
+    most = 1,
+    run = function(context)
+      models.artifact(context.client, context.bufnr, 'Convert the artifact of:', function(uri)
+        local argument = { uri = uri, dialect = context.words[1], force = context.bang or nil }
+        request.execute({ client = context.client, command = 'torchlean.convert', argument = argument })
+      end)
+    end,
+  },
+  emit = { most = 0, run = of_artifact('emit') },
+  findings = {
+    most = 0,
+    alone = true,
+    run = function()
+      if require('torchlean.findings').list() == 0 then
+        notify.info('nothing was found in the open files')
+      end
+    end,
+  },
+  graph = {
+    most = 0,
+    run = function(context)
+      models.artifact(context.client, context.bufnr, 'Graph of:', function(uri)
+        require('torchlean.graph').show(context.client, uri)
+      end)
+    end,
+  },
+  init = { most = 0, run = of_artifact('init') },
+  log = {
+    most = 0,
+    alone = true,
+    run = function()
+      vim.cmd.tabnew(vim.fn.fnameescape(vim.lsp.get_log_path()))
+    end,
+  },
+  refresh = { most = 0, run = of_artifact('refresh') },
+  restart = {
+    most = 0,
+    alone = true,
+    run = function()
+      if server.restart() == 0 then
+        server.start(vim.api.nvim_get_current_buf())
+      end
+    end,
+  },
+  stop = {
+    most = 0,
+    run = function(context)
+      -- What goes on may have been started in another window: where nothing does here, all of it is meant.
+      -- Neovim does not tell of the end of a request that was cancelled, so what was stopped is said here.
+      local function stop(argument, on_none)
+        request.execute({
+          client = context.client,
+          command = 'torchlean.stop',
+          argument = argument,
+          on_result = function(result)
+            if result.stopped == 0 then
+              on_none()
+            else
+              notify.info('stopped')
+            end
+          end,
+        })
+      end
+      stop({ uri = vim.uri_from_bufnr(context.bufnr) }, function()
+        stop(vim.empty_dict(), function()
+          notify.info('nothing is going on')
+        end)
+      end)
+    end,
+  },
+  train = {
+    most = math.huge,
+    complete = complete_training,
+    run = function(context)
+      local options = require('torchlean.train').read(context.words)
+      if options then
+        local given = { force = context.bang or nil }
+        models.artifact(context.client, context.bufnr, 'Train the artifact of:', function(uri)
+          require('torchlean.train').train(context.client, uri, options, given)
+        end)
+      end
+    end,
+  },
+  trust = {
+    most = 0,
+    run = function(context)
+      local root = context.client.root_dir
+      if not root then
+        notify.error('the file has to be saved first')
+        return
+      end
+      local before = trust.state(root)
+      if before ~= true then
+        trust.forget(root)
+      end
+      local now = trust.ask(root)
+      if now and before ~= true then
+        server.restart(root)
+      end
+      local shown = vim.fn.fnamemodify(root, ':~')
+      notify.info(now and ('%s is trusted'):format(shown) or ('%s is not trusted'):format(shown))
+    end,
+  },
+  untrust = {
+    most = 0,
+    run = function(context)
+      local root = context.client.root_dir
+      if root then
+        trust.deny(root)
+        server.restart(root)
+        notify.info(('code of %s is not run any more'):format(vim.fn.fnamemodify(root, ':~')))
+      end
+    end,
+  },
+}
+
+---@return string[]
+local function names()
+  return vim.fn.sort(vim.tbl_keys(subcommands))
+end
+
+---@param bufnr integer
+---@return vim.lsp.Client?
+local function client_of(bufnr)
+  local graph_of = vim.api.nvim_buf_get_name(bufnr):match('^torchlean%-graph://(.*)$')
+  local client = server.clients(graph_of and vim.fn.bufadd(graph_of) or bufnr)[1]
+  if not client then
+    notify.error('the language server does not run for this file; see :checkhealth torchlean')
+  elseif vim.api.nvim_buf_get_name(bufnr) == '' then
+    notify.error('the file has to be saved first')
+    return nil
+  end
+  return client
+end
+
+--- Runs a subcommand, as :TorchLean does.
+---@param args { fargs: string[], bang: boolean }
+function M.run(args)
+  local name = args.fargs[1] or ''
+  local subcommand = subcommands[name]
+  if not subcommand then
+    notify.error(("there is no ':TorchLean %s'; there are %s"):format(name, table.concat(names(), ', ')))
+    return
+  end
+  local words = vim.list_slice(args.fargs, 2)
+  if #words > subcommand.most then
+    notify.error((":TorchLean %s takes no '%s'"):format(name, words[subcommand.most + 1]))
+    return
+  end
+  local bufnr = vim.api.nvim_get_current_buf()
+  local client = not subcommand.alone and client_of(bufnr) or nil
+  if client or subcommand.alone then
+    subcommand.run({ client = client, bufnr = bufnr, words = words, bang = args.bang })
+  end
+end
+
+--- Completes subcommands and their arguments.
+---@param lead string
+---@param line string
+---@return string[]
+function M.complete(lead, line)
+  local words = vim.split(line:gsub('^.*TorchLean!?%s*', ''), '%s+')
+  local found
+  if #words <= 1 then
+    found = names()
+  else
+    local subcommand = subcommands[words[1]]
+    local has_room = subcommand and #words - 2 < subcommand.most
+    local complete = has_room and (#words == 2 or subcommand.most == math.huge) and subcommand.complete
+    found = complete and complete(lead, vim.api.nvim_get_current_buf()) or {}
+  end
+  return vim.tbl_filter(function(one)
+    return vim.startswith(one, lead)
+  end, found)
+end
+
+return M

@@ -1,0 +1,43 @@
+-- What Neovim 0.10, 0.11 and 0.12 call differently.
+local M = {}
+
+M.has_config = vim.fn.has('nvim-0.11') == 1
+local METHODS = vim.fn.has('nvim-0.11') == 1
+local LENSES_FOLLOW = vim.fn.has('nvim-0.12') == 1
+
+--- Calls a method of a client: from 0.11 on methods take the client itself.
+---@param client vim.lsp.Client
+---@param method string
+function M.call(client, method, ...)
+  if METHODS then
+    return client[method](client, ...)
+  end
+  return client[method](...)
+end
+
+--- Shows the code lenses of a buffer, or shows them anew. From 0.12 on the server is listened to, and asking is needless.
+--- Before, vim.lsp.codelens.refresh() would wait for ever for the answer of a server that was ended meanwhile.
+---@param client vim.lsp.Client
+---@param bufnr integer
+function M.show_lenses(client, bufnr)
+  if LENSES_FOLLOW then
+    vim.lsp.codelens.enable(true, { bufnr = bufnr })
+    return
+  end
+  local params = { textDocument = { uri = vim.uri_from_bufnr(bufnr) } }
+  M.call(client, 'request', 'textDocument/codeLens', params, vim.lsp.codelens.on_codelens, bufnr)
+end
+
+--- Whether the server `torchlean` was enabled with vim.lsp.enable().
+---@return boolean
+function M.is_enabled()
+  if not M.has_config then
+    return false
+  end
+  if vim.lsp.is_enabled then
+    return vim.lsp.is_enabled('torchlean')
+  end
+  return vim.lsp._enabled_configs.torchlean ~= nil
+end
+
+return M

@@ -1,0 +1,2 @@
+" An artifact is JSON.
+runtime! syntax/json.vim
