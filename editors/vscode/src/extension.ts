@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { Server } from './client';
 import { registerCommands } from './commands';
+import { Graphs } from './graph/graphs';
 import { onDidChangeEnvironment } from './python';
 import { StatusItem } from './status';
 
@@ -29,6 +30,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     current.onDidChangeState(({ state, detail }) => status.show(state, detail)),
     vscode.commands.registerCommand('torchlean-ls.showOutput', () => output.show(true)),
     ...registerCommands(current),
+    new Graphs(context.extensionUri, (command, argument) => current.ask(command, argument)).register(),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (START_SETTINGS.some((setting) => event.affectsConfiguration(setting))) {
         void current.refresh();

@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { isGraph, showGraph } from './graph';
 import {
   CancellationToken,
   ExecuteCommandRequest,
@@ -30,6 +29,10 @@ const LONG = new Set(['torchlean.capture', 'torchlean.train']);
 
 /** Executes a command of the server; its answer, or its error, is shown to the user. */
 export async function runCommand(client: BaseLanguageClient, command: string, args: unknown[]): Promise<unknown> {
+  if (command === 'torchlean.showGraph') {
+    // From a lens or a menu: the graph's page asks the server itself.
+    return vscode.commands.executeCommand('torchlean-ls.showGraph', vscode.Uri.parse((args[0] as { uri: string }).uri));
+  }
   const params: ExecuteCommandParams = { command, arguments: args };
   const work = { cancelled: false };
   let result: unknown;
@@ -59,11 +62,7 @@ export async function runCommand(client: BaseLanguageClient, command: string, ar
     void showError(client, error);
     return undefined;
   }
-  if (isGraph(result)) {
-    showGraph(result);
-  } else {
-    void showResult(result);
-  }
+  void showResult(result);
   return result;
 }
 
