@@ -2,7 +2,7 @@
 import type { FromPage, GraphModel, NodeDetails, Source, ToPage } from '../../graph/protocol';
 import type { Host } from '../host';
 import { dotOf } from './dot';
-import { Drawing, type Picture } from './draw';
+import { Drawing } from './draw';
 import { toPng, toSvg } from './export';
 import { byId } from './html';
 import { Layouter } from './layouter';
@@ -10,6 +10,7 @@ import { painted } from './marks';
 import { sizesOf, titleWidths } from './measure';
 import { Minimap } from './minimap';
 import { Panel } from './panel';
+import type { Picture } from './picture';
 import { familyColors, followed, openedWithin, pathTo, sceneOf, type Card } from './scene';
 import { search } from './search';
 import { Viewport, type View } from './viewport';

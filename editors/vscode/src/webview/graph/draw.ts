@@ -1,16 +1,10 @@
 // Draws a scene that is laid out. What is the same as before stays the same element.
 import { at as entry } from './at';
-import type { LayoutResult } from '../layout/protocol';
 import type { Size } from './dot';
 import { cut, linesOf } from './measure';
+import type { Picture } from './picture';
 import type { Card, Edge, Frame, Scene } from './scene';
 import { element } from './svg';
-
-export interface Picture {
-  readonly scene: Scene;
-  readonly layout: LayoutResult;
-  readonly sizes: readonly Size[];
-}
 
 interface Drawn {
   readonly element: SVGElement;

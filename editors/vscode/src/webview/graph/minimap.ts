@@ -1,5 +1,5 @@
 // The whole picture in a corner, with what is seen of it.
-import type { Picture } from './draw';
+import type { Picture } from './picture';
 import type { Viewport } from './viewport';
 
 const WIDTH = 170;

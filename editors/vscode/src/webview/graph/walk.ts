@@ -1,5 +1,5 @@
 // Where arrow keys lead: up and down along edges, left and right to what stands beside.
-import type { Picture } from './draw';
+import type { Picture } from './picture';
 
 export type Direction = 'up' | 'down' | 'left' | 'right';
 
