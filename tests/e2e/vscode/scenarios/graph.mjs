@@ -212,7 +212,7 @@ export const scenarios = {
       const text = residual(61).split('\n')[line - 1];
       await workbench.placeCursor(line, text.indexOf('16]') + 2);
       await workbench.page.keyboard.type('9');
-      await graph.locator('.card.error', { has: graph.locator('text.id:text-is("31")') }).waitFor();
+      await graph.locator('.card.error', { has: graph.locator('text.id:text-is("32")') }).waitFor();
       await workbench.screenshot('wrong');
       const after = await middle(card(graph, '31'));
       assert.ok(Math.hypot(after[0] - before[0], after[1] - before[1]) < 3, `it moved from ${before} to ${after}`);
@@ -276,8 +276,9 @@ export const scenarios = {
       await graph.locator('#close-all').click();
       await workbench.until(async () => (await graph.locator('.card').count()) === 2, 'all is closed');
       await graph.locator('.card.cluster').click();
-      await workbench.page.reload();
-      await workbench.page.waitForSelector('.monaco-workbench .part.statusbar .statusbar-item');
+      const gone = workbench.page.waitForEvent('load');
+      await workbench.runCommand('Developer: Reload Window');
+      await gone;
       const again = await graphOf(workbench);
       assert.equal(await again.locator('.card').count(), 2, 'what was closed is closed');
       await again.locator('.card.cluster.selected').waitFor();
@@ -302,7 +303,7 @@ export const scenarios = {
       await workbench.page.keyboard.type('7');
       const edit = await measured(workbench, graph, 'edit', edits + 1);
       await workbench.page.keyboard.press('Backspace');
-      await workbench.runCommand('File: Save');
+      await workbench.page.keyboard.press('Control+s');
       await workbench.runCommand('View: Close All Editors');
 
       const large = await openGraph(workbench, 'k10.ir.json');

@@ -22,7 +22,7 @@ export function toSvg(stage: SVGSVGElement, width: number, height: number): stri
   });
   stage.classList.add(...far);
   for (const made of to) {
-    for (const name of ['class', 'role', 'aria-label', 'id', 'data-card', 'data-toggle', 'data-key', 'data-from', 'data-to']) {
+    for (const name of ['class', 'style', 'role', 'aria-label', 'id', 'data-card', 'data-toggle', 'data-key', 'data-from', 'data-to']) {
       if (!(name === 'id' && made.tagName === 'marker')) {
         made.removeAttribute(name);
       }

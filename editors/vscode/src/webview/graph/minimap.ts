@@ -2,8 +2,8 @@
 import type { Picture } from './picture';
 import type { Viewport } from './viewport';
 
-const WIDTH = 170;
-const HEIGHT = 130;
+const WIDTH = 130;
+const HEIGHT = 110;
 
 export class Minimap {
   private readonly context: CanvasRenderingContext2D;
