@@ -21,7 +21,10 @@ from torchlean_core.text.lines import Encoding
 BUDGET = 60
 """Nodes and closed clusters that are seen at first."""
 
+_BUDGET_AROUND = 16
 _MAX_MARKED = 200
+"""Of a comparison so much is seen that nothing happened to, and the clusters around so many nodes are opened."""
+
 _MAX_MESSAGES = 3
 """Findings of one node that are told; all count."""
 
@@ -58,8 +61,8 @@ def model(
             if box.index < len(spans):
                 node["place"] = spans[box.index]
         nodes.append(node)
-    opened = within(drawing.tree, BUDGET)
     marked = [number for number, box in enumerate(drawing.boxes) if box.mark]
+    opened = within(drawing.tree, _BUDGET_AROUND if marked else BUDGET)
     if len(marked) <= _MAX_MARKED:
         opened |= around(drawing.tree, marked)
     return {

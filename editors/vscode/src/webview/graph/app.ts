@@ -149,6 +149,10 @@ export class App {
     if (first) {
       if (this.wanted?.view === undefined) {
         this.viewport.start(layout.width, layout.height);
+        const marked = scene.cards.findIndex(({ mark }) => mark !== undefined);
+        if (marked >= 0) {
+          this.revealCard(marked);
+        }
       } else {
         this.viewport.set(this.wanted.view);
       }
@@ -215,6 +219,9 @@ export class App {
       picture,
       (at) => {
         const card = picture.scene.cards[at];
+        if (card?.mark !== undefined) {
+          return style.getPropertyValue(`--${card.mark}`).trim();
+        }
         return card !== undefined && card.errors > 0 ? error : (colors.get(card?.family ?? '') ?? plain);
       },
       style.getPropertyValue('--frame-fill').trim(),
@@ -266,8 +273,14 @@ export class App {
 
   private revealSelection(): void {
     const at = this.selectedCard();
-    const [x, y] = (at === undefined ? undefined : this.picture?.layout.cards[at]) ?? [];
-    const size = at === undefined ? undefined : this.picture?.sizes[at];
+    if (at !== undefined) {
+      this.revealCard(at);
+    }
+  }
+
+  private revealCard(at: number): void {
+    const [x, y] = this.picture?.layout.cards[at] ?? [];
+    const size = this.picture?.sizes[at];
     if (x !== undefined && y !== undefined && size !== undefined) {
       this.viewport.reveal(x - size.width / 2, y - size.height / 2, size.width, size.height + 16);
     }
