@@ -20,6 +20,7 @@ from torchlean_core.approximations import known_approximations
 from torchlean_core.capture.options import Options as CaptureOptions
 from torchlean_core.dialect_around import AUTO, CHOICES
 from torchlean_core.errors import UsageError
+from torchlean_core.reading import MOST_SETTINGS, read_regular, require_within_project
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -86,10 +87,16 @@ def _spec(globs: tuple[str, ...]) -> GitIgnoreSpec:
 
 
 class SettingsFinder:
-    """Finds the settings of files; each folder is looked at once."""
+    """Finds the settings of files; each folder is looked at once.
 
-    def __init__(self) -> None:
+    Args:
+        on_error: Told, once each, of settings files that cannot be read or have something wrong in them, in whose place
+            the defaults apply then. None: that is an error.
+    """
+
+    def __init__(self, on_error: Callable[[Path, UsageError], None] | None = None) -> None:
         self._known: dict[Path, Settings] = {}
+        self._on_error = on_error
 
     def of_file(self, path: Path) -> Settings:
         """The settings of a file.
@@ -106,25 +113,36 @@ class SettingsFinder:
             UsageError: The settings file cannot be read, or something in it is wrong.
         """
         folder = _absolute(folder)
-        if folder not in self._known:
-            found = _in_folder(folder)
+        looked: list[Path] = []
+        for at in (folder, *folder.parents):
+            found = self._known.get(at)
             if found is None:
-                found = Settings() if folder.parent == folder else self.of_folder(folder.parent)
-            self._known[folder] = found
-        return self._known[folder]
+                looked.append(at)
+                found = self._in_folder(at)
+            if found is not None:
+                break
+        else:
+            found = Settings()
+        self._known |= dict.fromkeys(looked, found)
+        return found
+
+    def _in_folder(self, folder: Path) -> Settings | None:
+        for name in NAMES:
+            try:
+                table = read_table(folder / name)
+                if table is not None:
+                    return parse_settings(folder / name, table)
+            except UsageError as error:
+                if self._on_error is None:
+                    raise
+                self._on_error(folder / name, error)
+                return Settings()
+        return None
 
 
 def _absolute(path: Path) -> Path:
     """An absolute path without `..`; links are kept, since a file is where its user sees it."""
     return Path(os.path.normpath(Path.cwd() / path))
-
-
-def _in_folder(folder: Path) -> Settings | None:
-    for name in NAMES:
-        table = read_table(folder / name)
-        if table is not None:
-            return parse_settings(folder / name, table)
-    return None
 
 
 def read_table(path: Path) -> dict[str, Any] | None:
@@ -134,7 +152,8 @@ def read_table(path: Path) -> dict[str, Any] | None:
         UsageError: The file cannot be read, or is not TOML.
     """
     try:
-        content = path.read_bytes()
+        require_within_project(path)
+        content = read_regular(path, MOST_SETTINGS)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
     except OSError as error:
@@ -149,6 +168,8 @@ def read_table(path: Path) -> dict[str, Any] | None:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path}:{line}: not UTF-8") from error
+    except RecursionError as error:
+        raise UsageError(f"{path}: nested too deep") from error
     except ValueError as error:
         raise UsageError(_syntax_message(path, str(error), content)) from error
     if not is_project:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from torchlean_core.kinds.common import FORMAT
 from torchlean_core.kinds.dialect import Dialect
 from torchlean_core.kinds.dialects import DEFAULT, DIALECTS
+from torchlean_core.reading import open_regular
 
 AUTO = "auto"
 """Stands for the choice, among names of dialects."""
@@ -61,9 +62,7 @@ def of_output(output: Path) -> Choice | None:
 def spoken(path: Path) -> Dialect | None:
     """The dialect of an artifact, as the beginning of its file tells it; None where that is none, or tells nothing."""
     try:
-        if not path.is_file():
-            return None
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(_SNIFFED).decode("utf-8", "replace")
     except OSError:
         return None

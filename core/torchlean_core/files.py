@@ -6,11 +6,25 @@ import filecmp
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torchlean_core.errors import UsageError
+
+if TYPE_CHECKING:
+    import fcntl
+else:
+    try:
+        import fcntl
+    except ImportError:  # Windows, where a file that is open cannot be removed or replaced
+        fcntl = None
+
+_TEMPORARY = ".torchlean-tmp"
+_SETTLED_SECONDS = 60.0
+"""Age from which on a temporary file that nobody holds was left by a process that was killed."""
 
 _AT_ONCE = 1 << 24
 """Characters that are encoded at a time."""
@@ -28,11 +42,13 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     target = path.resolve()
     require_regular(path)
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    os.close(descriptor)
+    _tidy(target.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=_TEMPORARY, dir=target.parent)
     temporary = Path(name)
     try:
-        yield temporary
+        with _held(descriptor):
+            yield temporary
+            _sync(temporary)
         if target.exists():
             temporary.chmod(target.stat().st_mode & 0o7777)
         else:
@@ -42,6 +58,53 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Have the system write a file's bytes to the disk before its name is given to them.
+
+    Otherwise a machine that stops may find the name with nothing behind it, and what it stood for before is gone.
+    """
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _held(descriptor: int) -> Iterator[None]:
+    """Say to other processes that a temporary file is being written, until the block ends."""
+    if fcntl is None:
+        os.close(descriptor)
+        yield
+        return
+    try:
+        with suppress(OSError):  # a file system without locks: the file's age alone protects it
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what killed processes left in a folder: temporary files of ours that nobody writes any more."""
+    if fcntl is None:
+        return
+    old = time.time() - _SETTLED_SECONDS
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.endswith(_TEMPORARY) or not entry.name.startswith("."):
+                continue
+            with suppress(OSError):  # somebody else's, or gone meanwhile
+                if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < old:
+                    _remove_if_left(Path(entry.path))
+
+
+def _remove_if_left(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError where somebody writes it
+        path.unlink()
+    finally:
+        os.close(descriptor)
 
 
 def kept_name(path: Path) -> Path:

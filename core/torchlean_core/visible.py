@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+_REORDERING = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+"""Characters that end lines, or change the order in which others are shown: a name could pass for another one."""
+
 _PICTURES = (
-    {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+    {code: 0x2400 + code for code in range(32)}
+    | {0x7F: 0x2421}
+    | dict.fromkeys((*range(0x80, 0xA0), *_REORDERING), 0xFFFD)
 )
 _KEEP_LINES = {code: picture for code, picture in _PICTURES.items() if code not in (9, 10)}
 

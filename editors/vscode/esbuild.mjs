@@ -1,5 +1,5 @@
-// Bundles the extension into dist/extension.js and each folder of src/webview into dist/webview/NAME.js, with the licenses of
-// the packages that are in them.
+// Bundles the extension into dist/extension.js (what starts) and dist/main.js (the rest), and each folder of src/webview into
+// dist/webview/NAME.js, with the licenses of the packages that are in them.
 import fs from 'node:fs';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
@@ -43,12 +43,13 @@ const shared = {
 
 const extension = {
   ...shared,
-  entryPoints: ['src/extension.ts'],
-  outfile: 'dist/extension.js',
+  entryPoints: ['src/extension.ts', 'src/main.ts'],
+  outdir: 'dist',
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  external: ['vscode'],
+  external: ['vscode', './main.js'],
+  supported: { 'dynamic-import': false }, // a `require`: the editor gives the module `vscode` to those
 };
 
 const folders = fs.existsSync('src/webview') ? fs.readdirSync('src/webview', { withFileTypes: true }) : [];
@@ -64,6 +65,7 @@ const pages = folders
   }));
 
 fs.rmSync('dist', { recursive: true, force: true });
+copyFromProject();
 for (const options of [extension, ...pages]) {
   const context = await esbuild.context(options);
   if (watch) {
@@ -72,4 +74,14 @@ for (const options of [extension, ...pages]) {
     await context.rebuild();
     await context.dispose();
   }
+}
+
+/** What the extension needs of the project's own files. */
+function copyFromProject() {
+  fs.mkdirSync('dist/schema', { recursive: true });
+  for (const name of fs.readdirSync('../../schema')) {
+    fs.copyFileSync(path.join('../../schema', name), path.join('dist/schema', name));
+  }
+  const pinned = fs.readFileSync('../../constraints.txt', 'utf8').split('\n').filter((line) => /^[\w.-]+==/.test(line));
+  fs.writeFileSync('dist/constraints.txt', `${pinned.join('\n')}\n`);
 }

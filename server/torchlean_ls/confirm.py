@@ -50,6 +50,8 @@ def losses(name: str, request: Mapping[str, Any]) -> list[Loss]:
             return []  # the run goes on with what it wrote itself
         trained = request.get("out") or trained_params_path(Path(request["artifact"]))
         return lost_by_writing_params(Path(trained))
+    if name == "useParams":
+        return []  # what is replaced is kept, and nothing else is asked for
     if name == "convert":
         return lost_by_convert(Path(request["out"]))
     return lost_by_emit(Path(request["out"]))

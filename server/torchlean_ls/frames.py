@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_LENGTH = re.compile(rb"content-length[ \t]*:([^\r\n]*)", re.IGNORECASE)
+# At the begin of a line; or behind the end of a message that was longer than its header said.
+_LENGTH = re.compile(rb"(?:^|(?<=[\n}]))content-length[ \t]*:([^\r\n]*)", re.IGNORECASE)
+_FIELDS = (b"content-length", b"content-type")
 MAX_HEADER = 16_384
 MAX_BODY = 1 << 30
 
@@ -97,6 +99,18 @@ def _content_length(header: bytes) -> tuple[int | BadFrame, bool]:
         return BadFrame(f"Content-Length must be a number of bytes, found {shown!r}"), False
     before = header[: found.start()]
     return int(text), not before or (before.endswith(b"\n") and b"{" not in before)
+
+
+def is_header(start: bytes) -> bool | None:
+    """Whether what a client said first is the begin of a header; None where that needs more bytes.
+
+    A browser that was led here speaks HTTP, and no page that somebody visits may start a session.
+    """
+    name, colon, _ = start.partition(b":")
+    name = name.lower()
+    if colon:
+        return name.rstrip(b" \t") in _FIELDS
+    return None if any(field.startswith(name.rstrip(b" \t")) for field in _FIELDS) else False
 
 
 def frame(body: bytes) -> bytes:

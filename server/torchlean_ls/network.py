@@ -6,9 +6,10 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from torchlean_ls.frames import is_header
 from torchlean_ls.stdio import receive_all
 
 if TYPE_CHECKING:
@@ -21,24 +22,22 @@ _log = logging.getLogger(__name__)
 _ORIGINS = [None, re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")]
 """Whose pages may connect: programs, and pages of this computer. Any other page that somebody visits could run code."""
 
+_SILENCE_SECONDS = 30.0
+"""How long a connection may say nothing before it is closed; it keeps nobody else from being served."""
+
+_HANDSHAKE_SECONDS = 5.0
+_GOODBYE_SECONDS = 1.0
+_FIRST_BYTES = 1 << 12
+
 
 def serve_tcp(server: Server, host: str, port: int) -> None:
     """Wait for a client and serve it until it goes."""
-    _run(server, _tcp(server, host, port))
+    asyncio.run(_tcp(server, host, port))
 
 
 def serve_ws(server: Server, host: str, port: int) -> None:
     """Wait for a client and serve it until it goes; needs the package `websockets`."""
-    _run(server, _ws(server, host, port))
-
-
-def _run(server: Server, serving: Any) -> None:
-    try:
-        asyncio.run(serving)
-    except (KeyboardInterrupt, SystemExit):
-        pass  # `exit` ends the process through `sys.exit` inside the loop
-    finally:
-        server.stop()
+    asyncio.run(_ws(server, host, port))
 
 
 @contextmanager
@@ -50,8 +49,6 @@ def _connection(
         yield
     except lost as error:
         _log.warning("the connection to the client is lost: %s", error)
-    except SystemExit:
-        pass  # `exit`: the process ends when this connection is closed
     finally:
         writer.close()
         ended.set()
@@ -63,44 +60,82 @@ async def _tcp(server: Server, host: str, port: int) -> None:
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal taken
-        if taken:
-            _log.warning("a second client is turned away")
+        start = b"" if taken else await _first_words(reader)
+        if start is None or taken:  # the seat is for who speaks the protocol, not for who came first
+            _log.warning("a second client is turned away" if taken else "what is no client is turned away")
             writer.close()
             return
         taken = True
         server.protocol.set_writer(writer)
         with _connection(writer, ended, ConnectionError):
-            await receive_all(server, reader)
+            await receive_all(server, reader, start)
 
-    async with await asyncio.start_server(connected, host, port) as listening:
-        _say_where(listening)
+    server.on_exit = ended.set
+    listening = await asyncio.start_server(connected, host, port)
+    _say_where(listening)
+    try:
         await ended.wait()
+    finally:
+        server.end()
+
+
+async def _first_words(reader: asyncio.StreamReader) -> bytes | None:
+    """What a client says first; None where that is no message of the protocol, or nothing for a while."""
+    start = b""
+    try:
+        async with asyncio.timeout(_SILENCE_SECONDS):
+            while (known := is_header(start)) is None:
+                read = await reader.read(_FIRST_BYTES)
+                if not read:
+                    return None
+                start += read
+    except (TimeoutError, ConnectionError):
+        return None
+    return start if known else None
 
 
 async def _ws(server: Server, host: str, port: int) -> None:
     from websockets.asyncio.server import serve as listen
-    from websockets.exceptions import ConnectionClosedError
+    from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
     ended = asyncio.Event()
     taken = False
 
     async def connected(socket: ServerConnection) -> None:
         nonlocal taken
-        if taken:
-            _log.warning("a second client is turned away")
+        first: str | bytes | None = None
+        with suppress(TimeoutError, ConnectionClosed):
+            first = None if taken else await asyncio.wait_for(socket.recv(), _SILENCE_SECONDS)
+        if first is None or taken:
+            _log.warning(
+                "a second client is turned away" if taken else "a client that said nothing is turned away"
+            )
             return
         taken = True
         writer = _TextWriter(socket)
         server.protocol.set_writer(writer, include_headers=False)
         with _connection(writer, ended, ConnectionClosedError):
+            server.protocol.receive(first if isinstance(first, bytes) else first.encode())
             async for message in socket:
                 server.protocol.receive(message if isinstance(message, bytes) else message.encode())
 
     # Compressing for a client on this computer costs more than it saves; one that is gone closes nothing any more.
-    options: dict[str, Any] = {"compression": None, "max_size": None, "close_timeout": 2}
-    async with listen(connected, host, port, origins=_ORIGINS, **options) as listening:
-        _say_where(listening)
+    options: dict[str, Any] = {
+        "compression": None,
+        "max_size": None,
+        "close_timeout": 2,
+        "open_timeout": _HANDSHAKE_SECONDS,
+    }
+    server.on_exit = ended.set
+    listening = await listen(connected, host, port, origins=_ORIGINS, **options)
+    _say_where(listening)
+    try:
         await ended.wait()
+        listening.close()
+        with suppress(TimeoutError):  # a client that still listens is told that this is the end
+            await asyncio.wait_for(listening.wait_closed(), _GOODBYE_SECONDS)
+    finally:
+        server.end()
 
 
 class _TextWriter:

@@ -41,8 +41,11 @@ _FEATURES: dict[str, tuple[str, str]] = {
         "code actions",
         "quick fixes, all safe fixes at once, and what can be done with an artifact or a model",
     ),
-    "codeLensProvider": ("code lens", "size and state; emit or refresh, initialize, train, show the graph"),
-    "documentLinkProvider": ("document links", "to the model, the generated module and the parameters"),
+    "codeLensProvider": (
+        "code lens",
+        "size and state; emit, or refresh and open the module; initialize, train, show the graph",
+    ),
+    "documentLinkProvider": ("document links", "to the model that it was captured from"),
     "documentFormattingProvider": (
         "formatting",
         "one node per line; numbers and strings keep their spelling",
@@ -68,7 +71,8 @@ _PYTHON: dict[str, str] = {
     "definitionProvider": "from a model to its artifact and generated module",
     "referencesProvider": "the nodes that an expression became",
     "codeActionProvider": "exact rewrites, allowed approximations, the example shape; capture, also with emission",
-    "codeLensProvider": "capture, state, artifact and generated module of each model",
+    "codeLensProvider": "capture, state, artifact and generated module of each model; over a generated module "
+    "what it is from, whether it is fresh, open and refresh",
     "inlayHintProvider": "shapes at the ends of lines, from the last capture",
     "diagnosticProvider": "TL601 to TL608 where they stand",
 }
@@ -79,10 +83,17 @@ _COMMANDS = {
     "torchlean.emit": "Write the `nn.Module` (`out`, `params`, `options`, `force`).",
     "torchlean.refresh": "Write the generated module again, where there is one (`force`).",
     "torchlean.capture": "Capture a model of a Python file (`name`, `exampleShape`, `out`, `dialect`, `approximate`, "
-    "`force`; `write`: false for what is learned alone).",
+    "`force`; `ask`: true asks for what is missing, see below; `write`: false for what is learned alone).",
     "torchlean.captureAndEmit": "The same, and write the `nn.Module` of the artifact.",
     "torchlean.init": "Initialize parameters (`seed`, `scheme`, `device`, `force`, …).",
-    "torchlean.train": "Train (`steps`, `data`, `output`, `device`, `force`, …).",
+    "torchlean.models": "List the models of an open Python file: `name`, `line`, `shape`, `guess`, `state`, "
+    "`artifact`, `needs` (why it cannot be captured, or null), `doc`.",
+    "torchlean.writeShape": "Have the editor write an example shape over a model (`name`, `exampleShape`).",
+    "torchlean.train": "Train (`steps` or `epochs`, `data`, `loss`, `lr`, `val_split`, `output`, `device`, `force`, …; "
+    "`resume`: true goes on with a run that was stopped, `ask`: true asks first, see below).",
+    "torchlean.training": "How the last training of an artifact stands: `running`, `points`, `previous`, `resume`, "
+    "`trained`.",
+    "torchlean.useParams": "Make the trained parameters those of the artifact; what it had is kept (`params`).",
     "torchlean.convert": "Write the artifact in the other dialect, with its parameters, or say which node has no "
     "exact counterpart (`dialect`, `out`: a path or URI, by default `m.DIALECT.ir.json` beside it, `params`, "
     "`output`: place of the output to keep, `force`: over a file that is there, which is kept).",
@@ -101,6 +112,11 @@ _SETTINGS = (
         "false",
         "Capture a file's models when it is saved; not in an untrusted workspace. Nothing is written where that "
         "would replace somebody's work.",
+    ),
+    (
+        "torchlean.refreshOnSave",
+        "false",
+        "Write the generated module of an artifact again when the artifact is saved; never one that was edited.",
     ),
     (
         "torchlean.warmWorker",
@@ -155,6 +171,43 @@ replaced stays as `m.ir.json.orig` (`.orig2`, …). A client that announces `win
 | `what` | the same as a list |
 | `accept` | the title of the button that goes on |
 | `argument` | what the command's argument gets besides when it is sent again: `{"force": true}` |
+
+## What is asked
+
+Capture and training find out what they can. With `"ask": true` in their argument they ask for the rest, and nothing
+was done yet. Clients that send `"confirms": true`, and `"forms": true` for the last of these, get the error -32803,
+ask in their own way, and send the command again with the answers in its argument; of the others those that announce
+`window.showMessage` are asked for the model and the shape by a `window/showMessageRequest`, and train with the
+defaults. The error's `data` has one of
+
+- `choices`, which model: `question`, `argument` (the name under which the answer is sent), and `choices`, each with
+  `label`, `detail`, `value` and the `line` of the class;
+- `input`, which example shape: `question`, `value` (a guess, or ""), `argument`, and `write`: a `command` that
+  writes the shape over the model, with its `argument`, to which `exampleShape` is added;
+- `form`, how to train: `title`, `accept`, `resume` (`label` and `argument`: a run that was stopped, or null), and
+  `fields`.
+
+A field of a form has a `label`, the `names` of the argument that it says, and `choices`, of which the first is what
+happens where nothing is said. A choice has a `label`, a `detail`, and either an `answer`, which is added to the
+argument, or what to `ask`: a `name`, a `type` (`whole`, `number` or `file`), a `prompt`, of numbers a `value` to
+propose, the `unit`, and what they are `above`, of files their `endings`. Losses, devices and everything else that
+can be chosen stand there, so that no client has a list of its own.
+
+An error's `data.unsaved` is true where the file has to be saved first, `data.problems` where what is wrong is in
+the list of problems; `data.detail` has the message for a log, with paths and options, where the `message` is
+another one. Results have a `detail` likewise.
+
+## Trainings
+
+Clients that send `"training": true` in their `initializationOptions` get notifications `torchlean/training`, ten a
+second at most. Each has the artifact's `uri`, an id `run`, and a `kind`: `begin` (with the first point), `points`,
+`checkpoint`, `end`. They have, as far as it is known, `points` (each a `step`, `loss`, `lr`, `val_loss` and the
+metrics of the loss), `steps` of the whole run, `percentage`, `steps_per_second`, `seconds_left`, `device`,
+`checkpoint` (`step`, `name`, `uri`); at the begin `asked` and `previous`, the points of the run before; at the end
+`how` (`done`, `stopped` or `failed`), `message`, `trained` (the parameters), and `resume`: `step` and `steps` of a
+checkpoint, and the `argument` with which `torchlean.train` goes on from there. `torchlean.training` answers all of
+that at any time, also in another session. A training is kept every five seconds (`checkpoint_seconds`) until it
+comes to its end.
 
 Where the interpreter of workers cannot do the work, the error's `data.interpreter` has its `path`, the `missing`
 packages, and the command that would `install` them, a list of words, or null. Where a capture failed with findings,

@@ -183,6 +183,11 @@ class Protocol(LanguageServerProtocol):
         if msg_id in self._request_futures:
             super()._handle_cancel_notification(msg_id)
 
+    @lsp_method(types.EXIT)
+    def lsp_exit(self, *args: Any) -> None:  # type: ignore[override]  # it generates nothing
+        """The client wants the process to end."""
+        self._server.on_exit()
+
     # -- answers ------------------------------------------------------------------------------------------
 
     def _refuse(self, number: Any, code: int, message: str) -> None:

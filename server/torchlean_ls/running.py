@@ -6,7 +6,7 @@ import asyncio
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,16 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcRequestCancelled
 
 from torchlean_core.artifact.companions import params_path
+from torchlean_core.check.findings import PROBLEMS
 from torchlean_core.errors import UserError
 from torchlean_ls.progress import Progress
 from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_uri
-from torchlean_ls.wording import in_editor
+from torchlean_ls.wording import in_editor, in_words_of_editors
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
+    from torchlean_ls.training import Run
 
 _TITLES = {
     "emit": "Emitting",
@@ -29,16 +31,19 @@ _TITLES = {
     "capture": "Capturing",
     "init": "Initializing",
     "train": "Training",
+    "useParams": "Using trained parameters:",
     "convert": "Converting",
 }
 _WITH_PARAMS = frozenset({"capture", "convert"})
 """Commands that write parameters beside their output."""
 
-JOB_NAMES = {"refresh": "emit"}
+JOB_NAMES = {"refresh": "emit", "useParams": "use"}
 """Commands whose job has another name."""
 
 
 _MAX_JOBS = 4
+_LAST_SECONDS = 1.0
+"""How long worker processes may take to go when the server ends."""
 
 
 class Jobs:
@@ -53,6 +58,7 @@ class Jobs:
         self.shows_progress = False
         self._running: dict[str, tuple[str, threading.Event]] = {}
         self._threads = ThreadPoolExecutor(_MAX_JOBS, "torchlean-job")
+        self._work: set[Future[dict[str, Any]]] = set()
 
     async def in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
         """Do work beside the jobs, in a thread of theirs."""
@@ -94,8 +100,14 @@ class Jobs:
             self._server, token, self.shows_progress and not quiet, f"{_TITLES[name]} {path.name}", cancelled
         )
 
+        run = self._server.trainings.begin(uri, path, request) if name == "train" else None
+
         def on_event(event: dict[str, Any]) -> None:
-            loop.call_soon_threadsafe(self._on_event, progress, event)
+            loop.call_soon_threadsafe(self._on_event, progress, event, run)
+
+        def ended(how: str, message: str) -> None:
+            if run is not None:
+                run.end(how, message)
 
         def work() -> dict[str, Any]:
             settings = self._server.settings
@@ -111,7 +123,10 @@ class Jobs:
                 warm=warm,
             )
 
-        running = loop.run_in_executor(self._threads, work)
+        thread = self._threads.submit(work)
+        self._work.add(thread)
+        thread.add_done_callback(self._work.discard)
+        running = asyncio.wrap_future(thread)
         try:
             result = await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -119,24 +134,31 @@ class Jobs:
             await asyncio.wait([running])  # the end of the progress says that nothing goes on any more
             running.exception()  # that it was stopped: the request has its answer already
             progress.end("cancelled")
+            ended("stopped", "stopped")
             raise
         except JobCancelled as error:
             progress.end("stopped")
+            ended("stopped", "stopped")
             raise JsonRpcRequestCancelled(f"{_TITLES[name]} {path.name} was stopped") from error
         except UserError as error:
             progress.end("failed")
             if name == "capture" and "confirm" not in error.data:
                 self._server.live.captured(uri, request, error=error)
-            raise refused(error, path) from error
+            refusal = refused(error, path)
+            ended("failed", refusal.message)
+            raise refusal from error
         except OSError as error:
             progress.end("failed")
-            raise Refused(f"no worker process can be started: {error}") from error
+            ended("failed", "no worker process can be started")
+            raise Refused(f"no worker process can be started: {error.strerror or error}") from error
         except BaseException:
             progress.end("failed")
             raise
         finally:
             self._running.pop(key, None)
+        told(result, path)
         progress.end(str(result.get("message", "done")))
+        ended("done", str(result.get("message", "done")))
         if name == "capture":
             self._server.live.captured(uri, request, result=result)
             result.pop("record", None)  # what the editor shows of it, it asks for
@@ -146,8 +168,10 @@ class Jobs:
             self._server.files_written(output, params_path(output) if name in _WITH_PARAMS else output)
         return result
 
-    def _on_event(self, progress: Progress, event: dict[str, Any]) -> None:
+    def _on_event(self, progress: Progress, event: dict[str, Any], run: Run | None) -> None:
         """Show one event of a worker: progress, a stage, or what the model printed."""
+        if run is not None:
+            run.event(event)
         if event.get("event") == "output":
             if text := str(event.get("text", "")).rstrip():
                 self._server.window_log_message(types.LogMessageParams(types.MessageType.Log, text))
@@ -168,16 +192,29 @@ class Jobs:
         return {"stopped": len(stopped)}
 
     def shutdown(self) -> None:
-        """Stop everything that still runs."""
+        """Stop everything that still runs, and give the worker processes a moment to go."""
         self.stop(None)
         self._threads.shutdown(wait=False, cancel_futures=True)
+        wait(list(self._work), _LAST_SECONDS)
+
+
+def told(result: dict[str, Any], path: Path) -> None:
+    """Make the message of a result one for a person in an editor; `detail` is all of it, where that is more."""
+    message = str(result.get("message", ""))
+    brief = in_words_of_editors(str(result.pop("brief", message)), path)
+    if brief and brief != message:
+        result |= {"message": brief, "detail": message}
 
 
 def refused(error: UserError, path: Path | None = None) -> Refused:
     """A user's error as an answer, with what a client can do about it; places are in a file."""
-    data: Mapping[str, Any] = getattr(error, "data", None) or {}
-    answerable = {key: data[key] for key in ("confirm", "interpreter") if key in data}
-    if data.get("findings"):
-        answerable["findings"] = len(data["findings"])
-    message = answerable["confirm"]["question"] if "confirm" in answerable else in_editor(error, path)
-    return Refused(message, data=answerable or None)
+    known: Mapping[str, Any] = getattr(error, "data", None) or {}
+    data = {key: known[key] for key in ("confirm", "interpreter", "unsaved") if key in known}
+    message = data["confirm"]["question"] if "confirm" in data else in_editor(error, path)
+    if known.get("findings"):
+        data["findings"] = len(known["findings"])
+    if known.get("findings") or known.get(PROBLEMS):
+        data[PROBLEMS] = True
+    if str(error) != message:
+        data["detail"] = str(error)
+    return Refused(message, data=data or None)

@@ -6,10 +6,12 @@ import asyncio
 import inspect
 import logging
 import os
+import sys
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -30,6 +32,7 @@ from torchlean_ls.python.live import Live
 from torchlean_ls.python.open_texts import OpenTexts
 from torchlean_ls.refused import Refused
 from torchlean_ls.settings import Settings, complaints
+from torchlean_ls.training import Trainings
 from torchlean_ls.unopened import Unopened
 from torchlean_ls.uris import file_uri
 from torchlean_ls.workers import Workers
@@ -53,7 +56,11 @@ class Server(LanguageServer):
         trusted: Whether code of the workspace may run when a command asks for it.
         workers: Processes that have torch loaded.
         confirms: Whether the client itself asks the questions that an error's `data.confirm` has.
+        forms: Whether the client asks what a form has, `data.form` of an error.
+        shows_training: Whether the client draws trainings: it gets their points.
+        trainings: The last training of each artifact.
         features: The features, in order.
+        on_exit: Called when the client wants the process to end.
     """
 
     protocol: Protocol
@@ -75,6 +82,9 @@ class Server(LanguageServer):
         self.interpreters = Interpreters(self)
         self.trusted = True
         self.confirms = False
+        self.forms = False
+        self.shows_training = False
+        self.trainings = Trainings(self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unsaid: list[str] = []
         self._complaints: list[str] = []
@@ -92,6 +102,7 @@ class Server(LanguageServer):
         self._big_documents = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
         self.was_shut_down = False
+        self.on_exit: Callable[[], None] = self.end
         self.on(types.INITIALIZED, self._initialized)
         self.on(types.SHUTDOWN, self._shutdown)
         self.on(types.TEXT_DOCUMENT_DID_SAVE, self._did_save)
@@ -275,6 +286,8 @@ class Server(LanguageServer):
         if isinstance(options, dict):
             self.trusted = options.get("trusted", True) is not False
             self.confirms = options.get("confirms") is True
+            self.forms = options.get("forms") is True
+            self.shows_training = options.get("training") is True
             self.settings = self._read_settings(options.get("settings"))
         for feature in self.features:
             try:
@@ -383,19 +396,24 @@ class Server(LanguageServer):
         self.was_shut_down = True
         self._each(lambda feature: feature.shutdown())
 
-    def stop(self) -> None:
-        """Let everything go that still runs."""
+    def end(self) -> NoReturn:
+        """End the process, with 0 after a `shutdown` and 1 otherwise; what still runs is stopped.
+
+        Nothing is waited for: the interpreter would wait for its threads, and one that checks a big file for nobody
+        takes seconds.
+        """
         self._each(lambda feature: feature.shutdown())
-        self._checker.shutdown(wait=False, cancel_futures=True)
-        self.shutdown()  # type: ignore[no-untyped-call]
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # whoever would read it may be gone
+                stream.flush()
+        os._exit(0 if self.was_shut_down else 1)
 
     async def _watch_parent(self, process_id: int) -> None:
         """End with the client, even where it died without a word."""
         while _alive(process_id):
             await asyncio.sleep(_PARENT_CHECK_SECONDS)
         _log.warning("the client (process %d) is gone", process_id)
-        self._each(lambda feature: feature.shutdown())
-        os._exit(1)
+        self.end()
 
     # -- documents ----------------------------------------------------------------------------------------
 

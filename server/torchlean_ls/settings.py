@@ -21,6 +21,7 @@ class Settings:
         enable: Whether the server does anything.
         validate: When findings are shown: while one types, after saving, or never.
         capture_on_save: Whether saving a model captures it again; never in a workspace that is not trusted.
+        refresh_on_save: Whether saving an artifact writes its generated module again, unless that was edited.
         warm_worker: Whether torch is loaded ahead of commands; never in a workspace that is not trusted.
         capture_on_type: Whether a text that rests is captured without being saved, and nothing written; as above.
         parent_hints: Whether inlay hints show kind and shape behind every parent id.
@@ -37,6 +38,7 @@ class Settings:
     enable: bool = True
     validate: Validate = "onType"
     capture_on_save: bool = False
+    refresh_on_save: bool = False
     warm_worker: bool = True
     capture_on_type: bool = False
     parent_hints: bool = True
@@ -64,6 +66,7 @@ class Settings:
             enable=values.get("enable", True) is not False,
             validate=_validate(values.get("validate")),
             capture_on_save=values.get("captureOnSave") is True,
+            refresh_on_save=values.get("refreshOnSave") is True,
             warm_worker=values.get("warmWorker", True) is not False,
             capture_on_type=values.get("captureOnType") is True,
             parent_hints=on and shown.get("parents", True) is not False,
@@ -112,6 +115,7 @@ _EXPECTED: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ),
     ("validate.run", "onType, onSave or off", lambda value: value in _WHEN),
     ("captureOnSave", "true or false", _is_flag),
+    ("refreshOnSave", "true or false", _is_flag),
     ("warmWorker", "true or false", _is_flag),
     ("captureOnType", "true or false", _is_flag),
     ("inlayHints", "true, false or an object", lambda value: isinstance(value, bool | Mapping)),

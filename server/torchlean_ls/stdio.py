@@ -30,14 +30,7 @@ _CHUNK = 1 << 18
 def serve(server: Server, greeting: Greeting) -> None:
     """Serve until the client says `exit`, or closes its end."""
     server.protocol.answered = greeting.answered
-    try:
-        asyncio.run(_serve(server, greeting))
-    except BrokenPipeError:
-        _log.error("the connection to the client is lost")
-    except (KeyboardInterrupt, SystemExit):
-        pass  # `exit` ends the process through `sys.exit` inside the loop
-    finally:
-        server.stop()
+    asyncio.run(_serve(server, greeting))
 
 
 def _loop_can_read() -> bool:
@@ -114,7 +107,12 @@ async def _serve(server: Server, greeting: Greeting) -> None:
         await loop.connect_read_pipe(lambda: incoming, sys.stdin.buffer)
     else:
         threading.Thread(target=_read_all, args=(loop, incoming), daemon=True).start()
-    await incoming.ended
+    try:
+        await incoming.ended
+    except BrokenPipeError:
+        _log.error("the connection to the client is lost")
+    finally:
+        server.end()
 
 
 def _read_all(loop: asyncio.AbstractEventLoop, incoming: Incoming) -> None:
@@ -132,9 +130,12 @@ def _read_all(loop: asyncio.AbstractEventLoop, incoming: Incoming) -> None:
             return
 
 
-async def receive_all(server: Server, stream: asyncio.StreamReader) -> None:
-    """Hand every message of a stream to the server until it ends."""
+async def receive_all(server: Server, stream: asyncio.StreamReader, start: bytes = b"") -> None:
+    """Hand every message of a stream to the server until it ends; `start` was read of it already."""
     reader = FrameReader()
+    reader.feed(start)
+    for body in reader.frames():
+        server.protocol.receive(body)
     while data := await stream.read(_CHUNK):
         reader.feed(data)
         for body in reader.frames():

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from torchlean_core.check import Report, check_bytes
 from torchlean_core.navigate import Links
 from torchlean_core.navigate.outline import entries, matches, search_texts
+from torchlean_core.reading import read_regular
 from torchlean_core.text import Encoding, no_collector
 
 MAX_NODES = 100_000
@@ -75,7 +76,7 @@ class SymbolIndex:
             self._drop(path)
             if status.st_size > MAX_BYTES:
                 return None
-            content = path.read_bytes()
+            content = read_regular(path, MAX_BYTES)
         except OSError:
             self._drop(path)
             return None

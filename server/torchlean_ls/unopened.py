@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from torchlean_core.config import SettingsFinder
 from torchlean_core.errors import UsageError
+from torchlean_core.visible import visible
 from torchlean_ls.uris import file_path, file_uri
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ class Unopened:
             settings = self._server.settings
 
             def declared(path: Path) -> bool:
-                return self._server.folders.declares(file_uri(path), settings)
+                try:
+                    return self._server.folders.declares(file_uri(path), settings)
+                except ValueError:  # no URI names it: see below
+                    return False
 
             files = await self._server.in_thread(_list_files, roots, declared)
             if len(files) > MAX_FILES:
@@ -64,14 +68,16 @@ def _list_files(roots: list[Path], declared: Callable[[Path], bool]) -> dict[str
     from torchlean_core.artifact.discovery import find_artifacts
 
     def unreadable(path: Path, error: OSError) -> None:
-        _log.info("%s: %s", path, error.strerror)
+        _log.warning("%s: %s", visible(str(path)), error.strerror)
+
+    def wrong(path: Path, error: UsageError) -> None:
+        """What is in it is said where settings are read: without it nothing is left out."""
 
     found: dict[str, Path] = {}
     for root in roots:
-        try:
-            files = find_artifacts(root, None, SettingsFinder(), unreadable, declared)
-        except UsageError:
-            # A settings file is wrong, which is said where settings are read: without it nothing is left out.
-            files = find_artifacts(root, [], SettingsFinder(), unreadable, declared)
-        found |= {file_uri(path): path for path in files}
+        for path in find_artifacts(root, None, SettingsFinder(wrong), unreadable, declared):
+            try:
+                found[file_uri(path)] = path
+            except ValueError:  # editors name files by URIs, and this one has none
+                _log.warning("%s: its name is no UTF-8, so no editor can open it", ascii(str(path)))
     return found

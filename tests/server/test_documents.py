@@ -158,7 +158,7 @@ async def test_source_actions_are_offered_on_a_clean_artifact_only(editor):
         "Emit nn.Module",
         "Emit nn.Sequential",
         "Initialize parameters",
-        "Train",
+        "Train…",
         "Show the graph",
     }
     assert [action.kind for action in await editor.fixes(broken, where, "source")] == [

@@ -191,7 +191,7 @@ async def test_code_lenses_tell_the_size_and_offer_what_can_be_done(editor):
     lenses = await editor.request("textDocument/codeLens", {"textDocument": {"uri": uri}})
     shown = [await editor.request("codeLens/resolve", lens) for lens in lenses]
     assert [lens["command"]["title"] for lens in shown] == [
-        "2 nodes · 40 parameters · 1 note", "Emit nn.Module", "Initialize parameters", "Train", "Show graph",
+        "2 nodes · 40 parameters · 1 note", "Emit nn.Module", "Initialize parameters", "Train…", "Show graph",
     ]  # fmt: skip
     assert {lens["command"]["command"] for lens in shown} <= {
         f"torchlean.{name}" for name in ("check", "emit", "init", "train", "showGraph")

@@ -278,3 +278,27 @@ def test_an_edited_shape_of_an_input_is_compared_with_the_others() -> None:
     now = documents.get(URI)
     assert any("refuse such a graph" in finding.message for finding in now.report.findings)
     assert told(now.report) == told(check_text(now.text))
+
+
+def test_a_stray_bracket_before_the_root_is_read_as_in_a_fresh_text():
+    """Whether it is too much is known at the end of the text only, so what stands between depends on it."""
+    draw = random.Random(16)
+    texts = [
+        '[{"nodes":[{arents": [\n    2\n   }]}',
+        '[{"nodes": [{"id": 0 "kind": "relu"}, {"id": 1]}',
+        *("[" + text for path in sorted(CASES.glob("*.json"))[::20] if len(text := path.read_text()) < 2_000),
+    ]
+    for text in texts:
+        for _ in range(15):
+            documents = open_document(text)
+            for _ in range(2):
+                now = documents.get(URI).text
+                start = draw.randrange(len(now) + 1)
+                end = min(len(now), start + draw.choice([0, 0, 1, 3, 20]))
+                edit(
+                    documents,
+                    start,
+                    end,
+                    draw.choice(["", "[", "]", "{", "}", "0", "x", '"', ",", *SNIPPETS]),
+                )
+                same_as_fresh(documents)

@@ -8,6 +8,8 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from benchmarks.artifacts import make_artifact
@@ -16,14 +18,15 @@ from websockets.sync.client import connect
 
 from tests.server.conftest import BROKEN, GOOD
 from tests.server.raw import SERVER, Raw
+from torchlean_ls.frames import frame
 
 URI = "file:///m.ir.json"
 
 
 class Listening(Raw):
-    """A server that waits for its client on a port which it chose itself."""
+    """A server that waits for its client on a port which it chose itself; `before` happens before that one comes."""
 
-    def __init__(self, way: str) -> None:
+    def __init__(self, way: str, before: Callable[[Listening], None] | None = None) -> None:
         super().__init__(*SERVER[:-1], way, "0")
         self.said: list[str] = []
         found = None
@@ -33,6 +36,8 @@ class Listening(Raw):
             self.said.append(line)
             found = re.search(r"listening on (\S+) port (\d+)", line)
         self.host, self.port = found[1], int(found[2])
+        if before is not None:
+            before(self)
 
     def rest(self) -> str:
         """What the server writes to standard error until it ends."""
@@ -42,8 +47,8 @@ class Listening(Raw):
 class Tcp(Listening):
     """A client over TCP."""
 
-    def __init__(self) -> None:
-        super().__init__("--tcp")
+    def __init__(self, before: Callable[[Listening], None] | None = None) -> None:
+        super().__init__("--tcp", before)
         self.socket = socket.create_connection((self.host, self.port), 30)
         self.input, self.output = self.socket.makefile("wb"), self.socket.makefile("rb")
 
@@ -62,8 +67,8 @@ class Tcp(Listening):
 class Ws(Listening):
     """A client over a WebSocket."""
 
-    def __init__(self) -> None:
-        super().__init__("--ws")
+    def __init__(self, before: Callable[[Listening], None] | None = None) -> None:
+        super().__init__("--ws", before)
         self.connection = connect(f"ws://{self.host}:{self.port}", max_size=None)
         self.socket = self.connection.__enter__()
 
@@ -148,6 +153,51 @@ def test_exit_without_shutdown_is_a_failure(client):
     client.send("exit", None)
     assert client.process.wait(20) == 1
     assert "Traceback" not in client.rest()
+
+
+@pytest.mark.parametrize("way", [Tcp, Ws], ids=["tcp", "ws"])
+def test_a_page_that_somebody_visits_starts_no_session(way):
+    """A browser sends any page's POST to this computer; what is in it must not be taken for messages."""
+    body = frame(b'{"jsonrpc": "2.0", "method": "exit"}')
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+
+    def visit(server: Listening) -> None:
+        for _ in range(3):
+            answer = b""
+            with (
+                socket.create_connection((server.host, server.port), 30) as page,
+                suppress(ConnectionResetError),
+            ):
+                page.sendall(head % len(body) + body)
+                while part := page.recv(4096):
+                    answer += part
+            assert b"jsonrpc" not in answer
+
+    session = way(visit)
+    try:
+        assert session.initialize()["result"]["serverInfo"]["name"] == "torchlean-ls"
+        assert session.end() == 0
+    finally:
+        session.close()
+
+
+@pytest.mark.parametrize("way", [Tcp, Ws], ids=["tcp", "ws"])
+def test_connections_that_say_nothing_do_not_take_the_seat(way):
+    silent: list[socket.socket] = []
+
+    def sit(server: Listening) -> None:
+        silent.extend(socket.create_connection((server.host, server.port), 30) for _ in range(5))
+        silent[0].sendall(b"C" if way is Tcp else b"GET / HTTP/1.1\r\n")
+
+    session = way(sit)
+    try:
+        assert session.initialize()["result"]["serverInfo"]["name"] == "torchlean-ls"
+        assert session.end() == 0
+        assert "Traceback" not in session.rest()
+    finally:
+        for one in silent:
+            one.close()
+        session.close()
 
 
 def test_a_second_client_is_turned_away_and_the_first_is_served_on(client):

@@ -223,3 +223,41 @@ def test_data_functions_are_refused_where_the_workspace_is_not_trusted(raw, tmp_
     argument = {"uri": artifact.as_uri(), "data": "data.py:make"}
     raw.send("workspace/executeCommand", {"command": "torchlean.train", "arguments": [argument]}, 8)
     assert "from a function of the project" in raw.answer(8)["error"]["message"]
+
+
+@pytest.mark.parametrize("work", ["reading", "asking", "capture", "training"])
+def test_exit_without_shutdown_ends_at_once_whatever_runs(tmp_path, work):
+    model = tmp_path / "net.py"
+    model.write_text(
+        "import torch\nfrom torch import nn\n\n\n# torchlean: example-shape=1,4\nclass Net(nn.Module):\n"
+        "    def forward(self, x):\n        while True: pass\n"
+    )
+    artifact = tmp_path / "m.ir.json"
+    artifact.write_text(GOOD)
+    raw = Raw()
+    try:
+        raw.initialize()
+        if work in ("reading", "asking"):
+            raw.open(artifact.as_uri(), make_artifact(40_000))
+            if work == "asking":
+                where = {"textDocument": {"uri": artifact.as_uri()}, "position": {"line": 9, "character": 9}}
+                for number in range(2, 9):
+                    raw.send("textDocument/hover", where, number)
+            time.sleep(0.3)
+        else:
+            file, name, more = (
+                (model, "capture", {"name": "Net"})
+                if work == "capture"
+                else (artifact, "train", {"steps": 10**9})
+            )
+            raw.open(file.as_uri(), file.read_text(), "python" if work == "capture" else "json")
+            argument = {"uri": file.as_uri(), **more}
+            raw.send("workspace/executeCommand", {"command": f"torchlean.{name}", "arguments": [argument]}, 7)
+            time.sleep(3)
+        raw.send("exit", None)
+        began = time.monotonic()
+        assert raw.process.wait(30) == 1
+        assert time.monotonic() - began < 2
+        assert raw.process.stderr.read() == b""
+    finally:
+        raw.close()

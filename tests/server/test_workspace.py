@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -456,3 +457,29 @@ def test_settings_forgotten_while_a_thread_reads_them_are_read_anew(tmp_path, mo
         patch.setattr(folders, "settings_of", changed_meanwhile)
         assert folders.wanted(uri, [wrong]) == [wrong]
     assert folders.wanted(uri, [wrong]) == []
+
+
+@pytest.mark.parametrize("odd", ["loop", "name", "settings", "device", "pipe", "ignores"])
+def test_one_odd_entry_does_not_blind_the_folder(raw, tmp_path, odd):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b.ir.json").write_text(BROKEN)
+    if odd == "loop":
+        (tmp_path / "l.ir.json").symlink_to("l.ir.json")
+    elif odd == "name":
+        (tmp_path / os.fsdecode(b"n\xff.ir.json")).write_text(BROKEN)
+    elif odd == "settings":
+        (tmp_path / "torchlean.toml").write_text("x=" + "[" * 20_000 + "]" * 20_000)
+    elif odd == "device":
+        (tmp_path / "torchlean.toml").symlink_to("/dev/zero")
+    elif odd == "pipe":
+        os.mkfifo(tmp_path / "pyproject.toml")
+    else:
+        os.mkfifo(tmp_path / ".gitignore")
+    begin(raw, tmp_path, capabilities=PULLS)
+    uri = file_uri(tmp_path / "sub" / "b.ir.json")
+    answer = raw.ask("workspace/diagnostic", {"previousResultIds": []}, 2)
+    assert [one["code"] for report in answer["items"] if report["uri"] == uri for one in report["items"]] == [
+        "TL201"
+    ]
+    found = raw.ask("workspace/symbol", {"query": "relu"}, 3)
+    assert {one["location"]["uri"] for one in found} == {uri}

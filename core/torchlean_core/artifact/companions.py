@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from torchlean_core.errors import UsageError
+from torchlean_core.reading import open_regular
 
 ARTIFACT_SUFFIXES = (".ir.json", ".torchlean.json")
 """File names that say "this JSON file is an artifact"."""
@@ -60,9 +62,7 @@ def generated_module(artifact: Path) -> Path | None:
 def is_generated_module(path: Path) -> bool:
     """Whether a file begins as generated modules do; costs a look at its beginning."""
     try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return GENERATED_MARK.encode() in file.read(_MAX_HEADER)
     except (OSError, ValueError):
         return False  # it cannot be read, or its name is none: nobody generated it
@@ -71,6 +71,33 @@ def is_generated_module(path: Path) -> bool:
 def trained_params_path(artifact: Path) -> Path:
     """`m.trained.safetensors` beside the artifact."""
     return _beside(artifact, ".trained.safetensors")
+
+
+class RunPaths(NamedTuple):
+    """The files of a training.
+
+    Attributes:
+        params: Trained parameters.
+        metrics: Metrics as JSON lines.
+        curve: The loss over the steps, drawn.
+        checkpoint: The last checkpoint.
+    """
+
+    params: Path
+    metrics: Path
+    curve: Path
+    checkpoint: Path
+
+
+def run_paths(params: Path) -> RunPaths:
+    """`m.metrics.jsonl`, `m.loss.svg`, `m.checkpoint.safetensors` beside `m.trained.safetensors`."""
+    name = params.name.removesuffix(".safetensors").removesuffix(".trained")
+    return RunPaths(
+        params,
+        params.with_name(f"{name}.metrics.jsonl"),
+        params.with_name(f"{name}.loss.svg"),
+        params.with_name(f"{name}.checkpoint.safetensors"),
+    )
 
 
 def companion_paths(artifact: Path) -> tuple[Path, ...]:

@@ -12,6 +12,7 @@ from torchlean_core.artifact.companions import is_artifact_name
 from torchlean_core.artifact.detect import looks_like_artifact
 from torchlean_core.config import SettingsFinder
 from torchlean_core.errors import UsageError
+from torchlean_core.reading import MOST_ARTIFACT, MOST_SETTINGS, read_lines, require_within_project
 
 _NEVER = {"node_modules", "__pycache__"}
 _Ignores = list[tuple[Path, pathspec.GitIgnoreSpec]]
@@ -31,7 +32,7 @@ def find_artifacts(
         folder: Where to search.
         exclude: Patterns as in `.gitignore`, relative to the folder; None takes those of the settings files.
         settings: Finds the settings of a folder.
-        on_error: Told of folders that cannot be listed.
+        on_error: Told of folders that cannot be listed, and of files of patterns that cannot be read.
         declared: Whether a JSON file is said to be an artifact, whatever it is called and holds.
 
     Raises:
@@ -65,31 +66,50 @@ class _Walk:
 
     def files(self, folder: Path, ignores: _Ignores) -> Iterator[Path]:
         """The files of one folder, and of the folders in it."""
-        ignores = [*ignores, *_gitignore(folder)]
-        here = self._settings.of_folder(folder) if self._settings is not None else None
-        try:
-            with os.scandir(folder) as listed:
-                entries = sorted(listed, key=lambda entry: entry.name)
-        except OSError as error:
-            self._on_error(folder, error)
-            return
-        for entry in entries:
-            path = Path(entry.path)
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if _ignored(path, is_folder, ignores) or (here and here.excludes(path, folder=is_folder)):
+        pending = [(folder, ignores)]  # no recursion: folders may be nested as deep as somebody likes
+        while pending:
+            folder, ignores = pending.pop()
+            ignores = [*ignores, *self._gitignore(folder)]
+            here = self._settings.of_folder(folder) if self._settings is not None else None
+            try:
+                with os.scandir(folder) as listed:
+                    entries = sorted(listed, key=lambda entry: entry.name)
+            except OSError as error:
+                self._on_error(folder, error)
                 continue
-            if is_folder:
-                if not entry.name.startswith(".") and entry.name not in _NEVER:
-                    yield from self.files(path, ignores)
-            elif entry.name.endswith(".json") and (entry.is_file() or not path.exists()):
-                yield path
+            for entry in entries:
+                path = Path(entry.path)
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if _ignored(path, is_folder, ignores) or (here and here.excludes(path, folder=is_folder)):
+                    continue
+                if is_folder:
+                    if not entry.name.startswith(".") and entry.name not in _NEVER:
+                        pending.append((path, ignores))
+                elif entry.name.endswith(".json") and _may_be_file(path):
+                    yield path
+
+    def _gitignore(self, folder: Path) -> _Ignores:
+        path = folder / ".gitignore"
+        try:
+            require_within_project(path)
+            lines = read_lines(path, MOST_SETTINGS).splitlines()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return []
+        except OSError as error:
+            self._on_error(path, error)
+            return []
+        return _patterns(folder, lines)
 
 
-def _gitignore(folder: Path) -> _Ignores:
+def _may_be_file(path: Path) -> bool:
+    """Whether there is anything but a folder: of a pipe, or a link that leads nowhere, the check says what it is."""
     try:
-        lines = (folder / ".gitignore").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return []  # no .gitignore here
+        return not path.is_dir()
+    except OSError:  # a circle of links
+        return True
+
+
+def _patterns(folder: Path, lines: list[str]) -> _Ignores:
     try:
         return [(folder, pathspec.GitIgnoreSpec.from_lines(lines))]
     except ValueError:  # git skips a line that is no pattern
@@ -116,6 +136,6 @@ def _is_artifact(path: Path) -> bool:
     if is_artifact_name(path.name):
         return True
     try:
-        return looks_like_artifact(path.read_text("utf-8", "replace"))
+        return looks_like_artifact(read_lines(path, MOST_ARTIFACT))
     except OSError:
         return True  # the check reports that it cannot be read

@@ -7,7 +7,7 @@ from typing import Any
 
 from torchlean_core.artifact.write import serialize_graph
 from torchlean_core.check.checker import Report, check_document, check_text
-from torchlean_core.check.findings import Finding, Severity
+from torchlean_core.check.findings import PLAIN, PROBLEMS, Finding, Severity
 from torchlean_core.check.nodes import Record
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph.model import Graph, Node
@@ -35,6 +35,9 @@ class ArtifactError(UserError):
             f"{name}:{position.line + 1}:{position.character + 1}: {first.code} {first.message}{more}; "
             f"`torchlean check {name}` shows everything"
         )
+        count = "an error" if len(findings) == 1 else f"{len(findings)} errors"
+        plain = f"{Path(name).name} has {count}; line {position.line + 1}: {first.message}"
+        self.data = {PLAIN: plain, PROBLEMS: True}
 
 
 class GraphError(UserError):

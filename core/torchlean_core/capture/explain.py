@@ -21,6 +21,7 @@ from torchlean_core.capture.record import Bound, Expression, File, Line, Record,
 from torchlean_core.capture.recorder import Recorder
 from torchlean_core.capture.target import Shape, Target
 from torchlean_core.capture.trace import Traced
+from torchlean_core.reading import MOST_SOURCE, read_regular
 
 _Key = tuple[str, Span]
 
@@ -120,7 +121,7 @@ class Explainer(Observer):
             content = self._text.encode("utf-8", "surrogatepass")
         else:
             try:
-                content = Path(path).read_bytes()
+                content = read_regular(Path(path), MOST_SOURCE)
             except OSError:  # gone meanwhile
                 content = b""
         loaded = self._loaded

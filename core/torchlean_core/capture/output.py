@@ -9,6 +9,7 @@ from typing import Any
 from torchlean_core.capture.target import Target
 from torchlean_core.errors import UsageError
 from torchlean_core.kinds.dialects import DEFAULT
+from torchlean_core.reading import open_regular
 
 _SNIFFED = 4096
 
@@ -28,7 +29,7 @@ def check_output(output: Path, target: Target) -> None:
     if not output.is_file():
         raise UsageError(f"{output}: is no regular file")
     try:
-        with output.open("rb") as file:
+        with open_regular(output) as file:
             start = file.read(_SNIFFED).removeprefix(codecs.BOM_UTF8).lstrip()
     except OSError as error:
         raise UsageError(f"{output}: {error.strerror}") from error

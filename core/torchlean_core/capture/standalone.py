@@ -41,6 +41,7 @@ from torchlean_core.capture.target import (
 )
 from torchlean_core.capture.write import capture_file, write_captured
 from torchlean_core.errors import UsageError, UserError
+from torchlean_core.reading import MOST_SOURCE, read_regular
 from torchlean_core.visible import visible
 
 
@@ -188,7 +189,7 @@ def _loaded(model: Any) -> Loaded:
     if file is None or not file.is_file():
         return Loaded(module, file or Path("model"), name, name, None, None, construct)
     line = definition_line(read_source(file), Target(file, name), decorators=False)
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    sha256 = hashlib.sha256(read_regular(file, MOST_SOURCE)).hexdigest()
     meaning = meaning_of(file, name)
     return Loaded(module, file.resolve(), str(file), name, line, sha256, construct, meaning=meaning)
 

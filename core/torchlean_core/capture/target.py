@@ -11,6 +11,7 @@ from pathlib import Path
 
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Span
 from torchlean_core.errors import UsageError
+from torchlean_core.reading import MOST_SOURCE, read_regular
 
 Shape = tuple[int, ...]
 
@@ -104,7 +105,7 @@ def read_content(file: Path) -> bytes:
         UsageError: It cannot be read.
     """
     try:
-        return file.read_bytes()
+        return read_regular(file, MOST_SOURCE)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
 

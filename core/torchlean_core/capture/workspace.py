@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from torchlean_core.capture.pyfile import Imported, PythonFile, chain, parse
+from torchlean_core.reading import read_regular
 
 Read = Callable[[Path], str | None]
 """Gives the text of a file that an editor has open, which counts instead of the file's; None for other files."""
@@ -70,10 +71,8 @@ class Sources:
             stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
             if known is not None and known.stat == stamp and known.read_at - stamp[0] > _SETTLED:
                 return known.file
-            if not path.is_file() or status.st_size > MAX_SIZE:
-                return None
             now = time.time_ns()
-            content = path.read_bytes()
+            content = read_regular(path, MAX_SIZE)
         except (OSError, ValueError):  # not there or not to be read; no name for a file, in the latter case
             return None
         if known is not None and known.content == content:

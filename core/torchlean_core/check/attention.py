@@ -56,10 +56,11 @@ def check_projection(reader: Reader, record: Record, parent: Record, find: Find)
 
 
 def _check_attention(reader: Reader, record: Record, attention: Record, find: Find) -> None:
-    """Check that a projection of `multihead_attention` is the supported case; say which condition fails."""
+    """Check that a projection of `multihead_attention` is the supported case; say which conditions fail.
+
+    A missing or ill-typed field is reported at the attention node, and silences only what would be said of that field.
+    """
     fields = _attention_fields(reader, attention)
-    if fields is None:
-        return  # a missing or ill-typed field, reported at the attention node
 
     def refuse(condition: str, path: tuple[str | int, ...] = ("parents", 0)) -> None:
         reader.error(record, "TL304", f"{attention.kind} lowers only when {condition}", path)
@@ -70,10 +71,10 @@ def _check_attention(reader: Reader, record: Record, attention: Record, find: Fi
             f"component 0 (the output) is taken; component {show(index)} (the weights) is not lowered",
             ("index",),
         )
-    if fields["num_heads"] != 1:
+    if fields.get("num_heads", 1) != 1:
         refuse(f"num_heads is 1, found {show(fields['num_heads'])}")
     for name in ("batch_first", "dropout_zero"):
-        if not fields[name]:
+        if not fields.get(name, True):
             refuse(f"{name} is true, found false")
     parents = attention.parents
     if parents is None:
@@ -91,14 +92,14 @@ def _check_attention(reader: Reader, record: Record, attention: Record, find: Fi
     elif source.is_tuple:
         refuse("its query, key and value are tensors, found a tuple")
     elif source.shape is not None:
-        _check_shapes(refuse, record, source.shape, fields["embed_dim"])
+        _check_shapes(refuse, record, source.shape, fields.get("embed_dim"))
 
 
-def _check_shapes(refuse: Any, record: Record, shape: list[int], embed_dim: int) -> None:
+def _check_shapes(refuse: Any, record: Record, shape: list[int], embed_dim: int | None) -> None:
     if len(shape) != 3:
         refuse(f"its input is (batch, seq, embed) of rank 3, found {show_shape(shape)}")
         return
-    if shape[2] != embed_dim:
+    if embed_dim is not None and shape[2] != embed_dim:
         refuse(f"embed_dim is the input's last dimension, found {show(embed_dim)} and {show_shape(shape)}")
     if record.shape is not None and record.shape != shape:
         refuse(
@@ -107,12 +108,12 @@ def _check_shapes(refuse: Any, record: Record, shape: list[int], embed_dim: int)
         )
 
 
-def _attention_fields(reader: Reader, attention: Record) -> dict[str, Any] | None:
-    """The fields of an attention node; None where one is missing or ill-typed.
+def _attention_fields(reader: Reader, attention: Record) -> dict[str, Any]:
+    """The fields of an attention node, those that are there and of their types.
 
     Every projection reads them anew and reports the same findings, of which the checker keeps one each.
     """
     kind = reader.dialect.tuple_kinds[attention.kind or ""]
     attention.fields, attention.complete = {}, True
     reader.own_fields(attention, kind.fields, kind.name)
-    return attention.fields if attention.complete else None
+    return attention.fields

@@ -13,6 +13,9 @@ from torchlean_core.text.quick_json import Struct, empty_dict
 PLAIN = "plain"
 """Key of `Finding.data`, and of an error's: the message without what one would type in a terminal, for editors."""
 
+PROBLEMS = "problems"
+"""Key of an error's data: whether editors show what is wrong in their list of problems."""
+
 
 class Severity(enum.Enum):
     """How bad a finding is; the values are what JSON output prints."""

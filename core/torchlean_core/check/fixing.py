@@ -1,8 +1,9 @@
 """Mending a whole text: fixes applied round by round, until nothing changes.
 
-A round takes one family of fixes (the text itself, then ids, fields, shapes, structure) and applies all of its
-fixes that do not overlap in one go. It counts only if it makes the file better; else it is tried again in halves,
-so that one bad fix does not keep the others out. So the number of errors never grows, and it comes to an end.
+A round takes one family of fixes (the text itself, then ids, fields, shapes, edges, structure) and applies all of its
+fixes that do not overlap in one go, the safe ones first. It counts only if it makes the file better; else it is tried
+again in halves, so that one bad fix does not keep the others out. So the number of errors never grows, and it comes to
+an end.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import partial
 
 from torchlean_core.check.checker import Report, check_text
 from torchlean_core.check.findings import Finding, Severity
-from torchlean_core.check.fixes.model import UNASKED, Edit, Family, Fix, apply_edits, passes
+from torchlean_core.check.fixes.model import UNASKED, Edit, Family, Fix, apply_edits, fixes, passes
 from torchlean_core.check.fixes.pieces import Pieces
 from torchlean_core.check.fixes.plan import merge, plan_edits
 from torchlean_core.check.fixes.shapes import sweep, sweep_edits
@@ -25,7 +26,10 @@ MAX_ROUNDS = 100
 """Rounds that are accepted at most; a file needs a handful."""
 
 MAX_TRIES = 40
-"""Checks of the whole text in one round."""
+"""Checks of the whole text in one round, of a big one; of smaller ones more: one bad fix must not keep others out."""
+
+_CHECKED_NODES = 200_000
+"""Nodes that are checked in one round, at least."""
 
 _MARK = "\ufeff"
 
@@ -85,6 +89,24 @@ def fix_text(
     return mender.mend()
 
 
+def has_unasked(report: Report, findings: Sequence[Finding]) -> bool:
+    """Whether some of the findings have fixes that can be applied unasked: found out with a few of each rule's."""
+    by_code: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if passes(finding.code):
+            by_code.setdefault(finding.code, []).append(finding)
+    for alike in by_code.values():
+        step = max(len(alike) // _LOOKED_AT, 1)
+        for finding in alike[::step]:
+            if any(fix.unasked for fix in fixes(report, finding)):
+                return True
+    return False
+
+
+_LOOKED_AT = 25
+"""Findings of a rule, from all over the file, that are looked at before there is said to be nothing to mend."""
+
+
 def _prefixes(codes: Iterable[str] | None) -> tuple[str, ...] | None:
     return None if codes is None else tuple(codes)
 
@@ -127,13 +149,18 @@ class _Mender:
             combine = _merged
         elif family is Family.SHAPES:
             combine = partial(_swept, unsafe=self.unsafe)
+        ranks = sorted({_rank(candidate) for candidate in candidates})
+        return any(self._apply([one for one in candidates if _rank(one) == rank], combine) for rank in ranks)
+
+    def _apply(self, candidates: list[_Candidate], combine: _Combine) -> bool:
+        """Apply as many candidates together as make the text better; whether there are any."""
         waiting = [candidates]
-        tries = 0
-        while waiting and tries < MAX_TRIES:
+        tries = max(MAX_TRIES, _CHECKED_NODES // max(len(self.report.records), 1))
+        while waiting and tries:
             part = waiting.pop()
             edits, used = combine(self.report, part)
             if edits:
-                tries += 1
+                tries -= 1
                 report = check_text(apply_edits(self.text, edits))
                 if _score(report) < _score(self.report):
                     self._accept(edits, [(one.code, one.fix.title) for one in used])
@@ -147,7 +174,8 @@ class _Mender:
     def _candidates(self, family: Family) -> Iterator[_Candidate]:
         """The first suitable fix of every finding; a fix that several findings share comes once."""
         seen: set[int] = set()
-        for finding in self.report.findings:
+        # What an end has in common with nodes counts as theirs.
+        for finding in sorted(self.report.findings, key=lambda finding: finding.code == "TL104"):
             if not self._selected(finding.code):
                 continue
             fix = self._choose(family, finding)
@@ -161,9 +189,14 @@ class _Mender:
             for one in passes(finding.code)
             if one.family is family
             for fix in one.fixes(self.report, finding)
-            if fix.safe or self.unsafe
+            if fix.unasked or self.unsafe
         ]
-        return min(found, key=lambda fix: (not fix.safe, not fix.preferred), default=None)
+        return min(found, key=lambda fix: (not fix.safe, not fix.unasked, not fix.preferred), default=None)
+
+
+def _rank(candidate: _Candidate) -> int:
+    """Safe fixes come before those that are sure, and those before all others."""
+    return 0 if candidate.fix.safe else 1 if candidate.fix.sure else 2
 
 
 def _score(report: Report) -> tuple[int, ...]:

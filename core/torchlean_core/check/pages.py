@@ -10,6 +10,7 @@ from pathlib import Path
 
 from torchlean_core.check.checker import Report, check_bytes
 from torchlean_core.check.fixes import fixes
+from torchlean_core.check.offers import offers
 from torchlean_core.check.rules import RULES, Example, Rule
 from torchlean_core.files import write_text
 
@@ -41,6 +42,7 @@ def page(rule: Rule) -> str:
         _example(rule),
         f"## How to fix it\n\n{rule.fix}",
     ]
+    parts.append(f"## Quick fixes\n\n{_offered(rule)}")
     if rule.example.is_artifact and (repairs := _repairs(rule)):
         parts.append(repairs)
     parts.append(f"See also: [all rules]({INDEX}), `torchlean rules {rule.code}`.")
@@ -79,6 +81,22 @@ def _said(rule: Rule) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
+def _offered(rule: Rule) -> str:
+    """What editors offer, and `--fix` applies; or why there is nothing."""
+    if rule.no_fix:
+        return f"None. {rule.no_fix}"
+    items = []
+    for offer in offers(rule.code):
+        titles = "; ".join(f"**{_escaped(title)}**" for title in offer.titles)
+        items.append(f"- {titles}\n  {offer.what} {offer.why}")
+    return "\n".join(items)
+
+
+def _escaped(title: str) -> str:
+    """A title as Markdown, in bold."""
+    return title.replace("[", "\\[").replace("]", "\\]")
+
+
 def _repairs(rule: Rule) -> str:
     """The quick fixes that the example's findings get."""
     report = _report(rule)
@@ -91,7 +109,7 @@ def _repairs(rule: Rule) -> str:
     listed = "\n".join(
         f"- {title}{'' if safe else ' (may change what the file means)'}" for title, safe in titles.items()
     )
-    return f"Quick fixes for the example:\n\n{listed}"
+    return f"For the example:\n\n{listed}"
 
 
 def index() -> str:
@@ -101,7 +119,8 @@ def index() -> str:
         "What `torchlean check`, the language server and the commands report. `torchlean rules CODE` shows the same "
         "in a terminal; codes are stable once released. Where a rule has quick fixes, editors offer them, and "
         "`torchlean check --fix` applies the safe ones; those that may change what the file means need "
-        "`--unsafe-fixes`.",
+        "`--unsafe-fixes`. After a safe fix its finding is gone and no new error stands anywhere; one after which "
+        "other errors can be read says so in its title.",
     ]
     for prefix, title in _GROUPS:
         rows = [

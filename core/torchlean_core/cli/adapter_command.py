@@ -10,6 +10,7 @@ from torchlean_core.capture.options import Options, add_options, given_options
 from torchlean_core.cli.console import out
 from torchlean_core.errors import UsageError
 from torchlean_core.files import require_regular, write_text
+from torchlean_core.reading import MOST_SOURCE, read_lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,5 +46,5 @@ def _check_output(output: Path, *, force: bool) -> None:
     require_regular(output)
     if not output.resolve().parent.is_dir():
         raise UsageError(f"{output}: its folder does not exist")
-    if output.exists() and not force and MARK not in output.read_text(encoding="utf-8", errors="replace"):
+    if output.exists() and not force and MARK not in read_lines(output, MOST_SOURCE):
         raise UsageError(f"{output}: exists and was not written by `torchlean adapter`; --force replaces it")

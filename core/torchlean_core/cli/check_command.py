@@ -22,6 +22,7 @@ from torchlean_core.check.rules import RULES
 from torchlean_core.cli.console import console, plain, read_stdin, say
 from torchlean_core.config import Settings, SettingsFinder
 from torchlean_core.errors import UsageError
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.text import read_bytes, read_file
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class _Run:
         if args.diff and args.output_format != "text":
             raise UsageError("--diff: prints a diff, and knows no --output-format")
         self.select, self.ignore = _codes(args.select, "--select"), _codes(args.ignore, "--ignore")
-        self.settings = SettingsFinder()
+        self.settings = SettingsFinder(self._wrong_settings)
         # With `--fix -` the fixed text is the result; what is left to say goes to stderr.
         self.stream = sys.stderr if self.fixing and not args.diff and _STDIN in args.paths else sys.stdout
         self.writer = make_writer(args.output_format, plain(self.stream), self._show)
@@ -107,7 +108,7 @@ class _Run:
         wanted = self._wanted(path)
         is_python = path is not None and path.suffix == ".py"
         if path is None or is_python or self.fixing:
-            content = read_stdin() if path is None else path.read_bytes()
+            content = read_stdin() if path is None else read_regular(path, MOST_ARTIFACT)
             if self.fixing and not is_python:
                 content = self._fix(name, path, content, wanted)
             document = None if is_python else read_bytes(content)
@@ -233,6 +234,13 @@ class _Run:
         message = error.strerror or str(error)
         say(f"torchlean: {name}: {message}")
         self.writer.unreadable(name, message)
+
+    def _wrong_settings(self, path: Path, error: UsageError) -> None:
+        """A settings file is wrong: the files are judged by the defaults, and the run has failed."""
+        self.unreadable = True
+        say(f"torchlean: {error} (none of its settings apply)")
+        name = os.path.relpath(path)
+        self.writer.unreadable(name, str(error).removeprefix(f"{path}: "))
 
     def _summary(self) -> str:
         if not self.files:

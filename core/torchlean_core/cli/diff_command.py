@@ -20,6 +20,7 @@ from torchlean_core.graph.model import Graph, Node
 from torchlean_core.graph.picture import FORMATS, Drawing, draw
 from torchlean_core.graph.picture.compared import compared
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.text.numbers import Numbers, json_text
 from torchlean_core.visible import visible
 
@@ -93,7 +94,7 @@ def _load(name: str) -> tuple[Report, Graph]:
         UsageError: The file cannot be read, or has errors.
     """
     try:
-        content = read_stdin() if name == "-" else Path(name).read_bytes()
+        content = read_stdin() if name == "-" else read_regular(Path(name), MOST_ARTIFACT)
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror or error}") from error
     report = check_bytes(content)

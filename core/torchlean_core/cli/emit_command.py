@@ -39,7 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="names of the attributes: the artifact's (default), or those of the model that was captured, whose "
         "state_dict then loads",
     )
-    parser.add_argument("--class-name", metavar="NAME", help="name of the class (default: ExportedIRModel)")
+    parser.add_argument(
+        "--class-name",
+        metavar="NAME",
+        help="name of the class (default: the captured model's, else ExportedIRModel)",
+    )
     parser.add_argument("--dtype", metavar="DTYPE", help="dtype of the parameters (default: torch.float32)")
     parser.add_argument(
         "--literal-limit", type=int, metavar="N", help="scalars written as literals (default: 256)"

@@ -13,6 +13,7 @@ from torchlean_core.cli.console import plain, read_stdin, say
 from torchlean_core.errors import UsageError
 from torchlean_core.files import refuse_overwriting, write_text
 from torchlean_core.graph.picture import FORMATS, picture
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.visible import visible
 
 
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         refuse_overwriting(args.output, source)
     try:
-        content = read_stdin() if source is None else source.read_bytes()
+        content = read_stdin() if source is None else read_regular(source, MOST_ARTIFACT)
     except OSError as error:
         raise UsageError(f"{args.artifact}: {error.strerror or error}") from error
     report = check_bytes(content)

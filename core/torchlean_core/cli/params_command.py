@@ -61,7 +61,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     extract.add_argument("artifact", metavar="A", type=Path, help="the artifact")
     extract.add_argument("--force", action="store_true", help="replace other values in the parameter file")
-    for parser_of_action in (convert, inline, extract):
+    use = actions.add_parser(
+        "use",
+        help="make trained parameters those of the artifact",
+        description="Make trained parameters those of the artifact: m.trained.safetensors becomes "
+        "m.params.safetensors, or goes into the artifact where its parameters stand there. What is replaced is kept.",
+    )
+    use.add_argument("artifact", metavar="A", type=Path, help="the artifact")
+    use.add_argument("--params", metavar="P", type=Path, help="another file to take them from")
+    for parser_of_action in (convert, inline, extract, use):
         for option, words in (("--quiet", "print errors only"), ("--no-color", "no colours")):
             names = ("-q", option) if option == "--quiet" else (option,)
             parser_of_action.add_argument(*names, action="store_true", default=argparse.SUPPRESS, help=words)
@@ -106,9 +114,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _move(args: argparse.Namespace) -> int:
     from torchlean_core.params.inline_file import extract_parameters, inline_parameters
+    from torchlean_core.params.use import use_parameters
 
     if args.action == "inline":
         result = inline_parameters(args.artifact, args.params)
+    elif args.action == "use":
+        result = use_parameters(args.artifact, args.params)
     else:
         result = extract_parameters(args.artifact, force=args.force)
     if not args.quiet:

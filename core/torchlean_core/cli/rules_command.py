@@ -55,6 +55,8 @@ def _print_json(value: Any) -> None:
 
 def rule_object(rule: Rule) -> dict[str, Any]:
     """One rule as `--output-format json` prints it; `artifact` says whether the example can be checked."""
+    from torchlean_core.check.offers import offers
+
     return {
         "code": rule.code,
         "name": rule.name,
@@ -62,6 +64,7 @@ def rule_object(rule: Rule) -> dict[str, Any]:
         "what": rule.what,
         "why": rule.why,
         "fix": rule.fix,
+        "fixes": [title for offer in offers(rule.code) for title in offer.titles],
         "example": {
             "language": rule.example.language,
             "text": rule.example.text,
@@ -74,8 +77,13 @@ def rule_object(rule: Rule) -> dict[str, Any]:
 
 def explanation(rule: Rule) -> str:
     """What `torchlean rules CODE` says of a rule, below its name."""
+    from torchlean_core.check.offers import offers_text
     from torchlean_core.check.pages import shown_text
 
     shown = shown_text(rule.example).rstrip("\n").replace("\n", "\n    ")
     note = f"\n  {rule.example.note}" if rule.example.note else ""
-    return f"{rule.what}\n\nWhy: {rule.why}\nFix: {rule.fix}\n\nExample:{note}\n\n    {shown}\n\n{rule.url}"
+    fixes = "\n".join(f"  {line}" for line in offers_text(rule.code)) or f"  None. {rule.no_fix}"
+    return (
+        f"{rule.what}\n\nWhy: {rule.why}\nFix: {rule.fix}\n\nQuick fixes:\n{fixes}\n\n"
+        f"Example:{note}\n\n    {shown}\n\n{rule.url}"
+    )

@@ -15,6 +15,7 @@ from torchlean_core.errors import UsageError, UserError
 from torchlean_core.extras import require_torch
 from torchlean_core.files import refuse_overwriting, replacing
 from torchlean_core.graph import Graph
+from torchlean_core.reading import require_readable
 
 if TYPE_CHECKING:
     import torch
@@ -173,6 +174,7 @@ def _input(args: argparse.Namespace, interpreter: Interpreter) -> torch.Tensor:
     if args.seed is not None:
         raise UsageError("--seed has a meaning with `--input random` only")
     try:
+        require_readable(Path(args.input))
         array = np.load(args.input, allow_pickle=False)
     except OSError as error:
         raise UsageError(f"{args.input}: {error.strerror or error}") from error

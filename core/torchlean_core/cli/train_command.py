@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn
 
+from torchlean_core.choices import LOSSES
 from torchlean_core.cli.console import err, say
 from torchlean_core.errors import UsageError
 from torchlean_core.extras import require_torch
@@ -73,6 +74,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--backend", choices=("eager", "compiled"), help="compiled: through torch.compile (default: eager)")
     add("--checkpoint-every", type=int, metavar="N", help="steps between checkpoints (default: none)")
     add(
+        "--checkpoint-seconds",
+        type=float,
+        metavar="S",
+        help="seconds between checkpoints; a run that comes to its end leaves none (default: none)",
+    )
+    add(
         "--resume",
         nargs="?",
         const=True,
@@ -90,8 +97,11 @@ def add_sample_options(add: Callable[..., None]) -> None:
 
 def add_loss_options(add: Callable[..., None]) -> None:
     """Options that say what the loss between outputs and targets is."""
-    losses = ("mse", "l1", "huber", "cross_entropy", "bce_with_logits")
-    add("--loss", choices=losses, help="default: the graph's own where its output is mse_loss, else mse")
+    add(
+        "--loss",
+        choices=tuple(LOSSES),
+        help="default: the graph's own where its output is mse_loss, else mse",
+    )
     add(
         "--class-axis",
         type=int,

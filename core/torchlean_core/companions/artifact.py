@@ -19,8 +19,7 @@ from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.params import ParameterStore, ParamIssue
 from torchlean_core.params.held import HeldStore
 from torchlean_core.params.resolve import resolve
-
-_MAX_MODULE = 1 << 26
+from torchlean_core.reading import MOST_SOURCE, read_regular
 
 
 def artifact_findings(
@@ -109,9 +108,7 @@ def _of_modules(paths: list[Path], artifact: Path, program: Program, values: boo
 def read_module(path: Path) -> str | None:
     """The text of a Python file; None where it cannot be read, or is too big to be generated."""
     try:
-        if path.stat().st_size > _MAX_MODULE:
-            return None
-        return path.read_bytes().decode("utf-8", "replace")
+        return read_regular(path, MOST_SOURCE).decode("utf-8", "replace")
     except OSError:
         return None
 

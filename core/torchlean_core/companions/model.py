@@ -17,8 +17,8 @@ from torchlean_core.capture.workspace import Sources, decoded
 from torchlean_core.check.findings import PLAIN, Finding
 from torchlean_core.check.nodes import cut
 from torchlean_core.check.rules import RULES
+from torchlean_core.reading import MOST_SOURCE, read_regular
 
-_MAX_SOURCE = 1 << 26
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _SOURCES = Sources()
 """Reads Python files for whoever has no better one: each is parsed once as long as it stays as it is."""
@@ -341,7 +341,7 @@ def _command(model: Model, artifact: Path) -> str:
 def _content(file: Path) -> bytes | None:
     """The bytes of a model file; None where it is not there, cannot be read, or is too big to be one."""
     try:
-        return file.read_bytes() if file.is_file() and file.stat().st_size <= _MAX_SOURCE else None
+        return read_regular(file, MOST_SOURCE)
     except (OSError, ValueError):  # no name for a file, in the latter case
         return None
 

@@ -13,6 +13,7 @@ from torchlean_core.companions.judge import judge_module
 from torchlean_core.emit.provenance import header_span, read_header
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Program, lower
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 
 
 def is_generated(text: str) -> bool:
@@ -60,7 +61,7 @@ def _program(artifact: Path, report: Callable[[Path], Report | None] | None) -> 
         if known is None:
             if not artifact.is_file():
                 return None
-            known = check_bytes(artifact.read_bytes())
+            known = check_bytes(read_regular(artifact, MOST_ARTIFACT))
         return lower(graph_of(known, artifact.name)) if known.ok else None
     except (OSError, UserError):
         return None

@@ -25,6 +25,15 @@ class Remedy(NamedTuple):
     preferred: bool
 
 
+OFFERS: Mapping[str, tuple[str, ...]] = {
+    "Refresh …": ("TL511",),
+    "Generate … again…": ("TL512",),
+    "Initialize … anew": ("TL501", "TL502"),
+    "Capture … again": ("TL521",),
+}
+"""The titles of all remedies, the first "…" for what depends on the file, with the rules whose findings get them."""
+
+
 def remedies(finding: Finding) -> list[Remedy]:
     """What helps against a finding of `artifact_findings` or `module_findings`; nothing for other findings."""
     if finding.code in ("TL511", "TL512"):

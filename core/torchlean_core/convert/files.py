@@ -15,6 +15,7 @@ from torchlean_core.kinds import Dialect
 from torchlean_core.params.content import Content, Origin
 from torchlean_core.params.resolve import resolve
 from torchlean_core.params.store import ParameterStore
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.safekeeping.find import lost_by_writing_params
 
 if TYPE_CHECKING:
@@ -112,7 +113,11 @@ def write_converted(found: Converted, out: Path, source: str, carried: Mapping[s
 
 def _is_another(path: Path, text: str) -> bool:
     """Whether a file holds something, and not a text."""
-    return path.is_file() and path.stat().st_size > 0 and path.read_bytes() != text.encode("utf-8")
+    return (
+        path.is_file()
+        and path.stat().st_size > 0
+        and read_regular(path, MOST_ARTIFACT) != text.encode("utf-8")
+    )
 
 
 def _parameters(graph: Graph, artifact: Path, params: Path | None) -> tuple[ParameterStore | None, list[str]]:

@@ -13,6 +13,7 @@ from torchlean_core.artifact import (
     params_path,
     require_valid,
 )
+from torchlean_core.emit.class_name import class_name_of
 from torchlean_core.emit.formatter import format_source
 from torchlean_core.emit.options import EmitOptions
 from torchlean_core.emit.provenance import (
@@ -33,6 +34,7 @@ from torchlean_core.params import ParameterStore
 from torchlean_core.params.content import Origin
 from torchlean_core.params.held import HeldStore
 from torchlean_core.params.resolve import Resolved, is_whole_inline, resolve
+from torchlean_core.reading import MOST_SOURCE, read_lines
 from torchlean_core.safekeeping.loss import Loss, WouldReplace
 
 
@@ -113,7 +115,8 @@ def module_state(artifact: Path, output: Path | None = None, params: Path | None
     if text is None:
         return State.MISSING
     file = params or used_params(text, target, artifact)
-    return state_of(text, _as_recorded(_load(artifact, target, file, recorded_options(text)).header, text))
+    sources = _load(load_graph(artifact), artifact, target, file, recorded_options(text))
+    return state_of(text, _as_recorded(sources.header, text))
 
 
 def used_params(text: str, target: Path, artifact: Path) -> Path | None:
@@ -162,8 +165,12 @@ def emit_file(
     file = params or used_params(text or "", target, artifact)
     refuse_overwriting(target, artifact, file or params_path(artifact))
     given = {name: value for name, value in (changes or {}).items() if value is not None}
-    options = EmitOptions.from_mapping({**recorded_options(text or "").as_mapping(), **given})
-    sources = _load(artifact, target, file, options)
+    graph = load_graph(artifact)
+    recorded = recorded_options(text or "").as_mapping()
+    if read_header(text or "") is None:  # nothing was emitted here before
+        recorded["class_name"] = class_name_of(graph)
+    options = EmitOptions.from_mapping({**recorded, **given})
+    sources = _load(graph, artifact, target, file, options)
     before = State.MISSING if text is None else state_of(text, _as_recorded(sources.header, text))
     if before is State.FRESH and _lacks_weights(text or "", target):
         before = State.STALE
@@ -243,16 +250,15 @@ def _refusal(target: Path, before: State) -> str:
 def _read(path: Path) -> str | None:
     require_regular(path)
     try:
-        return path.read_text("utf-8", "replace")
+        return read_lines(path, MOST_SOURCE)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
 
 
-def _load(artifact: Path, target: Path, params: Path | None, options: EmitOptions) -> _Sources:
+def _load(graph: Graph, artifact: Path, target: Path, params: Path | None, options: EmitOptions) -> _Sources:
     """The sources of a module; `params` only where a file was named."""
-    graph = load_graph(artifact)
     graph.require_one_input_shape()
     file = params or params_path(artifact)
     found = resolve(graph, artifact, params)

@@ -16,6 +16,7 @@ from torchlean_core.init.schemes import FAN_SCHEMES, SCHEMES, Scheme, not_taken
 from torchlean_core.kinds import Operator
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.kinds.operators import CONST, CONV, LINEAR
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.visible import shortened
 
 Plan = dict[str, Scheme]
@@ -106,9 +107,9 @@ def read_plan(path: Path, program: Program) -> Plan:
         UserError: It is not a plan, or is shorter or longer than the list of parameters.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path, MOST_ARTIFACT).decode("utf-8")
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
+        raise UsageError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8") from error
     try:

@@ -9,5 +9,6 @@ JOBS: dict[str, str] = {
     "emit": "torchlean_core.emit.job:run",
     "init": "torchlean_core.init.job:run",
     "train": "torchlean_core.train.job:run",
+    "use": "torchlean_core.params.use:run",
 }
 """Each function is `run(request, report) -> result`: JSON-able mappings, `report` sends an event."""

@@ -70,7 +70,7 @@ class WarmWorker:
         if not self._forks:
             return True
         device = request.get("device", "auto" if name in _COMPUTING else "cpu")
-        return device == "cpu" or (device == "auto" and not _has_gpu())
+        return device == "cpu" or (device == "auto" and not has_gpu())
 
     def worker(self, content: Mapping[str, Any], cwd: Path | None) -> WorkerProcess | None:
         """Give a job to a process that is ready, or will be; None where that is impossible.
@@ -343,6 +343,6 @@ class _Spare:
             ended.stop()
 
 
-def _has_gpu() -> bool:
+def has_gpu() -> bool:
     """Whether the machine has a device that torch would compute on; asks no library."""
     return any(Path("/dev", name).exists() for name in ("nvidiactl", "nvidia0", "dxg", "kfd"))

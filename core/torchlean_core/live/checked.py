@@ -24,6 +24,7 @@ from torchlean_core.check.rules import RULES
 from torchlean_core.companions.module import is_generated, module_findings
 from torchlean_core.kinds.dialects import DEFAULT
 from torchlean_core.live.stored import Stored, artifact_path, snake, stored
+from torchlean_core.reading import MOST_SOURCE, read_lines
 from torchlean_core.text import BAD, Document, LineIndex
 
 _MAX_ARTIFACT = 1 << 26
@@ -118,7 +119,7 @@ def _of_model(
 
 def _of_module(artifact: Stored) -> Iterator[str]:
     if artifact.module is not None:
-        text = artifact.module.read_text("utf-8", "replace")
+        text = read_lines(artifact.module, MOST_SOURCE)
         for finding in module_findings(artifact.module, text):
             yield f"{os.path.relpath(artifact.module)}: {finding.code} {finding.message}"
 
@@ -148,7 +149,6 @@ def _artifacts(file: Path) -> Iterator[Path]:
 
 def _is_artifact(path: Path) -> bool:
     try:
-        small = path.is_file() and path.stat().st_size <= _MAX_ARTIFACT
-        return small and looks_like_artifact(path.read_text("utf-8", "replace"))
+        return looks_like_artifact(read_lines(path, _MAX_ARTIFACT))
     except OSError:
         return False

@@ -5,8 +5,18 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+
+OFFERS: Mapping[str, tuple[str, ...]] = {
+    "Write `…` (the same)": ("TL601",),
+    "Write `…` (changes numbers)": ("TL601",),
+    'Give … `approximate="tanh"` (changes numbers)': ("TL601",),
+    "Allow … for … (in …)": ("TL601",),
+    "Capture … in the … dialect": ("TL601",),
+    "Write the example shape …": ("TL604",),
+}
+"""The titles of what editors offer in Python files, "…" for what depends on the file, with the rules."""
 
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 

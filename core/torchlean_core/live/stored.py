@@ -22,6 +22,7 @@ from torchlean_core.companions import model_findings, model_of
 from torchlean_core.companions.module import is_generated
 from torchlean_core.config import SettingsFinder
 from torchlean_core.live.texts import text_that_ran
+from torchlean_core.reading import MOST_SOURCE, read_regular
 
 _MAX_ARTIFACT = 1 << 26
 _UNSEEN = frozenset({"input", "const"})
@@ -110,7 +111,7 @@ def stored(path: Path, target: Target, sources: Sources | None = None) -> Stored
 
 def _generated(path: Path) -> bool:
     try:
-        return path.is_file() and is_generated(path.read_bytes().decode("utf-8", "replace"))
+        return is_generated(read_regular(path, MOST_SOURCE).decode("utf-8", "replace"))
     except OSError:
         return False
 
@@ -118,7 +119,7 @@ def _generated(path: Path) -> bool:
 @lru_cache(16)
 def _root(path: Path, state: tuple[int, int, int]) -> tuple[Any, str | None]:
     """The JSON value of one state of a file, and its hash: asked for again at each rest of somebody's typing."""
-    root = json.loads(path.read_bytes()) if state[1] <= _MAX_ARTIFACT else None
+    root = json.loads(read_regular(path, _MAX_ARTIFACT)) if state[1] <= _MAX_ARTIFACT else None
     return root, seal_of(root) if isinstance(root, dict) else None
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from torchlean_core.capture.target import decode_source
 from torchlean_core.companions.model import text_hashes
 from torchlean_core.errors import UserError
-
-_MAX_SOURCE = 1 << 26
+from torchlean_core.reading import MOST_SOURCE, read_regular
 
 
 def text_that_ran(path: Path, sha256: str | None, others: Iterable[str] = ()) -> str | None:
@@ -27,8 +26,8 @@ def text_that_ran(path: Path, sha256: str | None, others: Iterable[str] = ()) ->
         if sha256 in text_hashes(text.encode("utf-8", "surrogatepass")):
             return text
     try:
-        content = path.read_bytes() if path.is_file() and path.stat().st_size <= _MAX_SOURCE else None
-        if content is None or (sha256 is not None and sha256 not in text_hashes(content)):
+        content = read_regular(path, MOST_SOURCE)
+        if sha256 is not None and sha256 not in text_hashes(content):
             return None
         return decode_source(path, content)
     except (OSError, ValueError, UserError):

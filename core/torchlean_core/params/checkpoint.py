@@ -13,6 +13,7 @@ import torch
 
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import replacing
+from torchlean_core.reading import open_regular
 from torchlean_core.visible import shortened
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
     if path.is_dir():
         raise UsageError(f"{path}: is a folder, not a checkpoint")
     try:
-        path.open("rb").close()  # torch reports a file that cannot be read in other ways
+        open_regular(path).close()  # torch reports a file that cannot be read in other ways
         if _is_torchscript(path):
             raise UserError(
                 f"{path}: is a TorchScript program (torch.jit.save), which would have to be run; save its tensors: "

@@ -21,6 +21,7 @@ from torchlean_core.params.format import NUMPY_TYPES, as_array, as_content, writ
 from torchlean_core.params.header import DTYPES
 from torchlean_core.params.store import ParameterStore
 from torchlean_core.params.weights import read_weights, write_weights
+from torchlean_core.reading import open_regular
 from torchlean_core.visible import shortened
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def format_of(path: Path) -> Format:
     if path.is_dir():
         raise UsageError(f"{path}: is a folder, not a file of tensors")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(64)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error

@@ -15,12 +15,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torchlean_core.errors import UsageError, UserError
+from torchlean_core.reading import open_regular
 from torchlean_core.visible import shortened
 
 MAX_HEADER = 100_000_000
 """Bytes that a header may have; as in the library."""
 
 _MAX_DIM = 2**63 - 1
+MAX_RANK = 64
+"""Dimensions that arrays have, in numpy and torch alike."""
+
+_MOST_ENTRIES = (
+    2**59
+)  # of eight bytes each, those of an array fit into memory's addresses: zero dimensions aside
 
 
 class DType(NamedTuple):
@@ -98,7 +105,7 @@ def read_header(path: Path) -> Header:
     if path.exists() and not path.is_file():
         raise UsageError(f"{path}: is a device or a pipe, not a parameter file")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             total = os.fstat(file.fileno()).st_size
             size = int.from_bytes(file.read(8), "little")
             if total < 8 or size > min(MAX_HEADER, total - 8):
@@ -176,6 +183,8 @@ def _tensor(name: str, entry: Any, data: int) -> TensorInfo:
         raise _Bad(f"{shown} has the unknown type {shortened(str(dtype))}")
     if not _naturals(shape):
         raise _Bad(f"the shape of {shown} is no array of natural numbers")
+    if len(shape) > MAX_RANK or math.prod(filter(None, shape)) > _MOST_ENTRIES:
+        raise _Bad(f"{shown} has a shape that no array has: at most {MAX_RANK} dimensions, and 2^59 entries")
     if not _naturals(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise _Bad(f"the data_offsets of {shown} are not a begin and an end")
     bits = math.prod(shape) * DTYPES[dtype].bits

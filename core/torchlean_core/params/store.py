@@ -12,6 +12,7 @@ from torchlean_core.graph import Program
 from torchlean_core.params.content import CARRIED, Content, content_hash
 from torchlean_core.params.header import DTYPES, TensorInfo, read_header
 from torchlean_core.params.validate import ParamIssue, ensure_fits, validate
+from torchlean_core.reading import open_regular
 
 if TYPE_CHECKING:
     from torchlean_core.params.format import Array
@@ -98,7 +99,7 @@ class ParameterStore:
         """
         info = self.tensors[name]
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 file.seek(info.begin)
                 left = info.end - info.begin
                 while left:

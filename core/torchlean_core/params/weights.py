@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import replacing
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.params.header import MAX_RANK
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.visible import shortened
 
 if TYPE_CHECKING:
     from torchlean_core.params.format import Array
 
 _DTYPES = {"torch.float32": "float32", "torch.float64": "float64"}
-_MAX_RANK = 64
 _MAX_DIGITS = 400
 
 
@@ -34,7 +35,7 @@ def read_weights(path: Path) -> dict[str, Array]:
         UserError: It is no such file; the message names the tensor, what was expected and what was found.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MOST_ARTIFACT)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     try:
@@ -184,7 +185,7 @@ def _flattened(shown: str, nested: Any) -> tuple[tuple[int, ...], list[int | flo
                 where = _place(place, shape)
                 raise UserError(f"{shown} is ragged: at {where} expected {wanted}, found {found}")
         shape.append(len(level[0]))
-        if len(shape) > _MAX_RANK:
+        if len(shape) > MAX_RANK:
             raise UserError(f"{shown}: lists are nested too deep for a tensor")
         level = list(chain.from_iterable(level))
     for place, item in enumerate(level):

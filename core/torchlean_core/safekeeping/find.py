@@ -13,6 +13,7 @@ from torchlean_core.errors import UsageError, UserError
 from torchlean_core.kinds import dialect_of
 from torchlean_core.params.content import Origin
 from torchlean_core.params.store import ParameterStore
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.safekeeping.loss import Loss
 from torchlean_core.text import read_text
 from torchlean_core.visible import visible
@@ -162,7 +163,7 @@ def _text(path: Path) -> str | None:
         UsageError: It cannot be read.
     """
     try:
-        return path.read_bytes().decode("utf-8", "replace")
+        return read_regular(path, MOST_ARTIFACT).decode("utf-8", "replace")
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torchlean_core.lazy import lazy
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.text.condense import Condensed, condense
 from torchlean_core.text.lines import LineIndex
-from torchlean_core.text.numbers import Numbers
+from torchlean_core.text.numbers import Numbers, may_have_long_exponent
 from torchlean_core.text.offsets import Offsets
 from torchlean_core.text.parser import parse_elements, parse_node, parse_tree
 from torchlean_core.text.quick_json import Unread, read, read_root
@@ -102,6 +103,10 @@ class Document:
         spans = self.spans if len(self.troubles) < MAX_TROUBLES else None
         if spans is None or not spans.closed or start <= spans.opening or end > spans.closing:
             return None
+        if self._tree is not None and "[" in self.text[: self._tree.start]:
+            return (
+                None  # a bracket before the root was taken for too much at the end only: it counts in between
+            )
         first, last = spans.touched(start, end)
         if first and type(self.value["nodes"][first - 1]) is str:
             first -= 1  # a colon behind would make it a key
@@ -387,6 +392,8 @@ def _read_elements(
         short = condense(region)
         if short is not None:
             core = short.text.strip(" \t\r\n")
+        if may_have_long_exponent(core):
+            return None
         values = read("[" + core[comma_before : len(core) - comma_after] + "]")
     except Unread:
         return None
@@ -438,7 +445,7 @@ def read_text(text: str, lines: LineIndex | None = None) -> Document:
             short = condense(text)
             content = text if short is None else short.text
             value = read(content)
-            if _keys_are_unique(content, value):
+            if _keys_are_unique(content, value) and not may_have_long_exponent(content):
                 if short is not None:
                     value = _filled(short, value)
                 return Document(text, value, [], None, lines=lines, short=short)
@@ -469,7 +476,7 @@ def read_file(path: Path) -> Document:
     Raises:
         OSError: It cannot be read.
     """
-    return _read_decoded(*_decoded(path.read_bytes()))
+    return _read_decoded(*_decoded(read_regular(path, MOST_ARTIFACT)))
 
 
 def read_bytes(content: bytes) -> Document:

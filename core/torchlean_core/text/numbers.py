@@ -39,6 +39,7 @@ _PIECE = 1 << 20
 _RUN = re.compile(rb"[^\[\],]++")
 _EMPTY = re.compile(rb"\[[ \t\r\n]*+\]")
 _LONG_EXPONENT = re.compile(rb"e[+-]?\d{20}")  # begins with one letter, which is quick to search for
+_LONG_IN_TEXT, _LONG_IN_TEXT_TOO = re.compile(r"e[+-]?[0-9]{20}"), re.compile(r"E[+-]?[0-9]{20}")
 _TOO_LONG_EXPONENT = re.compile(rb"[eE][+-]?0*+[1-9]\d{19}")
 _POSITIVE_EXPONENT = re.compile(rb"e\+?\d")
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
@@ -266,6 +267,13 @@ def _is_json(text: str) -> bool:
     except (Unread, ValueError, RecursionError):
         return False
     return True
+
+
+def may_have_long_exponent(text: str) -> bool:
+    """Whether a text has what looks like a number with an exponent of too many digits; the exact parser knows."""
+    if _LONG_IN_TEXT.search(text) is not None:
+        return True
+    return "E" in text and _LONG_IN_TEXT_TOO.search(text) is not None
 
 
 def has_long_exponent(content: bytes) -> bool:

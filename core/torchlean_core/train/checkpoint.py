@@ -16,10 +16,8 @@ from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Program
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.params import ParameterStore, write_tensors
+from torchlean_core.runs import CHECKPOINT_FORMAT
 from torchlean_core.train.options import COURSE, HABITS
-
-FORMAT_NAME = "torchlean.checkpoint.v1"
-"""Value of the metadata key `format`."""
 
 Option = str | int | float | bool | None
 """The value of an option."""
@@ -101,7 +99,7 @@ class Checkpoint:
         arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
         progress = json.dumps(asdict(self.progress))
         metadata = {
-            "format": FORMAT_NAME,
+            "format": CHECKPOINT_FORMAT,
             "artifact": artifact_hash(program.graph),
             "progress": progress,
             "progress_sha256": _sha256(progress),  # `sha256`, which is added, is of the tensors
@@ -120,8 +118,8 @@ def load_checkpoint(path: Path, program: Program) -> Checkpoint:
         UserError: It is no checkpoint, was damaged, or belongs to another artifact.
     """
     store = ParameterStore.load(path)
-    if store.metadata.get("format") != FORMAT_NAME:
-        raise UserError(f"{path}: not a checkpoint ({FORMAT_NAME}); --params takes parameter files")
+    if store.metadata.get("format") != CHECKPOINT_FORMAT:
+        raise UserError(f"{path}: not a checkpoint ({CHECKPOINT_FORMAT}); --params takes parameter files")
     if store.metadata.get("artifact") != artifact_hash(program.graph):
         raise UserError(f"{path}: the checkpoint was made for another version of this artifact")
     text = store.metadata.get("progress", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import math
 import re
 import zipfile
@@ -23,6 +24,7 @@ from torchlean_core.datasource import SUFFIXES
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.interp import Batch
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.reading import MOST_ARTIFACT, open_regular, require_readable
 from torchlean_core.train.fitting import Wanted, csv_targets, fit
 from torchlean_core.train.losses import Objective
 from torchlean_core.visible import shortened
@@ -138,6 +140,7 @@ _UNREADABLE = (*_BAD_HEADER, *_BAD_ARCHIVE)
 
 def _read_npz(path: Path, wanted: Wanted) -> dict[str, torch.Tensor]:
     try:
+        require_readable(path, MOST_ARTIFACT)
         with np.load(path, allow_pickle=False) as archive, _named(path):
             arrays = {role: archive[key] for role, key in wanted.keys(list(archive))}
     except _UNREADABLE as error:
@@ -157,6 +160,7 @@ def native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _read_safetensors(path: Path, wanted: Wanted) -> dict[str, torch.Tensor]:
     try:
+        require_readable(path)
         tensors = load_file(path)
     except SafetensorError as error:
         raise UsageError(f"{path}: not a safetensors file ({error})") from error
@@ -173,7 +177,11 @@ def _read_csv(path: Path, wanted: Wanted) -> dict[str, torch.Tensor]:
     width = math.prod(inputs)
     rows: list[list[float]] = []
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file, _named(path):
+        with (
+            open_regular(path, MOST_ARTIFACT) as opened,
+            io.TextIOWrapper(opened, newline="", encoding="utf-8-sig") as file,
+            _named(path),
+        ):
             for line, values in _numbers(file):
                 expected = len(rows[0]) if rows else None
                 if len(values) - width not in targets or expected not in (None, len(values)):

@@ -12,6 +12,7 @@ import torch
 
 from torchlean_core.artifact import load_graph
 from torchlean_core.artifact.companions import trained_params_path
+from torchlean_core.choices import LOSSES
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Program
 from torchlean_core.init.request import parse_request
@@ -22,7 +23,7 @@ from torchlean_core.train.data import folding
 from torchlean_core.train.definition import batch_loss
 from torchlean_core.train.diagnose import Diagnosis
 from torchlean_core.train.loop import mean_over
-from torchlean_core.train.losses import LOSSES, Objective
+from torchlean_core.train.losses import Objective
 from torchlean_core.train.measure import METRICS, Measure
 from torchlean_core.train.module import ScalarModule
 from torchlean_core.train.options import parse_weights

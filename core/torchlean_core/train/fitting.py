@@ -9,9 +9,10 @@ from itertools import permutations
 
 import torch
 
+from torchlean_core.choices import CROSS_ENTROPY
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.kinds.numbers import show_shape
-from torchlean_core.train.losses import CROSS_ENTROPY, Objective
+from torchlean_core.train.losses import Objective
 from torchlean_core.visible import shortened
 
 Shape = tuple[int, ...]

@@ -55,15 +55,15 @@ def run(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
             `resume` the values of the run that is continued.
         report: Gets `{"kind": "progress", "percentage": …, "message": …, "step": …, "loss": …, …}` for each
             entry of the metrics (with `steps_per_second` and `seconds_left` behind the first step), the same
-            as kind `pulse` twice a second between them, `{"kind": "note" or "warning", "message": …}`,
+            as kind `pulse` ten times a second between them, `{"kind": "note" or "warning", "message": …}`,
             `{"kind": "checkpoint", "output": …, "step": …}` for each checkpoint that was written, and
             `{"event": "output", "text": …}` for what a data function prints.
 
     Returns:
         `output`, `metrics` and `curve` (paths), `steps` (taken), `first_loss`, `last_loss`, `last` (the last entry
         of the metrics), `best_step` (after which validation was best, or null), `steps_per_second`,
-        `parameters`, `scalars` (trained), `device`, `notes`, `message`. In a process of several that is not
-        the first: `message` only, empty.
+        `parameters`, `scalars` (trained), `device`, `notes`, `message`, and `brief`, the same in a few words. In a
+        process of several that is not the first: `message` only, empty.
 
     Raises:
         UserError: The artifact, parameters or data are at fault, or the loss is not finite.
@@ -186,6 +186,8 @@ class _Job:
             self._write_params(training)
             kept = True  # what was trained is there, whatever becomes of its picture
             self._write_curve(metrics)
+        if self._options.checkpoint_every is None and self._options.checkpoint_seconds is not None:
+            self._outputs.checkpoint.unlink(missing_ok=True)  # it was for the case that the run is stopped
         return self._result(training, metrics)
 
     def _note(self, message: str) -> None:
@@ -327,7 +329,13 @@ class _Job:
             )
         if self._options.best:
             message += f"; kept the parameters after step {best.step}, validation {best.loss:.6g}"
+        brief = f"trained {training.step:,} steps, loss {first['loss']:.3g} to {last['loss']:.3g}"
+        if "val_loss" in last:
+            brief += f", validation {last['val_loss']:.3g}"
+        if training.ended_early:
+            brief += ", ended early"
         return {
+            "brief": brief,
             "output": str(self._outputs.params),
             "metrics": str(self._outputs.metrics),
             "curve": str(self._outputs.curve),

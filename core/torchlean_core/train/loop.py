@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from torchlean_core.train.options import TrainRequest
 from torchlean_core.train.order import Feed, Order
 from torchlean_core.train.watch import DeferredWatch, Watch
 
-_PULSE_SECONDS = 0.5  # a display of progress hears of a long run at least this often; metrics do not
+_PULSE_SECONDS = 0.1  # a display of progress hears of a long run at least this often; metrics do not
 _TORCH_REFUSES = (RuntimeError, TypeError, ValueError, OverflowError)
 
 
@@ -40,6 +41,35 @@ class Listeners:
     logged: Callable[[Entry], None]
     told: Callable[[dict[str, Any]], None]
     checkpoint: Callable[[Training], None]
+
+
+class _Keeping:
+    """When a run is to be kept: every so many steps, or every so many seconds.
+
+    Time is each process's own: to keep is the work of the first alone, so the others need not agree.
+    """
+
+    _SHARE = 20
+    """Of the time, writing takes one in so many parts at most."""
+
+    def __init__(self, options: TrainRequest) -> None:
+        self._every, self._seconds = options.checkpoint_every, options.checkpoint_seconds
+        self._due = math.inf if self._seconds is None else time.perf_counter() + self._seconds
+
+    def is_due(self, step: int, *, is_last: bool) -> bool:
+        """Whether to keep the run as it is after a step."""
+        if self._every is not None and (step % self._every == 0 or is_last):
+            return True
+        return not is_last and time.perf_counter() >= self._due
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """While the run is kept."""
+        began = time.perf_counter()
+        yield
+        if self._seconds is not None:
+            now = time.perf_counter()
+            self._due = now + max(self._seconds, self._SHARE * (now - began))
 
 
 class Training:
@@ -113,7 +143,7 @@ class Training:
             UserError: A loss or a parameter is not finite; the message names the step and the node. Or torch
                 cannot compute a step, or no gradient reaches a parameter.
         """
-        clip, every = self._options.clip, self._options.checkpoint_every
+        clip, keeping = self._options.clip, _Keeping(self._options)
         leaves = self.module.leaves
         if self._world.size > 1:
             self._replica = replicate(self.module, self._data.batch(self._share(1)[0]))
@@ -147,11 +177,12 @@ class Training:
                 listeners.told(self._event("pulse", entry, began, step - first))
                 told = time.perf_counter()
             is_last = step == self.steps or self.ended_early
-            if every is not None and (step % every == 0 or is_last):
+            if keeping.is_due(step, is_last=is_last):
                 self._settle()
                 require_finite(leaves, step)
                 if self._world.is_first:
-                    listeners.checkpoint(self)
+                    with keeping.timed():
+                        listeners.checkpoint(self)
             if step == first:
                 self._wait()
                 began = time.perf_counter()
@@ -250,7 +281,8 @@ class Training:
         text += metric_words(entry, "")
         if "val_loss" in entry:
             text += f" · validation {entry['val_loss']:.6g}" + metric_words(entry, "val_")
-        event = {"kind": kind, "percentage": 100 * self.step // self.steps, **entry}
+        event = {"kind": kind, "percentage": 100 * self.step // self.steps, **entry, "steps": self.steps}
+        event["device"] = str(self._world.device)
         if taken:
             speed = self._speed(began, taken)
             left = (self.steps - self.step) / speed

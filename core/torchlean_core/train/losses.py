@@ -9,13 +9,11 @@ from dataclasses import dataclass, field, replace
 import torch
 import torch.nn.functional as F
 
+from torchlean_core.choices import CROSS_ENTROPY, LOSSES
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.kinds.numbers import show_shape
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-CROSS_ENTROPY = "cross_entropy"
-"""The loss whose output has an axis of classes."""
 
 _PLAIN: dict[str, LossFunction] = {
     "mse": F.mse_loss,
@@ -23,12 +21,6 @@ _PLAIN: dict[str, LossFunction] = {
     "huber": F.huber_loss,
     "bce_with_logits": F.binary_cross_entropy_with_logits,
 }
-
-LOSSES = ("mse", "l1", "huber", CROSS_ENTROPY, "bce_with_logits")
-"""Every loss by name; each is the mean over the batch."""
-
-OWN_LOSS = "mse_loss"
-"""Kind of an output that is a loss already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from torchlean_core.errors import UsageError
 from torchlean_core.files import replacing, write_text
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 
 Entry = dict[str, Any]
 """The metrics of a step: `step`, `loss` and the loss's metrics (before it, of its samples: `accuracy`, or `mae` and
@@ -40,7 +41,7 @@ class MetricsFile:
         """
         content = "".join(map(_line, self.entries)).encode()
         with self._named_errors():
-            self._before = self._path.read_bytes() if self._path.exists() else None
+            self._before = read_regular(self._path, MOST_ARTIFACT) if self._path.exists() else None
             write_text(self._path, content.decode())
             self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
         self._size = len(content)

@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torchlean_core.choices import DEFAULT_LOSS, DEFAULT_LR, DEFAULT_OPTIMIZER, DEFAULT_STEPS, LOSSES
 from torchlean_core.errors import UsageError
 from torchlean_core.init.arguments import is_seed
 from torchlean_core.init.request import parse_request
 from torchlean_core.train.course import SCHEDULES
-from torchlean_core.train.losses import LOSSES, Objective
+from torchlean_core.train.losses import Objective
 from torchlean_core.train.module import BACKENDS
 from torchlean_core.train.optim import OPTIMIZERS, Optimizer
 
-DEFAULT_LR = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001}
-DEFAULT_STEPS = 200
 _LOG_POINTS = 20
 _GREATEST = 3.4e38  # what float32 holds
 
@@ -83,6 +82,8 @@ class TrainRequest:
         device: auto, cpu, cuda or cuda:n.
         backend: eager or compiled.
         checkpoint_every: Steps between checkpoints; none are written where None.
+        checkpoint_seconds: Seconds between checkpoints, more where writing them would take a twentieth of the time;
+            a run that comes to its end leaves none.
         resume: Whether to go on from the checkpoint of a run with this output, or the path of a checkpoint.
         logdir: Folder for TensorBoard's event files.
     """
@@ -99,7 +100,7 @@ class TrainRequest:
     ignore_index: int | None = None
     out: str | None = None
     curve: str | None = None
-    optimizer: str = "adam"
+    optimizer: str = DEFAULT_OPTIMIZER
     lr: float | None = None
     momentum: float | None = None
     weight_decay: float = 0.0
@@ -118,6 +119,7 @@ class TrainRequest:
     device: str = "auto"
     backend: str = "eager"
     checkpoint_every: int | None = None
+    checkpoint_seconds: float | None = None
     resume: bool | str = False
     logdir: str | None = None
 
@@ -137,7 +139,7 @@ class TrainRequest:
             UsageError: Options do not go together.
         """
         return Objective(
-            None if own_loss else self.loss or "mse",
+            None if own_loss else self.loss or DEFAULT_LOSS,
             self.class_axis,
             parse_weights(self.class_weights),
             self.label_smoothing,
@@ -182,7 +184,7 @@ def parse_options(request: Mapping[str, Any]) -> TrainRequest:
             raise UsageError(f"unknown {name} {value!r}; there are {', '.join(choices)}")
     for name in (
         *("steps", "epochs", "batch_size", "log_every", "checkpoint_every", "warmup", "patience"),
-        *("lr", "clip", "momentum", "weight_decay"),
+        *("lr", "clip", "momentum", "weight_decay", "checkpoint_seconds"),
     ):
         _require_amount(name, getattr(options, name), zero=name in ("momentum", "weight_decay"))
     if options.steps is not None and options.epochs is not None:

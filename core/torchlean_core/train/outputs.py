@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from torchlean_core.artifact import params_path
-from torchlean_core.artifact.companions import trained_params_path
+from torchlean_core.artifact.companions import run_paths, trained_params_path
 from torchlean_core.datasource import is_function
 from torchlean_core.errors import UsageError
 from torchlean_core.files import refuse_overwriting
@@ -33,7 +33,7 @@ class Outputs:
 
     @classmethod
     def of(cls, artifact: Path, out: str | None, curve: str | None) -> Outputs:
-        """`m.metrics.jsonl`, `m.loss.svg`, `m.checkpoint.safetensors` beside `m.trained.safetensors`.
+        """The files of `run_paths`, of which the drawing may be named.
 
         Raises:
             UsageError: `out` has no name of a file.
@@ -41,13 +41,8 @@ class Outputs:
         params = trained_params_path(artifact) if out is None else Path(out)
         if not params.name:
             raise UsageError(f"{params}: is a folder, not a parameter file")
-        name = params.name.removesuffix(".safetensors").removesuffix(".trained")
-        return cls(
-            params,
-            metrics=params.with_name(f"{name}.metrics.jsonl"),
-            curve=params.with_name(f"{name}.loss.svg") if curve is None else Path(curve),
-            checkpoint=params.with_name(f"{name}.checkpoint.safetensors"),
-        )
+        usual = run_paths(params)
+        return cls(params, usual.metrics, usual.curve if curve is None else Path(curve), usual.checkpoint)
 
     def check(self, options: TrainRequest) -> None:
         """Refuse what cannot be written, or must not be, before anything is computed.

@@ -5,7 +5,7 @@ end
 vim.g.loaded_torchlean = true
 
 if vim.fn.has('nvim-0.10') == 0 then
-  vim.notify('TorchLean: Neovim 0.10 or newer is needed', vim.log.levels.ERROR)
+  vim.api.nvim_echo({ { 'TorchLean: Neovim 0.10 or newer is needed', 'WarningMsg' } }, true, {})
   return
 end
 

@@ -13,13 +13,17 @@ import {
   type ErrorHandler,
   type LanguageClientOptions,
 } from 'vscode-languageclient/node';
-import { findLaunch, isEnabled, startConditions, type Launch } from './launch';
+import { findLaunch, isEnabled, NoServer, startConditions, type Launch } from './launch';
+import type { PrivateEnvironment } from './privateEnvironment';
 import { ServerProcess } from './process';
 import { errorText, runCommand } from './results';
 import { readSettings } from './settings';
 import type { ServerState } from './status';
+import type { Told } from './training/messages';
+import { TRAINING, trainingTold } from './training/views';
+import { Recent, Turns } from './turns';
 
-const SELECTOR = [
+export const SELECTOR = [
   { scheme: 'file', language: 'torchlean-ir' },
   { scheme: 'untitled', language: 'torchlean-ir' },
   { scheme: 'file', language: 'json' },
@@ -30,6 +34,8 @@ const SELECTOR = [
 const MAX_RESTARTS = 4;
 const RESTART_WINDOW_MS = 3 * 60 * 1000;
 const EXIT_GRACE_MS = 2000;
+/** Changes that come together, such as those of two settings files, make one start. */
+const REFRESH_PAUSE_MS = 250;
 
 /** A client that keeps its own errors quiet while it starts: `Server` shows one message with the reason instead. */
 class QuietClient extends LanguageClient {
@@ -44,19 +50,35 @@ class QuietClient extends LanguageClient {
   }
 }
 
-/** The running server of this window: at most one client at a time. */
+/** Why there is no server, for whoever offers what to do about it. */
+export interface Failure {
+  readonly reason: string;
+  /** `missing`: there is none anywhere. `start`: there is one, and it does not start. `crashes`: it ended again and again. */
+  readonly kind: 'missing' | 'start' | 'crashes';
+}
+
+/** The running server of this window: at most one client at a time, for all of its folders. */
 export class Server implements vscode.Disposable {
   private readonly states = new vscode.EventEmitter<{ state: ServerState; detail?: string }>();
+  private readonly failures = new vscode.EventEmitter<Failure>();
   readonly onDidChangeState = this.states.event;
+  readonly onDidFail = this.failures.event;
 
   private client: QuietClient | undefined;
   private process: ServerProcess | undefined;
+  private launched: Launch | undefined;
   /** What the last start depended on: where it is still the same, there is no reason to start anew. */
   private startedWith: string | undefined;
-  /** Starts and stops follow one another, in the order in which they were asked for. */
-  private queue: Promise<void> = Promise.resolve();
+  /** Stopped by its user: only its user starts it again. */
+  private halted = false;
+  private readonly turns = new Turns((error) => this.output.error(errorText(error)));
+  private readonly deaths = new Recent(RESTART_WINDOW_MS);
 
-  constructor(private readonly output: vscode.LogOutputChannel) {}
+  constructor(
+    private readonly output: vscode.LogOutputChannel,
+    private readonly trace: vscode.LogOutputChannel,
+    private readonly environment: PrivateEnvironment,
+  ) {}
 
   /** The running client. Undefined while the server is down. */
   get running(): LanguageClient | undefined {
@@ -69,66 +91,81 @@ export class Server implements vscode.Disposable {
     return this.running?.sendRequest(ExecuteCommandRequest.type, { command, arguments: [argument] });
   }
 
+  /** How the server was started last. */
+  get launch(): Launch | undefined {
+    return this.launched;
+  }
+
   /** Stops the server if it runs, and starts it with the settings of now. */
   restart(): Promise<void> {
-    return this.enqueue(async () => {
+    this.halted = false;
+    return this.turns.run('restart', async () => {
+      this.deaths.forget();
       await this.stopNow();
       await this.startNow();
     });
   }
 
+  /** Stops the server until its user starts it again. */
+  halt(): Promise<void> {
+    this.halted = true;
+    return this.stop();
+  }
+
   stop(): Promise<void> {
-    return this.enqueue(() => this.stopNow());
+    return this.turns.run('stop', () => this.stopNow());
   }
 
   /** Resolves when all starts and stops asked for so far are done. */
   settled(): Promise<void> {
-    return this.queue;
+    return this.turns.settled();
   }
 
   /** Settings, trust or the Python environment changed: another server if that changes the command, else nothing. */
   refresh(): Promise<void> {
-    return this.enqueue(async () => {
-      if ((await startConditions()) === this.startedWith) {
-        await this.sendSettings();
+    const step = async (): Promise<void> => {
+      if (this.halted) {
+        return;
+      }
+      if ((await startConditions(this.environment, this.output.logLevel)) === this.startedWith) {
+        await this.tellSettings();
       } else {
         await this.stopNow();
         await this.startNow();
       }
-    });
+    };
+    return this.turns.run('refresh', step, REFRESH_PAUSE_MS, ['restart']);
   }
 
-  private async sendSettings(): Promise<void> {
-    const settings = { torchlean: await readSettings() };
-    await this.running?.sendNotification(DidChangeConfigurationNotification.type, { settings });
+  /** Nothing is sent but that there are others: the server asks for those of the window and of each folder. */
+  private async tellSettings(): Promise<void> {
+    await this.running?.sendNotification(DidChangeConfigurationNotification.type, { settings: null });
   }
 
   dispose(): void {
     void this.stop();
     this.states.dispose();
-  }
-
-  private enqueue(step: () => Promise<void>): Promise<void> {
-    this.queue = this.queue.then(step).catch((error: unknown) => this.output.error(errorText(error)));
-    return this.queue;
+    this.failures.dispose();
   }
 
   private async startNow(): Promise<void> {
-    this.startedWith = await startConditions();
+    this.startedWith = await startConditions(this.environment, this.output.logLevel);
+    this.launched = undefined;
     if (!isEnabled()) {
       this.states.fire({ state: 'disabled' });
       return;
     }
     this.states.fire({ state: 'starting' });
     try {
-      const launch = await findLaunch();
+      const launch = await findLaunch(this.environment, this.output.logLevel);
+      this.launched = launch;
       const process = await ServerProcess.spawn(launch, this.output);
       this.process = process;
       const client = this.createClient(launch, process);
       this.client = client;
       await Promise.race([client.start(), process.exited.then(() => Promise.reject(process.earlyEnd()))]);
       client.starting = false;
-      this.states.fire({ state: 'running', detail: launch.program });
+      this.states.fire({ state: 'running', detail: launch.origin });
     } catch (error) {
       const { client, process } = this;
       this.client = undefined;
@@ -137,23 +174,15 @@ export class Server implements vscode.Disposable {
       const ended = process !== undefined && (await process.exitsWithin(EXIT_GRACE_MS / 2));
       process?.kill();
       await client?.dispose().catch(() => undefined);
-      this.startFailed(ended ? process.earlyEnd() : error);
+      const reason = ended ? process.earlyEnd() : error;
+      this.fail({ reason: errorText(reason), kind: reason instanceof NoServer ? 'missing' : 'start' });
     }
   }
 
-  private startFailed(error: unknown): void {
-    const reason = errorText(error);
-    this.output.error(`The language server did not start. ${reason}`);
-    this.states.fire({ state: 'failed', detail: reason });
-    void vscode.window
-      .showErrorMessage(`TorchLean's language server did not start. ${reason}`, 'Show Output', 'Open Settings')
-      .then((choice) => {
-        if (choice === 'Show Output') {
-          this.output.show(true);
-        } else if (choice === 'Open Settings') {
-          void vscode.commands.executeCommand('workbench.action.openSettings', 'torchlean.server.path');
-        }
-      });
+  private fail(failure: Failure): void {
+    this.output.error(`There is no language server. ${failure.reason}`);
+    this.states.fire({ state: failure.kind === 'missing' ? 'missing' : 'failed', detail: failure.reason });
+    this.failures.fire(failure);
   }
 
   private async stopNow(): Promise<void> {
@@ -179,8 +208,9 @@ export class Server implements vscode.Disposable {
     const options: LanguageClientOptions = {
       documentSelector: SELECTOR,
       outputChannel: this.output,
+      traceOutputChannel: this.trace,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
-      initializationOptions: { trusted: vscode.workspace.isTrusted, confirms: true },
+      initializationOptions: { trusted: vscode.workspace.isTrusted, confirms: true, forms: true, training: true },
       diagnosticPullOptions: { onChange: true, onSave: true },
       initializationFailedHandler: () => false,
       errorHandler: this.errorHandler(),
@@ -188,7 +218,7 @@ export class Server implements vscode.Disposable {
       middleware: {
         executeCommand: (command, args) => runCommand(client, command, args),
         workspace: {
-          didChangeConfiguration: () => this.enqueue(() => this.sendSettings()),
+          didChangeConfiguration: () => this.refresh(),
           configuration: async (params, token, next) => {
             const values: unknown[] | ResponseError = await next(params, token);
             if (values instanceof ResponseError) {
@@ -213,12 +243,13 @@ export class Server implements vscode.Disposable {
       return process.child;
     };
     const client = new QuietClient('torchlean', 'TorchLean', serverOptions, options);
+    client.onNotification(TRAINING, (told: Told) => trainingTold(told));
     client.onDidChangeState(({ newState }) => {
       if (client.starting || this.client !== client) {
         return;
       }
       if (newState === State.Running) {
-        this.states.fire({ state: 'running', detail: launch.program });
+        this.states.fire({ state: 'running', detail: launch.origin });
       } else if (newState === State.Starting) {
         this.states.fire({ state: 'starting' });
       } else {
@@ -229,27 +260,27 @@ export class Server implements vscode.Disposable {
   }
 
   private errorHandler(): ErrorHandler {
-    const deaths: number[] = [];
     return {
       error: (_error, _message, count) => {
         const starting = this.client === undefined || this.client.starting;
         const go = starting || (count !== undefined && count <= 3);
         return { action: go ? ErrorAction.Continue : ErrorAction.Shutdown, handled: go };
       },
-      closed: () => {
+      closed: async () => {
         if (this.client === undefined || this.client.starting) {
           return { action: CloseAction.DoNotRestart, handled: true };
         }
-        const now = Date.now();
-        deaths.push(now);
-        const recent = deaths.filter((time) => now - time < RESTART_WINDOW_MS).length;
-        if (recent <= MAX_RESTARTS) {
-          return { action: CloseAction.Restart, message: 'The language server stopped. It is started again.' };
+        // The last words of the process, if it has ended: the connection is closed a moment before.
+        const { process } = this;
+        const ended = process !== undefined && (await process.exitsWithin(EXIT_GRACE_MS));
+        const end = ended ? `It ${process.end}` : 'It closed the connection.';
+        const deaths = this.deaths.add();
+        if (deaths <= MAX_RESTARTS) {
+          return { action: CloseAction.Restart, handled: true, message: `The language server stopped and is started again. ${end}` };
         }
-        return {
-          action: CloseAction.DoNotRestart,
-          message: `TorchLean's language server stopped ${recent} times in three minutes. It is not started again; "TorchLean: Restart Language Server" does.`,
-        };
+        // After the client has let go: what is shown then is the last word about its state.
+        setImmediate(() => this.fail({ reason: `It stopped ${deaths} times in three minutes. ${end}`, kind: 'crashes' }));
+        return { action: CloseAction.DoNotRestart, handled: true, message: `The language server stopped. ${end}` };
       },
     };
   }

@@ -1,51 +1,71 @@
-// Entry point: wires the server, the commands, the status item and the settings together.
+// Entry point: nothing but a look whether there is something to do here. The rest is loaded when there is.
+//
+// Why so: VS Code can start an extension by names of files (`workspaceContains`) and by a language, not by what a file holds. An
+// artifact may be called `model.json`, and a model is a Python file like any other. So the extension is started for these
+// languages, too, and costs next to nothing there: this file alone is read, a few kilobytes, and no server is started until
+// an artifact, a model, a command or a page of the extension is seen. `activate` waits for nothing.
 import * as vscode from 'vscode';
-import { Server } from './client';
-import { registerCommands } from './commands';
-import { Graphs } from './graph/graphs';
-import { onDidChangeEnvironment } from './python';
-import { StatusItem } from './status';
+import { isOurs } from './seen';
 
-/** Settings that decide which process runs. The client sends all others to it. */
-const START_SETTINGS = ['torchlean.enable', 'torchlean.server.path'];
+type Main = typeof import('./main.js');
 
-let server: Server | undefined;
+const NAMES = '**/{*.ir.json,*.torchlean.json,torchlean.toml}';
+const PAGES = 'torchlean-ls.';
 
-export async function activate(context: vscode.ExtensionContext): Promise<void> {
-  const output = vscode.window.createOutputChannel('TorchLean', { log: true });
-  const status = new StatusItem('torchlean-ls.showOutput');
-  const current = new Server(output);
-  server = current;
+let main: Promise<Main> | undefined;
+let asleep: vscode.Disposable | undefined;
 
-  const watchEnvironment = async (): Promise<void> => {
-    const listener = await onDidChangeEnvironment(() => void current.refresh());
-    if (listener !== undefined) {
-      context.subscriptions.push(listener);
+export function activate(context: vscode.ExtensionContext): void {
+  const wake = (): Promise<void> => {
+    main ??= (async () => {
+      asleep?.dispose();
+      const loaded = await import('./main.js');
+      loaded.activate(context);
+      return loaded;
+    })();
+    return main.then(() => undefined);
+  };
+  const look = (document: vscode.TextDocument): void => {
+    if (isOurs(document)) {
+      void wake();
     }
   };
-
-  context.subscriptions.push(
-    output,
-    status,
-    current.onDidChangeState(({ state, detail }) => status.show(state, detail)),
-    vscode.commands.registerCommand('torchlean-ls.showOutput', () => output.show(true)),
-    ...registerCommands(current),
-    new Graphs(context.extensionUri, (command, argument) => current.ask(command, argument)).register(),
-    vscode.workspace.onDidChangeConfiguration((event) => {
-      if (START_SETTINGS.some((setting) => event.affectsConfiguration(setting))) {
-        void current.refresh();
-      }
-    }),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => {
-      void current.refresh();
-      void watchEnvironment();
-    }),
+  const { contributes } = context.extension.packageJSON as { contributes: { commands: { command: string }[] } };
+  asleep = vscode.Disposable.from(
+    vscode.workspace.onDidOpenTextDocument(look),
+    vscode.workspace.onDidSaveTextDocument(look),
+    vscode.window.onDidChangeActiveTextEditor((editor) => editor && look(editor.document)),
+    // A command of the palette wakes the rest, and is then done by it.
+    ...contributes.commands.map(({ command }) =>
+      vscode.commands.registerCommand(command, async (...args: unknown[]): Promise<unknown> => {
+        await wake();
+        return vscode.commands.executeCommand(command, ...args);
+      }),
+    ),
   );
-
-  await current.restart();
-  await watchEnvironment();
+  context.subscriptions.push(asleep);
+  if (vscode.workspace.textDocuments.some(isOurs) || hasPage() || hasPatterns()) {
+    void wake();
+  } else {
+    void vscode.workspace.findFiles(NAMES, '**/node_modules/**', 1).then((found) => {
+      if (found.length > 0) {
+        void wake();
+      }
+    });
+  }
 }
 
 export async function deactivate(): Promise<void> {
-  await server?.stop();
+  await (await main)?.deactivate();
+}
+
+/** A page of the extension that was open when the window was closed: it waits to be filled again. */
+function hasPage(): boolean {
+  const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+  return tabs.some(({ input }) => input instanceof vscode.TabInputWebview && input.viewType.includes(PAGES));
+}
+
+/** Files that a setting declares to be artifacts can hold anything. */
+function hasPatterns(): boolean {
+  return vscode.workspace.getConfiguration('torchlean').get<string[]>('artifacts', []).length > 0;
 }

@@ -1,13 +1,16 @@
 // Finds the program that is started as the language server.
-import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { selectedEnvironment } from './python';
+import type { PrivateEnvironment } from './privateEnvironment';
+import { executables, isExecutable, searchPath, siblingProgram } from './programs';
+import { expand, interpreterOf } from './python';
 
 /** A command line, and where it comes from, for messages. */
 export interface Launch {
   readonly program: string;
+  /** What stands before the command of the program. */
+  readonly before: readonly string[];
   readonly args: readonly string[];
   readonly cwd: string;
   readonly origin: string;
@@ -16,44 +19,58 @@ export interface Launch {
 /** The server cannot be started, with the reason in words for the user. */
 export class LaunchError extends Error {}
 
-const SERVER_ARGS = ['server', '--stdio'];
+/** There is no server anywhere: one can be set up. */
+export class NoServer extends LaunchError {}
 
 /**
- * The setting `torchlean.server.path`, else `torchlean` of the selected Python environment, else `torchlean` on PATH.
+ * The setting `torchlean.server.path`; else `torchlean` in the Python of a folder, on PATH, or in the extension's own environment.
  * A setting that names nothing is an error, never a reason to try the next one.
  */
-export async function findLaunch(): Promise<Launch> {
+export async function findLaunch(environment: PrivateEnvironment, logLevel: vscode.LogLevel): Promise<Launch> {
   const cwd = workingDirectory();
+  const args = ['server', '--stdio', ...levelArguments(logLevel)];
   const configured = configuredCommand();
   if (configured.length > 0) {
-    const [program, ...args] = configured.map(expand) as [string, ...string[]];
+    const [program, ...before] = configured.map((part) => expand(part)) as [string, ...string[]];
     const found = resolveProgram(program, cwd);
     if (found === undefined) {
       throw new LaunchError(`"${program}" (setting torchlean.server.path) is not an executable file.`);
     }
-    return { program: found, args: [...args, ...SERVER_ARGS], cwd, origin: 'setting torchlean.server.path' };
+    return { program: found, before, args, cwd, origin: 'setting torchlean.server.path' };
   }
 
-  const environment = await selectedEnvironment();
-  if (environment !== undefined) {
-    const program = siblingProgram(environment);
-    if (program !== undefined) {
-      return { program, args: SERVER_ARGS, cwd, origin: `Python environment of ${environment}` };
+  const looked: string[] = [];
+  for (const folder of vscode.workspace.workspaceFolders ?? [undefined]) {
+    const interpreter = await interpreterOf(folder);
+    if (interpreter !== undefined) {
+      const program = siblingProgram(interpreter.path, 'torchlean');
+      if (program !== undefined) {
+        return { program, before: [], args, cwd, origin: `Python of ${interpreter.origin}` };
+      }
+      looked.push(`in ${homeAsTilde(interpreter.path)}`);
     }
   }
 
   const onPath = searchPath('torchlean');
   if (onPath !== undefined) {
-    return { program: onPath, args: SERVER_ARGS, cwd, origin: 'PATH' };
+    return { program: onPath, before: [], args, cwd, origin: 'PATH' };
   }
-  const places = environment === undefined ? 'on PATH' : `in the selected Python environment (${environment}) or on PATH`;
-  throw new LaunchError(
-    `There is no "torchlean" ${places}. Install it with "pip install torchlean-ls", or set torchlean.server.path.`,
-  );
+  const own = environment.interpreter;
+  if (own !== undefined) {
+    return { program: own, before: ['-I', '-m', 'torchlean_core'], args, cwd, origin: 'environment of the extension' };
+  }
+  const places = [...new Set(looked), 'on PATH'].join(' or ');
+  throw new NoServer(`TorchLean's language server is a Python package. There is none ${places}.`);
 }
 
 export function commandLine(launch: Launch): string {
-  return [launch.program, ...launch.args].join(' ');
+  return [launch.program, ...launch.before, ...launch.args].join(' ');
+}
+
+/** Nothing of the user's home is told to others. */
+export function homeAsTilde(text: string): string {
+  const home = os.homedir();
+  return path.isAbsolute(home) && home !== path.parse(home).root ? text.replaceAll(home, () => '~') : text;
 }
 
 export function isEnabled(): boolean {
@@ -61,9 +78,14 @@ export function isEnabled(): boolean {
 }
 
 /** Everything that a start depends on, for comparison. */
-export async function startConditions(): Promise<string> {
-  const launch = isEnabled() ? await findLaunch().catch((error: unknown) => String(error)) : undefined;
+export async function startConditions(environment: PrivateEnvironment, logLevel: vscode.LogLevel): Promise<string> {
+  const launch = isEnabled() ? await findLaunch(environment, logLevel).catch((error: unknown) => String(error)) : undefined;
   return JSON.stringify({ launch, trusted: vscode.workspace.isTrusted });
+}
+
+/** The server says as much as the output channel shows; whole messages are the trace's business. */
+function levelArguments(level: vscode.LogLevel): string[] {
+  return level === vscode.LogLevel.Trace || level === vscode.LogLevel.Debug ? ['--log-level', 'info'] : [];
 }
 
 function configuredCommand(): string[] {
@@ -81,43 +103,9 @@ function workingDirectory(): string {
   return vscode.workspace.isTrusted && folder?.scheme === 'file' ? folder.fsPath : os.homedir();
 }
 
-function expand(part: string): string {
-  const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
-  return part
-    .replace(/^~(?=$|[\\/])/, () => os.homedir())
-    .replaceAll('${userHome}', () => os.homedir())
-    .replaceAll('${workspaceFolder}', () => folder ?? '${workspaceFolder}');
-}
-
 function resolveProgram(program: string, cwd: string): string | undefined {
   if (!/[\\/]/.test(program)) {
     return searchPath(program);
   }
-  const absolute = path.resolve(cwd, program);
-  return executables(absolute).find(isExecutable);
-}
-
-/** Like a shell's look-up, except that relative entries of PATH (the current folder) are passed over. */
-function searchPath(name: string): string | undefined {
-  const folders = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder));
-  return folders.flatMap((folder) => executables(path.join(folder, name))).find(isExecutable);
-}
-
-function siblingProgram(interpreter: string): string | undefined {
-  const folder = path.dirname(interpreter);
-  const places = process.platform === 'win32' ? [path.join(folder, 'Scripts'), folder] : [folder];
-  return places.flatMap((place) => executables(path.join(place, 'torchlean'))).find(isExecutable);
-}
-
-function executables(file: string): string[] {
-  return process.platform === 'win32' ? [`${file}.exe`, file] : [file];
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    fs.accessSync(file, fs.constants.X_OK);
-    return fs.statSync(file).isFile();
-  } catch {
-    return false;
-  }
+  return executables(path.resolve(cwd, program)).find(isExecutable);
 }

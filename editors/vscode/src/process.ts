@@ -1,12 +1,14 @@
 // The server's process: its log lines, and how it ended.
 import * as cp from 'node:child_process';
 import type * as vscode from 'vscode';
-import { commandLine, LaunchError, type Launch } from './launch';
+import { commandLine, homeAsTilde, LaunchError, type Launch } from './launch';
+import { ServerLog } from './log';
+import { byLine } from './programs';
 
 export class ServerProcess {
   /** Resolves when the process has ended and its last log line has been read. */
   readonly exited: Promise<void>;
-  private lastLine = '';
+  private readonly log: ServerLog;
 
   private constructor(
     readonly child: cp.ChildProcessWithoutNullStreams,
@@ -14,29 +16,14 @@ export class ServerProcess {
     output: vscode.LogOutputChannel,
   ) {
     this.exited = new Promise((resolve) => child.once('close', () => resolve()));
-    // The server logs to stderr: lines there are no errors by themselves.
-    let rest = '';
-    const write = (line: string): void => {
-      output.appendLine(line);
-      this.lastLine = line.trim() || this.lastLine;
-    };
-    child.stderr.setEncoding('utf8');
-    child.stderr.on('data', (chunk: string) => {
-      const lines = (rest + chunk).split(/\r?\n/);
-      rest = lines.pop() ?? '';
-      lines.forEach(write);
-    });
-    child.stderr.on('end', () => {
-      if (rest !== '') {
-        write(rest);
-      }
-    });
+    this.log = new ServerLog(output);
+    byLine(child.stderr, (line) => this.log.write(line));
   }
 
   static spawn(launch: Launch, output: vscode.LogOutputChannel): Promise<ServerProcess> {
     output.info(`Starting ${commandLine(launch)} (${launch.origin})`);
     return new Promise((resolve, reject) => {
-      const child = cp.spawn(launch.program, launch.args, { cwd: launch.cwd, stdio: 'pipe' });
+      const child = cp.spawn(launch.program, [...launch.before, ...launch.args], { cwd: launch.cwd, stdio: 'pipe' });
       const process = new ServerProcess(child, launch, output);
       child.once('spawn', () => resolve(process));
       child.once('error', (error) =>
@@ -45,12 +32,24 @@ export class ServerProcess {
     });
   }
 
+  /** How the process ended, with its last words. */
+  get end(): string {
+    return `${this.manner}${this.words}`;
+  }
+
   /** The reason to give when the process ended before it answered. */
   earlyEnd(): LaunchError {
+    const { program, origin } = this.launch;
+    return new LaunchError(`"${homeAsTilde(program)}" (${origin}) ${this.manner} before it answered${this.words}`);
+  }
+
+  private get manner(): string {
     const { exitCode, signalCode } = this.child;
-    const how = exitCode === null ? `was ended by ${signalCode ?? 'a signal'}` : `exited with code ${exitCode}`;
-    const last = this.lastLine === '' ? '.' : `: ${this.lastLine}`;
-    return new LaunchError(`"${commandLine(this.launch)}" (${this.launch.origin}) ${how} before it answered${last}`);
+    return exitCode === null ? `was ended by ${signalCode ?? 'a signal'}` : `exited with code ${exitCode}`;
+  }
+
+  private get words(): string {
+    return this.log.lastWords === '' ? '.' : `: ${homeAsTilde(this.log.lastWords)}`;
   }
 
   exitsWithin(milliseconds: number): Promise<boolean> {

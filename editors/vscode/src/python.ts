@@ -1,5 +1,14 @@
-// The interpreter that is selected in the Python extension, where that extension is present.
+// The Python interpreter of each folder: named by a setting, selected in an extension for Python, or lying in the folder itself.
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
 import * as vscode from 'vscode';
+
+/** The part of ms-python.vscode-python-envs' public interface that is used here. */
+interface EnvironmentsApi {
+  getEnvironment(scope: vscode.Uri | undefined): Promise<{ readonly execInfo: { readonly run: { readonly executable: string } } } | undefined>;
+  readonly onDidChangeEnvironment: vscode.Event<unknown>;
+}
 
 /** The part of ms-python.python's public interface that is used here. */
 interface PythonApi {
@@ -12,33 +21,112 @@ interface PythonApi {
   };
 }
 
-type Environments = NonNullable<PythonApi['environments']>;
+export interface Interpreter {
+  readonly path: string;
+  /** Who chose it, for messages. */
+  readonly origin: string;
+}
 
-async function pythonApi(): Promise<Environments | undefined> {
-  // An environment may lie inside the workspace: in an untrusted one nothing of it is run.
+const ENVIRONMENTS_ID = 'ms-python.vscode-python-envs';
+const PYTHON_ID = 'ms-python.python';
+
+/** What another extension may take to answer: a start of the server waits for it. */
+const PATIENCE_MS = 10_000;
+
+/** Folders that hold an environment by custom, in the order in which they are looked at. */
+const CUSTOMARY = ['.venv', 'venv'];
+
+/**
+ * The interpreter in which work on files of a folder is done; undefined where nobody chose one.
+ * Of an untrusted workspace none is taken: neither its settings nor what lies in its folders.
+ */
+export async function interpreterOf(folder?: vscode.WorkspaceFolder): Promise<Interpreter | undefined> {
+  const set = vscode.workspace.getConfiguration('torchlean', folder?.uri ?? null).get<string>('python.interpreter', '').trim();
+  if (set !== '') {
+    return { path: expand(set, folder), origin: 'setting torchlean.python.interpreter' };
+  }
   if (!vscode.workspace.isTrusted) {
     return undefined;
   }
-  const extension = vscode.extensions.getExtension<PythonApi>('ms-python.python');
-  if (extension === undefined) {
-    return undefined;
-  }
-  return (await extension.activate()).environments;
+  return (await selectedIn(folder)) ?? (folder && customaryOf(folder));
 }
 
-/** Path of the selected interpreter, or undefined where no environment is selected. */
-export async function selectedEnvironment(): Promise<string | undefined> {
-  const api = await pythonApi();
-  if (api === undefined) {
-    return undefined;
-  }
-  const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
-  const environment = await api.resolveEnvironment(api.getActiveEnvironmentPath(folder));
-  return environment?.executable.uri?.fsPath;
+/** `~` and the names of folders filled in, as in the editor's own settings. */
+export function expand(text: string, folder?: vscode.WorkspaceFolder): string {
+  const root = folder?.uri.fsPath ?? vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+  return text
+    .replace(/^~(?=$|[\\/])/, () => os.homedir())
+    .replaceAll('${userHome}', () => os.homedir())
+    .replaceAll('${workspaceFolder}', () => root ?? '${workspaceFolder}');
 }
 
-/** Calls `listener` whenever another environment is selected. */
-export async function onDidChangeEnvironment(listener: () => void): Promise<vscode.Disposable | undefined> {
-  const api = await pythonApi();
-  return api?.onDidChangeActiveEnvironmentPath(() => listener());
+async function selectedIn(folder?: vscode.WorkspaceFolder): Promise<Interpreter | undefined> {
+  const environments = await environmentsApi();
+  const chosen = (await patiently(environments?.getEnvironment(folder?.uri)))?.execInfo.run.executable;
+  if (chosen) {
+    return { path: chosen, origin: 'Python Environments extension' };
+  }
+  const python = (await pythonApi())?.environments;
+  const resolved = await patiently(python?.resolveEnvironment(python.getActiveEnvironmentPath(folder?.uri)));
+  const file = resolved?.executable.uri?.fsPath;
+  return file ? { path: file, origin: 'Python extension' } : undefined;
+}
+
+/** The environment that lies in a folder by custom. */
+function customaryOf(folder: vscode.WorkspaceFolder): Interpreter | undefined {
+  for (const name of CUSTOMARY) {
+    const file = path.join(folder.uri.fsPath, name, ...(process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python']));
+    if (fs.existsSync(file)) {
+      return { path: file, origin: `${name} in ${folder.name}` };
+    }
+  }
+  return undefined;
+}
+
+/** Calls `listener` whenever another environment is selected in one of the extensions that are there. */
+export async function onDidChangeInterpreter(listener: () => void): Promise<vscode.Disposable> {
+  if (!vscode.workspace.isTrusted) {
+    return vscode.Disposable.from();
+  }
+  const environments = await environmentsApi();
+  const python = await pythonApi();
+  const events = [environments?.onDidChangeEnvironment, python?.environments?.onDidChangeActiveEnvironmentPath];
+  return vscode.Disposable.from(...events.flatMap((event) => (event === undefined ? [] : [event(() => listener())])));
+}
+
+/** Whether there is an extension in which an interpreter can be selected, and the command for it. */
+export function selectCommand(): string | undefined {
+  return [ENVIRONMENTS_ID, PYTHON_ID].some((id) => vscode.extensions.getExtension(id) !== undefined)
+    ? 'python.setInterpreter'
+    : undefined;
+}
+
+function environmentsApi(): Promise<EnvironmentsApi | undefined> {
+  return apiOf<EnvironmentsApi>(ENVIRONMENTS_ID);
+}
+
+function pythonApi(): Promise<PythonApi | undefined> {
+  return apiOf<PythonApi>(PYTHON_ID);
+}
+
+/** An extension that cannot be activated, or gives nothing because a setting switched it off, is as one that is not there. */
+async function apiOf<Api>(id: string): Promise<Api | undefined> {
+  const extension = vscode.extensions.getExtension<Api | undefined>(id);
+  return extension && (await patiently(extension.activate()));
+}
+
+/** Undefined where the answer is an error or takes too long: the search goes on with the next place. */
+async function patiently<Value>(answer: Thenable<Value> | undefined): Promise<Value | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } catch (error) {
+    console.warn(`TorchLean: an extension for Python did not answer: ${String(error)}`);
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -12,11 +12,16 @@ import {
   type BaseLanguageClient,
   type ExecuteCommandParams,
 } from 'vscode-languageclient/node';
+import { answered, CANCELLED, dataOf, type Argument } from './asking';
+import { oneLine } from './text';
+import { begun } from './training/views';
 
 /** What a command of the server may answer. */
 interface CommandResult {
   /** A sentence for the user. */
   readonly message?: string;
+  /** All of it, for the log. */
+  readonly detail?: string;
   /** The file that was written: a path or a URI. */
   readonly output?: string;
 }
@@ -24,80 +29,92 @@ interface CommandResult {
 /** Nothing that an editor shows. */
 const BINARY = /\.(safetensors|pt|pth|npy|npz)$/i;
 
-/** Commands that may run for minutes: their progress is a notification with a button to cancel, not a word in the status bar. */
-const LONG = new Set(['torchlean.capture', 'torchlean.train']);
+const TRAIN = 'torchlean.train';
 
-/** Executes a command of the server; its answer, or its error, is shown to the user. */
+/** Commands that may run for minutes: their progress is a notification with a button to cancel, not a word in the status bar. */
+const LONG = new Set(['torchlean.capture', 'torchlean.captureAndEmit', TRAIN]);
+
+/** Executes a command of the server; its answer, or its error, is shown to the user, and what it asks is asked. */
 export async function runCommand(client: BaseLanguageClient, command: string, args: unknown[]): Promise<unknown> {
   if (command === 'torchlean.showGraph') {
     // From a lens or a menu: the graph's page asks the server itself.
     return vscode.commands.executeCommand('torchlean-ls.showGraph', vscode.Uri.parse((args[0] as { uri: string }).uri));
   }
-  const params: ExecuteCommandParams = { command, arguments: args };
-  const work = { cancelled: false };
-  let result: unknown;
-  try {
-    result = LONG.has(command)
-      ? await requestWithProgress(client, params, () => (work.cancelled = true))
-      : await client.sendRequest(ExecuteCommandRequest.type, params, CancellationToken.None);
-  } catch (error) {
-    if (work.cancelled || isCancelled(error)) {
-      return undefined;
+  let argument = (args[0] ?? {}) as Argument;
+  for (;;) {
+    const params: ExecuteCommandParams = { command, arguments: args.length === 0 ? [] : [argument] };
+    const work = { cancelled: false };
+    try {
+      const result: unknown = LONG.has(command) && argument.ask !== true
+        ? await requestWithProgress(client, params, () => (work.cancelled = true))
+        : await client.sendRequest(ExecuteCommandRequest.type, params, CancellationToken.None);
+      show(client, command, argument, result);
+      return result;
+    } catch (error) {
+      if (work.cancelled || isCancelled(error)) {
+        return undefined;
+      }
+      client.outputChannel.appendLine(`${command}: ${dataOf(error).detail ?? errorText(error)}`);
+      const next = await answered(client, argument, error);
+      if (next === CANCELLED) {
+        return undefined;
+      }
+      if (next === undefined) {
+        // Not waited for: a message may stay for as long as the user likes.
+        void showError(client, error);
+        return undefined;
+      }
+      argument = next;
     }
-    client.outputChannel.appendLine(`${command}: ${errorText(error)}`);
-    const question = questionOf(error);
-    if (question !== undefined) {
-      const choice = await vscode.window.showWarningMessage(question.question, { modal: true }, question.accept);
-      return choice === question.accept
-        ? runCommand(client, command, [{ ...(args[0] as object), ...question.argument }])
-        : undefined;
-    }
-    const input = inputOf(error);
-    if (input !== undefined) {
-      const value = await askShape(input);
-      const { ask: _, ...asked } = args[0] as Record<string, unknown>;
-      return value && runCommand(client, command, [{ ...asked, [input.argument]: value }]);
-    }
-    // Not waited for: a message may stay for as long as the user likes.
-    void showError(client, error);
-    return undefined;
   }
-  void showResult(result);
-  return result;
 }
 
-function requestWithProgress(
+/** A training is told by its page as soon as that is there: then the status bar says for how long it goes on. */
+async function requestWithProgress(
   client: BaseLanguageClient,
   params: ExecuteCommandParams,
   onCancel: () => void,
-): Thenable<unknown> {
+): Promise<unknown> {
   const workDoneToken = randomUUID();
-  const options = { location: vscode.ProgressLocation.Notification, title: 'TorchLean', cancellable: true };
+  const result = client.sendRequest(ExecuteCommandRequest.type, { ...params, workDoneToken }, CancellationToken.None);
+  const isTraining = params.command === TRAIN;
+  const [argument] = (params.arguments ?? []) as Argument[];
+  const progress = { token: workDoneToken, title: '' };
+  const told = isTraining ? Promise.race([result, begun(String(argument?.uri))]) : result;
+  await withProgress(client, progress, vscode.ProgressLocation.Notification, told, onCancel);
+  if (isTraining) {
+    await withProgress(client, progress, vscode.ProgressLocation.Window, result, onCancel);
+  }
+  return result;
+}
+
+function withProgress(
+  client: BaseLanguageClient,
+  work: { readonly token: string; title: string },
+  location: vscode.ProgressLocation,
+  until: Promise<unknown>,
+  onCancel: () => void,
+): Thenable<unknown> {
+  const options = { location, title: 'TorchLean', cancellable: true };
   return vscode.window.withProgress(options, async (progress, cancellation) => {
-    let title = '';
     let percentage = 0;
-    const listener = client.onProgress(WorkDoneProgress.type, workDoneToken, (value) => {
+    const listener = client.onProgress(WorkDoneProgress.type, work.token, (value) => {
       if (value.kind === 'begin') {
-        title = value.title;
+        work.title = value.title;
       }
       if (value.kind !== 'end') {
         const reached = Math.max(percentage, value.percentage ?? 0);
-        const message = [title, value.message].filter(Boolean).join(': ');
+        const message = [work.title, value.message].filter(Boolean).join(': ');
         progress.report({ message, increment: reached - percentage });
         percentage = reached;
       }
     });
     cancellation.onCancellationRequested(() => {
       onCancel();
-      void client.sendNotification(WorkDoneProgressCancelNotification.type, { token: workDoneToken });
+      void client.sendNotification(WorkDoneProgressCancelNotification.type, { token: work.token });
     });
     try {
-      const answer: unknown = await client.sendRequest(
-        ExecuteCommandRequest.type,
-        { ...params, workDoneToken },
-        CancellationToken.None,
-      );
-      return answer;
+      return await until;
     } finally {
       listener.dispose();
     }
@@ -112,84 +129,29 @@ function isCancelled(error: unknown): boolean {
   );
 }
 
-const SHOW_OUTPUT = 'Show Output';
-const SELECT_INTERPRETER = 'Select Interpreter';
-const INSTALL = 'Install';
-
-/** What the server asks before somebody's work is replaced: `data.confirm` of its error. */
-interface Question {
-  readonly question: string;
-  /** Title of the button that goes on. */
-  readonly accept: string;
-  /** What the command's argument gets besides when the answer is yes. */
-  readonly argument: object;
+/** Something that a message offers to do. */
+interface Offer {
+  readonly title: string;
+  readonly run: () => unknown;
 }
 
-/** An interpreter that no work can be done in: `data.interpreter` of the server's error. */
-interface Interpreter {
-  readonly path: string;
-  /** The command that installs what is missing; null where that would not help. */
-  readonly install: readonly string[] | null;
+async function offer(chosen: Thenable<string | undefined>, offers: readonly Offer[]): Promise<void> {
+  const title = await chosen;
+  await offers.find((one) => one.title === title)?.run();
 }
 
-/** What a command needs to know and cannot find out: `data.input` of the server's error. */
-interface Input {
-  readonly question: string;
-  /** What to propose. */
-  readonly value?: string;
-  /** The name under which the command's argument gets the answer. */
-  readonly argument: string;
-}
-
-function dataOf(error: unknown): {
-  readonly confirm?: Question;
-  readonly interpreter?: Interpreter;
-  readonly input?: Input;
-} {
-  const data: unknown = error instanceof ResponseError ? error.data : undefined;
-  return typeof data === 'object' && data !== null ? data : {};
-}
-
-function inputOf(error: unknown): Input | undefined {
-  const { input } = dataOf(error);
-  return typeof input?.question === 'string' && typeof input.argument === 'string' ? input : undefined;
-}
-
-/** Asks for an example shape. Undefined when the user left the question unanswered. */
-export async function askShape({ question, value }: { question: string; value?: string }): Promise<string | undefined> {
-  const shape = await vscode.window.showInputBox({
-    title: 'Capture Model',
-    prompt: question,
-    placeHolder: '1,4',
-    ...(value === undefined ? {} : { value }),
-    ignoreFocusOut: true,
-    validateInput: (text) =>
-      /^\d+(\s*,\s*\d+)*$/.test(text.trim()) ? undefined : 'Numbers with commas between them, such as 1,3,32,32',
-  });
-  return shape?.replaceAll(/\s/g, '');
-}
-
-function questionOf(error: unknown): Question | undefined {
-  const { confirm } = dataOf(error);
-  return typeof confirm?.question === 'string' && typeof confirm.accept === 'string' ? confirm : undefined;
-}
-
-async function showError(client: BaseLanguageClient, error: unknown): Promise<void> {
-  const { interpreter } = dataOf(error);
+function showError(client: BaseLanguageClient, error: unknown): Promise<void> {
+  const { interpreter, problems } = dataOf(error);
   const install = interpreter?.install ?? undefined;
-  const buttons = [
-    ...(interpreter === undefined ? [] : [SELECT_INTERPRETER]),
-    ...(install === undefined ? [] : [INSTALL]),
-    SHOW_OUTPUT,
+  const offers = [
+    ...(interpreter === undefined ? [] : [{ title: 'Select Interpreter', run: selectInterpreter }]),
+    ...(install === undefined ? [] : [{ title: 'Install', run: () => installInTerminal(install) }]),
+    problems === true
+      ? { title: 'Show in Problems', run: () => vscode.commands.executeCommand('workbench.actions.view.problems') }
+      : { title: 'Show Output', run: () => client.outputChannel.show(true) },
   ];
-  const choice = await vscode.window.showErrorMessage(`TorchLean: ${errorText(error)}`, ...buttons);
-  if (choice === SHOW_OUTPUT) {
-    client.outputChannel.show(true);
-  } else if (choice === SELECT_INTERPRETER) {
-    await selectInterpreter();
-  } else if (choice === INSTALL && install !== undefined) {
-    installInTerminal(install);
-  }
+  const titles = offers.map(({ title }) => title);
+  return offer(vscode.window.showErrorMessage(`TorchLean: ${oneLine(errorText(error))}`, ...titles), offers);
 }
 
 /** Asks for another interpreter: by the Python extension, unless a setting of this one names an interpreter. */
@@ -210,21 +172,40 @@ function installInTerminal(command: readonly string[]): void {
   terminal.sendText(quoted.join(' '), false);
 }
 
-async function showResult(result: unknown): Promise<void> {
+function show(client: BaseLanguageClient, command: string, argument: Argument, result: unknown): void {
   if (typeof result !== 'object' || result === null) {
     return;
   }
-  const { message, output } = result as CommandResult;
+  const { message, detail, output } = result as CommandResult;
+  if (typeof detail === 'string') {
+    client.outputChannel.appendLine(`${command}: ${detail}`);
+  }
   const file = typeof output === 'string' && output !== '' ? outputUri(output) : undefined;
-  const text = resultText(message, file === undefined ? undefined : path.basename(file.fsPath));
+  // A training is of the artifact, whatever its parameters are called.
+  const about = command === TRAIN ? vscode.Uri.parse(String(argument.uri)) : file;
+  const text = resultText(message, about === undefined ? undefined : path.posix.basename(about.path));
   if (text === undefined) {
     return;
   }
-  const buttons = file === undefined || BINARY.test(file.path) ? [] : ['Open'];
-  const choice = await vscode.window.showInformationMessage(`TorchLean: ${text}`, ...buttons);
-  if (choice === 'Open' && file !== undefined) {
-    await vscode.commands.executeCommand('vscode.open', file);
+  const offers: Offer[] =
+    command === TRAIN && about !== undefined ? afterTraining(client, about) : opening(file);
+  const titles = offers.map(({ title }) => title);
+  void offer(vscode.window.showInformationMessage(`TorchLean: ${oneLine(text)}`, ...titles), offers);
+}
+
+function afterTraining(client: BaseLanguageClient, artifact: vscode.Uri): Offer[] {
+  const argument = { uri: artifact.toString() };
+  return [
+    { title: 'Open Curve', run: () => vscode.commands.executeCommand('torchlean-ls.showTraining', artifact) },
+    { title: 'Use These Parameters', run: () => runCommand(client, 'torchlean.useParams', [argument]) },
+  ];
+}
+
+function opening(file: vscode.Uri | undefined): Offer[] {
+  if (file === undefined || BINARY.test(file.path)) {
+    return [];
   }
+  return [{ title: 'Open', run: () => vscode.commands.executeCommand('vscode.open', file) }];
 }
 
 /** Every message names the file: several may be shown at once. */

@@ -1,14 +1,21 @@
-// The status bar item: what the language server is doing.
+// The status bar item: what the language server is doing. A click on it opens the menu.
 import * as vscode from 'vscode';
+import { homeAsTilde } from './launch';
 
-export type ServerState = 'starting' | 'running' | 'stopped' | 'failed' | 'disabled';
+export type ServerState = 'starting' | 'running' | 'stopped' | 'failed' | 'missing' | 'disabled';
 
 const TEXTS: Record<ServerState, string> = {
   starting: '$(sync~spin) TorchLean',
   running: '$(check) TorchLean',
   stopped: '$(circle-slash) TorchLean',
   failed: '$(error) TorchLean',
+  missing: '$(warning) TorchLean',
   disabled: '$(circle-slash) TorchLean',
+};
+
+const BACKGROUNDS: Partial<Record<ServerState, string>> = {
+  failed: 'statusBarItem.errorBackground',
+  missing: 'statusBarItem.warningBackground',
 };
 
 export class StatusItem implements vscode.Disposable {
@@ -25,9 +32,9 @@ export class StatusItem implements vscode.Disposable {
   show(state: ServerState, detail?: string): void {
     this.item.text = TEXTS[state];
     const trust = vscode.workspace.isTrusted ? '' : '\nUntrusted workspace: nothing of it is run.';
-    this.item.tooltip = `TorchLean language server: ${state}${detail ? `\n${detail}` : ''}${trust}`;
-    this.item.backgroundColor =
-      state === 'failed' ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
+    this.item.tooltip = `TorchLean language server: ${state}${detail ? `\n${homeAsTilde(detail)}` : ''}${trust}`;
+    const background = BACKGROUNDS[state];
+    this.item.backgroundColor = background === undefined ? undefined : new vscode.ThemeColor(background);
     this.item.accessibilityInformation = { label: `TorchLean language server: ${state}` };
   }
 

@@ -15,6 +15,7 @@ from torchlean_ls.features.formatting import Formatting
 from torchlean_ls.features.hover import Hover
 from torchlean_ls.features.inlay_hints import InlayHints
 from torchlean_ls.features.references import References
+from torchlean_ls.features.refreshing import Refreshing
 from torchlean_ls.features.rename import Rename
 from torchlean_ls.features.semantic_tokens import SemanticTokens
 from torchlean_ls.features.symbols import Symbols
@@ -43,6 +44,7 @@ FEATURES: tuple[type[Feature], ...] = (
     CodeActions,
     Commands,
     Renew,
+    Refreshing,
 )
 """All features, in the order in which their document hooks run."""
 

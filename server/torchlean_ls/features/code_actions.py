@@ -10,8 +10,8 @@ from lsprotocol import types
 
 from torchlean_core.artifact.companions import generated_module, params_path, stem
 from torchlean_core.check import Finding
-from torchlean_core.check.fixes import Fix, fixes
-from torchlean_core.check.fixing import FixResult, fix_text
+from torchlean_core.check.fixes import Edit, Fix, fixes
+from torchlean_core.check.fixing import FixResult, fix_text, has_unasked
 from torchlean_core.errors import UserError
 from torchlean_ls.capabilities import FIX_ALL, QUICK_FIX, SOURCE
 from torchlean_ls.client import Client
@@ -26,6 +26,9 @@ from torchlean_ls.uris import file_path, plain_uri
 
 MAX_FIXES = 50
 """Quick fixes of one answer; the log says how many findings were left out."""
+
+MAX_EAGER = 500
+"""Nodes up to which the edits of a quick fix are written before somebody chooses it: renumbering changes every node."""
 
 MAX_CHAIN = 500
 """Nodes up to which it is found out whether a graph is a chain; `torchlean emit --style sequential` knows no limit."""
@@ -115,13 +118,23 @@ class CodeActions(Feature):
             command = types.Command(title, "torchlean.convert", arguments=[argument])
             diagnostics = [diagnostic(document, finding)]
             return types.CodeAction(title, kind=QUICK_FIX, diagnostics=diagnostics, command=command)
-        return types.CodeAction(
+        action = types.CodeAction(
             title=fix.title,
             kind=QUICK_FIX,
             diagnostics=[diagnostic(document, finding)],
             is_preferred=fix.preferred,
-            edit=workspace_edit(document, fix.edits, versioned=self._versioned),
         )
+        if self._lazy and len(document.report.records) > MAX_EAGER and callable(fix.content):
+            place = next(at for at, one in enumerate(document.report.findings) if one is finding)
+            action.data = {
+                "uri": document.uri,
+                "serial": document.serial,
+                "finding": place,
+                "title": fix.title,
+            }
+        else:
+            action.edit = workspace_edit(document, fix.edits, versioned=self._versioned)
+        return action
 
     def _remedies(self, document: Snapshot, params: types.CodeActionParams) -> list[types.CodeAction]:
         """What helps against findings about the files beside the document."""
@@ -156,7 +169,7 @@ class CodeActions(Feature):
         """All safe fixes of the whole document, as one edit; made when it is asked for where that is possible."""
         findings = self.server.folders.wanted(document.uri, document.report.findings)
         if lazy:
-            if not any(fix.safe for one in findings[:MAX_FIXES] for fix in fixes(document.report, one)):
+            if not has_unasked(document.report, findings):
                 return []
             data = {"uri": document.uri, "serial": document.serial, "fixAll": True}
             return [types.CodeAction(title="Apply all safe fixes", kind=FIX_ALL, data=data)]
@@ -180,14 +193,18 @@ class CodeActions(Feature):
     async def _resolve(self, action: types.CodeAction) -> types.CodeAction:
         """Make the edit of an action that came without."""
         data: Any = action.data
-        if not isinstance(data, dict) or not data.get("fixAll"):
+        if not isinstance(data, dict) or not (data.get("fixAll") or "finding" in data):
             return action
         document = self.server.documents.get(str(data.get("uri")))
-        current = document is not None and document.serial == data.get("serial")
-        result = await self._fixed(document) if document is not None and current else None
-        if document is None or result is None:
+        edits = None
+        if document is not None and document.serial == data.get("serial"):
+            edits = _edits_of(document, data)
+            if data.get("fixAll"):
+                result = await self._fixed(document)
+                edits = result.edits if result is not None else None
+        if document is None or edits is None:
             raise Refused("the document was edited meanwhile; ask for its actions again")
-        action.edit = workspace_edit(document, result.edits, versioned=self._versioned)
+        action.edit = workspace_edit(document, edits, versioned=self._versioned)
         return action
 
     # -- commands -----------------------------------------------------------------------------------------
@@ -208,7 +225,7 @@ class CodeActions(Feature):
             known = params_path(path).is_file()
             title = "Initialize parameters again" if known else "Initialize parameters"
             found += self._command(only, "init", title, "torchlean.init", argument)
-            found += self._command(only, "train", "Train", "torchlean.train", argument)
+            found += self._command(only, "train", "Train…", "torchlean.train", {**argument, "ask": True})
         if path is not None:
             found += self._capture_again(document, path, only)
         if document.report.ok:
@@ -236,6 +253,15 @@ class CodeActions(Feature):
             return []
         call = types.Command(title=title, command=command, arguments=[argument])
         return [types.CodeAction(title=title, kind=kind, command=call) if self._literals else call]
+
+
+def _edits_of(document: Snapshot, data: dict[str, Any]) -> tuple[Edit, ...] | None:
+    """The edits of one quick fix, by its finding and its title; None where there is none such."""
+    findings, place = document.report.findings, data.get("finding")
+    if not isinstance(place, int) or not 0 <= place < len(findings):
+        return None
+    found = (fix for fix in fixes(document.report, findings[place]) if fix.title == data.get("title"))
+    return next((fix.edits for fix in found), None)
 
 
 def _is_chain(document: Snapshot) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from torchlean_core.artifact.companions import generated_module, params_path
+from torchlean_core.artifact.companions import generated_module, generated_module_path, params_path
 from torchlean_core.check import Finding
 from torchlean_core.kinds import DIALECTS
 from torchlean_core.kinds.numbers import numel, show
@@ -17,8 +17,9 @@ from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.findings import counted, in_words
 from torchlean_ls.protocol import Plain
-from torchlean_ls.python.lenses import python_lenses
-from torchlean_ls.uris import file_path
+from torchlean_ls.python.lenses import OPEN, python_lenses
+from torchlean_ls.python.module_lenses import module_lenses
+from torchlean_ls.uris import file_path, plain_uri
 
 _MAX_TRAININGS = 4
 """Outputs that get a lens of their own."""
@@ -61,14 +62,17 @@ class CodeLens(Feature):
         where = document.range(root.start, root.start + 1)
         names = ["summary"]
         if document.report.ok and file_path(document.uri) is not None:
-            names += ["emit", "init", *_trainings(document)]
+            names += ["emit", *_opening(document), "init", *_trainings(document)]
         if document.report.records:
             names.append("showGraph")
         return [types.CodeLens(where, data={"uri": document.uri, "lens": name}) for name in names]
 
     def _python_lenses(self, document: Snapshot, params: types.CodeLensParams) -> Generator[Any, Any, Plain]:
         latest = yield self.server.live.ready, (document,), None
-        return Plain(python_lenses(self.server.live, latest) if latest is not None else [])
+        if latest is None:
+            return Plain([])
+        of_module = module_lenses(self.server, latest)
+        return Plain(python_lenses(self.server.live, latest) if of_module is None else of_module)
 
     def _resolve(self, lens: types.CodeLens) -> types.CodeLens:
         """Give a lens its title and command."""
@@ -97,6 +101,9 @@ def _command(document: Snapshot, name: str, findings: list[Finding] | None) -> t
                 f"Refresh {module.name}{_state(codes)}", "torchlean.refresh", arguments=[argument]
             )
         return types.Command("Emit nn.Module", "torchlean.emit", arguments=[argument])
+    if name == "open":
+        module = generated_module_path(path)
+        return types.Command(f"Open {module.name}", OPEN, arguments=[{"uri": plain_uri(module)}])
     if name == "init":
         payload = document.report.dialect.payload_fields
         nodes = (raw for raw in document.links.nodes if payload and type(raw) is dict)
@@ -105,10 +112,16 @@ def _command(document: Snapshot, name: str, findings: list[Finding] | None) -> t
         return types.Command(title, "torchlean.init", arguments=[argument])
     if name.startswith("train"):
         place = name.removeprefix("train")
-        chosen = {**argument, "output": int(place)} if place else argument
-        title = f"Train output {place}" if place else "Train"
+        chosen = {**argument, **({"output": int(place)} if place else {}), "ask": True}
+        title = f"Train output {place}…" if place else "Train…"
         return types.Command(title, "torchlean.train", arguments=[chosen])
     return types.Command("Show graph", "torchlean.showGraph", arguments=[argument])
+
+
+def _opening(document: Snapshot) -> list[str]:
+    """The name of the lens that opens the generated module, where there is one."""
+    path = file_path(document.uri)
+    return ["open"] if path is not None and generated_module(path) is not None else []
 
 
 def _trainings(document: Snapshot) -> list[str]:

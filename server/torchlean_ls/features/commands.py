@@ -21,32 +21,30 @@ from torchlean_core.capture.models import find_models
 from torchlean_core.capture.options import parse_approximations
 from torchlean_core.capture.output import check_output
 from torchlean_core.capture.target import Target, parse_shape, read_source
-from torchlean_core.check import Finding, Report, check_bytes
 from torchlean_core.datasource import is_function
 from torchlean_core.dialect_around import AUTO, CHOICES
 from torchlean_core.errors import UserError
 from torchlean_core.jobs.preflight import require_interpreter
 from torchlean_core.kinds.dialects import DIALECTS
 from torchlean_core.live.stored import snake
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.safekeeping.loss import confirmation
+from torchlean_ls.at_once import AtOnce, path_of, require_artifact
 from torchlean_ls.capabilities import COMMANDS
 from torchlean_ls.client import Client
 from torchlean_ls.confirm import confirm, losses
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
-from torchlean_ls.findings import counted, in_words
-from torchlean_ls.graph import show_graph
-from torchlean_ls.python.commands import ask_shape, open_file
+from torchlean_ls.python.commands import ask_model, ask_shape
+from torchlean_ls.questions import training_form
 from torchlean_ls.refused import Refused
 from torchlean_ls.running import JOB_NAMES, Jobs, refused
-from torchlean_ls.uris import file_name, file_path
+from torchlean_ls.uris import file_path
 
 if TYPE_CHECKING:
-    from torchlean_core.capture.workspace import Sources
     from torchlean_ls.server import Server
-
-MAX_FINDINGS = 1_000
-"""Findings that `torchlean.check` lists; it counts all."""
+CHECKPOINT_SECONDS = 5.0
+"""How often a training is kept, so that one that is stopped can go on."""
 
 
 class Commands(Feature):
@@ -55,6 +53,7 @@ class Commands(Feature):
     def __init__(self, server: Server) -> None:
         super().__init__(server)
         self.jobs = Jobs(server)
+        self.at_once = AtOnce(server)
 
     def register(self, client: Client) -> None:
         """What the client shows of long work; `Server.execute` runs the commands."""
@@ -69,18 +68,14 @@ class Commands(Feature):
         try:
             if name == "stop":
                 return self.jobs.stop(argument.get("uri"))
-            if name == "check":
-                return await self._check(argument)
-            if name == "showGraph":
-                return await show_graph(self.server, self._report, argument)
-            if name == "openFile":
-                return await open_file(self.server, argument)
+            if name in self.at_once.commands:
+                return await self.at_once.commands[name](argument)
             if name == "captureAndEmit":
                 return await self._capture_and_emit(argument, params.work_done_token)
-            if argument.pop("ask", False):
-                argument = await ask_shape(self.server, argument)
-            path = _path(argument)
+            path = path_of(argument)
             await self.jobs.in_thread(require_interpreter, self.server.interpreters.of(argument["uri"]))
+            if argument.pop("ask", False):
+                argument = await self._asked(name, path, argument)
             request = self._request(name, path, argument)
             if name == "capture":
                 request = await self.jobs.in_thread(with_dialect, request)
@@ -101,6 +96,17 @@ class Commands(Feature):
         return await self._run_or_ask(
             name, argument["uri"], path, request, params.work_done_token, quiet=quiet
         )
+
+    async def _asked(self, name: str, path: Path, argument: dict[str, Any]) -> dict[str, Any]:
+        """A command's argument, with what its user was asked."""
+        if name == "capture" and self.server.trusted:
+            return await ask_shape(self.server, await ask_model(self.server, argument))
+        if name == "train" and self.server.forms:
+            _, report, _ = await self.at_once.report(argument)
+            device = self.server.settings.device
+            form = await self.server.in_thread(training_form, path, report, device, argument)
+            raise Refused(f"how shall {path.name} be trained?", data={"form": form})
+        return argument
 
     async def _run_or_ask(
         self,
@@ -138,47 +144,6 @@ class Commands(Feature):
         emitted: dict[str, Any] = await self.execute(emit)
         return emitted
 
-    # -- at once ------------------------------------------------------------------------------------------
-
-    async def _report(self, argument: dict[str, Any]) -> tuple[str, Report, list[Finding]]:
-        """Name, report and findings of an artifact: as it is open, else as it is on disk.
-
-        The findings are those that settings files let through, also about the files that belong to the artifact.
-
-        Raises:
-            UserError: It is not open and cannot be read.
-        """
-        uri = argument.get("uri")
-        if not isinstance(uri, str):
-            raise JsonRpcInvalidParams(f"`uri` must be the URI of an artifact, found {uri!r}")
-        document: Snapshot | None = self.server.documents.get(uri)
-        _require_artifact(uri)
-        if document is not None:
-            document = await self.server.checked(document) if document.is_slow else document
-        if document is not None:
-            return file_name(uri), document.report, self.server.findings_of(document)
-        path = _path(argument)
-        try:
-            report, found = await self.server.in_thread(_of_file, path, self.server.sources)
-        except OSError as error:
-            raise UserError(f"{path}: {error.strerror or error}") from error
-        return path.name, report, self.server.folders.wanted(uri, found)
-
-    async def _check(self, argument: dict[str, Any]) -> dict[str, Any]:
-        """Check an artifact and say how it is."""
-        from torchlean_core.check.output.json import finding_object
-
-        name, report, findings = await self._report(argument)
-        counts = counted(findings)
-        return {
-            "uri": argument["uri"],
-            "errors": counts["error"],
-            "warnings": counts["warning"],
-            "notes": counts["note"],
-            "message": f"{name}: {in_words(counts) or 'all clean'}",
-            "findings": [finding_object(name, report, one) for one in findings[:MAX_FINDINGS]],
-        }
-
     # -- requests -----------------------------------------------------------------------------------------
 
     def _request(self, name: str, path: Path, argument: dict[str, Any]) -> dict[str, Any]:
@@ -187,10 +152,10 @@ class Commands(Feature):
             self._refuse_unsaved(argument["uri"], path)
         if name == "capture":
             return self._capture_request(path, argument)
-        _require_artifact(argument["uri"])
+        require_artifact(argument["uri"])
         if name == "convert":
             return _convert_request(path, argument)
-        left_out = ("uri", "out", "force") if name == "train" else ("uri", "out")
+        left_out = ("uri", "out", "quiet", *(("force",) if name == "train" else ()))
         request = {key: value for key, value in argument.items() if key not in left_out}
         request["artifact"] = str(path)
         if JOB_NAMES.get(name, name) == "emit":
@@ -201,6 +166,10 @@ class Commands(Feature):
             raise UserError("the data comes from a function of the project; this workspace is not trusted")
         if name in ("init", "train"):
             request.setdefault("device", self.server.settings.device)
+        if name == "train":
+            request.setdefault("checkpoint_seconds", CHECKPOINT_SECONDS)
+        if name == "useParams" and isinstance(request.get("params"), str):
+            request["params"] = str(path.parent / request["params"])
         if argument.get("out"):
             request["out"] = str(path.parent / str(argument["out"]))
         elif name == "emit":
@@ -265,7 +234,7 @@ class Commands(Feature):
             The command's result, and `held_back`: what would have been lost, in words; empty where all was written.
         """
         try:
-            request = self._request("capture", _path(argument), argument)
+            request = self._request("capture", path_of(argument), argument)
             found = await self.jobs.in_thread(losses, "capture", request)
         except UserError as error:
             raise refused(error, file_path(str(argument.get("uri")))) from error
@@ -284,7 +253,9 @@ class Commands(Feature):
         if not path.is_file():
             raise UserError(f"{path.name} is not a file on disk; save it first")
         if document is not None and not _is_saved(document, path):
-            raise UserError(f"{path.name} has unsaved changes; save it first")
+            error = UserError(f"{path.name} has unsaved changes; save it first")
+            error.data = {"unsaved": True}
+            raise error
 
     def _refuse_edited(self, out: str | None) -> None:
         """Refuse to write a file that is open with changes: the editor would have two versions of it then."""
@@ -303,16 +274,6 @@ class Commands(Feature):
     def shutdown(self) -> None:
         """Stop everything that still runs."""
         self.jobs.shutdown()
-
-
-def _require_artifact(uri: str) -> None:
-    """Refuse a Python file where an artifact is wanted.
-
-    Raises:
-        UserError: It is one.
-    """
-    if file_name(uri).endswith(".py"):
-        raise UserError(f"{file_name(uri)} is a Python file, and no artifact")
 
 
 def _choice(value: Any, choices: Collection[str]) -> str:
@@ -348,14 +309,6 @@ def _convert_request(path: Path, argument: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _of_file(path: Path, sources: Sources) -> tuple[Report, list[Finding]]:
-    """The report of a file, and all findings about it and what belongs to it."""
-    from torchlean_core.companions import artifact_findings
-
-    report = check_bytes(path.read_bytes())
-    return report, [*report.findings, *artifact_findings(path, report, sources=sources)]
-
-
 def _argument(params: types.ExecuteCommandParams) -> dict[str, Any]:
     arguments = params.arguments or []
     if params.command == "torchlean.stop" and not arguments:
@@ -365,17 +318,9 @@ def _argument(params: types.ExecuteCommandParams) -> dict[str, Any]:
     return dict(arguments[0])
 
 
-def _path(argument: dict[str, Any]) -> Path:
-    uri = argument.get("uri")
-    path = file_path(uri) if isinstance(uri, str) else None
-    if path is None:
-        raise JsonRpcInvalidParams(f"`uri` must be the file: URI of a saved file, found {uri!r}")
-    return path
-
-
 def _is_saved(document: Snapshot, path: Path) -> bool:
     """Whether a document's text is that of its file; editors keep byte order marks to themselves."""
-    content = path.read_bytes()
+    content = read_regular(path, MOST_ARTIFACT)
     encoding = "utf-8"
     if document.is_python:
         with contextlib.suppress(SyntaxError):  # it declares one that there is not, which its capture says

@@ -11,6 +11,7 @@ from lsprotocol import types
 from torchlean_core.check.places import place
 from torchlean_core.navigate import Links, Spot
 from torchlean_core.navigate.origin import Origin, origin_of
+from torchlean_core.reading import MOST_SOURCE, read_lines, read_regular
 from torchlean_core.text import LineIndex
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
@@ -98,7 +99,7 @@ def _origin(document: Snapshot, links: Links, spot: Spot) -> types.Location | No
 def _span_range(document: Snapshot, file: Path, span: tuple[int, int, int, int]) -> types.Range | None:
     """The expression, in the protocol's columns; None where the file is shorter by now."""
     try:
-        text = file.read_bytes().decode("utf-8", "replace").removeprefix("\ufeff")
+        text = read_regular(file, MOST_SOURCE).decode("utf-8", "replace").removeprefix("\ufeff")
     except OSError:
         return None
     lines = LineIndex(text)
@@ -125,7 +126,7 @@ def _class_line(origin: Origin) -> int:
     from torchlean_core.capture.models import find_models
 
     try:
-        source = origin.file.read_text("utf-8", "replace")
+        source = read_lines(origin.file, MOST_SOURCE)
     except OSError:
         return 0
     for model in find_models(source, origin.file):

@@ -1,4 +1,4 @@
-"""Document links: from an artifact to the files that belong to it."""
+"""Document links: from an artifact to the model that it was captured from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 from lsprotocol import types
 
-from torchlean_core.artifact.companions import generated_module, params_path
 from torchlean_core.check.places import place
 from torchlean_core.navigate.origin import origin_of
 from torchlean_ls.client import Client
@@ -35,7 +34,7 @@ class DocumentLinks(Feature):
 
 
 def _targets(document: Snapshot, path: Path) -> Iterator[tuple[tuple[int, int], Path, str]]:
-    """One place of the root for each file: the format for the code, the nodes for their parameters."""
+    """The places that are names of files. Others would look like something wrong: links are underlined."""
     text = document.report.document
     root = text.value
     if not isinstance(root, dict):
@@ -44,11 +43,6 @@ def _targets(document: Snapshot, path: Path) -> Iterator[tuple[tuple[int, int], 
     if origin is not None and _exists(origin.file):
         span = place(text, None, ("captured_from", "file"))
         yield span, origin.file, f"Model {origin.file.name}"
-    module, params = generated_module(path), params_path(path)
-    if "format" in root and module is not None:
-        yield place(text, None, ("format",)), module, f"Generated module {module.name}"
-    if "nodes" in root and _exists(params):
-        yield place(text, None, ("nodes",), on_key=True), params, f"Parameters {params.name}"
 
 
 def _exists(path: Path) -> bool:

@@ -13,6 +13,7 @@ from lsprotocol import types
 
 from torchlean_core.artifact.companions import companion_paths, has_files_beside, names_model
 from torchlean_core.check import Report, check_bytes
+from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
@@ -132,7 +133,7 @@ class WorkspaceDiagnostics(Feature):
             result = self._result(uri, path, version)
             if result is not None and result == known:
                 return {"kind": "unchanged", "uri": uri, "version": None, "resultId": result}
-            content = path.read_bytes()
+            content = read_regular(path, MOST_ARTIFACT)
         except OSError:
             return _full(uri, []) if known else None
         report = check_bytes(content)

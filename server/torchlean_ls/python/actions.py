@@ -18,11 +18,13 @@ from torchlean_core.errors import UserError
 from torchlean_core.live.fixes import Insertion, Rewrite, allow_in_settings
 from torchlean_core.live.gelu import tanh_gelu
 from torchlean_core.live.rewrites import rewrites
+from torchlean_core.reading import MOST_SETTINGS, read_regular
 from torchlean_ls.capabilities import CAPTURE, QUICK_FIX, SOURCE
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.python.diagnostics import typed_diagnostic
 from torchlean_ls.python.known import offsets
 from torchlean_ls.python.lenses import capture_argument
+from torchlean_ls.python.shapes import shape_edit, shape_text
 from torchlean_ls.uris import file_path, file_uri
 
 if TYPE_CHECKING:
@@ -113,7 +115,13 @@ class PythonActions:
             settings = min(roots, default=model_file.parent) / _NEW
         opened = next((one for one in self.server.documents if file_path(one.uri) == settings), None)
         try:
-            text = "" if is_new else opened.text if opened else settings.read_bytes().decode("utf-8")
+            text = (
+                ""
+                if is_new
+                else opened.text
+                if opened
+                else read_regular(settings, MOST_SETTINGS).decode("utf-8")
+            )
         except (OSError, ValueError):
             return
         target = f"{Path(os.path.relpath(model_file, settings.parent)).as_posix()}:{name}"
@@ -182,15 +190,9 @@ class PythonActions:
     ) -> types.CodeAction:
         """Write the example shape over a model: as its first layer lets one guess, else one to be corrected."""
         guess = self.server.live.classes.guess(document, model.name)
-        shape = ",".join(map(str, guess.shape)) if guess is not None else "1,4"
-        start, end = document.lines.line_span(min(model.first_line, len(document.lines) - 1))
-        line = document.text[start:end]
-        indent = line[: len(line) - len(line.lstrip())]
-        ends = "\r\n" if document.text[end : end + 2] == "\r\n" else "\n"
-        text = f"{indent}# torchlean: example-shape={shape}{ends}"
+        shape = shape_text(guess.shape) if guess is not None else "1,4"
         why = f" ({guess.why})" if guess is not None else ", to be corrected"
-        edits = [types.TextEdit(document.range(start, start), text)]
-        edit = self._edit(document.uri, document.version, edits)
+        edit = self._edit(document.uri, document.version, [shape_edit(document, model, shape)])
         title = f"Write the example shape {shape}{why}"
         return types.CodeAction(
             title, kind=kind, diagnostics=[diagnostic] if diagnostic is not None else None, edit=edit

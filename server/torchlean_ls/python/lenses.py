@@ -8,6 +8,7 @@ from torchlean_core.capture.models import Model
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.python.classes import name_span
 from torchlean_ls.python.live import Live
+from torchlean_ls.python.shapes import shape_text
 from torchlean_ls.python.state import state_of
 from torchlean_ls.uris import file_path, plain_uri
 
@@ -54,7 +55,7 @@ def capture_argument(live: Live, document: Snapshot, model: Model) -> dict[str, 
     argument: dict[str, Any] = {"uri": document.uri, "name": model.name}
     if shape is None:
         return {**argument, "ask": True}
-    return {**argument, "exampleShape": ",".join(map(str, shape))}
+    return {**argument, "exampleShape": shape_text(shape)}
 
 
 def _open(title: str, uri: str) -> dict[str, Any]:

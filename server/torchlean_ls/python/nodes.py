@@ -9,6 +9,7 @@ from typing import NamedTuple
 from lsprotocol import types
 
 from torchlean_core.capture.record import Record
+from torchlean_core.reading import read_regular
 from torchlean_core.text import Encoding, read_text
 
 _MAX_ARTIFACT = 1 << 26
@@ -41,7 +42,7 @@ def nodes_of(path: Path, encoding: Encoding) -> dict[int, Node]:
 @lru_cache(4)
 def _nodes_of(path: Path, encoding: Encoding, changed: int, size: int) -> dict[int, Node]:
     """The same for one state of the file."""
-    text = path.read_bytes().decode("utf-8", "replace")
+    text = read_regular(path, _MAX_ARTIFACT).decode("utf-8", "replace")
     document = read_text(text)
     root = document.value
     nodes = root.get("nodes") if isinstance(root, dict) else None

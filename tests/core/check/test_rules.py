@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from torchlean_core.check import RULES, Severity, check_bytes
+from torchlean_core.check.offers import offers
 from torchlean_core.check.pages import INDEX, page, pages, write_pages
 
 PAGES = Path(__file__).parents[3] / "docs" / "rules"
@@ -37,6 +38,17 @@ def test_only_rules_that_no_artifact_text_can_break_have_another_example():
 def test_a_model_example_is_python_with_one_model(rule):
     classes = [node for node in ast.parse(rule.example.text).body if isinstance(node, ast.ClassDef)]
     assert [node.name for node in classes] == ["Model"]
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.code)
+def test_every_page_says_which_quick_fixes_there_are_or_why_there_are_none(rule):
+    found = offers(rule.code)
+    assert bool(found) != bool(rule.no_fix)
+    text = page(rule)
+    for offer in found:
+        assert offer.what.endswith(".") and offer.why.endswith(".")
+        assert all(f"**{title}**" in text.replace("\\", "") for title in offer.titles)
+    assert not rule.no_fix or f"None. {rule.no_fix}" in text
 
 
 def test_codes_are_in_order_and_names_are_unique():

@@ -30,7 +30,8 @@ def test_json_has_every_rule_or_the_one_asked_for(tmp_path):
     assert [rule["code"] for rule in listed] == list(RULES)
     one = json.loads(torchlean("rules", "TL601", "--output-format", "json", cwd=tmp_path).stdout)
     assert one in listed
-    assert set(one) == {"code", "name", "severity", "what", "why", "fix", "example", "url"}
+    assert set(one) == {"code", "name", "severity", "what", "why", "fix", "fixes", "example", "url"}
+    assert "Allow … for … (in …)" in one["fixes"]
     assert one["example"]["language"] == "python" and one["example"]["artifact"] is False
 
 

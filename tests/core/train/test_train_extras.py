@@ -14,6 +14,7 @@ import torch
 
 from tests.core.train.train_graphs import CNN_NODES, LOG_NODES, artifact, data_x, data_y
 from torchlean_core import compiler
+from torchlean_core.choices import LOSSES
 from torchlean_core.cli import init_command, train_command
 from torchlean_core.cli.main import main
 from torchlean_core.datasource import is_function
@@ -24,7 +25,6 @@ from torchlean_core.train import loop
 from torchlean_core.train.course import SCHEDULES
 from torchlean_core.train.distributed import is_loss_of_another
 from torchlean_core.train.job import run
-from torchlean_core.train.losses import LOSSES
 from torchlean_core.train.module import BACKENDS
 from torchlean_core.train.optim import OPTIMIZERS
 from torchlean_core.train.order import Order

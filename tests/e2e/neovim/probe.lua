@@ -123,6 +123,7 @@ end
 
 local function lens(title)
   wait('the lens ' .. title, function()
+    vim.cmd.redraw() -- 0.12 resolves the lenses that are on the screen
     return vim.iter(lens_titles()):any(function(one)
       return one:find(title) ~= nil
     end)
@@ -325,7 +326,8 @@ function steps.questions()
   end)
   vim.cmd.TorchLean('stop')
   notification('stopped')
-  vim.cmd.TorchLean('train', 'steps=3', 'device=cpu')
+  answers = { '^samples.csv$', '^mse$', '3 steps', 'cpu' }
+  vim.cmd.TorchLean('train')
   notification('after 3 steps')
 
   -- Captured weights are somebody's work: there is a question before they are replaced.

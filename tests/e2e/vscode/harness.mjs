@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 import { Workbench } from './workbench.mjs';
@@ -23,6 +24,29 @@ export function folderOf(name, files) {
     fs.writeFileSync(path.join(folder, file), text);
   }
   return folder;
+}
+
+const ROOT = path.join(import.meta.dirname, '../../..');
+
+/** The Python in which the language server of the run is installed. */
+export function serverPython() {
+  return path.join(path.dirname(options.server), 'python');
+}
+
+let built;
+
+/** A wheel of this checkout. */
+export function wheel() {
+  if (built === undefined) {
+    const folder = path.join(scratch, 'wheel');
+    const args = ['-m', 'pip', 'wheel', '--quiet', '--no-deps', '--wheel-dir', folder, ROOT];
+    const { status, stderr } = spawnSync(serverPython(), args, { encoding: 'utf8' });
+    if (status !== 0) {
+      throw new Error(`no wheel could be built: ${stderr}`);
+    }
+    built = path.join(folder, fs.readdirSync(folder)[0]);
+  }
+  return built;
 }
 
 /** Workbenches that an interrupted run has to take along. */

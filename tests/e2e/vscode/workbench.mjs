@@ -61,8 +61,12 @@ async function freePort() {
 }
 
 export class Workbench {
-  constructor({ codeServer, scratch, output, name, folder, settings, trust = false }) {
-    Object.assign(this, { codeServer, scratch, output, name, folder, settings, trust });
+  /**
+   * @param folder What is opened: a folder, or a file that names several (`.code-workspace`).
+   * @param withoutServer Whether PATH is without folders that have a language server.
+   */
+  constructor({ codeServer, scratch, output, name, folder, settings, trust = false, withoutServer = false }) {
+    Object.assign(this, { codeServer, scratch, output, name, folder, settings, trust, withoutServer });
     this.data = path.join(scratch, `data-${name}`);
     this.log = '';
   }
@@ -78,7 +82,12 @@ export class Workbench {
       this.codeServer, '--config', emptyConfig(this.scratch), '--auth', 'none', '--bind-addr', `127.0.0.1:${this.port}`,
       '--user-data-dir', this.data, '--extensions-dir', path.join(this.scratch, 'extensions'), ...flags, this.folder,
     ];
-    this.process = spawn(process.execPath, args, { env: environment(this.scratch), detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = environment(this.scratch);
+    if (this.withoutServer) {
+      const has = (place) => fs.existsSync(path.join(place, 'torchlean'));
+      env.PATH = env.PATH.split(path.delimiter).filter((place) => !has(place)).join(path.delimiter);
+    }
+    this.process = spawn(process.execPath, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     this.process.stdout.on('data', (chunk) => (this.log += chunk));
     this.process.stderr.on('data', (chunk) => (this.log += chunk));
     await this.until(
@@ -88,7 +97,14 @@ export class Workbench {
     this.page = await browser.newPage({ viewport: { width: 1100, height: 620 } });
     this.page.setDefaultTimeout(PATIENCE_MS);
     this.page.on('console', (message) => (this.log += `[page] ${message.text()}\n`));
-    await this.page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(this.folder)}`);
+    const kind = this.folder.endsWith('.code-workspace') ? 'workspace' : 'folder';
+    await this.page.goto(`http://127.0.0.1:${this.port}/?${kind}=${encodeURIComponent(this.folder)}`);
+    await this.page.waitForSelector('.monaco-workbench .part.statusbar .statusbar-item');
+  }
+
+  /** The window as after "Developer: Reload Window": pages and editors come back, extensions start anew. */
+  async reload() {
+    await this.page.reload();
     await this.page.waitForSelector('.monaco-workbench .part.statusbar .statusbar-item');
   }
 
@@ -225,6 +241,43 @@ export class Workbench {
   /** What the editor shows, inlay hints and all. */
   async text() {
     return normal(await this.page.locator('.editor-instance .view-lines').first().innerText());
+  }
+
+  /** Presses the button of a notification. */
+  async answerNotification(pattern, title) {
+    const toast = this.page.locator('.notification-toast', { hasText: pattern }).first();
+    await toast.locator('.monaco-button', { hasText: title }).first().click();
+  }
+
+  /** Opens the menu of the status item; its entries. */
+  async openMenu() {
+    await this.page.locator('.statusbar-item[aria-label*="TorchLean language server"] a').first().click();
+    const rows = this.page.locator('.quick-input-widget .monaco-list-row');
+    await rows.first().waitFor();
+    return (await rows.allInnerTexts()).map(normal);
+  }
+
+  /** What the braces in the status bar tell of the file that is looked at. */
+  async openLanguageStatus() {
+    await this.page.locator('.statusbar-item[id="status.languageStatus"] a').click();
+    await this.page.waitForSelector('.hover-language-status');
+  }
+
+  /** The user's settings as they are now: the editor writes them, too. */
+  userSettings() {
+    return JSON.parse(fs.readFileSync(path.join(this.data, 'User/settings.json'), 'utf8'));
+  }
+
+  /** Takes an entry of a list that is open, by the beginning of its text. */
+  async pick(text) {
+    const input = this.page.locator('.quick-input-widget input.input');
+    await input.waitFor();
+    await input.fill(text);
+    await this.until(async () => {
+      const first = this.page.locator('.quick-input-widget .monaco-list-row').first();
+      return (await first.count()) > 0 && normal(await first.innerText()).includes(text);
+    }, `"${text}" is the first choice`);
+    await this.page.keyboard.press('Enter');
   }
 
   async closeNotifications() {

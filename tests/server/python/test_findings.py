@@ -6,6 +6,7 @@ import ast
 
 import pytest
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
 from tests.server.conftest import PROFILES
 from tests.server.python.models import GELU, capture, lenses, replace_text, write
@@ -27,6 +28,15 @@ async def test_an_operator_without_an_exact_form_is_marked_where_it_stands(edito
     assert found.code == "TL601" and found.severity is types.DiagnosticSeverity.Error
     assert found.range.start.line == GELU.line("F.gelu(h)") - 1
     assert "gelu" in found.message and found.code_description.href.endswith("TL601.md")
+
+
+async def test_the_answer_to_a_capture_that_failed_counts_what_was_found(editor):
+    uri = write(editor, "net.py", GELU.text)
+    await editor.open("net.py", GELU.text, "python")
+    with pytest.raises(JsonRpcException) as caught:
+        await capture(editor, uri, "Net")
+    data = caught.value.data
+    assert (data["findings"] if isinstance(data, dict) else data.findings) == 1
 
 
 async def test_a_finding_moves_with_edits_and_goes_with_its_line(editor):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import stat
 import sys
 import zipfile
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from torchlean_core.capture.errors import CaptureError
+from torchlean_core.reading import open_regular
 from torchlean_core.visible import visible
 
 SUFFIX = ".pt2"
@@ -65,11 +65,7 @@ def read_archive(file: Path) -> Archive:
     """
     shown = str(file)
     try:
-        # Asked before it is opened: opening a pipe would wait for who writes it.
-        mode = file.stat().st_mode
-        if not stat.S_ISREG(mode):
-            raise refused(shown, "is a folder" if stat.S_ISDIR(mode) else "is no regular file")
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             digest = hashlib.sha256()
             while chunk := opened.read(_CHUNK):
                 digest.update(chunk)
@@ -250,9 +246,7 @@ def is_program(file: Path) -> bool:
     if file.suffix == SUFFIX:
         return True
     try:
-        if not file.is_file():
-            return False
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             if opened.read(4) != b"PK\x03\x04":
                 return False
             with zipfile.ZipFile(opened) as archive:

@@ -24,9 +24,11 @@ def _field(record: Record, name: Any) -> Field | None:
 
 @quick_fix(
     "drop-entry",
-    "TL203",
-    "TL204",
-    "TL206",
+    {
+        "Set … to …, counted from 0": "TL203",
+        "Remove … from …": "TL203 TL206",
+        "Remove the second … from …": "TL204",
+    },
     family=Family.FIELDS,
     requires=(readable_node,),
     why="Safe for an axis that is given twice; another one may be a slip for an axis that there is.",
@@ -76,7 +78,10 @@ def _without(
 
 @quick_fix(
     "set-length",
-    "TL212",
+    {
+        "Set spatial_rank to …, as all of the geometry has it": "TL212",
+        "Set … to …": "TL212",
+    },
     family=Family.FIELDS,
     requires=(readable_node,),
     why="Never safe: what the other axes should have is a guess.",

@@ -8,19 +8,20 @@ from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.plan import Insertion, New, Plan, plan_edits
-from torchlean_core.check.fixes.view import View, disciplined_ids, keyed_note, readable_node, view_of
+from torchlean_core.check.fixes.view import View, keyed_note, readable_node, settled_node, view_of
 from torchlean_core.kinds import Dialect, Problems, shared
 from torchlean_core.kinds.alignment import right_aligned
 from torchlean_core.kinds.dialects import others
 from torchlean_core.kinds.numbers import show_shape
 
 
-def _offer(view: View, plan: Plan, title: str, *, safe: bool, preferred: bool = True) -> Fix:
+def offer_plan(view: View, plan: Plan, title: str, *, safe: bool, preferred: bool = True) -> Fix:
+    """A plan as a fix; not safe where a keyed node gets another id, or what cannot be read may name a node."""
     shifted = plan.shifted(view)
     return Fix(
         title + keyed_note(shifted),
         lambda: plan_edits(view, plan),
-        safe=safe and not shifted,
+        safe=safe and not shifted and not view.unread,
         preferred=preferred,
         plan=plan,
     )
@@ -41,7 +42,7 @@ def reshape(source: Sequence[int], target: Sequence[int]) -> New:
     return New(shared.RESHAPE.name, tuple(target), fields)
 
 
-def _broadcast(dialect: Dialect, source: Sequence[int], target: Sequence[int]) -> tuple[New, ...]:
+def broadcast(dialect: Dialect, source: Sequence[int], target: Sequence[int]) -> tuple[New, ...]:
     """Nodes that bring a shape to another as PyTorch would, in the dialect's reading and in PyTorch's alike."""
     aligned = right_aligned(source, target)
     assert aligned is not None
@@ -52,9 +53,12 @@ def _broadcast(dialect: Dialect, source: Sequence[int], target: Sequence[int]) -
 
 @quick_fix(
     "insert-broadcast",
-    "TL202",
+    {
+        "Insert broadcast_to: both operands become …": "TL202",
+        "Insert reshape and broadcast_to: both operands become …": "TL202",
+    },
     family=Family.STRUCTURE,
-    requires=(readable_node, disciplined_ids),
+    requires=(readable_node, settled_node),
     why="Never safe: it guesses that PyTorch's broadcasting was meant, and adds nodes.",
 )
 def _insert_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
@@ -72,22 +76,25 @@ def _insert_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
         return
     plan = Plan(
         tuple(
-            Insertion(finding.index, position, _broadcast(view.dialect, shape, target))
+            Insertion(finding.index, position, broadcast(view.dialect, shape, target))
             for position, shape in enumerate((left, right))
             if shape != target
         )
     )
     kinds = [node.kind for insertion in plan.insertions for node in insertion.chain]
     what = "reshape and broadcast_to" if "reshape" in kinds else "broadcast_to"
-    yield _offer(view, plan, f"Insert {what}: both operands become {show_shape(target)}", safe=False)
+    yield offer_plan(view, plan, f"Insert {what}: both operands become {show_shape(target)}", safe=False)
 
 
 @quick_fix(
     "explicit-broadcast",
-    "TL401",
-    "TL208",
+    {
+        "Make the broadcast explicit: reshape to … first": "TL401",
+        "Read the broadcast as PyTorch does: reshape to … first": "TL401",
+        "Insert a reshape to …": "TL208",
+    },
     family=Family.STRUCTURE,
-    requires=(readable_node, disciplined_ids),
+    requires=(readable_node, settled_node),
     why="Safe where it keeps TorchLean's reading and no keyed node gets another id; PyTorch's reading is a guess.",
 )
 def _explicit_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
@@ -109,11 +116,11 @@ def _explicit_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
     assert ours is not None
     plan = _aligning(record.index, source, ours)
     title = f"Make the broadcast explicit: reshape to {show_shape(ours)} first"
-    yield _offer(view, plan, title, safe=True)
+    yield offer_plan(view, plan, title, safe=True)
     if theirs is not None:
         plan = _aligning(record.index, source, theirs)
         title = f"Read the broadcast as PyTorch does: reshape to {show_shape(theirs)} first"
-        yield _offer(view, plan, title, safe=False, preferred=False)
+        yield offer_plan(view, plan, title, safe=False, preferred=False)
 
 
 def _other_readings(view: View, index: int, source: Sequence[int], target: Sequence[int]) -> Iterator[Fix]:
@@ -124,7 +131,7 @@ def _other_readings(view: View, index: int, source: Sequence[int], target: Seque
             continue
         as_torch = ", as PyTorch aligns" if aligned == right_aligned(source, target) else ""
         title = f"Insert a reshape to {show_shape(aligned)}{as_torch}"
-        yield _offer(view, _aligning(index, source, aligned), title, safe=False)
+        yield offer_plan(view, _aligning(index, source, aligned), title, safe=False)
 
 
 def _aligning(index: int, source: Sequence[int], aligned: Sequence[int]) -> Plan:
@@ -134,9 +141,11 @@ def _aligning(index: int, source: Sequence[int], aligned: Sequence[int]) -> Plan
 
 @quick_fix(
     "drop-batch",
-    "TL210",
+    {
+        "Insert a reshape of the batch of one to …": "TL210",
+    },
     family=Family.STRUCTURE,
-    requires=(readable_node, disciplined_ids),
+    requires=(readable_node, settled_node),
     why="Never safe: it guesses that a batch of one was meant, and adds a node.",
 )
 def _drop_batch(report: Report, finding: Finding) -> Iterator[Fix]:
@@ -160,4 +169,4 @@ def _drop_batch(report: Report, finding: Finding) -> Iterator[Fix]:
     if isinstance(result, Problems) and len(result) > 1:
         return
     plan = Plan((Insertion(record.index, 0, (reshape(x, x[1:]),)),))
-    yield _offer(view, plan, f"Insert a reshape of the batch of one to {show_shape(x[1:])}", safe=False)
+    yield offer_plan(view, plan, f"Insert a reshape of the batch of one to {show_shape(x[1:])}", safe=False)

@@ -19,7 +19,9 @@ _MAX_TEXT = 250_000
 
 @quick_fix(
     "drop-ignored",
-    "TL017",
+    {
+        "Remove `…`, which is ignored": "TL017",
+    },
     family=Family.FIELDS,
     requires=(sound_text,),
     why="Safe: nobody who reads the file in its dialect reads the field.",
@@ -38,9 +40,9 @@ def _drop_ignored(report: Report, finding: Finding) -> Iterator[Fix]:
 
 @quick_fix(
     "convert-node",
-    "TL017",
-    "TL014",
-    "TL010",
+    {
+        "Convert this node to …: `…`": "TL017 TL014 TL010",
+    },
     family=Family.DIALECT,
     requires=(readable_node,),
     why="Exact, but never done unasked: the file may be meant for the other dialect.",
@@ -67,7 +69,9 @@ def _convert_node(report: Report, finding: Finding) -> Iterator[Fix]:
 
 @quick_fix(
     "convert-file",
-    "TL017",
+    {
+        "Convert the file to the … dialect": "TL017",
+    },
     family=Family.DIALECT,
     requires=(sound_text,),
     why="Exact, but never done unasked: the file may be meant for the other dialect.",

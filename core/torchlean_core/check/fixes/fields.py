@@ -29,21 +29,36 @@ def offer(
     certain: bool = False,
     preferred: bool = True,
 ) -> Iterator[Fix]:
-    """A fix of one node, where its errors do not become more; safe only where they become fewer, or it is certain.
+    """A fix of one node, where its errors do not become more, or only because more can be read then.
 
     Args:
         view: The graph.
         record: The node.
-        title: What the fix does.
+        title: What the fix does; a remark is added where other errors show then.
         edits: Its edits.
         raw: The node's object after it.
         safe: Whether it is safe where it leaves no other error in place of the finding.
-        certain: Whether it is safe even where it brings another error to light.
+        certain: Whether what it writes is surely meant, so that it is offered whatever can be read then.
         preferred: Whether it is the obvious one.
     """
-    if not edits or (errors := trial(view, {record.index: raw})) is None or errors[1] > errors[0]:
+    found = trial(view, {record.index: raw}) if edits else None
+    if found is None or (found.after > found.before and not certain):
         return
-    yield Fix(title, edits, safe=certain or (safe and errors[1] < errors[0]), preferred=preferred)
+    clean = found.after < found.before and not found.new
+    yield Fix(
+        title + errors_note(found.new),
+        edits,
+        safe=clean and (safe or certain),
+        preferred=preferred,
+        sure=certain and not clean,
+    )
+
+
+def errors_note(count: int) -> str:
+    """What a title says of errors that can be read only after the fix."""
+    if not count:
+        return ""
+    return " (another error shows then)" if count == 1 else f" ({count} other errors show then)"
 
 
 def set_field(view: View, index: int, name: str, value: Any) -> tuple[Edit, ...]:
@@ -54,7 +69,10 @@ def set_field(view: View, index: int, name: str, value: Any) -> tuple[Edit, ...]
 
 @quick_fix(
     "change-kind",
-    "TL014",
+    {
+        "Change kind to `…`": "TL014",
+        'Set value_kind to "tuple"': "TL014",
+    },
     family=Family.FIELDS,
     requires=(readable_node,),
     why="Safe where only upper case, hyphens or spaces differ; else the meant kind is a guess.",
@@ -80,14 +98,22 @@ def _change_kind(report: Report, finding: Finding) -> Iterator[Fix]:
         edits = (Edit(start, end, json.dumps(kind)),)
         errors = trial(view, {record.index: {**record.raw, "kind": kind}})
         # A kind with which the node is right is worth a guess; of the others only the nearest.
-        if errors is not None and (errors[1] < errors[0] or (position == 0 and errors[1] == errors[0])):
-            found.append(Fix(f"Change kind to `{kind}`", edits, kind == plain, preferred=not found))
+        if errors is None or (errors.after >= errors.before and position > 0):
+            continue
+        if errors.after > errors.before and kind != plain:
+            continue
+        title = f"Change kind to `{kind}`{errors_note(errors.new)}"
+        clean = errors.after < errors.before and not errors.new
+        meant = kind == plain
+        found.append(Fix(title, edits, safe=meant and clean, preferred=not found, sure=meant and not clean))
     yield from found
 
 
 @quick_fix(
     "change-value-kind",
-    "TL015",
+    {
+        'Set value_kind to "…"': "TL015",
+    },
     family=Family.FIELDS,
     requires=(readable_node,),
     why="Safe where only upper case or spaces differ; else the meant word is a guess.",
@@ -109,8 +135,9 @@ def _change_value_kind(report: Report, finding: Finding) -> Iterator[Fix]:
 
 @quick_fix(
     "add-format",
-    "TL013",
-    "TL010",
+    {
+        'Add "format": "…"': "TL013 TL010",
+    },
     family=Family.FIELDS,
     why="Safe: the file is read as this format already.",
 )
@@ -126,7 +153,9 @@ def _add_format(report: Report, finding: Finding) -> Iterator[Fix]:
 
 @quick_fix(
     "set-format",
-    "TL012",
+    {
+        "Set format to …": "TL012",
+    },
     family=Family.FIELDS,
     why="Safe where only upper case or spaces differ; another format may be another language.",
 )
@@ -141,7 +170,9 @@ def _set_format(report: Report, finding: Finding) -> Iterator[Fix]:
 
 @quick_fix(
     "rename-field",
-    "TL010",
+    {
+        "Rename `…` to `…`": "TL010",
+    },
     family=Family.FIELDS,
     requires=(readable_node,),
     why="Safe where only upper case, hyphens or spaces differ; else the meant field is a guess.",
@@ -184,8 +215,9 @@ def _in_root(report: Report, finding: Finding) -> bool:
 
 @quick_fix(
     "rename-root-field",
-    "TL010",
-    "TL013",
+    {
+        "Rename `…` to `…`": "TL010 TL013",
+    },
     family=Family.FIELDS,
     requires=(_in_root,),
     why="Safe where only upper case, hyphens or underscores differ; else the meant field is a guess.",
@@ -203,7 +235,10 @@ def _rename_root_field(report: Report, finding: Finding) -> Iterator[Fix]:
 
 @quick_fix(
     "add-common-field",
-    "TL010",
+    {
+        'Add "id": …': "TL010",
+        'Add "parents": []': "TL010",
+    },
     family=Family.FIELDS,
     requires=(readable_node,),
     why="Safe: a node's id is its place, and sources have no parents.",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,6 +31,7 @@ class Family(enum.Enum):
     IDS = "ids"
     FIELDS = "fields"
     SHAPES = "shapes"
+    EDGES = "edges"
     STRUCTURE = "structure"
     DIALECT = "dialect"
 
@@ -41,11 +43,13 @@ class Fix:
     Attributes:
         title: What it does, as the editor's menu shows it.
         content: The replacements, or what makes them when they are asked for.
-        safe: Whether it surely keeps what the file was meant to say.
+        safe: Whether it surely keeps what the file was meant to say, and the finding goes without a new error.
         preferred: Whether it is the obvious one.
         plan: The change of the graph's structure that it is, where it is one: plans can be merged.
         start: Place of the node whose shape it sets, for fixes that set inferred shapes: these can be merged.
         dialect: Name of the dialect that it writes the whole file in, where it does: files beside are not followed.
+        sure: Whether it keeps what the file was meant to say, and is not safe only because another error can be read
+            after it, which its title says. Mending a whole text goes through such fixes.
     """
 
     title: str
@@ -55,6 +59,12 @@ class Fix:
     plan: Plan | None = None
     start: int | None = None
     dialect: str | None = None
+    sure: bool = False
+
+    @cached_property
+    def unasked(self) -> bool:
+        """Whether it can be applied without asking anybody what was meant."""
+        return self.safe or self.sure
 
     @cached_property
     def edits(self) -> tuple[Edit, ...]:
@@ -74,7 +84,8 @@ class Pass:
     Attributes:
         name: Short name, in words.
         family: What it changes.
-        codes: Rules whose findings it mends.
+        offers: The titles of its fixes, "…" for what depends on the file, with the rules whose findings get them. A
+            remark in parentheses can follow.
         requires: Preconditions; where one does not hold there is no fix.
         why: Why its fixes are safe, or when they are not.
         make: The fixes of one finding.
@@ -82,10 +93,19 @@ class Pass:
 
     name: str
     family: Family
-    codes: tuple[str, ...]
+    offers: Mapping[str, tuple[str, ...]]
     requires: tuple[Condition, ...]
     why: str
     make: Maker
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Rules whose findings it mends."""
+        return tuple(dict.fromkeys(code for codes in self.offers.values() for code in codes))
+
+    def titles(self, code: str) -> list[str]:
+        """The titles of the fixes of a rule's findings."""
+        return [title for title, codes in self.offers.items() if code in codes]
 
     def fixes(self, report: Report, finding: Finding) -> list[Fix]:
         """The fixes of one finding; none where a precondition does not hold."""
@@ -104,14 +124,20 @@ _BY_CODE: dict[str, list[Pass]] = {}
 
 
 def quick_fix(
-    name: str, *codes: str, family: Family, why: str, requires: tuple[Condition, ...] = ()
+    name: str,
+    offers: Mapping[str, str],
+    *,
+    family: Family,
+    why: str,
+    requires: tuple[Condition, ...] = (),
 ) -> Callable[[Maker], Maker]:
-    """Register a function as a pass."""
+    """Register a function as a pass; `offers` has the codes of each title with spaces between them."""
 
     def register(make: Maker) -> Maker:
-        new = Pass(name, family, codes, requires, why, make)
+        titles = {title: tuple(codes.split()) for title, codes in offers.items()}
+        new = Pass(name, family, titles, requires, why, make)
         PASSES.append(new)
-        for code in codes:
+        for code in new.codes:
             _BY_CODE.setdefault(code, []).append(new)
         return make
 
@@ -124,7 +150,7 @@ def passes(code: str) -> list[Pass]:
 
 
 def fixes(report: Report, finding: Finding) -> list[Fix]:
-    """All fixes of a finding, the preferred ones first; none in a file that is not UTF-8.
+    """All fixes of a finding, the preferred and the safe ones first; none in a file that is not UTF-8.
 
     There the text is not what the file holds, and writing it would lose the bytes that are wrong.
     """
@@ -134,7 +160,12 @@ def fixes(report: Report, finding: Finding) -> list[Fix]:
     ):
         return []
     found = [fix for maker in passes(finding.code) for fix in maker.fixes(report, finding)]
-    return sorted(found, key=lambda fix: not fix.preferred)
+    return sorted(found, key=lambda fix: (not fix.preferred, not fix.unasked))
+
+
+def pattern(title: str) -> re.Pattern[str]:
+    """What matches the titles that a title in the table of passes stands for, with a remark or without."""
+    return re.compile(".+?".join(map(re.escape, title.split("…"))) + r"( \(.+\))*", re.DOTALL)
 
 
 def _is_replaced(report: Report, offset: int) -> bool:

@@ -26,7 +26,9 @@ def _entry(view: View, record: Record) -> Kind | TupleKind | None:
 
 @quick_fix(
     "set-fact",
-    "TL502",
+    {
+        "Set … to …": "TL502",
+    },
     family=Family.FIELDS,
     requires=(readable_node,),
     why="Safe where nothing else of the parameters is wrong then: the graph forces the value.",
@@ -61,7 +63,9 @@ def _set_fact(report: Report, finding: Finding) -> Iterator[Fix]:
 
 @quick_fix(
     "remove-payload",
-    "TL501",
+    {
+        "Remove …: the parameters are not whole": "TL501",
+    },
     family=Family.FIELDS,
     requires=(readable_node,),
     why="Never safe: the numbers are lost.",

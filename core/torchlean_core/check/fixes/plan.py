@@ -6,14 +6,16 @@ is: only ids, parents and the ends of the root change, and only where they have 
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torchlean_core.check.fixes.layout import object_text, remove_elements, set_member
 from torchlean_core.check.fixes.model import Edit
-from torchlean_core.check.fixes.view import View
+from torchlean_core.check.fixes.view import Parents, View
 from torchlean_core.check.places import place as place_of
+from torchlean_core.kinds.spec import Path
 from torchlean_core.text.tree import Tree
 
 
@@ -82,25 +84,30 @@ def merge(plans: Iterable[Plan]) -> Plan:
     return Plan(tuple(insertions.values()), removed, tuple(fields.values()))
 
 
-def new_ids(view: View, plan: Plan) -> dict[int, int]:
-    """New id of every node that stays, by its place."""
-    before: dict[int, int] = {}
-    for insertion in plan.insertions:
-        before[insertion.user] = before.get(insertion.user, 0) + len(insertion.chain)
-    ids = {}
-    count = 0
-    for index in range(len(view.records)):
-        if index not in plan.removed:
-            count += before.get(index, 0)
-            ids[index] = count
-            count += 1
-    return ids
+class Shift:
+    """What ids become where nodes come or go: all others close up, or make room, and mean what they meant.
+
+    An id that names no node follows its neighbours, so that it still names none.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        changes: dict[int, int] = dict.fromkeys(plan.removed, -1)
+        for insertion in plan.insertions:
+            changes[insertion.user] = changes.get(insertion.user, 0) + len(insertion.chain)
+        self._from = sorted(changes)
+        self._moved = [0]
+        for place in self._from:
+            self._moved.append(self._moved[-1] + changes[place])
+
+    def __call__(self, number: int) -> int:
+        """The new id, or place, for an old one that stays."""
+        return number + self._moved[bisect.bisect_right(self._from, number)]
 
 
 def plan_edits(view: View, plan: Plan) -> tuple[Edit, ...]:
-    """The edits of a plan; ids, parents and ends of the text are in order (`View.disciplined`)."""
+    """The edits of a plan; the users of new nodes, and the nodes that go, are settled (`View.settled`)."""
     text = view.document.text
-    ids = new_ids(view, plan)
+    shift = Shift(plan)
     chains: dict[int, list[Insertion]] = {}
     for insertion in sorted(plan.insertions, key=lambda one: (one.user, one.operand)):
         chains.setdefault(insertion.user, []).append(insertion)
@@ -108,23 +115,28 @@ def plan_edits(view: View, plan: Plan) -> tuple[Edit, ...]:
     for change in plan.fields:
         fields.setdefault(change[0], []).append(change)
     edits = remove_elements(_spans(view), plan.removed) if plan.removed else []
-    for index, new_id in ids.items():
-        record = view.records[index]
-        assert record is not None and record.parents is not None
-        parents = [ids[parent] for parent in record.parents if parent is not None]
-        if index not in chains and index not in fields and new_id == index and parents == record.parents:
+    for index, ref in enumerate(view.refs):
+        if index in plan.removed or ref is None:
             continue
-        tree = view.document.tree_of(index)
-        assert tree is not None
+        old = view.parents[index]
+        new = None if old is None else [None if parent is None else shift(parent) for parent in old]
+        if index not in chains and index not in fields and shift(ref) == ref and new == old:
+            continue
         if index in chains:
-            edits.append(_insert(view, tree, index, new_id, chains[index], parents))
-        edits += id_edits(tree, record.id, new_id, record.parents, parents)
-        edits += [set_member(text, tree, name, value) for _, name, value in fields.get(index, ())]
-    return (*edits, *end_edits(view, ids))
+            tree = view.document.tree_of(index)
+            assert tree is not None and new is not None
+            edits.append(_insert(view, tree, index, shift(index), chains[index], new))
+        node_id = view.ids[index]
+        edits += id_edits(view, index, node_id, None if node_id is None else shift(node_id), old, new)
+        for _, name, value in fields.get(index, ()):
+            tree = view.document.tree_of(index)
+            assert tree is not None
+            edits.append(set_member(text, tree, name, value))
+    return (*edits, *end_edits(view, {path: shift(end) for path, end in view.ends.items()}))
 
 
 def _insert(
-    view: View, tree: Tree, index: int, new_id: int, insertions: Sequence[Insertion], parents: list[int]
+    view: View, tree: Tree, index: int, new_id: int, insertions: Sequence[Insertion], parents: Parents
 ) -> Edit:
     """The text of the nodes in front of a user; makes them its parents."""
     text = view.document.text
@@ -135,6 +147,7 @@ def _insert(
     written = []
     for insertion in insertions:
         parent = parents[insertion.operand]
+        assert parent is not None, "new nodes stand behind an operand"
         for node in insertion.chain:
             written.append(object_text(text, tree, node.members(next_id, parent)) + separator)
             parent, next_id = next_id, next_id + 1
@@ -143,32 +156,35 @@ def _insert(
 
 
 def id_edits(
-    tree: Tree, old_id: int | None, new_id: int, old: Sequence[int | None], new: Sequence[int]
+    view: View, index: int, old_id: int | None, new_id: int | None, old: Parents | None, new: Parents | None
 ) -> list[Edit]:
-    """Edits of a node's id and parents, of those only that change."""
-    edits = []
-    if old_id != new_id and (pair := tree.member("id")) is not None:
-        edits.append(Edit(pair[1].start, pair[1].end, str(new_id)))
-    if list(old) != list(new) and (pair := tree.member("parents")) is not None:
-        for item, before, after in zip(pair[1].items, old, new, strict=True):
-            if before != after:
-                edits.append(Edit(item.start, item.end, str(after)))
-    return edits
-
-
-def end_edits(view: View, ids: Mapping[int, int]) -> list[Edit]:
-    """Edits of what the root names, where it names nodes that get another id.
+    """Edits of a node's id and parents, of those only that change.
 
     Args:
         view: The graph.
-        ids: New ids by place.
+        index: Place of the node.
+        old_id: Its id; None for one that has none, or an unreadable one: it stays.
+        new_id: Its new id.
+        old: Its parents.
+        new: Its new parents, as many.
     """
     edits = []
-    for path, end in view.ends.items():
-        place = view.places.get(end)
-        if place is not None and ids[place] != end:
-            edits.append(Edit(*place_of(view.document, None, path), str(ids[place])))
+    if old_id is not None and old_id != new_id:
+        edits.append(Edit(*place_of(view.document, index, ("id",)), str(new_id)))
+    if old is not None and new is not None and old != new:
+        for position, (before, after) in enumerate(zip(old, new, strict=True)):
+            if before != after and after is not None:
+                edits.append(Edit(*place_of(view.document, index, ("parents", position)), str(after)))
     return edits
+
+
+def end_edits(view: View, ends: Mapping[Path, int]) -> list[Edit]:
+    """Edits of what the root names, of those ends only that change."""
+    return [
+        Edit(*place_of(view.document, None, path), str(end))
+        for path, end in ends.items()
+        if end != view.ends[path]
+    ]
 
 
 def _spans(view: View) -> list[tuple[int, int]]:

@@ -218,10 +218,12 @@ def _sets_shape(report: Report, finding: Finding) -> bool:
 
 @quick_fix(
     "set-shape",
-    "TL201",
-    "TL202",
-    "TL302",
-    "TL010",
+    {
+        "Set shape to inferred …": "TL201 TL202 TL302",
+        "Add inferred shape …": "TL010",
+        "Set shape to inferred … and propagate to … on it": "TL201 TL202 TL302",
+        "Add inferred shape … and propagate to … on it": "TL010",
+    },
     family=Family.SHAPES,
     requires=(readable_node, _sets_shape),
     why="TorchLean infers the shape and accepts no other; unsafe where a user of the node then fails.",
@@ -258,7 +260,9 @@ def _set_shape(report: Report, finding: Finding) -> Iterator[Fix]:
 
 @quick_fix(
     "repeat-shape",
-    "TL209",
+    {
+        "Set … to the parent's shape …": "TL209",
+    },
     family=Family.FIELDS,
     requires=(readable_node, _sets_shape),
     why="The field has to repeat the parent's shape; unsafe where the node has another error then.",

@@ -37,7 +37,10 @@ def _on(text: str, offset: int) -> int:
 
 @quick_fix(
     "trailing-comma",
-    "TL001",
+    {
+        "Remove the trailing comma": "TL001",
+        "Remove all … trailing commas": "TL001",
+    },
     family=Family.TEXT,
     why="Safe: a comma before a closing bracket separates nothing.",
 )
@@ -67,7 +70,9 @@ def _all_trailing_commas(view: View) -> Fix | None:
 
 @quick_fix(
     "missing-comma",
-    "TL001",
+    {
+        "Add the missing comma": "TL001",
+    },
     family=Family.TEXT,
     why="Safe: between two members, or two brackets, nothing but a comma can be missing.",
 )
@@ -85,7 +90,10 @@ def _missing_comma(report: Report, finding: Finding) -> Iterator[Fix]:
 
 @quick_fix(
     "bracket",
-    "TL001",
+    {
+        "Remove this `…`": "TL001",
+        "Add the missing `…`": "TL001",
+    },
     family=Family.TEXT,
     why="Unsafe: where a bracket belongs is told from what nodes look like.",
 )
@@ -103,7 +111,9 @@ def _bracket(report: Report, finding: Finding) -> Iterator[Fix]:
 
 @quick_fix(
     "python-constant",
-    "TL001",
+    {
+        "Change `…` to `…`": "TL001",
+    },
     family=Family.TEXT,
     why="Safe: Python's `True` and `False` are JSON's `true` and `false`.",
 )
@@ -147,7 +157,10 @@ def _key_of(tree: Tree, offset: int) -> str | None:
 
 @quick_fix(
     "duplicate-key",
-    "TL002",
+    {
+        "Remove the repeated `…`": "TL002",
+        "Remove the earlier `…`, which TorchLean ignores": "TL002",
+    },
     family=Family.TEXT,
     why="Safe where both values are written alike; else it keeps the last, which TorchLean reads.",
 )
@@ -190,16 +203,16 @@ def _owner(tree: Tree | None, offset: int) -> Tree | None:
 
 @quick_fix(
     "byte-order-mark",
-    "TL003",
-    "TL001",
+    {
+        "Remove the byte-order mark": "TL003",
+    },
     family=Family.TEXT,
     why="Safe: the mark says nothing.",
 )
 def _byte_order_mark(report: Report, finding: Finding) -> Iterator[Fix]:
     """Remove a byte-order mark at the start."""
     start, end = report.span(finding)
-    found = report.document.text[start:end]
     # A file's mark reads as a space, so that all places behind it stay what they are.
-    marked = found == "\ufeff" or (finding.code == "TL003" and (start, end) == (0, 1) and found == " ")
-    if start == 0 and marked:
+    marked = report.document.text[start:end] in ("\ufeff", " ") and (start, end) == (0, 1)
+    if marked:
         yield Fix("Remove the byte-order mark", (Edit(0, 1, ""),), safe=True, preferred=True)

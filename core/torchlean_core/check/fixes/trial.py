@@ -6,8 +6,9 @@ operands stand in it as inputs of the same shape. So a trial costs what the node
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from torchlean_core.check.checker import check_text
 from torchlean_core.check.findings import Severity
@@ -22,15 +23,29 @@ _NOWHERE = 10**9
 _KEYS = FIELD_NAMES | {"kind", "value_kind"}
 
 
-def trial(view: View, changes: Mapping[int, Mapping[str, Any]]) -> tuple[int, int] | None:
-    """Errors at the nodes concerned before and after a change.
+class Trial(NamedTuple):
+    """Errors at the nodes that a change concerns.
+
+    Attributes:
+        before: How many there are.
+        after: How many there are then.
+        new: How many of those were none before.
+    """
+
+    before: int
+    after: int
+    new: int
+
+
+def trial(view: View, changes: Mapping[int, Mapping[str, Any]]) -> Trial | None:
+    """What a change does to the errors of the nodes concerned.
 
     Args:
         view: The graph.
         changes: New objects of the changed nodes, by place.
 
     Returns:
-        Both numbers; None where too many nodes are concerned to say.
+        None where too many nodes are concerned to say.
     """
     judged = set(changes)
     for index, raw in changes.items():
@@ -46,9 +61,9 @@ def trial(view: View, changes: Mapping[int, Mapping[str, Any]]) -> tuple[int, in
     whole = set(judged)
     operands: set[int] = set()
     for index in judged:
-        whole.update(_operands(view, index, tuples=True))
+        whole.update(_operands(view, index, changes, tuples=True))
     for index in whole:
-        operands.update(_operands(view, index, tuples=False))
+        operands.update(_operands(view, index, changes, tuples=False))
     places = sorted(whole | operands)
     if len(places) > _MAX_NODES:
         return None
@@ -58,7 +73,8 @@ def trial(view: View, changes: Mapping[int, Mapping[str, Any]]) -> tuple[int, in
     counted = {ids[place] for place in judged}
     old = {ids[place]: _raw(view, place, None) for place in judged}
     new = {ids[place]: _raw(view, place, changes.get(place)) for place in judged}
-    return _errors(view, before, counted, old), _errors(view, after, counted, new)
+    errors, then = _errors(view, before, counted, old), _errors(view, after, counted, new)
+    return Trial(errors.total(), then.total(), (then - errors).total())
 
 
 def _seen_by_users(record: Record | None, raw: Mapping[str, Any]) -> bool:
@@ -68,12 +84,14 @@ def _seen_by_users(record: Record | None, raw: Mapping[str, Any]) -> bool:
     return any(raw.get(key) != record.raw.get(key) for key in ("shape", "value_kind", "tuple_shapes"))
 
 
-def _operands(view: View, index: int, *, tuples: bool) -> list[int]:
-    """Places of the operands of a node; of the tuples among them only, where `tuples`."""
-    record = view.records[index]
+def _operands(view: View, index: int, changes: Mapping[int, Mapping[str, Any]], *, tuples: bool) -> list[int]:
+    """Places of the operands of a node, before and after; of the tuples among them only, where `tuples`."""
+    parents: list[Any] = list(view.parents[index] or ())
+    if index in changes and isinstance(after := changes[index].get("parents"), list):
+        parents += after
     found = []
-    for parent in record.parents or () if record is not None else ():
-        place = view.places.get(parent) if parent is not None else None
+    for parent in parents:
+        place = view.place(parent, index) if type(parent) is int else None
         if place is not None and (not tuples or _is_tuple(view.records[place])):
             found.append(place)
     return found
@@ -94,7 +112,7 @@ def _object(
     kept = {key: value for key, value in raw.items() if key in _KEYS and key not in payload}
     parents = kept.get("parents")
     if isinstance(parents, list):
-        kept["parents"] = [_parent(view, parent, ids) for parent in parents]
+        kept["parents"] = [_parent(view, place, parent, ids) for parent in parents]
     return {"id": ids[place], **kept}
 
 
@@ -103,21 +121,21 @@ def _raw(view: View, place: int, changed: Mapping[str, Any] | None) -> Mapping[s
     return changed if changed is not None else record.raw if record is not None else {}
 
 
-def _parent(view: View, parent: Any, ids: Mapping[int, int]) -> Any:
+def _parent(view: View, user: int, parent: Any, ids: Mapping[int, int]) -> Any:
     if type(parent) is not int or parent < 0:
         return parent
-    place = view.places.get(parent)
+    place = view.place(parent, user)
     return ids.get(place, _NOWHERE) if place is not None else _NOWHERE
 
 
 def _errors(
     view: View, nodes: list[dict[str, Any]], counted: set[int], raw: Mapping[int, Mapping[str, Any]]
-) -> int:
-    """Errors at nodes of a small graph; inline parameters, which it is checked without, are looked at in `raw`."""
+) -> Counter[tuple[Any, ...]]:
+    """Errors at nodes of a small graph, by node, rule and field; it has no inline parameters: those are in `raw`."""
     root = {**view.dialect.root_json(0, (0,), {}), "nodes": nodes}
     report = check_text(json_text(root, default=repr))
     errors = [finding for finding in report.findings if finding.severity is Severity.ERROR]
-    found = sum(finding.index in counted for finding in errors)
+    found = Counter((one.index, one.code, one.path) for one in errors if one.index in counted)
     if not view.dialect.inline:
         return found
     wrong = {finding.index for finding in errors}
@@ -126,5 +144,6 @@ def _errors(
         if record is not None:
             operands = [report.records[parent] for parent in record.parents or () if parent is not None]
             known = [operand for operand in operands if operand is not None]
-            found += len(payload_findings(view.dialect, record, known, raw[index]))
+            payload = payload_findings(view.dialect, record, known, raw[index])
+            found.update((index, one.code, one.path) for one in payload)
     return found

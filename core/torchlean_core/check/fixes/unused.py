@@ -9,10 +9,10 @@ from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.plan import Plan, plan_edits
-from torchlean_core.check.fixes.view import View, disciplined_ids, keyed_note, readable_node, view_of
+from torchlean_core.check.fixes.view import View, keyed_note, readable_node, settled_node, view_of
 
-_EDGES = ("TL00", "TL010", "TL011", "TL014", "TL015", "TL102", "TL103")
-"""Codes of errors for which an edge may be missing."""
+_EDGES = ("TL00", "TL010", "TL011", "TL014", "TL015", "TL101", "TL102", "TL103")
+"""Codes of errors for which an edge may be missing, or lead elsewhere: what stands before may be meant to be used."""
 
 _MAX_BRANCH = 100
 """Nodes that go together with one; for more there is the fix that removes all."""
@@ -20,22 +20,29 @@ _MAX_BRANCH = 100
 
 @quick_fix(
     "remove-unused",
-    "TL403",
+    {
+        "Remove this unused node": "TL403",
+        "Remove this unused node and the … on it": "TL403",
+        "Remove all … unused nodes": "TL403",
+    },
     family=Family.STRUCTURE,
-    requires=(readable_node, disciplined_ids),
-    why="Never safe: a node that is being written, and is not used yet, would go as well.",
+    requires=(readable_node, settled_node),
+    why="Never safe: a node that is being written, and is not used yet, would go as well. Not offered where a node "
+    "behind it has wrong ids or parents: it may be meant to use this one.",
 )
 def _remove_unused(report: Report, finding: Finding) -> Iterator[Fix]:
     """Remove a node that the output does not depend on; the ids behind it close up."""
     assert finding.index is not None
     view = view_of(report)
-    if "whole" not in view.made:
-        view.made["whole"] = not any(f.code.startswith(_EDGES) for f in report.findings)
-    if not view.made["whole"]:
-        return  # what seems unused may be what a broken node was meant to use
+    if "broken" not in view.made:
+        broken = [f.index for f in report.findings if f.code.startswith(_EDGES) and f.index is not None]
+        view.made["broken"] = max(broken, default=-1)
+    if finding.index < view.made["broken"]:  # type: ignore[operator]
+        return  # what seems unused may be what a broken node behind it was meant to use
     everything = view.made.get("unused")
     if everything is None:
         places = {f.index for f in report.findings if f.code == "TL403" and f.index is not None}
+        places = {index for index in places if index >= view.made["broken"] and view.settled(index)}  # type: ignore[operator]
         everything = view.made["unused"] = _remove_all(view, places)
     assert isinstance(everything, Fix) and everything.plan is not None
     if any(end in everything.plan.removed for end in view.ends.values()):

@@ -22,7 +22,7 @@ _MAX_OPERANDS = 10_000
 _DIGITS = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
-def _shapes(view: View, record: Record) -> list[list[int]] | None:
+def operand_shapes(view: View, record: Record) -> list[list[int]] | None:
     """Shapes of the operands; None where one is not known."""
     operands = view.operands(record)
     if operands is None or record.entry is None:
@@ -36,7 +36,7 @@ def _shapes(view: View, record: Record) -> list[list[int]] | None:
     return shapes if len(shapes) == len(operands) else None
 
 
-def _fits(record: Record, values: Mapping[str, Any], shapes: Sequence[list[int]]) -> bool:
+def fits(record: Record, values: Mapping[str, Any], shapes: Sequence[list[int]]) -> bool:
     """Whether the node is right, declared shape and all, with values of some fields."""
     assert record.entry is not None
     fields = {**record.fields, **values}
@@ -49,7 +49,7 @@ def _fits(record: Record, values: Mapping[str, Any], shapes: Sequence[list[int]]
     return found is not None and not isinstance(found, Problems) and list(found) == record.shape
 
 
-def _field_of(record: Record, finding: Finding) -> Field | None:
+def field_of(record: Record, finding: Finding) -> Field | None:
     """The node's own field that a finding is about."""
     name = finding.data["field"] if finding.code == "TL010" else None
     if finding.code != "TL010" and len(finding.path) == 1:
@@ -60,13 +60,10 @@ def _field_of(record: Record, finding: Finding) -> Field | None:
 
 @quick_fix(
     "set-field",
-    "TL010",
-    "TL203",
-    "TL204",
-    "TL206",
-    "TL207",
-    "TL210",
-    "TL211",
+    {
+        'Add "…": …': "TL010",
+        "Set … to …": "TL204 TL206 TL207 TL210 TL211",
+    },
     family=Family.FIELDS,
     requires=(readable_node,),
     why="Safe where a missing field can have one value only; where there was a value, something else may be wrong.",
@@ -75,8 +72,8 @@ def _set_field(report: Report, finding: Finding) -> Iterator[Fix]:
     """Give a field the value that the shapes force, or the only one with which the node is right."""
     view = view_of(report)
     record = view.record(finding.index)
-    field = _field_of(record, finding) if record is not None else None
-    shapes = _shapes(view, record) if record is not None else None
+    field = field_of(record, finding) if record is not None else None
+    shapes = operand_shapes(view, record) if record is not None else None
     if record is None or field is None or shapes is None:
         return
     name, is_missing = field.name, finding.code == "TL010"
@@ -86,7 +83,7 @@ def _set_field(report: Report, finding: Finding) -> Iterator[Fix]:
         if len(shapes) > _MAX_OPERANDS:
             return  # trying every value would take as long as many checks
         guesses = list(field.guess(record.fields, shapes, record.shape))
-        fitting = [one for one in guesses if _fits(record, {name: one}, shapes)]
+        fitting = [one for one in guesses if fits(record, {name: one}, shapes)]
         if len(fitting) == 1:
             value = fitting[0]
         elif is_missing and field.presumed and guesses:
@@ -111,7 +108,7 @@ def _other_axes(view: View, record: Record, field: Field, shapes: Sequence[list[
         if other is field or not other.is_axis or other.guess is None or len(shapes) > _MAX_OPERANDS:
             continue
         guesses = other.guess(record.fields, shapes, record.shape)
-        fitting = [one for one in guesses if _fits(record, {other.name: one}, shapes)]
+        fitting = [one for one in guesses if fits(record, {other.name: one}, shapes)]
         if len(fitting) == 1 and record.raw.get(other.name) != fitting[0]:
             title = f"Set {other.name} to {_value_text(fitting[0])}"
             edits = set_field(view, record.index, other.name, fitting[0])
@@ -132,7 +129,9 @@ def _value_text(value: Any) -> str:
 
 @quick_fix(
     "count-from-front",
-    "TL011",
+    {
+        "Set … to …": "TL011",
+    },
     family=Family.FIELDS,
     requires=(readable_node,),
     why="Safe: PyTorch's negative axes, and its -1 in a reshape, mean one number each.",
@@ -151,13 +150,15 @@ def _count_from_front(report: Report, finding: Finding) -> Iterator[Fix]:
         is_result = path[0] == "shape" or (field is not None and field.forced is own_shape)
         if not (is_result and record.entry.operator.keeps_order):
             return
-    shapes = _shapes(view, record)
-    if not shapes:
+    # The first operand alone: how many there should be is another question.
+    operand = view.operand(record, 0)
+    if operand is None or operand.is_tuple is not False or operand.shape is None:
         return
+    source = operand.shape
     name, old = str(path[0]), record.raw[str(path[0])]
-    rank = len(shapes[0])
+    rank = len(source)
     if field is None or not field.is_axis:
-        value: Any = _rest(old, shapes[0])
+        value: Any = _rest(old, source)
     elif isinstance(old, list):
         value = [_axis(axis, rank) for axis in old]
     else:
@@ -188,7 +189,9 @@ def _rest(dims: Any, source: Sequence[int]) -> list[int] | None:
 
 @quick_fix(
     "number-from-string",
-    "TL011",
+    {
+        'Change "…" to …': "TL011",
+    },
     family=Family.FIELDS,
     why="Safe: the string holds just the number.",
 )
@@ -235,7 +238,9 @@ def _replaced(value: Any, path: Sequence[str | int], new: Any) -> Any:
 
 @quick_fix(
     "wrap-in-array",
-    "TL011",
+    {
+        "Write … as an array, …": "TL011",
+    },
     family=Family.FIELDS,
     requires=(readable_node,),
     why="Never safe: a single number may also be a slip.",
@@ -258,7 +263,9 @@ def _wrap_in_array(report: Report, finding: Finding) -> Iterator[Fix]:
 
 @quick_fix(
     "set-epsilon",
-    "TL402",
+    {
+        "Set eps to …, TorchLean's": "TL402",
+    },
     family=Family.FIELDS,
     requires=(readable_node,),
     why="Never safe: it changes what the node computes in PyTorch.",

@@ -52,6 +52,7 @@ COMPANION_RULES = (
             "console",
             "The parameters carry the hash of the artifact with `relu`; it is another one now.",
         ),
+        no_fix="Which of the two is right, the parameters or the change, only a person knows.",
     ),
     Rule(
         "TL504",
@@ -65,6 +66,7 @@ COMPANION_RULES = (
             "console",
             "Training with too large a step diverges, and what it writes holds NaN.",
         ),
+        no_fix="The values are lost; other ones are another network.",
     ),
     Rule(
         "TL511",

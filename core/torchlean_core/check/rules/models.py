@@ -41,6 +41,7 @@ MODEL_RULES = (
             "    def forward(self, x):\n        return self.layer(x)\n",
             note="The constructor needs `width`: give it a default, or name a function that builds the model.",
         ),
+        no_fix="What the constructor needs is not known.",
     ),
     Rule(
         "TL603",
@@ -53,6 +54,7 @@ MODEL_RULES = (
             "    def forward(self, x):\n        return x @ torch.ones(5, 2)\n",
             note="The input has 4 columns and the matrix 5 rows.",
         ),
+        no_fix="What the model should do instead is not known.",
     ),
     Rule(
         "TL604",
@@ -75,6 +77,7 @@ MODEL_RULES = (
             "    def __init__(self):\n        super().__init__()\n        while True:\n            pass\n",
             note="The constructor never ends.",
         ),
+        no_fix="Where the time goes is not known; the limit is a setting.",
     ),
     Rule(
         "TL606",
@@ -91,6 +94,7 @@ MODEL_RULES = (
             shape="1,32,8,8",
             note="One kernel of each 32 is not zero.",
         ),
+        no_fix="Nothing is wrong: it is told because the kernel takes memory.",
     ),
     Rule(
         "TL607",
@@ -108,6 +112,7 @@ MODEL_RULES = (
             "    def forward(self, x):\n        return x @ self.w\n",
             note="`generator.seed()` takes its seed from the system.",
         ),
+        no_fix="Which generator has to be seeded, and with what, is not known.",
     ),
     Rule(
         "TL608",
@@ -121,5 +126,6 @@ MODEL_RULES = (
             '            raise ValueError("infinite")\n        return torch.tanh(x)\n',
             note="`assert` statements, `torch._assert` and the checks of `torch.distributions` are such, too.",
         ),
+        no_fix="Nothing is wrong: a graph cannot raise an error.",
     ),
 )

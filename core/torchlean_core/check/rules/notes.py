@@ -50,6 +50,7 @@ NOTE_RULES = (
         "The checker accepts it, but TorchLean's evaluator applies `linear` to vectors only.",
         "Use matmul and add if the evaluator must run the graph.",
         artifact(INPUT, '{"id": 1, "kind": "linear", "parents": [0], "shape": [1, 2]}'),
+        no_fix="Nothing is wrong with the file, and a graph of vectors is another graph.",
     ),
     Rule(
         "TL405",
@@ -66,6 +67,7 @@ NOTE_RULES = (
             root='"format": "torchlean.ir.v1", "approximations": [{"operator": "gelu", "form": "tanh",'
             ' "bound": 0.01, "max_relative_error": 0.00012}],\n ',
         ),
+        no_fix="No form in the file is exact; the message says how large the error is.",
     ),
     Rule(
         "TL406",
@@ -79,6 +81,7 @@ NOTE_RULES = (
             '{"id": 1, "kind": "max_pool", "parents": [0], "shape": [1, 0, 0], "spatial_rank": 2, '
             '"kernel": [3, 3], "stride": [1, 1], "padding": [0, 0]}',
         ),
+        no_fix="Which window was meant is not known; TorchLean and PyTorch agree about any that fits.",
     ),
     Rule(
         "TL407",
@@ -94,5 +97,6 @@ NOTE_RULES = (
             root='"format": "torchlean.ir.v1", "training_differs": [{"reason": "the custom function Reverse has '
             'a backward of its own: another gradient for `a.weight`", "line": 33, "nodes": [1]}],\n ',
         ),
+        no_fix="The difference is one of the model and of how it is trained, not of the text.",
     ),
 )

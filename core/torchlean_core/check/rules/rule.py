@@ -42,6 +42,7 @@ class Rule:
         why: Why that matters.
         fix: How to mend it.
         example: What it finds, shown.
+        no_fix: Why nothing that an editor could offer mends it; empty where something does (`check.offers`).
     """
 
     code: str
@@ -51,6 +52,7 @@ class Rule:
     why: str
     fix: str
     example: Example
+    no_fix: str = ""
 
     @property
     def url(self) -> str:

@@ -60,6 +60,7 @@ SHAPE_RULES = (
             '{"id": 1, "kind": "max_pool2d", "parents": [0], "shape": [3, 1, 1],'
             ' "kH": 9, "kW": 8, "stride": 1}',
         ),
+        no_fix="A smaller window, another stride or more padding is another network, and nothing says which was meant.",
     ),
     Rule(
         "TL206",

@@ -75,5 +75,6 @@ STRUCTURE_RULES = (
         "A graph has at least its input.",
         "Add nodes.",
         Example('{"format": "torchlean.ir.v1", "input_id": 0, "output_id": 0, "nodes": []}\n'),
+        no_fix="What the graph computes is not known; the completion `input` writes a first node.",
     ),
 )

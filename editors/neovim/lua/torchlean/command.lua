@@ -42,7 +42,7 @@ local function complete_training(lead)
       return vim.fn.getcompletion(text, 'file')
     end,
     device = function()
-      return { 'auto', 'cpu', 'cuda' }
+      return train.DEVICES
     end,
     loss = function()
       return train.LOSSES

@@ -3,7 +3,7 @@ local M = {}
 
 M.has_config = vim.fn.has('nvim-0.11') == 1
 local METHODS = vim.fn.has('nvim-0.11') == 1
-local LENSES_FOLLOW = vim.fn.has('nvim-0.12') == 1
+local OF_012 = vim.fn.has('nvim-0.12') == 1
 
 --- Calls a method of a client: from 0.11 on methods take the client itself.
 ---@param client vim.lsp.Client
@@ -20,13 +20,27 @@ end
 ---@param client vim.lsp.Client
 ---@param bufnr integer
 function M.show_lenses(client, bufnr)
-  if LENSES_FOLLOW then
+  if OF_012 then
     vim.lsp.codelens.enable(true, { bufnr = bufnr })
     return
   end
   local params = { textDocument = { uri = vim.uri_from_bufnr(bufnr) } }
   M.call(client, 'request', 'textDocument/codeLens', params, vim.lsp.codelens.on_codelens, bufnr)
 end
+
+--- Asks for the diagnostics of open buffers anew: 0.12 asks for those of the others only, where a server has both.
+local function refresh_diagnostics(err, result, context)
+  local client = vim.lsp.get_client_by_id(context.client_id)
+  for bufnr in pairs(client and client.attached_buffers or {}) do
+    local params = { textDocument = { uri = vim.uri_from_bufnr(bufnr) } }
+    M.call(client, 'request', 'textDocument/diagnostic', params, nil, bufnr)
+  end
+  return vim.lsp.handlers['workspace/diagnostic/refresh'](err, result, context)
+end
+
+--- Handlers of the client that differ from Neovim's own.
+---@type table<string, function>
+M.handlers = OF_012 and { ['workspace/diagnostic/refresh'] = refresh_diagnostics } or {}
 
 --- Whether the server `torchlean` was enabled with vim.lsp.enable().
 ---@return boolean

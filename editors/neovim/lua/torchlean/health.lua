@@ -1,4 +1,12 @@
 -- :checkhealth torchlean
+if vim.fn.has('nvim-0.10') == 0 then
+  return {
+    check = function()
+      require('health').report_error('Neovim 0.10 or newer is needed')
+    end,
+  }
+end
+
 local compat = require('torchlean.compat')
 local options = require('torchlean.options')
 local server = require('torchlean.server')
@@ -102,10 +110,6 @@ end
 
 function M.check()
   health.start('torchlean')
-  if vim.fn.has('nvim-0.10') == 0 then
-    health.error('Neovim 0.10 or newer is needed')
-    return
-  end
   local version = vim.version()
   health.ok(('Neovim %d.%d.%d'):format(version.major, version.minor, version.patch))
   for _, problem in ipairs(options.problems()) do

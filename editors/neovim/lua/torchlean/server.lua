@@ -144,6 +144,7 @@ function M.config()
     before_init = before_init,
     settings = { torchlean = options.get('settings') },
     commands = require('torchlean.lens_commands'),
+    handlers = compat.handlers,
     get_language_id = function(_, filetype)
       return filetype == 'torchlean' and 'torchlean-ir' or filetype
     end,

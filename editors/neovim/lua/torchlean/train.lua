@@ -4,6 +4,7 @@ local request = require('torchlean.request')
 
 local M = {}
 
+M.DEVICES = { 'auto', 'cpu', 'cuda' }
 M.LOSSES = { 'mse', 'l1', 'huber', 'cross_entropy', 'bce_with_logits' }
 
 ---@type table<string, fun(text: string): any> options of :TorchLean train, and how their values are read
@@ -18,10 +19,35 @@ end
 local SYNTHETIC = 'Synthetic data: random inputs, and targets that another network of this graph makes of them'
 local FILE = 'A file (.npz, .safetensors or .csv) or a function (module:function)…'
 local SAMPLES = { npz = true, safetensors = true, csv = true }
-local NO_SAMPLES = { '%.params%.safetensors$', '%.trained%.safetensors$', '%.checkpoint%.safetensors$' }
+local NO_SAMPLES = '%.(%a+)%.safetensors$' -- parameters of some kind: the name says of what
 
 ---@type table<string, table<string, any>> the last answers by the artifact's URI
 local remembered = {}
+
+--- Data as the server finds it, which looks from the artifact's folder: a file that is named from here in full.
+---@param text string
+---@return string
+local function data(text)
+  local path = vim.fn.fnamemodify(text, ':p')
+  return vim.uv.fs_stat(path) and path or text
+end
+
+M.OPTIONS.data = data
+
+---@param items string[]
+---@param first? string what was chosen the last time
+---@return string[]
+local function with_first(items, first)
+  local sorted = vim.tbl_filter(function(item)
+    return item == first
+  end, items)
+  for _, item in ipairs(items) do
+    if item ~= first then
+      table.insert(sorted, item)
+    end
+  end
+  return sorted
+end
 
 --- Files beside the artifact that may be samples.
 ---@param folder string
@@ -29,10 +55,8 @@ local remembered = {}
 local function files_in(folder)
   local found = {}
   for name, kind in vim.fs.dir(folder) do
-    local is_ours = vim.iter(NO_SAMPLES):any(function(pattern)
-      return name:find(pattern) ~= nil
-    end)
-    if kind == 'file' and SAMPLES[vim.fn.fnamemodify(name, ':e'):lower()] and not is_ours then
+    local is_sample = SAMPLES[vim.fn.fnamemodify(name, ':e'):lower()] and not name:find(NO_SAMPLES)
+    if kind == 'file' and is_sample then
       table.insert(found, name)
     end
   end
@@ -70,12 +94,13 @@ local function ask_data(folder, last)
     local items = { SYNTHETIC }
     vim.list_extend(items, files_in(folder))
     table.insert(items, FILE)
-    vim.ui.select(items, { prompt = 'Train with:' }, function(choice)
+    vim.ui.select(with_first(items, last.choice), { prompt = 'Train with:' }, function(choice)
+      answers.choice = choice
       if choice == FILE then
         local options = { prompt = 'Data: ', default = last.data, completion = 'file' }
         vim.ui.input(options, function(text)
           if text and vim.trim(text) ~= '' then
-            answers.data = vim.trim(text)
+            answers.data = data(vim.trim(text))
             next()
           end
         end)
@@ -87,18 +112,21 @@ local function ask_data(folder, last)
   end
 end
 
----@type torchlean.Question
-local function ask_loss(answers, next)
-  if not answers.data then
-    next()
-    return
-  end
-  vim.ui.select(M.LOSSES, { prompt = 'Loss:' }, function(choice)
-    if choice then
-      answers.loss = choice
+---@param last torchlean.Answers
+---@return torchlean.Question
+local function ask_loss(last)
+  return function(answers, next)
+    if not answers.data then
       next()
+      return
     end
-  end)
+    vim.ui.select(with_first(M.LOSSES, last.loss), { prompt = 'Loss:' }, function(choice)
+      if choice then
+        answers.loss = choice
+        next()
+      end
+    end)
+  end
 end
 
 ---@param last torchlean.Answers
@@ -125,15 +153,23 @@ local function ask_length(last)
   end
 end
 
----@type torchlean.Question
-local function ask_device(answers, next)
-  local automatic = 'auto (a GPU where there is one)'
-  vim.ui.select({ automatic, 'cpu', 'cuda' }, { prompt = 'Device:' }, function(choice)
-    if choice then
-      answers.device = choice ~= automatic and choice or 'auto'
-      next()
-    end
-  end)
+---@param last torchlean.Answers
+---@return torchlean.Question
+local function ask_device(last)
+  local words = { auto = 'auto (a GPU where there is one)' }
+  return function(answers, next)
+    vim.ui.select(with_first(M.DEVICES, last.device), {
+      prompt = 'Device:',
+      format_item = function(device)
+        return words[device] or device
+      end,
+    }, function(choice)
+      if choice then
+        answers.device = choice
+        next()
+      end
+    end)
+  end
 end
 
 ---@param client vim.lsp.Client
@@ -168,9 +204,9 @@ function M.train(client, uri, options, given)
   local answers = {}
   local questions = {
     ask_data(vim.fs.dirname(vim.uri_to_fname(uri)), last),
-    ask_loss,
+    ask_loss(last),
     ask_length(last),
-    ask_device,
+    ask_device(last),
   }
   local function ask(index)
     if questions[index] then
@@ -179,7 +215,8 @@ function M.train(client, uri, options, given)
       end)
       return
     end
-    remembered[uri] = answers
+    remembered[uri] = vim.deepcopy(answers)
+    answers.choice = nil
     start(client, uri, answers, given or {})
   end
   ask(1)

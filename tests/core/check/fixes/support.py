@@ -90,6 +90,11 @@ def untouched(text: str, fix: Fix) -> None:
         position = edit.end
 
 
+def says_more(fix: Fix) -> bool:
+    """Whether a fix says that other errors can be read after it."""
+    return fix.title.endswith((" other errors show then)", "(another error shows then)"))
+
+
 def nodes_of(text: str) -> list[NodeObject]:
     found: list[NodeObject] = json.loads(text)["nodes"]
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.check.fixes.support import errors, untouched
+from tests.core.check.fixes.support import errors, says_more, untouched
 from torchlean_core.check import Report, check_bytes, check_text
 from torchlean_core.check.fixes import PASSES, apply_edits, fixes
 from torchlean_core.check.fixing import fix_text
@@ -47,7 +47,7 @@ def test_every_fix_applied_alone_mends_and_adds_no_error(corpus):
                 where = (name, finding, fix.title)
                 untouched(report.document.text, fix)
                 again = check_text(apply_edits(report.document.text, fix.edits))
-                assert len(errors(again)) <= len(errors(report)), where
+                assert len(errors(again)) <= len(errors(report)) or (says_more(fix) and not fix.safe), where
                 gone = of_code(again, finding.code) < of_code(report, finding.code)
                 same = [
                     one

@@ -67,8 +67,10 @@ def test_missing_parents_of_a_source_are_added_at_the_end(layout):
     )
 
 
-def test_missing_parents_of_an_operation_are_unknown():
-    assert titles(inline(INPUT, {"id": 1, "kind": "relu", "shape": [1, 4]}), "TL010") == []
+def test_missing_parents_of_an_operation_are_the_nearest_that_fit():
+    text = inline(INPUT, {"id": 1, "kind": "relu", "shape": [1, 4]})
+    assert titles(text, "TL010") == ['Add "parents": [0], the nearest that fits']
+    assert check_text(fixed(text, "TL010", 'Add "parents": [0]')).ok
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -150,8 +152,11 @@ def test_negative_axes_of_a_permutation_change_together():
     assert fixed(text, "TL011", "Set perm") == text.replace("[-1,-3,1]", "[2,0,1]")
 
 
-def test_an_axis_out_of_range_has_no_sign_to_drop():
-    assert titles(inline(INPUT, node(1, "softmax", [0], [1, 4], axis=-3)), "TL011") == []
+def test_a_negative_axis_out_of_range_becomes_one_that_there_is():
+    text = inline(INPUT, node(1, "softmax", [0], [1, 4], axis=-3))
+    assert titles(text, "TL011") == ["Set axis to 0", "Set axis to 1, the last axis"]
+    assert not any(fix.safe for fix in offered(text, "TL011"))
+    assert check_text(fixed(text, "TL011", "Set axis to 0")).ok
 
 
 def test_the_rest_of_a_reshape_is_counted():

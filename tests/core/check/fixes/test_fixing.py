@@ -131,3 +131,18 @@ def test_a_field_that_repeats_a_shape_is_set_before_what_follows_from_it():
     text = inline(INPUT, node(1, "flatten", [0], [8], value_shape=[2, 4]))
     mended = fix_text(text, unsafe=True)
     assert mended.report.ok and '"value_shape": [1, 4]' in mended.text and '"shape": [4]' in mended.text
+
+
+def test_many_fixes_that_help_nothing_keep_no_other_out():
+    quoted = [node(i, "const", [], ["2"]) for i in range(1, 101)]  # to read them brings out two errors each
+    users = [node(100 + i, "relu", [(i + 1) // 2], [1, 9]) for i in range(1, 201)]
+    good = node(301, "softmax", [0], [1, 4], axis=-1)
+    text = inline(INPUT, *quoted, *users, good)
+    result = fix_text(text)
+    assert [title for _, title in result.applied] == ["Set axis to 1"]
+    assert result.text == text.replace('"axis": -1', '"axis": 1')
+
+
+def test_a_parent_is_looked_for_after_shapes_are_mended():
+    text = inline(INPUT, node(1, "relu", [0], [1, 5]), node(2, "tanh", [2], [1, 4]))
+    assert '"parents": [1]' in fix_text(text, unsafe=True).text

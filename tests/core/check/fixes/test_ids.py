@@ -71,27 +71,84 @@ def test_a_moved_node_keeps_its_own_text():
     assert moved in after and check_text(after).ok
 
 
+NEAREST = "Replace parent {} by 0: `input` [1, 4], the nearest that fits"
+RENUMBER, REORDER = "Renumber ids by place", "Reorder nodes so that parents come first"
+
+
 @pytest.mark.parametrize(
-    "nodes",
+    ("nodes", "first"),
     [
-        [INPUT, node(1, "relu", [2], [1, 4]), node(2, "relu", [1], [1, 4])],  # a cycle
-        [INPUT, node(1, "relu", [1], [1, 4])],  # a loop
-        [
-            INPUT,
-            node(1, "relu", [0], [1, 4]),
-            node(1, "abs", [0], [1, 4]),
-            node(3, "abs", [1], [1, 4]),
-        ],  # an id twice
-        [INPUT, node(7, "relu", [1], [1, 4]), node(2, "abs", [0], [1, 4])],  # a parent that comes to be
-        [INPUT, 3, node(2, "relu", [3], [1, 4]), node(3, "relu", [0], [1, 4])],  # no node
-        [INPUT, node(1, "relu", [3], [1, 4]), node(2, "relu", ["0"], [1, 4]), node(3, "relu", [0], [1, 4])],
+        # A cycle and a loop have no order; the nearest node is named instead.
+        ([INPUT, node(1, "relu", [2], [1, 4]), node(2, "relu", [1], [1, 4])], NEAREST.format(2)),
+        ([INPUT, node(1, "relu", [1], [1, 4])], NEAREST.format(1)),
+        # An id twice, and a user of it: two readings.
+        (
+            [INPUT, node(1, "relu", [0], [1, 4]), node(1, "abs", [0], [1, 4]), node(3, "abs", [1], [1, 4])],
+            f"{RENUMBER}, keeping edges; a repeated id means the last node before its user",
+        ),
+        # A parent that would come to be: it goes on to name nothing.
+        (
+            [INPUT, node(7, "relu", [1], [1, 4]), node(2, "abs", [0], [1, 4])],
+            f"{RENUMBER}, keeping edges (1, which names no node, becomes 4)",
+        ),
+        # No node, and something that may be an id: all others move.
+        ([INPUT, 3, node(2, "relu", [3], [1, 4]), node(3, "relu", [0], [1, 4])], REORDER),
+        (
+            [
+                INPUT,
+                node(1, "relu", [3], [1, 4]),
+                node(2, "relu", ["0"], [1, 4]),
+                node(3, "relu", [0], [1, 4]),
+            ],
+            REORDER,
+        ),
     ],
 )
-def test_a_graph_that_is_not_clear_is_left_alone(nodes):
-    report = check_text(inline(*nodes))
-    for finding in report.findings:
-        if finding.code in ("TL101", "TL103"):
-            assert fixes(report, finding) == []
+def test_a_graph_that_is_not_clear_gets_fixes_that_are_not_safe(nodes, first):
+    text = inline(*nodes)
+    report = check_text(text)
+    finding = next(one for one in report.findings if one.code in ("TL101", "TL103"))
+    found = fixes(report, finding)
+    assert found[0].title.startswith(first), [fix.title for fix in found]
+    assert not any(fix.safe for fix in found)
+    applied(text, finding.code, found[0])
+
+
+def test_a_cycle_does_not_keep_other_nodes_from_their_order():
+    cycle = (node(3, "relu", [4], [1, 4]), node(4, "relu", [3], [1, 4]))
+    text = inline(INPUT, node(1, "relu", [2], [1, 4]), node(2, "abs", [0], [1, 4]), *cycle)
+    after = nodes_of(fixed(text, "TL103", REORDER, 1))
+    assert [one["kind"] for one in after[:3]] == ["input", "abs", "relu"] and after[2]["parents"] == [1]
+    assert [one["parents"] for one in after[3:]] == [[4], [3]]
+
+
+def test_a_node_that_was_copied_gets_a_number_and_everybody_behind_it():
+    copied = [INPUT, node(1, "relu", [0], [1, 4]), node(1, "relu", [0], [1, 4]), node(2, "abs", [1], [1, 4])]
+    last, first = offered(inline(*copied, output_id=2), "TL101")
+    assert (last.safe, first.safe) == (False, False)
+    assert [one["parents"] for one in nodes_of(apply_edits(inline(*copied, output_id=2), last.edits))][3] == [
+        2
+    ]
+    assert [one["parents"] for one in nodes_of(apply_edits(inline(*copied, output_id=2), first.edits))][
+        3
+    ] == [1]
+
+
+def test_an_id_that_is_there_twice_is_set_safely_where_somebody_names_the_one_that_is_missing():
+    text = inline(
+        INPUT, node(1, "relu", [0], [1, 4]), node(1, "abs", [1], [1, 4]), node(3, "tanh", [2], [1, 4])
+    )
+    fix = offered(text, "TL101")[0]
+    assert fix.title == "Set id to 2" and fix.safe
+    assert check_text(applied(text, "TL101", fix)).ok
+
+
+def test_ids_that_cannot_be_read_do_not_keep_the_others_from_theirs():
+    strange = {"id": "x", "kind": "abs", "parents": [0], "shape": [1, 4]}
+    text = inline(INPUT, strange, node(5, "relu", [0], [1, 4]), output_id=5)
+    after = fixed(text, "TL101", RENUMBER)
+    assert [one["id"] for one in nodes_of(after)] == [0, "x", 2] and json.loads(after)["output_id"] == 2
+    assert not offered(text, "TL101")[0].safe
 
 
 def test_parameters_go_by_id_so_renumbering_a_linear_is_not_safe():
@@ -138,9 +195,12 @@ def test_an_end_of_minus_one_is_the_last_node():
     assert fixed(text, "TL011", "Set output_id to 1") == text.replace("-1", "1")
 
 
-def test_an_end_that_is_right_by_id_is_not_changed_before_the_ids_are():
+def test_an_end_behind_a_gap_gets_the_number_of_its_node():
     nodes = renamed((INPUT, node(1, "relu", [0], [1, 4])), {0: 0, 1: 7})
-    assert titles(inline(*nodes, output_id=7), "TL104") == []
+    text = inline(*nodes, output_id=7)
+    assert titles(text, "TL104") == ["Renumber ids by place, keeping edges"]
+    assert fixed(text, "TL104", RENUMBER) == inline(INPUT, node(1, "relu", [0], [1, 4]))
+    assert offered(text, "TL104")[0].safe
 
 
 @st.composite

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.core.check.fixes.support import errors, untouched
+from tests.core.check.fixes.support import errors, says_more, untouched
 from tests.core.convert.graphs import general_root
 from torchlean_core.artifact.schema import artifact_schema
 from torchlean_core.check import check_text
@@ -69,7 +69,7 @@ def test_every_fix_of_a_broken_artifact_mends_and_adds_no_error(group):
                 where = (seed, finding.code, finding.message, fix.title)
                 untouched(text, fix)
                 again = check_text(apply_edits(text, fix.edits))
-                assert len(errors(again)) <= len(errors(report)), where
+                assert len(errors(again)) <= len(errors(report)) or (says_more(fix) and not fix.safe), where
                 same = [
                     one
                     for one in again.findings

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { choose } from '../picks.mjs';
 
 const EXACT_GELU = `import torch
 from torch import nn
@@ -17,23 +18,6 @@ class Net(nn.Module):
 
     def forward(self, x):
         return self.act(self.fc(x))
-`;
-
-const MODEL = `import torch
-from torch import nn
-
-
-class Helper:
-    pass
-
-
-class TinyNet(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc = nn.Linear(4, 3)
-
-    def forward(self, x):
-        return torch.relu(self.fc(x))
 `;
 
 const EXAMPLE = path.join(import.meta.dirname, '../../../../examples/tiny_mlp.py');
@@ -77,24 +61,6 @@ sys.meta_path.insert(0, Absent())
 }
 
 export const scenarios = {
-  async 'a model is captured from its Python file, with the answers to two questions'() {
-    const folder = folderOf('capture', { 'model.py': MODEL });
-    await withWorkbench('capture', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
-      await workbench.openFile('model.py');
-      await workbench.waitForStatus('running');
-      await workbench.runCommand('TorchLean: Capture Model…');
-      assert.equal(await workbench.answer(/class/), 'TinyNet');
-      await workbench.screenshot('question');
-      assert.equal(await workbench.answer(/example input/, '1, 4'), '');
-      const artifact = () => fs.readdirSync(folder).find((name) => name.endsWith('.ir.json'));
-      await workbench.until(artifact, 'an artifact was written');
-      await workbench.waitForNotification(/\.ir\.json/);
-      await workbench.screenshot('captured');
-      const { nodes } = JSON.parse(fs.readFileSync(path.join(folder, artifact()), 'utf8'));
-      assert.deepEqual(nodes.map((node) => node.kind), ['input', 'linear', 'relu']);
-    });
-  },
-
   async 'a Python model shows its shapes, what has no exact form, and how it stands, renewed on save'() {
     const folder = folderOf('python', { 'model.py': LIVE_MODEL });
     const file = (name) => path.join(folder, name);
@@ -164,6 +130,7 @@ export const scenarios = {
       await workbench.openFile('model.py');
       await workbench.lens('Capture…').click();
       assert.equal(await workbench.answer(/example input of Net/), '1,4');
+      await choose(workbench, /this time only/);
       await workbench.until(() => fs.existsSync(path.join(folder, 'net.ir.json')), 'an artifact was written');
       await workbench.until(async () => /h = self\.fc\(x\).*\[1, 8\]/.test(await workbench.text()), 'a shape at a line end');
     });
@@ -177,8 +144,6 @@ export const scenarios = {
       await workbench.openFile('tiny_mlp.py');
       await workbench.waitForStatus('running');
       await workbench.runCommand('TorchLean: Capture Model…');
-      await workbench.answer(/class/);
-      await workbench.answer(/example input/);
       await workbench.until(() => fs.existsSync(file('tiny_mlp.ir.json')), 'an artifact was written');
 
       // The model has the name that a generated module would have: it is no stale module.
@@ -202,8 +167,6 @@ export const scenarios = {
       fs.writeFileSync(file('tiny_mlp.ir.json'), edited);
       await workbench.openFile('tiny_mlp.py');
       await workbench.runCommand('TorchLean: Capture Model…');
-      await workbench.answer(/class/);
-      await workbench.answer(/example input/);
       assert.match(await workbench.answerDialog(/^Replace/, 'edited'), /an artifact that was edited by hand/);
       await workbench.until(() => fs.existsSync(file('tiny_mlp.ir.json.orig')), 'the edited artifact was kept');
       assert.equal(fs.readFileSync(file('tiny_mlp.ir.json.orig'), 'utf8'), edited);

@@ -1,35 +1,140 @@
-// Training an artifact.
+// Training an artifact: what is asked, the curve as it grows, stop, resume, and what a reload leaves.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { FIXABLE, WRONG_SHAPE, RIGHT_SHAPE } from '../files.mjs';
 import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { choose, fill, pageOf, rows } from '../picks.mjs';
+
+const MODEL = FIXABLE.replace(WRONG_SHAPE, RIGHT_SHAPE);
+const ENDLESS = '1000000000';
+
+/** Answers the form: other steps than proposed. */
+async function steps(workbench, number) {
+  await choose(workbench, /^Amount/);
+  await choose(workbench, /^Steps…/);
+  await fill(workbench, number);
+}
 
 export const scenarios = {
-  async 'training shows its progress, ends with parameters, and stops when asked'() {
-    const folder = folderOf('train', { 'model.ir.json': FIXABLE.replace(WRONG_SHAPE, RIGHT_SHAPE) });
-    await withWorkbench('train', { folder, settings: { 'torchlean.server.path': [options.server], 'torchlean.device': 'cpu' } }, async (workbench) => {
+  async 'training asks for its data, draws its curve, is stopped, and goes on after a reload'() {
+    const samples = Array.from({ length: 64 }, (_, row) => [0, 1, 2, 3].map((at) => Math.sin(row + at)).concat([1, 0, row % 2]).join(','));
+    const folder = folderOf('train', { 'model.ir.json': MODEL, 'samples.csv': samples.join('\n') });
+    const file = (name) => path.join(folder, name);
+    const settings = { 'torchlean.server.path': [options.server], 'torchlean.device': 'cpu' };
+    await withWorkbench('train', { folder, settings }, async (workbench) => {
+      await workbench.page.setViewportSize({ width: 1500, height: 900 });
       await workbench.openFile('model.ir.json');
       await workbench.waitForStatus('running');
+
+      // Leaving a question leaves nothing.
       await workbench.runCommand('TorchLean: Train…');
-      assert.equal(await workbench.answer(/Number of steps/, '20'), '200');
-      await workbench.until(() => fs.existsSync(path.join(folder, 'model.trained.safetensors')), 'trained parameters were written');
-      await workbench.waitForNotification(/trained/i);
+      await workbench.until(async () => (await rows(workbench)).some((row) => /^synthetic.*trains nothing of use/.test(row)), 'data is asked for');
+      await workbench.screenshot('data');
+      await workbench.page.keyboard.press('Escape');
+      await workbench.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+      assert.deepEqual(fs.readdirSync(folder).sort(), ['model.ir.json', 'samples.csv']);
 
       await workbench.runCommand('TorchLean: Train…');
-      await workbench.answer(/Number of steps/, '1000000000');
-      assert.match(await workbench.answerDialog(/^Replace/, 'train-question'), /parameters trained for 20 steps/);
-      await workbench.waitForNotification(/Training model\.ir\.json.*loss/i);
+      await choose(workbench, /^samples\.csv/);
+      await steps(workbench, '400');
+      await choose(workbench, /^Validation/);
+      await choose(workbench, /^a fifth/);
+      await choose(workbench, /^Learning rate/);
+      await choose(workbench, /^Another/);
+      await fill(workbench, '-1', /greater than 0/);
+      await fill(workbench, '0.01');
+      await workbench.until(async () => (await rows(workbench))[0] !== undefined, 'the form is back');
+      await workbench.screenshot('form');
+      assert.match((await rows(workbench))[0], /Start training.*samples\.csv · mse · 400 steps · 0\.01 · a fifth of the samples/s);
+      await choose(workbench, /Start training/);
+      await workbench.waitForNotification(/model\.ir\.json: trained 400 steps, loss .* to .*, validation/);
+      const trained = file('model.trained.safetensors');
+      assert.ok(fs.existsSync(trained) && !fs.existsSync(file('model.checkpoint.safetensors')), 'a run that ended keeps no checkpoint');
+      const page = await pageOf(workbench, 'Finished');
+      await page.locator('.chart canvas').first().waitFor();
+      await workbench.screenshot('finished');
+
+      // The next time Enter is enough: as last time. What was trained is used, and the file is that of the artifact then.
+      const before = fs.readFileSync(trained);
+      await page.getByRole('button', { name: 'Use These Parameters' }).click();
+      await workbench.waitForNotification(/model\.ir\.json uses the parameters of model\.trained\.safetensors now/);
+      assert.deepEqual(fs.readFileSync(file('model.params.safetensors')), before);
+      await workbench.closeNotifications();
+      await page.getByRole('button', { name: 'Train…' }).click();
+      await workbench.until(async () => /Start training as last time/.test((await rows(workbench))[0] ?? ''), 'as last time is first');
+      await workbench.screenshot('as-last-time');
+      await steps(workbench, ENDLESS);
+      await choose(workbench, /Start training/);
+      await pageOf(workbench, 'Running');
+      const step = async () => Number(((await page.locator('dl div', { hasText: 'Step' }).first().innerText()).match(/[\d,]+/) ?? ['0'])[0].replaceAll(',', ''));
+      const first = await step();
+      await workbench.until(async () => (await step()) > first, 'the page goes on with the training');
+      await workbench.until(() => fs.existsSync(file('model.checkpoint.safetensors')), 'the run is kept');
+      await page.locator('dl div', { hasText: 'Checkpoint' }).waitFor();
+      await page.locator('.u-legend', { hasText: 'last run' }).first().waitFor();
+      // Nothing lies over the page: the status bar says that the training goes on.
+      assert.equal(await workbench.isNotified(/Training/), false);
+      await workbench.screenshot('running');
+      await page.getByRole('button', { name: 'Stop' }).click();
+      await pageOf(workbench, 'Stopped');
+      await workbench.screenshot('stopped');
+
+      // After the window was loaded anew the page is there, with its curve, and the run goes on.
+      await workbench.page.reload();
+      await workbench.page.waitForSelector('.monaco-workbench .part.statusbar .statusbar-item');
+      const again = await pageOf(workbench, 'Stopped');
+      await again.locator('.chart canvas').first().waitFor();
+      const at = Number((await again.locator('dl div', { hasText: 'Step' }).first().innerText()).match(/[\d,]+/)[0].replaceAll(',', ''));
+      await workbench.screenshot('reloaded');
+      await again.getByRole('button', { name: 'Resume' }).click();
+      await pageOf(workbench, 'Running');
+      await workbench.until(
+        async () => Number((await again.locator('dl div', { hasText: 'Step' }).first().innerText()).match(/[\d,]+/)[0].replaceAll(',', '')) > at,
+        'the run goes on behind the checkpoint',
+      );
+      await workbench.screenshot('resumed');
+
+      // A reload while it runs ends it with its server: it is shown as one that can go on.
+      await workbench.page.reload();
+      await workbench.page.waitForSelector('.monaco-workbench .part.statusbar .statusbar-item');
+      const last = await pageOf(workbench, 'Stopped');
+      await last.getByRole('button', { name: 'Resume' }).waitFor();
+      await workbench.screenshot('interrupted');
+    });
+  },
+
+  async 'a training is stopped from its page and by the command, and what would be lost is asked about'() {
+    const folder = folderOf('cancel', { 'model.ir.json': MODEL });
+    const settings = { 'torchlean.server.path': [options.server], 'torchlean.device': 'cpu' };
+    await withWorkbench('cancel', { folder, settings }, async (workbench) => {
+      await workbench.openFile('model.ir.json');
+      await workbench.waitForStatus('running');
+      await workbench.lens('Train…').click();
+      await choose(workbench, /^synthetic/);
+      await choose(workbench, /Start training/);
+      await workbench.waitForNotification(/model\.ir\.json: trained 200 steps/);
+      await workbench.closeNotifications();
+
+      await workbench.runCommand('TorchLean: Train…');
+      await steps(workbench, ENDLESS);
+      await choose(workbench, /Start training/);
+      assert.match(await workbench.answerDialog(/^Replace/, 'question'), /parameters trained for 200 steps/);
+      await pageOf(workbench, 'Running');
+      await workbench.page.locator('.statusbar-item', { hasText: 'Training model.ir.json' }).waitFor();
       await workbench.screenshot('progress');
-      await workbench.cancelProgress(/Training/);
-      await workbench.waitForNoNotification(/Training model\.ir\.json/i);
+      await (await pageOf(workbench, 'Running')).getByRole('button', { name: 'Stop' }).click();
+      await pageOf(workbench, 'Stopped');
 
+      await workbench.page.locator('.tab[data-resource-name="model.ir.json"]').click();
       await workbench.runCommand('TorchLean: Train…');
-      await workbench.answer(/Number of steps/, '1000000000');
+      await workbench.until(async () => (await rows(workbench)).some((row) => /as last time/.test(row)), 'the form');
+      await choose(workbench, /as last time/);
       await workbench.answerDialog(/^Replace/);
-      await workbench.waitForNotification(/Training model\.ir\.json.*loss/i);
+      await pageOf(workbench, 'Running');
       await workbench.runCommand('TorchLean: Stop Running Work');
-      await workbench.waitForNoNotification(/Training model\.ir\.json.*loss/i);
+      await pageOf(workbench, 'Stopped');
+      assert.ok(!fs.readdirSync(folder).some((name) => name.endsWith('.orig')), 'nothing was replaced');
       await workbench.screenshot('stopped');
     });
   },

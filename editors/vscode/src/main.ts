@@ -1,0 +1,184 @@
+// Wires the server, the commands, the status items and the settings together.
+import * as vscode from 'vscode';
+import { Server, type Failure } from './client';
+import { registerCommands } from './commands';
+import { debugInformation } from './debugInformation';
+import { Doctor } from './doctor';
+import { Graphs } from './graph/graphs';
+import { LanguageStatus } from './languageStatus';
+import { findLaunch, homeAsTilde } from './launch';
+import { showMenu, showVersions } from './menu';
+import { PrivateEnvironment } from './privateEnvironment';
+import { onDidChangeInterpreter } from './python';
+import { errorText } from './results';
+import { selectInterpreter } from './selectInterpreter';
+import { recipe, setUp } from './setUp';
+import { StatusItem } from './status';
+import { TraceChannel } from './trace';
+
+/** Settings that decide which process runs. The client sends all others to it. */
+const START_SETTINGS = ['torchlean.enable', 'torchlean.server.path', 'torchlean.python.interpreter'];
+
+let server: Server | undefined;
+
+export function activate(context: vscode.ExtensionContext): void {
+  const { version } = context.extension.packageJSON as { version: string };
+  const output = vscode.window.createOutputChannel('TorchLean', { log: true });
+  const trace = new TraceChannel();
+  const environment = new PrivateEnvironment(context.globalStorageUri.fsPath, (line) => output.info(line));
+  const status = new StatusItem('torchlean-ls.menu');
+  const languageStatus = new LanguageStatus(version);
+  const doctor = new Doctor();
+  const current = new Server(output, trace, environment);
+  server = current;
+
+  const refresh = (): void => {
+    void current.refresh();
+    void languageStatus.update();
+  };
+  const watchInterpreters = async (): Promise<void> => {
+    context.subscriptions.push(await onDidChangeInterpreter(refresh));
+  };
+  const setUpServer = async (): Promise<void> => {
+    if (await setUp(context, environment, output)) {
+      await current.restart();
+    }
+  };
+
+  const commands: Record<string, () => unknown> = {
+    menu: () => showMenu(current, version),
+    versions: () => showVersions(current, version),
+    doctor: () => current.launch && doctor.show(current.launch),
+    showOutput: () => output.show(true),
+    showTrace: () => showTrace(trace),
+    copyDebugInformation: async () => {
+      await vscode.env.clipboard.writeText(await debugInformation(current, context.extension));
+      void vscode.window.showInformationMessage('TorchLean: the debug information is in the clipboard.');
+    },
+    selectInterpreter: () => selectInterpreter(),
+    stopServer: () => current.halt(),
+    setUp: () => setUpServer(),
+    walkthrough: () =>
+      vscode.commands.executeCommand('workbench.action.openWalkthrough', `${context.extension.id}#start`, false),
+  };
+
+  context.subscriptions.push(
+    output,
+    trace,
+    status,
+    languageStatus,
+    doctor,
+    current.onDidChangeState(({ state, detail }) => {
+      status.show(state, detail);
+      languageStatus.show(state, detail);
+    }),
+    current.onDidFail((failure) => void offer(failure)),
+    ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(`torchlean-ls.${name}`, telling(run))),
+    ...registerCommands(current, context),
+    new Graphs(context.extensionUri, (command, argument) => current.ask(command, argument)).register(),
+    output.onDidChangeLogLevel(refresh),
+    vscode.workspace.onDidChangeWorkspaceFolders(refresh),
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      if (START_SETTINGS.some((setting) => event.affectsConfiguration(setting))) {
+        refresh();
+      }
+    }),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => {
+      refresh();
+      void watchInterpreters();
+    }),
+  );
+
+  // Nothing is waited for: the editor goes on while the server starts.
+  void (async () => {
+    await environment.tidy();
+    await renew(context, environment, output);
+    await current.restart();
+    await watchInterpreters();
+  })().catch((error: unknown) => output.error(errorText(error)));
+}
+
+export async function deactivate(): Promise<void> {
+  await server?.stop();
+}
+
+/**
+ * Makes the extension's own environment again where it serves and was made for another version of the extension, or from elsewhere.
+ * Where that fails, its user is told, and the old one serves.
+ */
+async function renew(
+  context: vscode.ExtensionContext,
+  environment: PrivateEnvironment,
+  output: vscode.LogOutputChannel,
+): Promise<void> {
+  const { interpreter, requirement } = environment;
+  if (interpreter !== undefined && requirement !== (await recipe(context)).requirement) {
+    // What cannot be found is told by the start.
+    const launch = await findLaunch(environment, output.logLevel).catch(() => undefined);
+    if (launch?.program === interpreter) {
+      await setUp(context, environment, output);
+    }
+  }
+}
+
+/** A command that fails says so in the extension's own words. */
+function telling(run: () => unknown): () => Promise<void> {
+  return async () => {
+    try {
+      await run();
+    } catch (error) {
+      void vscode.window.showErrorMessage(`TorchLean: ${homeAsTilde(errorText(error))}`);
+    }
+  };
+}
+
+interface Button extends vscode.MessageItem {
+  readonly command: string;
+  readonly args?: readonly unknown[];
+}
+
+const RETRY: Button = { title: 'Retry', command: 'torchlean-ls.restart' };
+const SHOW_OUTPUT: Button = { title: 'Show Output', command: 'torchlean-ls.showOutput' };
+const SELECT: Button = { title: 'Select Interpreter', command: 'torchlean-ls.selectInterpreter' };
+
+/** What can be done about a server that is not there. */
+const OFFERS: Readonly<Record<Failure['kind'], readonly Button[]>> = {
+  missing: [{ title: 'Set Up for Me', command: 'torchlean-ls.setUp' }, SELECT, RETRY],
+  start: [
+    RETRY,
+    SHOW_OUTPUT,
+    { title: 'Open Settings', command: 'workbench.action.openSettings', args: ['torchlean.server.path'] },
+  ],
+  crashes: [
+    { ...RETRY, title: 'Restart' },
+    SHOW_OUTPUT,
+    { title: 'Copy Debug Information', command: 'torchlean-ls.copyDebugInformation' },
+  ],
+};
+
+const WORDS: Readonly<Record<Failure['kind'], string>> = {
+  missing: '',
+  start: "TorchLean's language server did not start. ",
+  crashes: "TorchLean's language server is down. ",
+};
+
+async function offer({ kind, reason }: Failure): Promise<void> {
+  const text = WORDS[kind] + reason;
+  const choice = await (kind === 'missing'
+    ? vscode.window.showWarningMessage(text, ...OFFERS[kind])
+    : vscode.window.showErrorMessage(text, ...OFFERS[kind]));
+  if (choice !== undefined) {
+    await vscode.commands.executeCommand(choice.command, ...(choice.args ?? []));
+  }
+}
+
+/** Shows the trace; where it is switched off, offers to switch it on. */
+async function showTrace(trace: TraceChannel): Promise<void> {
+  trace.show(true);
+  if (trace.logLevel === vscode.LogLevel.Off) {
+    const choice = await vscode.window.showInformationMessage('TorchLean: the trace is switched off.', 'Trace Messages');
+    if (choice !== undefined) {
+      await vscode.workspace.getConfiguration('torchlean').update('trace.server', 'messages', vscode.ConfigurationTarget.Workspace);
+    }
+  }
+}

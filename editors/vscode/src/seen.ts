@@ -1,0 +1,24 @@
+// Whether a document is one that the server is for. Small and quick: it is asked before anything else is loaded.
+import type * as vscode from 'vscode';
+
+/** What an artifact holds, whatever its file is called: the format's name, or nodes and an input. */
+const ARTIFACT = [/"format"\s*:\s*"torchlean\.ir\.v1"/, /"nodes"\s*:\s*\[[\s\S]*"input_id"\s*:|"input_id"\s*:[\s\S]*"nodes"\s*:\s*\[/];
+/** What a model file holds: an import of torch, or a directive. */
+const MODEL = /^[ \t]*(?:import|from)[ \t]+torch\b|^[ \t]*#[ \t]*torchlean:/m;
+/** Where a marker is looked for: it stands at the beginning of a file, and big files cost nothing. */
+const LOOKED_AT = 20_000;
+
+export function isOurs(document: Pick<vscode.TextDocument, 'languageId' | 'getText' | 'fileName'>): boolean {
+  switch (document.languageId) {
+    case 'torchlean-ir':
+      return true;
+    case 'json': {
+      const text = document.getText().slice(0, LOOKED_AT);
+      return ARTIFACT.some((marker) => marker.test(text));
+    }
+    case 'python':
+      return MODEL.test(document.getText().slice(0, LOOKED_AT));
+    default:
+      return false;
+  }
+}

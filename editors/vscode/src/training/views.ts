@@ -1,0 +1,160 @@
+// The pages on which trainings are watched: each artifact has one, beside the editor.
+import { randomUUID } from 'node:crypto';
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { ExecuteCommandRequest, type BaseLanguageClient } from 'vscode-languageclient/node';
+import { after, type FromPage, type Told, type ToPage, type Training } from './messages';
+
+const VIEW = 'torchlean-ls.training';
+
+/** Name of the server's notification. */
+export const TRAINING = 'torchlean/training';
+
+/** What pages need of the rest. */
+export interface Services {
+  /** The client, once the server runs; undefined where it does not. */
+  client(): Promise<BaseLanguageClient | undefined>;
+  /** Executes a command of the server and shows what it answers. */
+  execute(command: string, argument: Record<string, unknown>): Promise<unknown>;
+}
+
+interface View {
+  readonly panel: vscode.WebviewPanel;
+  /** What is shown, as far as it is known. */
+  training?: Training | undefined;
+}
+
+const views = new Map<string, View>();
+/** Those who wait for a training to begin, by its artifact. */
+const waiting = new Map<string, () => void>();
+let shown: { readonly context: vscode.ExtensionContext; readonly services: Services } | undefined;
+
+export function registerTraining(context: vscode.ExtensionContext, services: Services): vscode.Disposable[] {
+  shown = { context, services };
+  return [
+    vscode.commands.registerCommand('torchlean-ls.showTraining', (uri: unknown) => {
+      const artifact = uri instanceof vscode.Uri ? uri : vscode.window.activeTextEditor?.document.uri;
+      if (artifact !== undefined) {
+        open(artifact.toString());
+      }
+    }),
+    vscode.window.registerWebviewPanelSerializer(VIEW, {
+      deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
+        const uri = (state as Partial<Training> | undefined)?.uri;
+        if (typeof uri === 'string') {
+          fill(uri, panel);
+        } else {
+          panel.dispose();
+        }
+        return Promise.resolve();
+      },
+    }),
+  ];
+}
+
+/** The server told something of a training. */
+export function trainingTold(told: Told): void {
+  if (told.kind === 'begin') {
+    open(told.uri);
+    waiting.get(told.uri)?.();
+  }
+  const view = views.get(told.uri);
+  if (view !== undefined) {
+    view.training = after(view.training, told);
+    void post(view, { kind: 'told', told });
+  }
+}
+
+/** Resolves when a training of an artifact takes its first step: its page is there then. */
+export async function begun(uri: string): Promise<void> {
+  await new Promise<void>((resolve) => waiting.set(uri, resolve));
+  waiting.delete(uri);
+}
+
+/** Opens the page of an artifact, or brings it to the front, without taking the focus. */
+function open(uri: string): void {
+  const view = views.get(uri);
+  if (view !== undefined) {
+    view.panel.reveal(undefined, true);
+    return;
+  }
+  const place = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
+  fill(uri, vscode.window.createWebviewPanel(VIEW, titleOf(uri), place));
+}
+
+function titleOf(uri: string): string {
+  return `Training: ${path.posix.basename(vscode.Uri.parse(uri).path)}`;
+}
+
+function fill(uri: string, panel: vscode.WebviewPanel): void {
+  if (shown === undefined) {
+    return;
+  }
+  const { context, services } = shown;
+  const view: View = { panel };
+  views.set(uri, view);
+  const folder = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
+  panel.webview.options = { enableScripts: true, localResourceRoots: [folder] };
+  panel.onDidDispose(() => views.delete(uri));
+  panel.webview.onDidReceiveMessage((message: FromPage) => void heard(view, uri, message, services));
+  panel.webview.html = page(panel.webview, folder, titleOf(uri));
+}
+
+async function heard(view: View, uri: string, message: FromPage, services: Services): Promise<void> {
+  const { training } = view;
+  switch (message.kind) {
+    case 'ready': {
+      const client = await services.client();
+      const params = { command: 'torchlean.training', arguments: [{ uri }] };
+      // Without a server the page shows what it remembers.
+      const state = client && ((await client.sendRequest(ExecuteCommandRequest.type, params)) as Training);
+      if (state !== undefined) {
+        view.training = state;
+        void post(view, { kind: 'state', training: state });
+      }
+      return;
+    }
+    case 'stop':
+      await services.execute('torchlean.stop', { uri });
+      return;
+    case 'resume':
+      await services.execute('torchlean.train', { uri, ...training?.resume?.argument });
+      return;
+    case 'use':
+      await services.execute('torchlean.useParams', { uri });
+      await heard(view, uri, { kind: 'ready' }, services);
+      return;
+    case 'train':
+      await services.execute('torchlean.train', { uri, ask: true });
+      return;
+    case 'checkpoint': {
+      const file = training?.checkpoint?.uri ?? training?.resume?.uri;
+      if (file !== undefined) {
+        await vscode.commands.executeCommand('revealInExplorer', vscode.Uri.parse(file));
+      }
+    }
+  }
+}
+
+function post(view: View, message: ToPage): Thenable<boolean> {
+  return view.panel.webview.postMessage(message);
+}
+
+function page(webview: vscode.Webview, folder: vscode.Uri, title: string): string {
+  const nonce = randomUUID();
+  const at = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(folder, name)).toString();
+  const policy = `default-src 'none'; style-src ${webview.cspSource}; script-src 'nonce-${nonce}'`;
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title.replace(/[&<>"]/g, (character) => `&#${character.codePointAt(0)};`)}</title>
+<link rel="stylesheet" href="${at('training.css')}">
+</head>
+<body>
+<script nonce="${nonce}" src="${at('training.js')}"></script>
+</body>
+</html>`;
+}
