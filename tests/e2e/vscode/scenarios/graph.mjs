@@ -72,8 +72,15 @@ async function graphOf(workbench, index = 0) {
   return frame;
 }
 
+/** From the explorer, without a click into the text: a lens may stand where it would go. */
+async function openFile(workbench, file) {
+  await workbench.page.locator(`.explorer-folders-view .monaco-list-row[aria-label^="${file}"]`).dblclick();
+  await workbench.page.waitForSelector(`.tab.active[data-resource-name="${file}"]`);
+  await workbench.page.waitForSelector('.editor-instance .monaco-editor .view-line');
+}
+
 async function openGraph(workbench, file) {
-  await workbench.openFile(file);
+  await openFile(workbench, file);
   await workbench.waitForStatus('running');
   await workbench.runCommand('TorchLean: Show Graph');
   return graphOf(workbench);
@@ -335,7 +342,7 @@ export const scenarios = {
     git('commit', '--quiet', '-m', 'first');
     fs.writeFileSync(path.join(folder, 'net.ir.json'), artifact(nodes, root));
     await withWorkbench('graph-compare', { folder, settings: { ...SETTINGS, 'git.enabled': true } }, async (workbench) => {
-      await workbench.openFile('net.ir.json');
+      await openFile(workbench, 'net.ir.json');
       await workbench.waitForStatus('running');
       await workbench.runCommand('TorchLean: Compare Graph with…');
       const rows = workbench.page.locator('.quick-input-widget .monaco-list-row');
