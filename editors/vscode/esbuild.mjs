@@ -19,11 +19,13 @@ const licenses = {
       const packages = new Set(inputs.map((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0]).filter(Boolean));
       const texts = [...packages].sort().map((folder) => {
         const { name, version, license } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
-        const file = fs.readdirSync(folder).find((entry) => /^licen[sc]e/i.test(entry));
-        if (file === undefined) {
-          throw new Error(`${name} has no license file`);
+        const own = fs.readdirSync(folder).find((entry) => /^licen[sc]e/i.test(entry));
+        // A package without its license text has it in our folder.
+        const file = own === undefined ? path.join('licenses', `${name.replace('/', '+')}.txt`) : path.join(folder, own);
+        if (!fs.existsSync(file)) {
+          throw new Error(`${name} has no license file, and ${file} does not exist`);
         }
-        return `${name} ${version} (${license})\n\n${fs.readFileSync(path.join(folder, file), 'utf8').trim()}\n`;
+        return `${name} ${version} (${license})\n\n${fs.readFileSync(file, 'utf8').trim()}\n`;
       });
       fs.writeFileSync('dist/third-party-licenses.txt', texts.join(`\n${'-'.repeat(80)}\n\n`));
     });

@@ -15,6 +15,7 @@ from torchlean_core.errors import UserError
 from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.findings import counted, in_words
+from torchlean_ls.graph import show_graph
 from torchlean_ls.python.commands import open_file
 from torchlean_ls.python.shapes import shape_edit, shape_text
 from torchlean_ls.questions import models
@@ -83,15 +84,8 @@ class AtOnce:
         }
 
     async def _show_graph(self, argument: dict[str, Any]) -> dict[str, Any]:
-        """Draw an artifact's graph."""
-        from torchlean_core.graph.picture import FORMATS, picture
-
-        form = argument.get("format", "svg")
-        if form not in FORMATS:
-            raise JsonRpcInvalidParams(f"`format` is one of {', '.join(FORMATS)}, found {form!r}")
-        name, report, _ = await self.report(argument)
-        content = await self.server.in_thread(picture, report, form, name)
-        return {"uri": argument["uri"], "format": form, "content": content}
+        """Draw an artifact's graph, or tell it."""
+        return await show_graph(self.server, self.report, argument)
 
     # -- Python files -------------------------------------------------------------------------------------
 

@@ -99,7 +99,9 @@ _COMMANDS = {
     "`output`: place of the output to keep, `force`: over a file that is there, which is kept).",
     "torchlean.stop": "Stop the work on a document; without `uri` all work.",
     "torchlean.openFile": "Have the editor show a file.",
-    "torchlean.showGraph": "Draw the graph (`format`: `svg`, `dot`, `mermaid` or `text`).",
+    "torchlean.showGraph": "Draw the graph (`format`: `svg`, `dot`, `mermaid` or `text`; `depth`: levels of clusters "
+    "that are open, or `all`; `against`: an older version, as `{uri}` or `{text, name}`, whose differences are "
+    "marked). The formats `model` and `node` are for clients that draw it themselves; see below.",
 }
 
 _SETTINGS = (
@@ -214,6 +216,32 @@ packages, and the command that would `install` them, a list of words, or null. W
 which stand in the files as diagnostics, `data.findings` is their number.
 """
 
+_GRAPH = """
+## The graph, for clients that draw it themselves
+
+`torchlean.showGraph` with `"format": "model"` answers `{uri, format, version, content}`; `version` is that of the open
+document, null where the file is read from disk. `content` has
+
+- `name` and `dialect` of the artifact.
+- `nodes` in order: `index` (place in the artifact's `nodes`), `id`, `kind`, `shape`, `role`, `family`; where there are
+  any, `parameters` (role and shape), `module`, `outputs` (places among the outputs), `findings` (the worst three:
+  `code`, `severity`, `message`), `place` (line and column of begin and end in the artifact), `origin` (place in
+  `files`, line and column of begin and end in the model).
+- `edges`: pairs (operand, user) of places in this list of nodes, once for each operand, operands first.
+- `clusters`, each after the one around it: `key`, by which a later version is recognized, `title`, `first` and `last`
+  node, `parent` (place in this list or -1), `repeat` (how many equal parts it has, or 0).
+- `opened`: keys of the clusters to open at first, so that about sixty nodes and closed clusters are seen.
+- `families` of kinds: `name`, `slug` (which nodes say), colours on a `light` and on a `dark` ground.
+- `files`: URIs of the model files that `origin` speaks of.
+- `findings`: those that are about no node.
+- `marked`, with `against`: what became of edges, as operand, user, `added` or `removed`. Nodes have a `mark` (`added`,
+  `removed`, `changed` or `moved`) and `changes`, in words.
+
+Lines and columns count from 0, columns in the units of the connection (those of `origin` in characters). With
+`"format": "node"` and `index` the content is what there is to know of one node: `summary`, `formula`, `torch`,
+`fields`, `parameters`, `operands`, `users`, `module`, `target`, `findings`.
+"""
+
 _TEXT = """\
 # The language server
 
@@ -293,7 +321,7 @@ def page(capabilities: dict[str, Any], least: dict[str, Any]) -> str:
         f"| `{name}` | {_COMMANDS[name]} |" for name in capabilities["executeCommandProvider"]["commands"]
     ]
     kinds = ", ".join(f"`{kind}`" for kind in capabilities["codeActionProvider"]["codeActionKinds"])
-    lines += ["", f"Kinds of code actions: {kinds}.", _ANSWERS, "## Settings", ""]
+    lines += ["", f"Kinds of code actions: {kinds}.", _ANSWERS + _GRAPH, "## Settings", ""]
     lines += ["| setting | default | |", "|---|---|---|"]
     lines += [f"| `{name}` | `{default}` | {doc} |" for name, default, doc in _SETTINGS]
     lines += [

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 from torchlean_core.artifact.diff import FieldChange, GraphDiff, NodeChange, diff_graphs
 from torchlean_core.artifact.load import ArtifactError, graph_of
 from torchlean_core.artifact.write import node_object
-from torchlean_core.check import check_bytes
+from torchlean_core.check import Report, check_bytes
 from torchlean_core.cli.console import out, plain, read_stdin, say
 from torchlean_core.errors import UsageError
+from torchlean_core.files import refuse_overwriting, write_text
 from torchlean_core.graph.model import Graph, Node
+from torchlean_core.graph.picture import FORMATS, Drawing, draw
+from torchlean_core.graph.picture.compared import compared
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.text.numbers import Numbers, json_text
+from torchlean_core.visible import visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -34,14 +38,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output-format", choices=("text", "json"), default="text", help="how changes are printed"
     )
+    parser.add_argument(
+        "--graph",
+        choices=FORMATS,
+        metavar="FORMAT",
+        help=f"draw the graph with what changed in colour: {', '.join(FORMATS)}",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="file to write the graph to (default: standard output)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the changes; returns 0 where there are none, 1 where there are."""
     if args.old == args.new == "-":
         raise UsageError("only one of the two artifacts can be standard input")
-    diff = diff_graphs(_load(args.old), _load(args.new))
-    if args.output_format == "json":
+    if args.output is not None and args.graph is None:
+        raise UsageError("--output is for --graph; changes are printed")
+    (before, old), (after, new) = _load(args.old), _load(args.new)
+    diff = diff_graphs(old, new)
+    if args.graph is not None:
+        _draw(args, compared(before, after, diff, f"{args.old} → {args.new}"))
+        if not args.quiet:
+            say(_summary(diff))
+    elif args.output_format == "json":
         plain(sys.stdout).write(_json(diff_object(diff, args.old, args.new), 1) + "\n")
     else:
         if not diff.equal:
@@ -53,8 +77,18 @@ def run(args: argparse.Namespace) -> int:
     return 0 if diff.equal else 1
 
 
-def _load(name: str) -> Graph:
-    """An artifact's graph; its `format`, where it says one, counts as a field of the root.
+def _draw(args: argparse.Namespace, drawing: Drawing) -> None:
+    drawn = draw(drawing, args.graph, args.new)
+    if args.output is None:
+        plain(sys.stdout).write(visible(drawn, lines=True))
+        return
+    for name in (args.old, args.new):
+        refuse_overwriting(args.output, None if name == "-" else Path(name))
+    write_text(args.output, drawn)
+
+
+def _load(name: str) -> tuple[Report, Graph]:
+    """An artifact and its graph; its `format`, where it says one, counts as a field of the root.
 
     Raises:
         UsageError: The file cannot be read, or has errors.
@@ -70,7 +104,7 @@ def _load(name: str) -> Graph:
         raise UsageError(str(error)) from error
     root = report.document.value
     said = {"format": root["format"]} if "format" in root else {}
-    return replace(graph, extra={**said, **graph.extra})
+    return report, replace(graph, extra={**said, **graph.extra})
 
 
 # -- JSON -----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Literal
 
 from torchlean_core.check import check_bytes
 from torchlean_core.check.findings import Severity
@@ -21,8 +22,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("artifact", metavar="ARTIFACT", help="the artifact; - for standard input")
     parser.add_argument("--format", choices=FORMATS, default="text", help="what the picture is written as")
     parser.add_argument(
+        "--depth",
+        type=_depth,
+        metavar="N|all",
+        help="levels of clusters (modules, repeated blocks) that are open (default: as many as can be read at a "
+        "glance; dot: all)",
+    )
+    parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="file to write (default: standard output)"
     )
+
+
+def _depth(text: str) -> int | Literal["all"]:
+    if text == "all":
+        return "all"
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of levels, nor `all`")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise UsageError(f"{args.artifact}: {error.strerror or error}") from error
     report = check_bytes(content)
-    drawn = picture(report, args.format, args.artifact if source is None else source.name)
+    drawn = picture(report, args.format, args.artifact if source is None else source.name, args.depth)
     if args.output is not None:
         write_text(args.output, drawn)
         if not args.quiet:

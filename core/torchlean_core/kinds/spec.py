@@ -274,6 +274,7 @@ class TupleKind:
         param_prefix: First part of the payload's tensor names.
         params: The payload of the attention: shapes are asked for with the output's shape (batch, seq, embed).
         facts: As of `Kind`.
+        category: As of `Kind`.
     """
 
     name: str
@@ -284,6 +285,7 @@ class TupleKind:
     param_prefix: str = ""
     params: tuple[ParamSpec, ...] = ()
     facts: tuple[Fact, ...] = ()
+    category: str = "tuple"
 
     @property
     def payload(self) -> tuple[ParamSpec | Fact, ...]:

@@ -5,6 +5,7 @@ import {
   CloseAction,
   DidChangeConfigurationNotification,
   ErrorAction,
+  ExecuteCommandRequest,
   LanguageClient,
   ResponseError,
   RevealOutputChannelOn,
@@ -82,6 +83,12 @@ export class Server implements vscode.Disposable {
   /** The running client. Undefined while the server is down. */
   get running(): LanguageClient | undefined {
     return this.client?.state === State.Running ? this.client : undefined;
+  }
+
+  /** What the server answers to a command; nothing of it is shown. Undefined while the server is down. */
+  async ask(command: string, argument: Record<string, unknown>): Promise<unknown> {
+    await this.settled();
+    return this.running?.sendRequest(ExecuteCommandRequest.type, { command, arguments: [argument] });
   }
 
   /** How the server was started last. */

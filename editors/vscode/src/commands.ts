@@ -18,7 +18,6 @@ export function registerCommands(server: Server, context: vscode.ExtensionContex
     register('emit', async (uri) => onDocument(server, 'torchlean.emit', uri)),
     register('refresh', async (uri) => onDocument(server, 'torchlean.refresh', uri)),
     register('check', async (uri) => onOpenText(server, 'torchlean.check', uri)),
-    register('showGraph', async (uri) => onOpenText(server, 'torchlean.showGraph', uri)),
     register('init', async (uri) => onDocument(server, 'torchlean.init', uri)),
     register('capture', async (uri) => onDocument(server, 'torchlean.capture', uri, { ask: true })),
     register('train', async (uri) => onDocument(server, 'torchlean.train', uri, { ask: true })),

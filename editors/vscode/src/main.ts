@@ -6,6 +6,7 @@ import { Contexts } from './contexts';
 import { debugInformation } from './debugInformation';
 import { Doctor } from './doctor';
 import { createExampleModel } from './exampleModel';
+import { Graphs } from './graph/graphs';
 import { LanguageStatus } from './languageStatus';
 import { findLaunch } from './launch';
 import { homeAsTilde } from './places';
@@ -86,6 +87,7 @@ export function activate(context: vscode.ExtensionContext): void {
     current.onDidFail((failure) => void offer(failure)),
     ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(`torchlean-ls.${name}`, telling(run))),
     ...registerCommands(current, context),
+    new Graphs(context.extensionUri, (command, argument) => current.ask(command, argument)).register(),
     output.onDidChangeLogLevel(refresh),
     vscode.workspace.onDidChangeWorkspaceFolders(refresh),
     vscode.workspace.onDidChangeConfiguration((event) => {

@@ -13,7 +13,6 @@ import {
   type ExecuteCommandParams,
 } from 'vscode-languageclient/node';
 import { answered, CANCELLED, dataOf, type Argument } from './asking';
-import { isGraph, showGraph } from './graph';
 import { oneLine } from './text';
 import { begun } from './training/views';
 
@@ -37,6 +36,10 @@ const LONG = new Set(['torchlean.capture', 'torchlean.captureAndEmit', TRAIN]);
 
 /** Executes a command of the server; its answer, or its error, is shown to the user, and what it asks is asked. */
 export async function runCommand(client: BaseLanguageClient, command: string, args: unknown[]): Promise<unknown> {
+  if (command === 'torchlean.showGraph') {
+    // From a lens or a menu: the graph's page asks the server itself.
+    return vscode.commands.executeCommand('torchlean-ls.showGraph', vscode.Uri.parse((args[0] as { uri: string }).uri));
+  }
   let argument = (args[0] ?? {}) as Argument;
   for (;;) {
     const params: ExecuteCommandParams = { command, arguments: args.length === 0 ? [] : [argument] };
@@ -167,10 +170,6 @@ function installInTerminal(command: readonly string[]): void {
 }
 
 function show(client: BaseLanguageClient, command: string, argument: Argument, result: unknown): void {
-  if (isGraph(result)) {
-    showGraph(result);
-    return;
-  }
   if (typeof result !== 'object' || result === null) {
     return;
   }

@@ -108,7 +108,7 @@ def test_nothing_to_draw_and_too_much_for_svg_are_refused():
         picture(check_text("{}"), "text", "m.json")
     big = check_text(make_artifact(1_600))
     with pytest.raises(UserError, match="draw it as `dot`"):
-        picture(big, "svg", "m.json")
+        picture(big, "svg", "m.json", "all")
     assert picture(big, "dot", "m.json").count("->") == len(drawing_of(big, "m").edges)
 
 
@@ -148,3 +148,67 @@ def test_the_command_says_what_is_wrong(tmp_path):
     assert graph("bad.ir.json", "-o", "bad.ir.json", cwd=tmp_path).returncode == 2
     (tmp_path / "empty.json").write_text("{}")
     assert b"nothing to draw" in graph("empty.json", cwd=tmp_path).stderr
+
+
+# -- clusters -------------------------------------------------------------------------------------------------
+
+BLOCKS = artifact(
+    INPUT,
+    *(
+        {
+            "id": place,
+            "kind": ("linear", "relu")[place % 2 == 0],
+            "parents": [place - 1],
+            "shape": [1, 4],
+            "source": {"line": 1, "module": f"body.{(place - 1) // 2}"},
+        }
+        for place in range(1, 7)
+    ),
+)
+
+
+def test_open_clusters_are_subgraphs_and_headings():
+    report = check_text(BLOCKS)
+    assert picture(report, "text", "m", 1) == (
+        "●  0 input     [1, 4]\n"
+        "│  ▾ body ×3\n"
+        "●    ▸ body.0  [1, 4] · 2 nodes  ← 0\n"
+        "●    ▸ body.1  [1, 4] · 2 nodes  ← 2\n"
+        "●    ▸ body.2  [1, 4] · 2 nodes  ← 4  (output)\n"
+    )
+    assert re.findall(r'subgraph "(.*)"', picture(report, "dot", "m")) == [
+        "cluster_body", "cluster_body.0", "cluster_body.1", "cluster_body.2",
+    ]  # fmt: skip
+    assert 'subgraph c1["body.0"]' in picture(report, "mermaid", "m")
+    root = ElementTree.fromstring(picture(report, "svg", "m", 1))
+    found = [group.get("data-cluster") for group in root.iter(f"{SVG}g")]
+    assert found == ["body", None, "body.0", "body.1", "body.2"]
+
+
+@pytest.mark.parametrize("kinds", [["relu"], ["relu", "tanh", "exp", "sigmoid", "exp", "relu", "relu"]])
+def test_the_picture_of_a_long_chain_can_be_looked_at(kinds):
+    nodes = [
+        {"id": place, "kind": kinds[place * place % len(kinds)], "parents": [place - 1], "shape": [1, 4]}
+        for place in range(1, 1_000)
+    ]
+    root = ElementTree.fromstring(picture(check_text(artifact(INPUT, *nodes)), "svg", "m"))
+    width, height = (float(value) for value in root.get("viewBox").split()[2:])
+    assert height < 3_100 and width < 3_100
+
+
+def test_frames_hold_what_is_in_them():
+    root = ElementTree.fromstring(picture(check_text(BLOCKS), "svg", "m", "all"))
+
+    def area(group) -> list[float]:
+        rect = group.findall(f"{SVG}rect")[-1]
+        return [float(rect.get(name)) for name in ("x", "y", "width", "height")]
+
+    groups = list(root.iter(f"{SVG}g"))
+    frames = {group.get("data-cluster"): area(group) for group in groups if group.get("class") == "frame"}
+    for group in groups:
+        index = group.get("data-index")
+        if index in (None, "0"):
+            continue
+        x, y, w, h = area(group)
+        left, top, width, height = frames[f"body.{(int(index) - 1) // 2}"]
+        assert left < x and top < y and x + w < left + width and y + h < top + height

@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
-from torchlean_core.graph.picture.drawing import Drawing
+from torchlean_core.graph.picture.scene import Frame, Scene
+from torchlean_core.kinds.families import FAMILIES
 
-_SHAPES = {"input": "ellipse", "constant": "note", "tuple": "folder", "unknown": "octagon"}
+_SHAPES = {
+    "input": "ellipse",
+    "constant": "note",
+    "tuple": "folder",
+    "unknown": "octagon",
+    "cluster": "box3d",
+}
+MARKS = {"added": "#1a7f37", "removed": "#cf222e", "changed": "#bf8700", "moved": "#0969da"}
+"""Colours of what became of a node."""
 
 
-def dot(drawing: Drawing) -> str:
+def dot(scene: Scene) -> str:
     """The graph as DOT: `torchlean graph m.ir.json --format dot | dot -Tpng > m.png`."""
     lines = [
-        f"digraph {_quote(drawing.name)} {{",
+        f"digraph {_quote(scene.name)} {{",
         "  rankdir=TB;",
         '  node [shape=box, fontname="sans-serif"];',
+        '  graph [fontname="sans-serif", style=rounded, color="#8c959f", labeljust=l];',
     ]
-    for number, box in enumerate(drawing.boxes):
-        label = f"{_escape(box.title)}\\n{_escape(box.shape)}"
-        form = f", shape={_SHAPES[box.role]}" if box.role in _SHAPES else ""
-        weight = ", penwidth=2" if box.is_output else ""
-        lines.append(f'  n{number} [label="{label}"{form}{weight}];')
-    lines += [f"  n{operand} -> n{user};" for operand, user in drawing.edges]
+    _frame(scene, scene.frame, lines, 1)
+    for (operand, user), mark in zip(scene.edges, scene.marks, strict=True):
+        color = f' [color="{MARKS[mark]}"]' if mark else ""
+        lines.append(f"  n{operand} -> n{user}{color};")
     return "\n".join([*lines, "}"]) + "\n"
+
+
+def _frame(scene: Scene, frame: Frame, lines: list[str], depth: int) -> None:
+    indent = "  " * depth
+    for item in frame.items:
+        if isinstance(item, Frame):
+            cluster = item.cluster
+            assert cluster is not None
+            lines.append(f"{indent}subgraph {_quote(f'cluster_{cluster.key}')} {{")
+            lines.append(f"{indent}  label={_quote(cluster.title)};")
+            _frame(scene, item, lines, depth + 1)
+            lines.append(f"{indent}}}")
+            continue
+        card = scene.cards[item]
+        label = f"{_escape(card.title)}\\n{_escape(card.detail)}"
+        form = f", shape={_SHAPES[card.role]}" if card.role in _SHAPES else ""
+        weight = ", penwidth=2" if card.is_output or card.mark else ""
+        color = MARKS[card.mark] if card.mark else FAMILIES[card.family].light if card.family else ""
+        line = f', color="{color}"' if color else ""
+        lines.append(f'{indent}n{item} [label="{label}"{form}{line}{weight}];')
 
 
 def _escape(text: str) -> str:

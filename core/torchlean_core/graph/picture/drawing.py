@@ -1,14 +1,25 @@
-"""What is drawn, whatever it is written as: boxes in the order of the nodes, and edges between them."""
+"""What is drawn, whatever it is written as: boxes in the order of the nodes, edges between them, and their clusters."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torchlean_core.check.checker import Report
+from torchlean_core.check.nodes import Record
+from torchlean_core.graph.clusters import EMPTY, Part, Tree, clusters_of
+from torchlean_core.kinds import INPUT
+from torchlean_core.kinds.families import family_of
 from torchlean_core.kinds.numbers import show
 from torchlean_core.navigate.explain import code, value_text
 from torchlean_core.navigate.links import Links
 from torchlean_core.navigate.outline import role_of
+
+MAX_DEPTH = 24
+"""Names of a module path that count; more are one name."""
+
+MARKS = ("added", "removed", "changed", "moved")
+"""What can have become of a node from one version to another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +27,15 @@ class Box:
     """One node.
 
     Attributes:
-        index: Place in `nodes`.
+        index: Place in `nodes`; of a removed node in those of the version before.
         node_id: Its id, as text.
         kind: Its kind, short and printable.
         shape: Its shape, as text.
         role: What sort of thing it is (`outline.ROLES`).
         outputs: Its places among the artifact's outputs; none where it is no output.
+        family: The family of its kind (`kinds.families`).
+        mark: What became of it since another version (`MARKS`); empty where nothing did, or nothing is compared.
+        changes: What changed in it, in words.
     """
 
     index: int
@@ -30,6 +44,9 @@ class Box:
     shape: str
     role: str
     outputs: tuple[int, ...]
+    family: str = ""
+    mark: str = ""
+    changes: tuple[str, ...] = ()
 
     @property
     def is_output(self) -> bool:
@@ -51,45 +68,76 @@ class Drawing:
         boxes: The nodes that can be read, in order.
         edges: Pairs (operand, user) of positions in `boxes`, once for each operand place, operands before users.
         has_many_outputs: Whether there are several outputs, which are numbered then.
+        tree: The clusters of the boxes.
+        marked: What became of edges since another version: pairs with `added` or `removed`.
     """
 
     name: str
     boxes: tuple[Box, ...]
     edges: tuple[tuple[int, int], ...]
     has_many_outputs: bool = False
-
-    def parents(self) -> list[list[int]]:
-        """For every box the boxes of its operands, in their order."""
-        found: list[list[int]] = [[] for _ in self.boxes]
-        for operand, user in self.edges:
-            found[user].append(operand)
-        return found
+    tree: Tree = EMPTY
+    marked: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
 
 def drawing_of(report: Report, name: str) -> Drawing:
     """The drawing of an artifact; edges that lead nowhere, or back, are left out."""
     links = Links(report)
-    ends = [value for path, value in links.ends() if path[0] == links.dialect.output_field]
-    outputs: dict[int, list[int]] = {}
-    for place, output in enumerate(ends):
-        outputs.setdefault(output, []).append(place)
     records = [record for record in report.records if record is not None]
     position = {record.index: number for number, record in enumerate(records)}
-    boxes = tuple(
-        Box(
-            record.index,
-            show(record.ref),
-            code(record.kind or "?"),
-            value_text(record),
-            role_of(links, record),
-            tuple(outputs.get(record.ref, ())),
-        )
-        for record in records
-    )
+    outputs = _outputs(links)
+    boxes = tuple(box_of(links, record, outputs.get(record.ref, ())) for record in records)
     edges = [
         (position[parent.index], number)
         for number, record in enumerate(records)
         for parent in links.parents(record)
         if parent is not None and position[parent.index] < number
     ]
-    return Drawing(code(name), boxes, tuple(edges), len(ends) > 1)
+    tree = clusters_of(parts_of(records, edges))
+    return Drawing(code(name), boxes, tuple(edges), sum(map(len, outputs.values())) > 1, tree)
+
+
+def box_of(links: Links, record: Record, outputs: tuple[int, ...]) -> Box:
+    """The box of one node."""
+    return Box(
+        record.index,
+        show(record.ref),
+        code(record.kind or "?"),
+        value_text(record),
+        role_of(links, record),
+        outputs,
+        family_of(links.dialect, record.kind).name,
+    )
+
+
+def _outputs(links: Links) -> dict[int, tuple[int, ...]]:
+    """For every id that is an output its places among them."""
+    found: dict[int, tuple[int, ...]] = {}
+    ends = [value for path, value in links.ends() if path[0] == links.dialect.output_field]
+    for place, output in enumerate(ends):
+        found[output] = (*found.get(output, ()), place)
+    return found
+
+
+def parts_of(records: list[Record], edges: list[tuple[int, int]]) -> list[Part]:
+    """The nodes as clustering sees them."""
+    parents: list[list[int]] = [[] for _ in records]
+    for operand, user in edges:
+        parents[user].append(operand)
+    return [
+        Part(record.kind or "?", tuple(parents[number]), module_of(record), show(record.ref))
+        for number, record in enumerate(records)
+    ]
+
+
+def module_of(record: Record) -> tuple[str, ...] | None:
+    """The path of the module that a node was captured from; None where nothing says it."""
+    source = record.raw.get("source")
+    if record.kind == INPUT:
+        return ()
+    if not isinstance(source, dict):
+        return None
+    module = source.get("module")
+    if not isinstance(module, str) or not module:
+        return ()
+    return tuple(code(name) for name in module.split(".", MAX_DEPTH - 1))

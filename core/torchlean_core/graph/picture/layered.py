@@ -27,16 +27,20 @@ class Layout:
     width: float
 
 
-def layered(widths: list[float], edges: list[tuple[int, int]], gap: float) -> Layout:
+def layered(
+    widths: list[float], edges: list[tuple[int, int]], gap: float, top: int = 0, bottom: int = 0
+) -> Layout:
     """Lay out boxes of given widths; edges lead from smaller to greater numbers.
 
     Args:
         widths: Width of each box.
         edges: Pairs (from, to) of boxes.
         gap: Least space between two neighbours in a layer.
+        top: So many of the first boxes stand in the first layer.
+        bottom: So many of the last boxes, to which edges only lead, stand in the last one.
     """
     count = len(widths)
-    layer = _layers(count, edges)
+    layer = _layers(count, edges, top, bottom)
     sizes = list(widths)
     rank = list(layer)
     links: list[tuple[int, int]] = []
@@ -68,7 +72,7 @@ def layered(widths: list[float], edges: list[tuple[int, int]], gap: float) -> La
     return Layout(x[:count], layer, bends, right)
 
 
-def _layers(count: int, edges: list[tuple[int, int]]) -> list[int]:
+def _layers(count: int, edges: list[tuple[int, int]], top: int, bottom: int) -> list[int]:
     """The layer of each box: below all its operands; a source stands right above its first user."""
     layer = [0] * count
     users: list[list[int]] = [[] for _ in range(count)]
@@ -80,6 +84,8 @@ def _layers(count: int, edges: list[tuple[int, int]]) -> list[int]:
     for vertex in range(count):
         if not has_operand[vertex] and users[vertex]:
             layer[vertex] = max(0, min(layer[user] for user in users[vertex]) - 1)
+    layer[:top] = [0] * top
+    layer[count - bottom :] = [max(layer, default=0)] * bottom
     return layer
 
 

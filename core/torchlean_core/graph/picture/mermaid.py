@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
+from itertools import count
 
-from torchlean_core.graph.picture.drawing import Drawing
+from torchlean_core.graph.picture.dot import MARKS
+from torchlean_core.graph.picture.scene import Frame, Scene
 
-_BRACKETS = {"input": ("([", "])"), "constant": ("[/", "/]"), "tuple": ("[[", "]]"), "unknown": ("{{", "}}")}
+_BRACKETS = {
+    "input": ("([", "])"),
+    "constant": ("[/", "/]"),
+    "tuple": ("[[", "]]"),
+    "unknown": ("{{", "}}"),
+    "cluster": ("[[", "]]"),
+}
 
 
-def mermaid(drawing: Drawing) -> str:
+def mermaid(scene: Scene) -> str:
     """The graph as a Mermaid flow chart."""
     lines = ["flowchart TD"]
-    for number, box in enumerate(drawing.boxes):
-        left, right = _BRACKETS.get(box.role, ("[", "]"))
-        if box.is_output:
-            left, right = "([", "])"
-        lines.append(f'  n{number}{left}"{_escape(box.title)}<br/>{_escape(box.shape)}"{right}')
-    lines += [f"  n{operand} --> n{user}" for operand, user in drawing.edges]
+    _frame(scene, scene.frame, lines, 1, count())
+    lines += [f"  n{operand} --> n{user}" for operand, user in scene.edges]
+    for mark, color in MARKS.items():
+        marked = [f"n{number}" for number, card in enumerate(scene.cards) if card.mark == mark]
+        if marked:
+            lines.append(f"  classDef {mark} stroke:{color},stroke-width:3px")
+            lines.append(f"  class {','.join(marked)} {mark}")
     return "\n".join(lines) + "\n"
+
+
+def _frame(scene: Scene, frame: Frame, lines: list[str], depth: int, numbers: Iterator[int]) -> None:
+    indent = "  " * depth
+    for item in frame.items:
+        if isinstance(item, Frame):
+            assert item.cluster is not None
+            lines.append(f'{indent}subgraph c{next(numbers)}["{_escape(item.cluster.title)}"]')
+            _frame(scene, item, lines, depth + 1, numbers)
+            lines.append(f"{indent}end")
+            continue
+        card = scene.cards[item]
+        left, right = _BRACKETS.get(card.role, ("[", "]"))
+        if card.is_output and card.role != "cluster":
+            left, right = "([", "])"
+        lines.append(f'{indent}n{item}{left}"{_escape(card.title)}<br/>{_escape(card.detail)}"{right}')
 
 
 def _escape(text: str) -> str:
