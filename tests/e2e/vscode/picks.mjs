@@ -16,12 +16,13 @@ export async function choose(workbench, pattern) {
     return found >= 0;
   }, `a row ${pattern}`);
   const list = workbench.page.locator('.quick-input-widget:visible .quick-input-list .monaco-list-row');
-  const title = await workbench.page.locator('.quick-input-widget:visible .quick-input-title').innerText();
+  const titles = () => workbench.page.locator('.quick-input-widget:visible .quick-input-title').allInnerTexts();
+  const [title] = await titles();
   await list.nth(found).click();
   // Gone, or in use for the next question.
   await workbench.until(async () => {
-    const now = workbench.page.locator('.quick-input-widget:visible .quick-input-title');
-    return (await now.count()) === 0 || (await now.innerText()) !== title || !(await rows(workbench)).some((row) => pattern.test(row));
+    const [now] = await titles();
+    return now !== title || !(await rows(workbench)).some((row) => pattern.test(row));
   }, `${pattern} was taken`);
 }
 

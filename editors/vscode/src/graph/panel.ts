@@ -19,6 +19,7 @@ export class GraphPanel implements vscode.Disposable {
   private model: GraphModel | undefined;
   private version: number | null = null;
   private ready = false;
+  private readonly early: ToPage[] = [];
   private timer: NodeJS.Timeout | undefined;
   /** Questions about the graph follow one another; of those that wait only the last is asked. */
   private asking: Promise<void> | undefined;
@@ -45,6 +46,7 @@ export class GraphPanel implements vscode.Disposable {
       vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.follow(textEditor)),
     );
     panel.webview.html = page(panel.webview, extension);
+    void this.refresh(); // the server works while the page loads
   }
 
   /** Asks for the graph of now, and shows it. */
@@ -101,9 +103,12 @@ export class GraphPanel implements vscode.Disposable {
     return against && { uri: against.uri, name: against.name };
   }
 
+  /** What is said before the page listens is said when it does. */
   private post(message: ToPage): void {
     if (this.ready) {
       void this.panel.webview.postMessage(message);
+    } else {
+      this.early.push(message);
     }
   }
 
@@ -121,8 +126,12 @@ export class GraphPanel implements vscode.Disposable {
 
   private async received(message: FromPage): Promise<void> {
     if (message.type === 'ready') {
+      const isAgain = this.ready;
       this.ready = true;
-      await this.refresh();
+      this.early.splice(0).forEach((one) => this.post(one));
+      if (isAgain) {
+        await this.refresh(); // the page was loaded anew
+      }
     } else if (message.type === 'save') {
       await saveAs(this.uri, message.format, message.data);
     } else {
