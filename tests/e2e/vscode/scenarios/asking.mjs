@@ -133,6 +133,7 @@ export const scenarios = {
     const file = (name) => path.join(folder, name);
     const settings = {
       'torchlean.server.path': [options.server],
+      'files.autoSave': 'off', // in a browser it is on
       'torchlean.validate': 'onSave',
       'torchlean.refreshOnSave': true,
       '[torchlean-ir]': { 'editor.formatOnSave': true, 'editor.codeActionsOnSave': { 'source.fixAll.torchlean': 'explicit' } },
