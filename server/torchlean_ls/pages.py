@@ -210,6 +210,8 @@ that at any time, also in another session. A training is kept every five seconds
 comes to its end.
 
 Where code of the workspace would run and the client said that it is not trusted, the error's `data.trust` is true.
+Where another command would help, such as one that makes parameters, `data.offer` has its `title` and `command`; it
+takes the same `uri`, and the first command can be given again afterwards.
 
 Where the interpreter of workers cannot do the work, the error's `data.interpreter` has its `path`, the `missing`
 packages, and the command that would `install` them, a list of words, or null. Where a capture failed with findings,

@@ -14,12 +14,12 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcRequestCancelled
 
 from torchlean_core.artifact.companions import params_path
-from torchlean_core.check.findings import PROBLEMS
+from torchlean_core.check.findings import NEEDS_PARAMS, PROBLEMS
 from torchlean_core.errors import UserError
 from torchlean_ls.progress import Progress
 from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_uri
-from torchlean_ls.wording import in_editor, in_words_of_editors
+from torchlean_ls.wording import COMMAND_TITLES, in_editor, in_words_of_editors
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
@@ -215,6 +215,8 @@ def refused(error: UserError, path: Path | None = None) -> Refused:
         data["findings"] = len(known["findings"])
     if known.get("findings") or known.get(PROBLEMS):
         data[PROBLEMS] = True
+    if known.get(NEEDS_PARAMS):
+        data["offer"] = {"title": COMMAND_TITLES["init"], "command": "torchlean.init"}
     if str(error) != message:
         data["detail"] = str(error)
     return Refused(message, data=data or None)

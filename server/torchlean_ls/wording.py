@@ -24,7 +24,7 @@ _NAMES = {
 }
 """Options that are called otherwise where nobody types them; of the others the dashes go."""
 
-_COMMANDS = {
+COMMAND_TITLES = {
     "capture": "Capture Model",
     "check": "Check Artifact",
     "convert": "Convert to the Other Dialect",
@@ -67,7 +67,7 @@ def _folders(file: Path | None) -> list[str]:
 
 
 def _command(found: re.Match[str]) -> str:
-    title = _COMMANDS.get(found["command"])
+    title = COMMAND_TITLES.get(found["command"])
     return found[0] if title is None else f'"TorchLean: {title}"'
 
 

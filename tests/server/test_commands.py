@@ -10,7 +10,7 @@ import pytest
 from lsprotocol import types
 
 from tests.core.lean.lake_projects import project, torchlean_sources
-from tests.server.conftest import BROKEN
+from tests.server.conftest import BROKEN, artifact
 from torchlean_core.dialect_around import spoken
 from torchlean_core.kinds.dialects import CLASSIC, GENERALIZED
 
@@ -259,3 +259,21 @@ async def test_a_python_file_is_no_artifact(editor, command):
     (editor.folder / "model.py").write_text("import torch\n")
     message = await failure(editor, f"torchlean.{command}", {"uri": (editor.folder / "model.py").as_uri()})
     assert "model.py is a Python file, and no artifact" in message
+
+
+async def test_an_error_that_another_command_helps_against_offers_that(editor):
+    path = editor.folder / "m.ir.json"
+    path.write_text(
+        artifact(
+            {"id": 0, "kind": "input", "parents": [], "shape": [1, 4]},
+            {"id": 1, "kind": "linear", "parents": [0], "shape": [1, 3]},
+        )
+    )
+    argument = {"uri": path.as_uri()}
+    with pytest.raises(Exception, match=r"no parameter file m\.params\.safetensors") as caught:
+        await editor.run("torchlean.emit", argument)
+    assert "init" not in str(caught.value)
+    offer = caught.value.data["offer"]
+    assert offer == {"title": "Initialize Parameters", "command": "torchlean.init"}
+    await editor.run(offer["command"], argument)
+    assert (await editor.run("torchlean.emit", argument))["output"].endswith("m.py")

@@ -16,6 +16,9 @@ PLAIN = "plain"
 PROBLEMS = "problems"
 """Key of an error's data: whether editors show what is wrong in their list of problems."""
 
+NEEDS_PARAMS = "needs_params"
+"""Key of an error's data: whether it is parameters that are missing, which can be made."""
+
 
 class Severity(enum.Enum):
     """How bad a finding is; the values are what JSON output prints."""

@@ -13,6 +13,7 @@ from torchlean_core.artifact import (
     params_path,
     require_valid,
 )
+from torchlean_core.check.findings import NEEDS_PARAMS, PLAIN
 from torchlean_core.emit.class_name import class_name_of
 from torchlean_core.emit.formatter import format_source
 from torchlean_core.emit.options import EmitOptions
@@ -287,11 +288,13 @@ def _sources(
         store = None
     elif store is None:
         name = str(params_file) if params_file is not None else params_name
-        raise UserError(
+        message = (
             f"TL501 no parameter file {name}: the artifact needs {len(needed)} "
-            f"tensor{'s' if len(needed) > 1 else ''} (`{needed[0].name}`, …); run `torchlean init`, or name one "
-            "with --params"
+            f"tensor{'s' if len(needed) > 1 else ''} (`{needed[0].name}`, …)"
         )
+        error = UserError(f"{message}; run `torchlean init`, or name one with --params")
+        error.data = {PLAIN: message, NEEDS_PARAMS: True}
+        raise error
     else:
         store.require(program)
     header = _expected_header(program, store, options, artifact_name, params_name)

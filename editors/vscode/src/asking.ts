@@ -53,6 +53,8 @@ export interface ErrorData {
   readonly unsaved?: boolean;
   /** What is wrong is in the list of problems. */
   readonly problems?: boolean;
+  /** Another command, of the same file, after which this one may be done. */
+  readonly offer?: { readonly title: string; readonly command: string };
   /** It would run code of a workspace that is not trusted. */
   readonly trust?: boolean;
   /** The message for the log, where that is another one. */

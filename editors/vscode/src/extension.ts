@@ -18,8 +18,9 @@ let asleep: vscode.Disposable | undefined;
 export function activate(context: vscode.ExtensionContext): void {
   const wake = (): Promise<void> => {
     main ??= (async () => {
-      asleep?.dispose();
       const loaded = await import('./main.js');
+      // In one go: a command that is given meanwhile waits here, and must never find itself unknown.
+      asleep?.dispose();
       loaded.activate(context);
       return loaded;
     })();

@@ -61,7 +61,7 @@ export async function runCommand(client: BaseLanguageClient, command: string, ar
       }
       if (next === undefined) {
         // Not waited for: a message may stay for as long as the user likes.
-        void showError(client, error);
+        void showError(client, error, command, argument);
         return undefined;
       }
       argument = next;
@@ -140,10 +140,11 @@ async function offer(chosen: Thenable<string | undefined>, offers: readonly Offe
   await offers.find((one) => one.title === title)?.run();
 }
 
-function showError(client: BaseLanguageClient, error: unknown): Promise<void> {
-  const { interpreter, problems, trust } = dataOf(error);
+function showError(client: BaseLanguageClient, error: unknown, command: string, argument: Argument): Promise<void> {
+  const { interpreter, problems, trust, offer: help } = dataOf(error);
   const install = interpreter?.install ?? undefined;
   const offers = [
+    ...(help === undefined ? [] : [{ title: help.title, run: () => afterHelp(client, help.command, command, argument) }]),
     ...(interpreter === undefined ? [] : [{ title: 'Select Interpreter', run: selectInterpreter }]),
     ...(install === undefined ? [] : [{ title: 'Install', run: () => installInTerminal(install) }]),
     ...(trust === true
@@ -155,6 +156,13 @@ function showError(client: BaseLanguageClient, error: unknown): Promise<void> {
   ];
   const titles = offers.map(({ title }) => title);
   return offer(vscode.window.showErrorMessage(`TorchLean: ${oneLine(errorText(error))}`, ...titles), offers);
+}
+
+/** Does what helps, and then what was wanted; where the help fails, or a question of it is left open, that is the end. */
+async function afterHelp(client: BaseLanguageClient, help: string, command: string, argument: Argument): Promise<void> {
+  if ((await runCommand(client, help, [{ uri: argument.uri }])) !== undefined) {
+    await runCommand(client, command, [argument]);
+  }
 }
 
 async function selectInterpreter(): Promise<void> {

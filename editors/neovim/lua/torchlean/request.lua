@@ -139,6 +139,21 @@ local questions = {
   interpreter = function(_, interpreter, message)
     offer_install(message, interpreter)
   end,
+  offer = function(call, offer, message)
+    vim.ui.select({ offer.title, 'Not now' }, { prompt = 'TorchLean: ' .. message }, function(_, index)
+      if index == 1 then
+        M.execute({
+          client = call.client,
+          command = offer.command,
+          argument = { uri = call.argument.uri },
+          on_result = function(result)
+            M.show(result)
+            M.execute(call)
+          end,
+        })
+      end
+    end)
+  end,
 }
 
 ---@param call torchlean.Call

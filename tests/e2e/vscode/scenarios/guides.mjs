@@ -58,6 +58,11 @@ export const scenarios = {
       await entry('Emit PyTorch Module').waitFor();
       await workbench.screenshot('explorer');
       await entry('Emit PyTorch Module').click();
+      // There are no parameters yet: the message offers them, and then the module is written.
+      const toast = workbench.page.locator('.notification-toast', { hasText: 'no parameter file' });
+      await toast.waitFor();
+      await workbench.screenshot('offer');
+      await toast.locator('.monaco-button', { hasText: 'Initialize Parameters' }).click();
       await workbench.until(() => fs.existsSync(path.join(folder, 'model.py')), 'the module was written');
     });
   },
