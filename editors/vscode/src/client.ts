@@ -243,7 +243,10 @@ export class Server implements vscode.Disposable {
       errorHandler: this.errorHandler(),
       stdioOptions: { stdout: () => undefined, stderr: () => undefined },
       middleware: {
-        executeCommand: (command, args) => runCommand(client, command, args),
+        executeCommand: async (command, args) => {
+          await this.settled(); // settings of now count, also where they were changed a moment ago
+          return runCommand(this.running ?? client, command, args);
+        },
         workspace: {
           didChangeConfiguration: () => this.refresh(),
           configuration: async (params, token, next) => {

@@ -14,12 +14,12 @@ export const scenarios = {
       // Nothing here is an artifact or a model: no server runs, and a command wakes the extension.
       await workbench.openFile('notes.txt');
       assert.equal(await workbench.page.locator('.statusbar-item[aria-label*="TorchLean"]').count(), 0);
-      // The editor learns of walkthroughs some seconds after its start, and shows its own until then.
+      await workbench.page.setViewportSize({ width: 1500, height: 900 });
+      // The editor learns of walkthroughs some five seconds after its start; until then it would show its own.
       const { title } = manifest.contributes.walkthroughs[0];
-      await workbench.until(async () => {
-        await workbench.runCommand('TorchLean: Open Walkthrough');
-        return workbench.page.locator('.gettingStartedContainer', { hasText: title }).isVisible();
-      }, 'the walkthrough');
+      await workbench.page.waitForTimeout(8000);
+      await workbench.runCommand('TorchLean: Open Walkthrough');
+      await workbench.page.locator('.gettingStartedContainer', { hasText: title }).waitFor();
       const steps = workbench.page.locator('.getting-started-step');
       await steps.first().waitFor();
       await workbench.waitForStatus('running');

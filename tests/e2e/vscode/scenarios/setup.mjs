@@ -116,6 +116,7 @@ export const scenarios = {
       await workbench.screenshot('choice');
       await workbench.pick('.venv');
       await workbench.until(() => /\.venv/.test(workbench.currentSettings()['torchlean.python.interpreter'] ?? ''), 'the choice was kept');
+      await workbench.page.waitForTimeout(1000); // until the editor has read its settings' file, and told the server
       await workbench.lens('Capture').click();
       await workbench.until(() => fs.existsSync(path.join(folder, 'net.ir.json')), 'it was captured');
       assert.ok(used(python));
