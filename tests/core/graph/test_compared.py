@@ -47,7 +47,18 @@ def test_a_change_is_said_in_words():
 
 @pytest.mark.parametrize(
     ("form", "says"),
-    [("text", "- 2 tanh"), ("dot", 'color="#cf222e"'), ("mermaid", "class n2 removed"), ("svg", "removed")],
+    [
+        ("text", "- 2 tanh   [1, 4]  ← -1"),
+        (
+            "dot",
+            'n2 [label="- 2 tanh\\n[1, 4]", color="#cf222e", style=filled, fillcolor="#cf222e26", penwidth=2]',
+        ),
+        ("dot", 'n1 -> n2 [color="#cf222e", penwidth=2, style=dashed]'),
+        ("mermaid", "class n2 removed"),
+        ("mermaid", '["- 2 tanh<br/>'),
+        ("mermaid", "linkStyle 1 stroke:#cf222e,stroke-width:3px,stroke-dasharray:4 3"),
+        ("svg", ">- 2 tanh</text>"),
+    ],
 )
 def test_every_form_marks_what_changed(form, says):
     assert says in draw(drawing(artifact("input", "relu", "tanh"), artifact("input", "relu")), form, "b")
