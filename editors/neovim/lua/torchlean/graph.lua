@@ -25,11 +25,12 @@ local function shown(uri)
   return bufnr ~= -1 and vim.api.nvim_buf_is_loaded(bufnr) and bufnr or nil
 end
 
---- The node that a line of a graph is about.
+--- The node that a line of a graph is about; that of a cluster, which may be called `0`, is about none.
 ---@param line string
 ---@return string? id
 local function node_of(line)
-  return line:match('^[^%w%[]*(%d+)%s')
+  local rail, id = line:match('^([^%w%[]*)(%d+)%s')
+  return rail and not rail:find('▾', 1, true) and id or nil
 end
 
 ---@param buffer integer
@@ -90,7 +91,9 @@ end
 ---@param on_content fun(content: string)
 ---@param on_error fun(message: string)
 local function draw(client, uri, on_content, on_error)
-  local params = { command = 'torchlean.showGraph', arguments = { { uri = uri, format = 'text' } } }
+  -- Every node has a line, also where there are many: closed clusters could be neither marked nor opened here.
+  local argument = { uri = uri, format = 'text', depth = 'all' }
+  local params = { command = 'torchlean.showGraph', arguments = { argument } }
   compat.call(client, 'request', 'workspace/executeCommand', params, function(err, result)
     if err then
       on_error(err.message)
