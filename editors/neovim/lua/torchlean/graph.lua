@@ -21,8 +21,11 @@ end
 ---@param uri string
 ---@return integer? buffer of the graph
 local function shown(uri)
-  local bufnr = vim.fn.bufnr(vim.fn.fnameescape(name_of(uri)))
-  return bufnr ~= -1 and vim.api.nvim_buf_is_loaded(bufnr) and bufnr or nil
+  local name = name_of(uri)
+  -- bufnr() would take the name as a pattern.
+  return vim.iter(vim.api.nvim_list_bufs()):find(function(bufnr)
+    return vim.api.nvim_buf_is_loaded(bufnr) and vim.api.nvim_buf_get_name(bufnr) == name
+  end)
 end
 
 --- The node that a line of a graph is about; that of a cluster, which may be called `0`, is about none.
