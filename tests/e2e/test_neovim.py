@@ -278,7 +278,7 @@ def test_words_without_a_meaning_are_refused_and_others_are_completed(neovim: Ne
     from torchlean_core.train.options import TrainRequest
 
     seen = neovim.run("words", TWO_MODELS, name="model.py")
-    assert [text.split("'")[1] for text in messages(seen)] == ["steps=many", ":TorchLean fly", "now"]
+    assert [text.split("'")[1] for text in messages(seen)] == ["many", "nan", ":TorchLean fly", "now"]
     assert {"capture", "emit", "graph", "stop", "train", "trust"} <= set(seen["subcommands"])
     assert seen["models"] == ["Net", "Second"]
     assert {option.rstrip("=") for option in seen["options"]} <= set(TrainRequest.__dataclass_fields__)

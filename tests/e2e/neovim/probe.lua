@@ -391,6 +391,7 @@ end
 function steps.words()
   lens('^Capture')
   vim.cmd.TorchLean('train', 'steps=many')
+  vim.cmd.TorchLean('train', 'lr=nan')
   vim.cmd.TorchLean('fly')
   vim.cmd.TorchLean('emit', 'now')
   seen.subcommands = vim.fn.getcompletion('TorchLean ', 'cmdline')
