@@ -78,6 +78,11 @@ def test_the_command_draws_the_difference(tmp_path):
     assert done.returncode == 1 and b"- 2 tanh" in done.stdout and b"1 removed" in done.stderr
     done = subprocess.run([*command, "--graph", "svg", "-o", "d.svg"], cwd=tmp_path, capture_output=True)
     assert done.returncode == 1 and (tmp_path / "d.svg").read_text().startswith("<svg")
+    assert b"wrote d.svg" in done.stderr
+    done = subprocess.run(
+        [*command, "--graph", "svg", "--output-format", "json"], cwd=tmp_path, capture_output=True
+    )
+    assert done.returncode == 2 and not done.stdout
     done = subprocess.run([*command, "--graph", "svg", "-o", "a.json"], cwd=tmp_path, capture_output=True)
     assert done.returncode == 2
     assert subprocess.run([*command, "-o", "x"], cwd=tmp_path, capture_output=True).returncode == 2
