@@ -43,7 +43,12 @@ def replacing(path: Path) -> Iterator[Path]:
     target = path.resolve()
     require_regular(path)
     _tidy(target.parent)
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=_TEMPORARY, dir=target.parent)
+    try:
+        descriptor, name = tempfile.mkstemp(
+            prefix=f".{target.name[:40]}.", suffix=_TEMPORARY, dir=target.parent
+        )
+    except OSError as error:  # of a name that nobody asked for
+        raise OSError(error.errno, error.strerror, str(path)) from error
     temporary = Path(name)
     try:
         with _held(descriptor):

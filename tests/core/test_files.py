@@ -90,3 +90,10 @@ def test_nothing_is_left_where_writing_fails(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="in the middle"):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_told_with_the_name_that_was_asked_for(tmp_path):
+    path = tmp_path / "none" / "m.json"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_text(path, "{}")
+    assert caught.value.filename == str(path)

@@ -185,6 +185,24 @@ def test_a_wrong_artifact_is_marked_mended_drawn_and_emitted(neovim: Neovim) -> 
     assert not seen["asked"], "an artifact is checked without a question"
 
 
+def test_every_node_of_a_big_graph_has_a_line_and_a_cluster_called_by_a_number_is_none(
+    neovim: Neovim,
+) -> None:
+    kinds = ["linear", "relu", "tanh", "exp", "sigmoid"]
+    nodes: list[dict[str, Any]] = [{"id": 0, "kind": "input", "parents": [], "shape": [1, 4]}]
+    for number in range(1, 900):
+        source = {"module": f"1.{number // 10}", "line": 1}
+        kind = kinds[number * number % 5]
+        nodes.append({"id": number, "kind": kind, "parents": [number - 1], "shape": [1, 4], "source": source})
+    lines = ",\n".join(map(json.dumps, nodes))
+    text = f'{{"format": "torchlean.ir.v1", "input_id": 0, "output_id": 899, "nodes": [\n{lines}\n]}}\n'
+    seen = neovim.run("big_graph", text, name="big [1], {2}*.ir.json")  # a pattern, where it is taken for one
+    assert [one for one in range(900) if f" {one} " not in seen["graph"]] == []
+    assert "▾ 1 ×" in seen["graph"] and seen["of_cluster"] == ""
+    assert '"id": 777' in seen["of_node"]
+    assert [line.split()[1] for line in seen["marked"]] == ["512"]
+
+
 def test_the_server_runs_for_artifacts_and_files_with_models_only(neovim: Neovim) -> None:
     files = {
         "unwanted.py": "print('no model')\n",
@@ -260,7 +278,7 @@ def test_words_without_a_meaning_are_refused_and_others_are_completed(neovim: Ne
     from torchlean_core.train.options import TrainRequest
 
     seen = neovim.run("words", TWO_MODELS, name="model.py")
-    assert [text.split("'")[1] for text in messages(seen)] == ["steps=many", ":TorchLean fly", "now"]
+    assert [text.split("'")[1] for text in messages(seen)] == ["many", "nan", ":TorchLean fly", "now"]
     assert {"capture", "emit", "graph", "stop", "train", "trust"} <= set(seen["subcommands"])
     assert seen["models"] == ["Net", "Second"]
     assert {option.rstrip("=") for option in seen["options"]} <= set(TrainRequest.__dataclass_fields__)

@@ -59,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("only one of the two artifacts can be standard input")
     if args.output is not None and args.graph is None:
         raise UsageError("--output is for --graph; changes are printed")
+    if args.graph is not None and args.output_format != "text":
+        raise UsageError("--graph draws the changes; it does not go with --output-format")
     (before, old), (after, new) = _load(args.old), _load(args.new)
     diff = diff_graphs(old, new)
     if args.graph is not None:
@@ -85,6 +87,8 @@ def _draw(args: argparse.Namespace, drawing: Drawing) -> None:
     for name in (args.old, args.new):
         refuse_overwriting(args.output, None if name == "-" else Path(name))
     write_text(args.output, drawn)
+    if not args.quiet:
+        say(f"wrote {args.output}")
 
 
 def _load(name: str) -> tuple[Report, Graph]:

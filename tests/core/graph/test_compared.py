@@ -47,7 +47,18 @@ def test_a_change_is_said_in_words():
 
 @pytest.mark.parametrize(
     ("form", "says"),
-    [("text", "- 2 tanh"), ("dot", 'color="#cf222e"'), ("mermaid", "class n2 removed"), ("svg", "removed")],
+    [
+        ("text", "- 2 tanh   [1, 4]  ← -1"),
+        (
+            "dot",
+            'n2 [label="- 2 tanh\\n[1, 4]", color="#cf222e", style=filled, fillcolor="#cf222e26", penwidth=2]',
+        ),
+        ("dot", 'n1 -> n2 [color="#cf222e", penwidth=2, style=dashed]'),
+        ("mermaid", "class n2 removed"),
+        ("mermaid", '["- 2 tanh<br/>'),
+        ("mermaid", "linkStyle 1 stroke:#cf222e,stroke-width:3px,stroke-dasharray:4 3"),
+        ("svg", ">- 2 tanh</text>"),
+    ],
 )
 def test_every_form_marks_what_changed(form, says):
     assert says in draw(drawing(artifact("input", "relu", "tanh"), artifact("input", "relu")), form, "b")
@@ -67,6 +78,11 @@ def test_the_command_draws_the_difference(tmp_path):
     assert done.returncode == 1 and b"- 2 tanh" in done.stdout and b"1 removed" in done.stderr
     done = subprocess.run([*command, "--graph", "svg", "-o", "d.svg"], cwd=tmp_path, capture_output=True)
     assert done.returncode == 1 and (tmp_path / "d.svg").read_text().startswith("<svg")
+    assert b"wrote d.svg" in done.stderr
+    done = subprocess.run(
+        [*command, "--graph", "svg", "--output-format", "json"], cwd=tmp_path, capture_output=True
+    )
+    assert done.returncode == 2 and not done.stdout
     done = subprocess.run([*command, "--graph", "svg", "-o", "a.json"], cwd=tmp_path, capture_output=True)
     assert done.returncode == 2
     assert subprocess.run([*command, "-o", "x"], cwd=tmp_path, capture_output=True).returncode == 2

@@ -52,6 +52,15 @@ def test_mermaid_has_every_node_and_edge():
     assert 'n1["1 linear<br/>[1, 4]"]' in text
 
 
+def test_mermaid_has_entities_for_what_has_a_meaning_in_it():
+    node = '{"id": 1, "kind": "relu", "parents": [0], "shape": [1, 4], "source": {"module": "it\'s #1; <b> & \\"x\\""}}'
+    source = '{"id": 0, "kind": "input", "parents": [], "shape": [1, 4]}'
+    nodes = ", ".join([source, node, node.replace('"id": 1', '"id": 2').replace("[0]", "[1]")])
+    report = check_text(f'{{"format": "torchlean.ir.v1", "input_id": 0, "output_id": 2, "nodes": [{nodes}]}}')
+    text = picture(report, "mermaid", "m", "all")
+    assert '"it\'s #35;1; #lt;b#gt; #amp; #quot;x#quot;"' in text
+
+
 def test_text_has_rails_for_the_values_that_are_still_needed():
     assert picture(check_text(RESIDUAL), "text", "m") == (
         "●    0 input   [1, 4]\n"

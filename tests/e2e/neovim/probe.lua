@@ -233,6 +233,37 @@ function steps.artifact()
   seen.is_back = vim.api.nvim_get_current_win() == artifact
 end
 
+--- The graph of a big artifact: from a line to its node, and from a node to its line.
+function steps.big_graph()
+  lens('Show graph')
+  local artifact = vim.api.nvim_get_current_win()
+  vim.cmd.TorchLean('graph')
+  local buffer
+  wait('the graph', function()
+    buffer = vim.fn.bufnr('torchlean-graph://')
+    return buffer ~= -1 and text_of(buffer):find('input') ~= nil
+  end)
+  seen.graph = text_of(buffer)
+  vim.cmd.wincmd('l')
+  local function go(pattern)
+    vim.fn.cursor(1, 1)
+    vim.fn.search(pattern)
+    vim.api.nvim_feedkeys(vim.keycode('<CR>'), 'xt', false)
+    local line = vim.api.nvim_get_current_win() == artifact and vim.api.nvim_get_current_line() or ''
+    vim.cmd.wincmd('l')
+    return line
+  end
+  seen.of_cluster = go('▾ 1 ×')
+  seen.of_node = go(' 777 ')
+  vim.api.nvim_set_current_win(artifact)
+  vim.fn.search('"id": 512,')
+  vim.api.nvim_exec_autocmds('CursorMoved', { buffer = 0 })
+  local marks = vim.api.nvim_buf_get_extmarks(buffer, -1, 0, -1, {})
+  seen.marked = vim.tbl_map(function(mark)
+    return vim.api.nvim_buf_get_lines(buffer, mark[2], mark[2] + 1, false)[1]
+  end, marks)
+end
+
 --- Which files the server runs for: `task.files` are opened one after the other.
 function steps.files()
   judged()
@@ -360,6 +391,7 @@ end
 function steps.words()
   lens('^Capture')
   vim.cmd.TorchLean('train', 'steps=many')
+  vim.cmd.TorchLean('train', 'lr=nan')
   vim.cmd.TorchLean('fly')
   vim.cmd.TorchLean('emit', 'now')
   seen.subcommands = vim.fn.getcompletion('TorchLean ', 'cmdline')

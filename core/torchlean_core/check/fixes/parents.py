@@ -234,7 +234,7 @@ def _one_parent(view: View, record: Record, position: int, ref: int) -> tuple[Ed
     why="Never safe: which of them are meant is a guess, and another kind may be.",
 )
 def _drop_parents(report: Report, finding: Finding) -> Iterator[Fix]:
-    """Take surplus parents out, those first without which the node is right."""
+    """Take surplus parents out, those first without which the node is right, and which others use too."""
     view = view_of(report)
     record = view.record(finding.index)
     if record is None or record.entry is None or record.parents is None or None in record.parents:
@@ -250,6 +250,7 @@ def _drop_parents(report: Report, finding: Finding) -> Iterator[Fix]:
     count = len(parents)
     kept = combinations(range(count), high) if count <= _MAX_SURPLUS else iter([tuple(range(high))])
     tried = list(dict.fromkeys(tuple(parents[at] for at in places) for places in kept))
+    tried.sort(key=lambda one: _left_alone(view, record, set(parents).difference(one)))
     ways = trier.best((list(one), ()) for one in tried)
     for number, found in enumerate(ways):
         gone = list(parents)
@@ -261,6 +262,12 @@ def _drop_parents(report: Report, finding: Finding) -> Iterator[Fix]:
         title = f"Remove parent{'' if len(gone) == 1 else 's'} {names}"
         edits = _all_parents(view, record.index, found.parents)
         yield from trier.fix(title, found.parents, edits, preferred=number == 0)
+
+
+def _left_alone(view: View, record: Record, gone: set[int]) -> int:
+    """How many of some parents nobody needs without this user: the output would not depend on them any more."""
+    nodes = [one for ref in gone if ref not in view.ends.values() and (one := view.operand_of(record, ref))]
+    return sum(set(view.users.get(one.index, ())) <= {record.index} for one in nodes)
 
 
 @quick_fix(

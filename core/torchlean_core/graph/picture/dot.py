@@ -26,7 +26,8 @@ def dot(scene: Scene) -> str:
     ]
     _frame(scene, scene.frame, lines, 1)
     for (operand, user), mark in zip(scene.edges, scene.marks, strict=True):
-        color = f' [color="{MARKS[mark]}"]' if mark else ""
+        line = ", style=dashed" if mark == "removed" else ""
+        color = f' [color="{MARKS[mark]}", penwidth=2{line}]' if mark else ""
         lines.append(f"  n{operand} -> n{user}{color};")
     return "\n".join([*lines, "}"]) + "\n"
 
@@ -43,12 +44,14 @@ def _frame(scene: Scene, frame: Frame, lines: list[str], depth: int) -> None:
             lines.append(f"{indent}}}")
             continue
         card = scene.cards[item]
-        label = f"{_escape(card.title)}\\n{_escape(card.detail)}"
+        label = f"{_escape(card.signed)}\\n{_escape(card.detail)}"
         form = f", shape={_SHAPES[card.role]}" if card.role in _SHAPES else ""
         weight = ", penwidth=2" if card.is_output or card.mark else ""
         color = MARKS[card.mark] if card.mark else FAMILIES[card.family].light if card.family else ""
         line = f', color="{color}"' if color else ""
-        lines.append(f'{indent}n{item} [label="{label}"{form}{line}{weight}];')
+        # A family may have the colour of a mark: what changed is filled as well.
+        fill = f', style=filled, fillcolor="{MARKS[card.mark]}26"' if card.mark else ""
+        lines.append(f'{indent}n{item} [label="{label}"{form}{line}{fill}{weight}];')
 
 
 def _escape(text: str) -> str:

@@ -24,6 +24,10 @@ def mermaid(scene: Scene) -> str:
     _frame(scene, scene.frame, lines, 1, count())
     lines += [f"  n{operand} --> n{user}" for operand, user in scene.edges]
     for mark, color in MARKS.items():
+        links = [str(number) for number, one in enumerate(scene.marks) if one == mark]
+        if links:
+            dashes = ",stroke-dasharray:4 3" if mark == "removed" else ""
+            lines.append(f"  linkStyle {','.join(links)} stroke:{color},stroke-width:3px{dashes}")
         marked = [f"n{number}" for number, card in enumerate(scene.cards) if card.mark == mark]
         if marked:
             lines.append(f"  classDef {mark} stroke:{color},stroke-width:3px")
@@ -44,9 +48,10 @@ def _frame(scene: Scene, frame: Frame, lines: list[str], depth: int, numbers: It
         left, right = _BRACKETS.get(card.role, ("[", "]"))
         if card.is_output and card.role != "cluster":
             left, right = "([", "])"
-        lines.append(f'{indent}n{item}{left}"{_escape(card.title)}<br/>{_escape(card.detail)}"{right}')
+        lines.append(f'{indent}n{item}{left}"{_escape(card.signed)}<br/>{_escape(card.detail)}"{right}')
 
 
 def _escape(text: str) -> str:
     """Text inside quotes: Mermaid reads entities with `#` in place of `&`."""
-    return html.escape(text.replace("#", "&#35;")).replace("&amp;#35;", "#35;").replace("&", "#")
+    escaped = html.escape(text.replace("#", "\0"), quote=False).replace('"', "&quot;").replace("&", "#")
+    return escaped.replace("\0", "#35;")

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from torchlean_core.graph.clusters import Cluster
-from torchlean_core.graph.picture.scene import Scene
+from torchlean_core.graph.picture.scene import SIGNS, Scene
 
 MAX_RAILS = 24
 """Rails beside one another; of a wider graph only the operands' ids are shown."""
-
-
-_SIGNS = {"added": "+ ", "removed": "- ", "changed": "~ ", "moved": "> "}
 
 
 def text(scene: Scene) -> str:
     """The graph as text, top to bottom; an open cluster is a line of its own before what is in it."""
     parents = scene.parents()
     rails = _rails(scene, parents)
+    operands: list[list[str]] = [[] for _ in scene.cards]
+    for (operand, user), mark in zip(scene.edges, scene.marks, strict=True):
+        operands[user].append(SIGNS.get(mark, "") + scene.cards[operand].ends[1])
     rows = list(scene.outline())
     width = max((len(rail) for rail, _ in rails), default=0) if rails is not None else 0
     is_marked = any(card.mark for card in scene.cards)
@@ -35,7 +35,7 @@ def text(scene: Scene) -> str:
         rail = f"{rails[item][0].ljust(width)}  " if rails is not None else ""
         line = f"{rail}{name.ljust(column)}  {card.detail.ljust(shapes)}"
         if parents[item]:
-            line += "  ← " + ", ".join(scene.cards[parent].ends[1] for parent in parents[item])
+            line += "  ← " + ", ".join(operands[item])
         numbers = f" {', '.join(map(str, card.outputs))}" if scene.has_many_outputs else ""
         line = line.rstrip() + (f"  (output{numbers})" if card.is_output else "")
         lines.append(line + "".join(f"  {change}" for change in card.changes))
@@ -45,7 +45,7 @@ def text(scene: Scene) -> str:
 def _name(scene: Scene, depth: int, item: Cluster | int, is_marked: bool) -> str:
     """What stands beside the rails: the sign of its mark, and the title, further right the deeper it is."""
     mark = "" if isinstance(item, Cluster) else scene.cards[item].mark
-    sign = _SIGNS.get(mark, "  ") if is_marked else ""
+    sign = f"{SIGNS.get(mark, ' ')} " if is_marked else ""
     if isinstance(item, Cluster):
         return f"{sign}{'  ' * depth}▾ {item.title}"
     closed = "▸ " if scene.cards[item].role == "cluster" else ""

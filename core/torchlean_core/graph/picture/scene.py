@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from torchlean_core.graph.clusters import Cluster, shown
 from torchlean_core.graph.picture.drawing import Box, Drawing
 
+SIGNS = {"added": "+", "removed": "-", "changed": "~", "moved": ">"}
+"""Signs of what became of a node, for those who see no colours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -39,6 +42,11 @@ class Card:
     def is_output(self) -> bool:
         """Whether one of the artifact's outputs is in it."""
         return bool(self.outputs)
+
+    @property
+    def signed(self) -> str:
+        """The title, behind the sign of what became of it."""
+        return f"{SIGNS[self.mark]} {self.title}" if self.mark else self.title
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def placed_of(scene: Scene) -> Placed:
 
 
 def _width(card: Card) -> float:
-    return max(len(_cut(card.title)), len(_cut(card.detail))) * _CHAR + 20
+    return max(len(_cut(card.signed)), len(_cut(card.detail))) * _CHAR + 20
 
 
 def svg(scene: Scene, placed: Placed) -> str:
@@ -122,7 +122,7 @@ def _card(card: Card, x: float, y: float) -> str:
         f'<g class="{" ".join(filter(None, names))}" {place}>'
         f"<title>{_escape(card.title)} {_escape(card.detail)}{''.join(map(_line, card.changes))}</title>{back}"
         f'<rect x="{x - width / 2:.1f}" y="{y:.1f}" width="{width:.1f}" height="{HEIGHT:.0f}" rx="6"/>'
-        f'<text x="{x:.1f}" y="{y + 17:.1f}">{_escape(_cut(card.title))}</text>'
+        f'<text x="{x:.1f}" y="{y + 17:.1f}">{_escape(_cut(card.signed))}</text>'
         f'<text class="shape" x="{x:.1f}" y="{y + 32:.1f}">{_escape(_cut(card.detail))}</text></g>'
     )
 

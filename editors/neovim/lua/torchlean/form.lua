@@ -31,7 +31,8 @@ local function value_of(ask, text)
     return M.path(text)
   end
   local number = tonumber(text)
-  local is_good = number and (ask.type ~= 'whole' or number % 1 == 0) and number > (ask.above or -math.huge)
+  local is_good = number and number > (ask.above or -math.huge) and number < math.huge -- which nan is not, either
+  is_good = is_good and (ask.type ~= 'whole' or number % 1 == 0)
   if not is_good then
     local kind = ask.type == 'whole' and 'a whole number' or 'a number'
     notify.error(("%s: expected %s above %s, found '%s'"):format(ask.prompt, kind, ask.above, text))

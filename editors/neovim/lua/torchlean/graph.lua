@@ -21,15 +21,19 @@ end
 ---@param uri string
 ---@return integer? buffer of the graph
 local function shown(uri)
-  local bufnr = vim.fn.bufnr(vim.fn.fnameescape(name_of(uri)))
-  return bufnr ~= -1 and vim.api.nvim_buf_is_loaded(bufnr) and bufnr or nil
+  local name = name_of(uri)
+  -- bufnr() would take the name as a pattern.
+  return vim.iter(vim.api.nvim_list_bufs()):find(function(bufnr)
+    return vim.api.nvim_buf_is_loaded(bufnr) and vim.api.nvim_buf_get_name(bufnr) == name
+  end)
 end
 
---- The node that a line of a graph is about.
+--- The node that a line of a graph is about; that of a cluster, which may be called `0`, is about none.
 ---@param line string
 ---@return string? id
 local function node_of(line)
-  return line:match('^[^%w%[]*(%d+)%s')
+  local rail, id = line:match('^([^%w%[]*)(%d+)%s')
+  return rail and not rail:find('▾', 1, true) and id or nil
 end
 
 ---@param buffer integer
@@ -90,7 +94,9 @@ end
 ---@param on_content fun(content: string)
 ---@param on_error fun(message: string)
 local function draw(client, uri, on_content, on_error)
-  local params = { command = 'torchlean.showGraph', arguments = { { uri = uri, format = 'text' } } }
+  -- Every node has a line, also where there are many: closed clusters could be neither marked nor opened here.
+  local argument = { uri = uri, format = 'text', depth = 'all' }
+  local params = { command = 'torchlean.showGraph', arguments = { argument } }
   compat.call(client, 'request', 'workspace/executeCommand', params, function(err, result)
     if err then
       on_error(err.message)

@@ -10,8 +10,16 @@ M.OPTIONS = { data = form.path }
 for _, name in ipairs({ 'device', 'loss', 'optimizer', 'schedule', 'x', 'y' }) do
   M.OPTIONS[name] = tostring
 end
+--- A number that a message can hold: `nan` and `inf` are none.
+---@param text string
+---@return number?
+local function number(text)
+  local value = tonumber(text)
+  return value and value == value and math.abs(value) ~= math.huge and value or nil
+end
+
 for _, name in ipairs({ 'batch_size', 'epochs', 'lr', 'output', 'seed', 'steps', 'val_split' }) do
-  M.OPTIONS[name] = tonumber
+  M.OPTIONS[name] = number
 end
 
 --- Reads `name=value` words.
@@ -23,7 +31,10 @@ function M.read(words)
     local name, text = word:match('^([%w_]+)=(.+)$')
     local read = name and M.OPTIONS[name]
     local value = read and read(text)
-    if value == nil then
+    if read and value == nil then
+      notify.error(("%s=: expected a number, found '%s'"):format(name, text))
+      return nil
+    elseif value == nil then
       local names = table.concat(vim.fn.sort(vim.tbl_keys(M.OPTIONS)), '=, ')
       notify.error(("'%s' is no option of a training; there are %s="):format(word, names))
       return nil

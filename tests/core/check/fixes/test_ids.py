@@ -236,7 +236,8 @@ def test_any_permutation_of_ids_and_places_is_the_same_graph_after_a_rewrite(nod
     for finding in report.findings:
         if finding.code not in ("TL101", "TL103"):
             continue
-        found = fixes(report, finding)
+        # Another parent in the place of one that comes later is another graph.
+        found = [fix for fix in fixes(report, finding) if not fix.title.startswith("Replace parent")]
         assert found
         for fix in found:
             after = apply_edits(text, fix.edits)

@@ -27,6 +27,15 @@ def test_a_parent_given_twice_goes_once():
     assert check_text(fixed(text, "TL102", "Remove parent 0")).ok
 
 
+def test_of_surplus_parents_one_stays_that_nobody_else_uses():
+    text = inline(INPUT, RELU, node(2, "tanh", [1], [1, 4]), node(3, "add", [0, 1, 2], [1, 4]))
+    assert titles(text, "TL102")[-1] == "Remove parent 2"
+    mended = check_text(fixed(text, "TL102", titles(text, "TL102")[0]))
+    assert [finding.code for finding in mended.findings] == []
+    text = inline(INPUT, RELU, node(2, "tanh", [0, 1], [1, 4]))
+    assert titles(text, "TL102") == ["Remove parent 0", "Remove parent 1"]
+
+
 def test_a_source_has_no_parents():
     text = inline(INPUT, node(1, "const", [0], [1, 4]), node(2, "add", [0, 1], [1, 4]))
     assert check_text(fixed(text, "TL102", "Remove the parents: `const` takes none")).ok
