@@ -18,8 +18,8 @@ let asleep: vscode.Disposable | undefined;
 export function activate(context: vscode.ExtensionContext): void {
   const wake = (): Promise<void> => {
     main ??= (async () => {
-      asleep?.dispose();
       const loaded = await import('./main.js');
+      asleep?.dispose(); // not before: until then a command waits here
       loaded.activate(context);
       return loaded;
     })();
