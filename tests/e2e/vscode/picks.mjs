@@ -20,8 +20,9 @@ export async function choose(workbench, pattern) {
   await list.nth(found).click();
   // Gone, or in use for the next question.
   await workbench.until(async () => {
-    const now = workbench.page.locator('.quick-input-widget:visible .quick-input-title');
-    return (await now.count()) === 0 || (await now.innerText()) !== title || !(await rows(workbench)).some((row) => pattern.test(row));
+    // At once: between a count and a text it may go.
+    const [now] = await workbench.page.locator('.quick-input-widget:visible .quick-input-title').allInnerTexts();
+    return now !== title || !(await rows(workbench)).some((row) => pattern.test(row));
   }, `${pattern} was taken`);
 }
 
