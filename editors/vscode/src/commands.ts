@@ -4,6 +4,7 @@ import type { BaseLanguageClient } from 'vscode-languageclient/node';
 import type { Server } from './client';
 import { remember } from './asking';
 import { offerLanguage } from './language';
+import { isEnabled } from './launch';
 import { runCommand } from './results';
 import { registerTraining } from './training/views';
 
@@ -59,6 +60,12 @@ async function running(server: Server): Promise<BaseLanguageClient | undefined> 
 
 async function execute(server: Server, command: string, argument: Record<string, unknown>): Promise<unknown> {
   const client = await running(server);
+  if (client === undefined && !isEnabled()) {
+    void vscode.window
+      .showErrorMessage('TorchLean is switched off by the setting torchlean.enable.', 'Open Settings')
+      .then((choice) => choice && vscode.commands.executeCommand('workbench.action.openSettings', 'torchlean.enable'));
+    return undefined;
+  }
   if (client === undefined) {
     void vscode.window
       .showErrorMessage("TorchLean's language server is not running.", 'Restart', 'Show Output')

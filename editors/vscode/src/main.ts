@@ -18,6 +18,7 @@ import { selectInterpreter } from './selectInterpreter';
 import { recipe, setUp } from './setUp';
 import { StatusItem } from './status';
 import { TraceChannel } from './trace';
+import { trainingsUnder } from './training/views';
 
 /** Settings that decide which process runs. The client sends all others to it. */
 const START_SETTINGS = ['torchlean.enable', 'torchlean.server.path', 'torchlean.python.interpreter'];
@@ -34,6 +35,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const contexts = new Contexts();
   const doctor = new Doctor();
   const current = new Server(output, trace, environment);
+  const graphs = new Graphs(context.extensionUri, (command, argument) => current.ask(command, argument));
   server = current;
 
   const refresh = (): void => {
@@ -83,11 +85,15 @@ export function activate(context: vscode.ExtensionContext): void {
       status.show(state, detail);
       languageStatus.show(state, detail);
       contexts.show(state);
+      if (state === 'running') {
+        graphs.refresh();
+      }
+      trainingsUnder(state);
     }),
     current.onDidFail((failure) => void offer(failure)),
     ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(`torchlean-ls.${name}`, telling(run))),
     ...registerCommands(current, context),
-    new Graphs(context.extensionUri, (command, argument) => current.ask(command, argument)).register(),
+    graphs.register(),
     output.onDidChangeLogLevel(refresh),
     vscode.workspace.onDidChangeWorkspaceFolders(refresh),
     vscode.workspace.onDidChangeConfiguration((event) => {

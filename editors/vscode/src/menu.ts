@@ -2,10 +2,14 @@
 import * as vscode from 'vscode';
 import { versions } from './doctor';
 import type { Server } from './client';
+import { isEnabled } from './launch';
 import { homeAsTilde } from './places';
 import { interpreterOf } from './python';
 
 type Item = vscode.QuickPickItem & { readonly command?: string; readonly args?: readonly unknown[] };
+
+/** Where the server is switched on and off. */
+const SETTING = { command: 'workbench.action.openSettings', args: ['torchlean.enable'] } as const;
 
 export async function showMenu(server: Server, version: string): Promise<void> {
   const picked = await vscode.window.showQuickPick(items(server, version), {
@@ -23,10 +27,13 @@ async function items(server: Server, version: string): Promise<Item[]> {
   const python = await interpreterOf(folder);
   const running = server.running !== undefined;
   const separator = (label: string): Item => ({ label, kind: vscode.QuickPickItemKind.Separator });
+  const start: Item = isEnabled()
+    ? { label: `$(debug-restart) ${running ? 'Restart' : 'Start'} Server`, command: 'torchlean-ls.restart' }
+    : { label: '$(settings-gear) Switch On', description: 'torchlean.enable', ...SETTING };
   return [
-    { label: `$(debug-restart) ${running ? 'Restart' : 'Start'} Server`, command: 'torchlean-ls.restart' },
+    start,
     ...(running ? [{ label: '$(debug-stop) Stop Server', command: 'torchlean-ls.stopServer' }] : []),
-    ...(server.launch === undefined
+    ...(server.launch === undefined && isEnabled()
       ? [{ label: '$(cloud-download) Set Up the Server for Me', command: 'torchlean-ls.setUp' }]
       : []),
     {

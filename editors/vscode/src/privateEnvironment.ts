@@ -86,7 +86,12 @@ export class PrivateEnvironment {
   async tidy(): Promise<void> {
     const [newest] = this.complete();
     const old = this.folders().filter((folder) => folder !== newest && Date.now() - changed(folder) > STALE_MS);
-    await Promise.all(old.map((folder) => fs.promises.rm(folder, { recursive: true, force: true })));
+    const removed = await Promise.allSettled(old.map((folder) => fs.promises.rm(folder, { recursive: true, force: true })));
+    for (const result of removed) {
+      if (result.status === 'rejected') {
+        this.log(`An old environment stays: ${String(result.reason)}`); // no reason to have no server
+      }
+    }
   }
 
   private folders(): string[] {

@@ -101,9 +101,8 @@ export async function onDidChangeInterpreter(listener: () => void): Promise<vsco
 
 /** Whether there is an extension in which an interpreter can be selected, and the command for it. */
 export function selectCommand(): string | undefined {
-  return [ENVIRONMENTS_ID, PYTHON_ID].some((id) => vscode.extensions.getExtension(id) !== undefined)
-    ? 'python.setInterpreter'
-    : undefined;
+  const commands = { [PYTHON_ID]: 'python.setInterpreter', [ENVIRONMENTS_ID]: 'python-envs.set' };
+  return Object.entries(commands).find(([id]) => vscode.extensions.getExtension(id) !== undefined)?.[1];
 }
 
 function environmentsApi(): Promise<EnvironmentsApi | undefined> {

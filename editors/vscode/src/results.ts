@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import {
   CancellationToken,
+  ErrorCodes,
   ExecuteCommandRequest,
   LSPErrorCodes,
   ResponseError,
@@ -155,7 +156,9 @@ function showError(client: BaseLanguageClient, error: unknown, command: string, 
       : { title: 'Show Output', run: () => client.outputChannel.show(true) },
   ];
   const titles = offers.map(({ title }) => title);
-  return offer(vscode.window.showErrorMessage(`TorchLean: ${oneLine(errorText(error))}`, ...titles), offers);
+  const isCutOff = error instanceof ResponseError && error.code === ErrorCodes.PendingResponseRejected;
+  const text = isCutOff ? 'the language server ended before this was done.' : oneLine(errorText(error));
+  return offer(vscode.window.showErrorMessage(`TorchLean: ${text}`, ...titles), offers);
 }
 
 /** Does what helps, and then what was wanted; where the help fails, or a question of it is left open, that is the end. */

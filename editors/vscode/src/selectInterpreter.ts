@@ -19,6 +19,10 @@ export async function selectInterpreter(): Promise<void> {
     return;
   }
   const configuration = vscode.workspace.getConfiguration('torchlean', folder?.uri ?? null);
+  if (!vscode.workspace.isTrusted && targetOf(configuration, folder) !== vscode.ConfigurationTarget.Global) {
+    await offerTrust();
+    return;
+  }
   const set = configuration.get<string>(SETTING, '');
   const command = selectCommand();
   if (set === '' && command !== undefined) {
@@ -28,6 +32,14 @@ export async function selectInterpreter(): Promise<void> {
   const chosen = await choose(folder, set);
   if (chosen !== undefined) {
     await configuration.update(SETTING, chosen === '' ? undefined : chosen, targetOf(configuration, folder));
+  }
+}
+
+/** What is selected for a folder that is not trusted is not used. */
+async function offerTrust(): Promise<void> {
+  const text = 'TorchLean: an interpreter of this workspace is used once the workspace is trusted.';
+  if ((await vscode.window.showInformationMessage(text, 'Manage Trust')) !== undefined) {
+    await vscode.commands.executeCommand('workbench.trust.manage');
   }
 }
 

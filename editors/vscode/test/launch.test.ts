@@ -6,6 +6,7 @@ import { LogLevel } from 'vscode';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { commandLine, findLaunch, NoServer, startConditions, type Launch } from '../src/launch';
 import { PrivateEnvironment } from '../src/privateEnvironment';
+import { selectCommand } from '../src/python';
 import { reset, setFolders, state } from './fake/vscode';
 
 let scratch: string;
@@ -130,6 +131,14 @@ test("the extension's own environment comes last, and is shut off from variables
 test('a channel that shows more makes the server say more', async () => {
   program('bin', 'torchlean');
   expect((await found(LogLevel.Debug)).args).toEqual(['server', '--stdio', '--log-level', 'info']);
+});
+
+test('an interpreter is selected by a command of the extension that is there', () => {
+  expect(selectCommand()).toBeUndefined();
+  state.extensions.set('ms-python.vscode-python-envs', {});
+  expect(selectCommand()).toBe('python-envs.set');
+  state.extensions.set('ms-python.python', {});
+  expect(selectCommand()).toBe('python.setInterpreter');
 });
 
 test('a start depends on trust, too', async () => {

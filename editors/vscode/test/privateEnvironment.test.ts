@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { CancellationTokenSource } from 'vscode';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PrivateEnvironment, reasonOf, type Recipe } from '../src/privateEnvironment';
 import { Cancelled } from '../src/programs';
 
@@ -105,6 +105,17 @@ describe.skipIf(process.platform === 'win32')('an environment', () => {
     fs.mkdirSync(fresh);
     await environment.tidy();
     expect(left().sort()).toEqual([whole, 'server-fresh'].sort());
+  });
+
+  test('that cannot be removed stays, and keeps nobody from starting a server', async () => {
+    const old = path.join(scratch, 'storage', 'server-old');
+    fs.mkdirSync(old, { recursive: true });
+    fs.utimesSync(old, 0, 0);
+    const rm = vi.spyOn(fs.promises, 'rm').mockRejectedValueOnce(new Error('EBUSY: in use'));
+    await environment.tidy();
+    rm.mockRestore();
+    expect(left()).toEqual(['server-old']);
+    expect(log).toEqual(['An old environment stays: Error: EBUSY: in use']);
   });
 });
 

@@ -47,6 +47,11 @@ export class Graphs implements vscode.WebviewPanelSerializer {
     return Promise.resolve();
   }
 
+  /** Another server answers: what is shown, or could not be, may be something else now. */
+  refresh(): void {
+    this.panels.forEach((graph) => void graph.refresh());
+  }
+
   private take(panel: vscode.WebviewPanel, source: Source): void {
     const name = JSON.stringify(source);
     const graph = new GraphPanel(panel, source, this.extension, this.ask);

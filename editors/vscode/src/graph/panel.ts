@@ -2,6 +2,7 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { headText } from './git';
+import { homeAsTilde } from '../places';
 import { page, pagesFolder } from './page';
 import { originsAt, placesAt } from './places';
 import type { FromPage, GraphModel, GraphNode, ModelAnswer, NodeDetails, Source, ToPage } from './protocol';
@@ -36,7 +37,7 @@ export class GraphPanel implements vscode.Disposable {
     panel.webview.options = { enableScripts: true, localResourceRoots: [pagesFolder(extension)] };
     panel.title = titleOf(source);
     this.subscriptions.push(
-      panel.webview.onDidReceiveMessage((message: FromPage) => void this.received(message)),
+      panel.webview.onDidReceiveMessage((message: FromPage) => void this.received(message).catch(tell)),
       vscode.workspace.onDidChangeTextDocument(({ document }) => this.changed(document)),
       vscode.languages.onDidChangeDiagnostics(({ uris }) => {
         if (uris.some((uri) => uri.toString() === this.uri.toString())) {
@@ -226,6 +227,11 @@ export class GraphPanel implements vscode.Disposable {
       this.post({ type: 'reveal', nodes });
     }
   }
+}
+
+/** A file that is gone, or a place where nothing can be written. */
+function tell(error: unknown): void {
+  void vscode.window.showErrorMessage(`TorchLean: ${homeAsTilde(error instanceof Error ? error.message : String(error))}`);
 }
 
 function key({ line, character }: vscode.Position, uri: vscode.Uri): string {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { ExecuteCommandRequest, type BaseLanguageClient } from 'vscode-languageclient/node';
+import type { ServerState } from '../status';
 import { after, type FromPage, type Told, type ToPage, type Training } from './messages';
 
 const VIEW = 'torchlean-ls.training';
@@ -20,6 +21,8 @@ export interface Services {
 
 interface View {
   readonly panel: vscode.WebviewPanel;
+  /** Does what its page asks for. */
+  readonly heard: (message: FromPage) => void;
   /** What is shown, as far as it is known. */
   training?: Training | undefined;
 }
@@ -65,6 +68,18 @@ export function trainingTold(told: Told): void {
   }
 }
 
+/** A training ends with its server, which tells nobody; the next one knows what is left of it. */
+export function trainingsUnder(state: ServerState): void {
+  for (const [uri, view] of views) {
+    const { training } = view;
+    if (state === 'running') {
+      view.heard({ kind: 'ready' });
+    } else if (state !== 'starting' && training?.running === true && training.run !== null) {
+      trainingTold({ kind: 'end', uri, run: training.run, running: false, how: 'stopped' });
+    }
+  }
+}
+
 /** Resolves when a training of an artifact takes its first step: its page is there then. */
 export async function begun(uri: string): Promise<void> {
   await new Promise<void>((resolve) => waiting.set(uri, resolve));
@@ -91,12 +106,12 @@ function fill(uri: string, panel: vscode.WebviewPanel): void {
     return;
   }
   const { context, services } = shown;
-  const view: View = { panel };
+  const view: View = { panel, heard: (message) => void heard(view, uri, message, services) };
   views.set(uri, view);
   const folder = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
   panel.webview.options = { enableScripts: true, localResourceRoots: [folder] };
   panel.onDidDispose(() => views.delete(uri));
-  panel.webview.onDidReceiveMessage((message: FromPage) => void heard(view, uri, message, services));
+  panel.webview.onDidReceiveMessage(view.heard);
   panel.webview.html = page(panel.webview, folder, titleOf(uri));
 }
 

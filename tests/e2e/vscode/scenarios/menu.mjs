@@ -63,6 +63,15 @@ export const scenarios = {
       await workbench.pick('Start Server');
       await workbench.waitForStatus('running');
       await workbench.page.waitForSelector('.editor-instance .squiggly-error');
+
+      // Where a setting says that there is to be none, nothing offers to start one.
+      workbench.changeSettings({ ...settings, 'torchlean.enable': false });
+      await workbench.waitForStatus('disabled');
+      const off = await workbench.openMenu();
+      assert.ok(!off.some((text) => /Start Server|Set Up/.test(text)), `not to be there: ${off.join(' | ')}`);
+      await workbench.page.keyboard.press('Escape');
+      await workbench.runCommand('TorchLean: Check Artifact');
+      await workbench.waitForNotification(/switched off by the setting torchlean\.enable/);
     });
   },
 };

@@ -96,6 +96,11 @@ class Model(torch.nn.Module):
       await workbench.state('no artifact').waitFor();
       assert.equal(await workbench.lens('Capture').count(), 0);
 
+      // An interpreter that would not be used is not asked for.
+      await workbench.runCommand('TorchLean: Select Interpreter');
+      await workbench.waitForNotification(/used once the workspace is trusted/);
+      await workbench.closeNotifications();
+
       await workbench.openFile('broken.ir.json');
       await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
       await workbench.screenshot('untrusted');

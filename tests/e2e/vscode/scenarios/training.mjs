@@ -129,8 +129,13 @@ export const scenarios = {
     const folder = folderOf('cancel', { 'model.ir.json': MODEL });
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.device': 'cpu' };
     await withWorkbench('cancel', { folder, settings }, async (workbench) => {
+      await workbench.page.setViewportSize({ width: 1500, height: 900 });
       await workbench.openFile('model.ir.json');
       await workbench.waitForStatus('running');
+      await workbench.runCommand('TorchLean: Show Training');
+      const empty = await pageOf(workbench, 'No training yet');
+      await workbench.screenshot('empty');
+      assert.equal(await empty.locator('.heading:visible').count(), 0, 'there are no curves yet');
       await workbench.lens('Train…').click();
       await choose(workbench, /^synthetic/);
       await choose(workbench, /Start training/);
@@ -157,6 +162,17 @@ export const scenarios = {
       await pageOf(workbench, 'Stopped');
       assert.ok(!fs.readdirSync(folder).some((name) => name.endsWith('.orig')), 'nothing was replaced');
       await workbench.screenshot('stopped');
+
+      // A training ends with its server, and its page says so.
+      await workbench.runCommand('TorchLean: Train…');
+      await choose(workbench, /as last time/);
+      await workbench.answerDialog(/^Replace/);
+      await pageOf(workbench, 'Running');
+      await workbench.until(() => fs.existsSync(path.join(folder, 'model.checkpoint.safetensors')), 'the run is kept');
+      await workbench.runCommand('TorchLean: Restart Language Server');
+      await workbench.waitForNotification(/the language server ended before this was done/);
+      await (await pageOf(workbench, 'Stopped')).getByRole('button', { name: 'Resume' }).waitFor();
+      await workbench.screenshot('ended');
     });
   },
 };

@@ -51,6 +51,7 @@ const loss = element('div', { class: 'chart', role: 'img' });
 const measured = element('div', { class: 'chart', role: 'img' });
 const choice = element('select', { 'aria-label': 'Metric' });
 const scale = element('select', { 'aria-label': 'Scale of the loss' });
+const over = element('div', { class: 'heading' }, element('h2', {}, 'Loss'), scale);
 const heading = element('div', { class: 'heading' }, element('h2', {}, 'Metric'), choice);
 const live = element('p', { class: 'spoken', 'aria-live': 'polite' });
 const table = element('table');
@@ -71,7 +72,6 @@ function build(): void {
     draw();
   });
   const head = element('header', {}, title, state, element('div', { class: 'buttons' }, ...Object.values(buttons)));
-  const over = element('div', { class: 'heading' }, element('h2', {}, 'Loss'), scale);
   document.body.append(head, bar, facts, note, over, loss, heading, measured, values, live);
   new ResizeObserver(later).observe(document.body);
   // A theme changes the variables of the root and the class of the body.
@@ -102,7 +102,10 @@ function draw(): void {
   drawButtons(training);
   drawFacts(training);
   const columns = columnsOf(training, 'loss');
-  charts.loss.draw(columns, logarithmic);
+  over.hidden = loss.hidden = values.hidden = columns.steps.length === 0;
+  if (columns.steps.length > 0) {
+    charts.loss.draw(columns, logarithmic);
+  }
   loss.setAttribute('aria-label', `Curve of the loss. ${spoken(training)}`);
   const names = metricsOf(training.points);
   heading.hidden = measured.hidden = names.length === 0;
