@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { originsAt, placesAt } from '../src/graph/places';
 import type { GraphCluster, GraphModel, GraphNode } from '../src/graph/protocol';
 import { dotOf } from '../src/webview/graph/dot';
-import { followed, openedWithin, pathTo, sceneOf } from '../src/webview/graph/scene';
+import { followed, isAlike, openedWithin, pathTo, sceneOf } from '../src/webview/graph/scene';
 import { search } from '../src/webview/graph/search';
 import { walk } from '../src/webview/graph/walk';
 
@@ -52,6 +52,15 @@ describe('what is seen', () => {
 
   test('a cluster in a closed one is not seen, open or not', () => {
     expect(sceneOf(model(), opened('body.a')).cards).toHaveLength(3);
+  });
+
+  test('scenes are alike where nothing came or went, whatever the cards say', () => {
+    const nodes = model().nodes.map((one) => (one.id === '2' ? { ...one, shape: '[7]', parameters: ['W [7, 7]'] } : one));
+    const scene = sceneOf(model(), opened('body'));
+    expect(isAlike(scene, sceneOf(model({ nodes }), opened('body')))).toBe(true);
+    expect(isAlike(scene, sceneOf(model(), opened()))).toBe(false);
+    const [, ...edges] = model().edges;
+    expect(isAlike(scene, sceneOf(model({ edges }), opened('body')))).toBe(false);
   });
 
   test('a closed cluster counts the errors in it', () => {

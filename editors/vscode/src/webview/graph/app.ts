@@ -11,7 +11,7 @@ import { sizesOf, titleWidths } from './measure';
 import { Minimap } from './minimap';
 import { Panel } from './panel';
 import type { Picture } from './picture';
-import { familyColors, followed, openedWithin, pathTo, sceneOf, type Card } from './scene';
+import { isAlike, familyColors, followed, openedWithin, pathTo, sceneOf, type Card } from './scene';
 import { search } from './search';
 import { Viewport, type View } from './viewport';
 import { walk, type Direction } from './walk';
@@ -115,22 +115,41 @@ export class App {
       const place = model.nodes.findIndex(({ id }) => id === this.wanted?.selected);
       this.selected = place < 0 ? undefined : place;
     }
-    await this.refresh(before);
-    painted(before === undefined ? 'first' : 'edit', before === undefined ? 0 : begin);
+    let isShown = false;
+    await this.refresh(before, undefined, () => {
+      if (!isShown) {
+        isShown = true;
+        painted(before === undefined ? 'first' : 'edit', before === undefined ? 0 : begin);
+      }
+    });
   }
 
   private isOpen(key: string): boolean {
     return this.toggled.get(key) ?? (this.forCursor.has(key) || this.proposed.has(key));
   }
 
-  /** Lays out and draws what is open now. What the user looks at stays where it is. */
-  private async refresh(before?: GraphModel, anchor = this.anchor()): Promise<void> {
+  /** Draws what is laid out. */
+  private show(picture: Picture, shown?: () => void): void {
+    this.picture = picture;
+    this.drawing.show(picture, describer(picture.scene));
+    this.colors();
+    shown?.();
+  }
+
+  /**
+   * Lays out and draws what is open now. What the user looks at stays where it is.
+   * @param shown Called whenever something was drawn: where nothing came or went, that is done at once, at the old places.
+   */
+  private async refresh(before?: GraphModel, anchor = this.anchor(), shown?: () => void): Promise<void> {
     const { model } = this;
     if (model === undefined) {
       return;
     }
     const scene = sceneOf(model, (key) => this.isOpen(key));
     const sizes = sizesOf(scene);
+    if (this.picture !== undefined && isAlike(this.picture.scene, scene)) {
+      this.show({ scene, layout: this.picture.layout, sizes }, shown);
+    }
     let layout;
     try {
       layout = await this.layouter.layout(dotOf(scene, sizes, titleWidths(scene)));
@@ -143,9 +162,7 @@ export class App {
     }
     this.fail(model.nodes.length === 0 ? 'No node can be read; there is nothing to draw.' : '');
     const first = this.picture === undefined;
-    this.picture = { scene, layout, sizes };
-    this.drawing.show(this.picture, describer(scene));
-    this.colors();
+    this.show({ scene, layout, sizes }, shown);
     if (first) {
       if (this.wanted?.view === undefined) {
         this.viewport.start(layout.width, layout.height);

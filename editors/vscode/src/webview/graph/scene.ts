@@ -80,6 +80,18 @@ export function sceneOf(model: GraphModel, isOpen: (key: string) => boolean): Sc
   return { cards, around, frames, edges: edgesOf(model, cardOf), cardOf };
 }
 
+/** Whether two scenes have the same cards, frames and edges, so that what is laid out for one serves the other for a while. */
+export function isAlike(one: Scene, other: Scene): boolean {
+  return (
+    one.cards.length === other.cards.length &&
+    one.frames.length === other.frames.length &&
+    one.edges.length === other.edges.length &&
+    one.cards.every(({ key }, at) => key === other.cards[at]?.key) &&
+    one.frames.every(({ cluster }, at) => cluster.key === other.frames[at]?.cluster.key) &&
+    one.edges.every(({ from, to }, at) => from === other.edges[at]?.from && to === other.edges[at].to)
+  );
+}
+
 /** The innermost open cluster around a node: of those that reach it, the one that began last. */
 function innermost(frames: readonly Frame[], place: number): number {
   let at = frames.length - 1;
