@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torchlean_core.artifact.companions import RunPaths
 from torchlean_core.datasource import is_function
 from torchlean_core.runs import MAX_ENTRIES, Entry, Kept, kept_run, paths_of, read_metrics, thinned
 from torchlean_ls.uris import file_uri, plain_uri
@@ -56,6 +58,7 @@ class Run:
         self._facts: dict[str, Any] = {} if kept is None else {"steps": kept.steps}
         self._unsent: list[Entry] = []
         self._sent = 0.0
+        self._began = time.time()
         self._end: dict[str, Any] = {}
 
     def event(self, event: Mapping[str, Any]) -> None:
@@ -101,7 +104,7 @@ class Run:
             "previous": self.previous,
             **self._facts,
             **self._end,
-            **({} if self.is_running else left_behind(self.path, self._files.checkpoint, self._files.params)),
+            **({} if self.is_running else left_behind(self.path, self._files, since=self._began)),
         }
 
     def _checkpoint(self, step: int) -> dict[str, Any]:
@@ -149,17 +152,36 @@ class Trainings:
             "points": read_metrics(files.metrics),
             "previous": [],
             **({} if kept is None else {"steps": kept.steps, "how": "stopped"}),
-            **left_behind(path, files.checkpoint, files.params),
+            **left_behind(path, files),
         }
 
 
-def left_behind(artifact: Path, checkpoint: Path, params: Path) -> dict[str, Any]:
-    """What there is after a run: `resume` (how to go on with it, or null) and `trained` (the parameters, or null)."""
-    kept = kept_run(artifact, checkpoint)
+def left_behind(artifact: Path, files: RunPaths, *, since: float = 0.0) -> dict[str, Any]:
+    """What there is after a run: `resume` (how to go on with it, or null) and `trained` (its parameters, or null).
+
+    A run that was stopped has written no parameters: those that are there are of an earlier one, and not spoken of.
+
+    Args:
+        artifact: The artifact.
+        files: The files of its runs.
+        since: When the run began, in seconds since the epoch, where that is known.
+    """
+    kept = kept_run(artifact, files.checkpoint)
+    written = _written(files.params)
+    # A run that comes to its end leaves no checkpoint, so one that is there is of a later run than the parameters.
+    is_its_own = written >= since and (kept is None or written > _written(kept.path))
     return {
         "resume": None if kept is None else _resume(kept),
-        "trained": {"name": params.name, "uri": file_uri(params)} if params.is_file() else None,
+        "trained": {"name": files.params.name, "uri": file_uri(files.params)} if is_its_own else None,
     }
+
+
+def _written(path: Path) -> float:
+    """When a file was written, in seconds since the epoch; before all time where there is none."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return -math.inf
 
 
 def resuming(kept: Kept) -> dict[str, Any]:

@@ -32,6 +32,8 @@ _CHECKED_NODES = 200_000
 """Nodes that are checked in one round, at least."""
 
 _MARK = "\ufeff"
+_UNUSED = "TL403"
+"""Asked for by itself, its findings are mended by removing nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,8 @@ class _Mender:
             self._accept((Edit(0, 1, ""),), [("TL003", "Remove the byte-order mark")])
         self.report = check_text(self.text)
         rounds = 0
-        while rounds < MAX_ROUNDS and any(self._round(family) for family in UNASKED):
+        families = (Family.REMOVAL,) if self.select == (_UNUSED,) else UNASKED
+        while rounds < MAX_ROUNDS and any(self._round(family) for family in families):
             rounds += 1
         return FixResult(self.text, tuple(self.applied), self.pieces.edits(), self.report)
 
@@ -145,7 +148,7 @@ class _Mender:
         if not candidates:
             return False
         combine: _Combine = _disjoint
-        if family is Family.STRUCTURE:
+        if family in (Family.STRUCTURE, Family.REMOVAL):
             combine = _merged
         elif family is Family.SHAPES:
             combine = partial(_swept, unsafe=self.unsafe)

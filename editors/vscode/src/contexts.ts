@@ -1,6 +1,6 @@
 // What menus, key bindings and the walkthrough are told: the server's state, and what kind of file is looked at.
 import * as vscode from 'vscode';
-import { isOurs } from './seen';
+import { hasPatterns, isOurs } from './seen';
 import type { ServerState } from './status';
 
 export class Contexts implements vscode.Disposable {
@@ -26,8 +26,10 @@ export class Contexts implements vscode.Disposable {
   private look(): void {
     const document = vscode.window.activeTextEditor?.document;
     const ours = document !== undefined && isOurs(document);
+    // A file that a setting may declare to be an artifact holds whatever it likes.
+    const declared = document?.languageId === 'json' && hasPatterns();
     set('isModel', ours && document.languageId === 'python');
-    set('isArtifact', ours && document.languageId !== 'python');
+    set('isArtifact', declared || (ours && document.languageId !== 'python'));
   }
 }
 

@@ -5,7 +5,7 @@
 // languages, too, and costs next to nothing there: this file alone is read, a few kilobytes, and no server is started until
 // an artifact, a model, a command or a page of the extension is seen. `activate` waits for nothing.
 import * as vscode from 'vscode';
-import { isOurs } from './seen';
+import { hasPatterns, isOurs } from './seen';
 
 type Main = typeof import('./main.js');
 
@@ -64,9 +64,4 @@ export async function deactivate(): Promise<void> {
 function hasPage(): boolean {
   const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
   return tabs.some(({ input }) => input instanceof vscode.TabInputWebview && input.viewType.includes(PAGES));
-}
-
-/** Files that a setting declares to be artifacts can hold anything. */
-function hasPatterns(): boolean {
-  return vscode.workspace.getConfiguration('torchlean').get<string[]>('artifacts', []).length > 0;
 }

@@ -1,5 +1,5 @@
 // Whether a document is one that the server is for. Small and quick: it is asked before anything else is loaded.
-import type * as vscode from 'vscode';
+import * as vscode from 'vscode';
 
 /** What an artifact holds, whatever its file is called: the format's name, or nodes and an input. */
 const ARTIFACT = [/"format"\s*:\s*"torchlean\.ir\.v1"/, /"nodes"\s*:\s*\[[\s\S]*"input_id"\s*:|"input_id"\s*:[\s\S]*"nodes"\s*:\s*\[/];
@@ -21,4 +21,9 @@ export function isOurs(document: Pick<vscode.TextDocument, 'languageId' | 'getTe
     default:
       return false;
   }
+}
+
+/** Whether a setting declares files to be artifacts, which can hold anything. */
+export function hasPatterns(): boolean {
+  return vscode.workspace.getConfiguration('torchlean').get<string[]>('artifacts', []).length > 0;
 }

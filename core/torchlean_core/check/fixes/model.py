@@ -25,7 +25,7 @@ class Edit(NamedTuple):
 
 
 class Family(enum.Enum):
-    """What a pass changes; `fix_text` goes through the families in this order, but for the last."""
+    """What a pass changes; `fix_text` goes through the families in this order, but for the last two."""
 
     TEXT = "text"
     IDS = "ids"
@@ -33,6 +33,7 @@ class Family(enum.Enum):
     SHAPES = "shapes"
     EDGES = "edges"
     STRUCTURE = "structure"
+    REMOVAL = "removal"
     DIALECT = "dialect"
 
 
@@ -114,8 +115,12 @@ class Pass:
         return list(self.make(report, finding))
 
 
-UNASKED = tuple(family for family in Family if family is not Family.DIALECT)
-"""The families that a whole text is mended with; what dialect a file is meant for only a person knows."""
+UNASKED = tuple(family for family in Family if family not in (Family.REMOVAL, Family.DIALECT))
+"""The families that a whole text is mended with.
+
+What dialect a file is meant for only a person knows; and what seems unused may be so because a parent was guessed
+wrong a moment ago, so nodes are removed only where that is what was asked for.
+"""
 
 PASSES: list[Pass] = []
 """Every pass, in the order in which its fixes are offered."""

@@ -25,10 +25,11 @@ _MAX_BRANCH = 100
         "Remove this unused node and the … on it": "TL403",
         "Remove all … unused nodes": "TL403",
     },
-    family=Family.STRUCTURE,
+    family=Family.REMOVAL,
     requires=(readable_node, settled_node),
     why="Never safe: a node that is being written, and is not used yet, would go as well. Not offered where a node "
-    "behind it has wrong ids or parents: it may be meant to use this one.",
+    "behind it has wrong ids or parents: it may be meant to use this one. A whole file is rid of them by "
+    "`check --fix --unsafe-fixes --select TL403` only: beside other fixes it could be a guess that left them unused.",
 )
 def _remove_unused(report: Report, finding: Finding) -> Iterator[Fix]:
     """Remove a node that the output does not depend on; the ids behind it close up."""

@@ -146,3 +146,30 @@ def test_many_fixes_that_help_nothing_keep_no_other_out():
 def test_a_parent_is_looked_for_after_shapes_are_mended():
     text = inline(INPUT, node(1, "relu", [0], [1, 5]), node(2, "tanh", [2], [1, 4]))
     assert '"parents": [1]' in fix_text(text, unsafe=True).text
+
+
+DAMAGED = one_a_line(
+    INPUT,
+    node(1, "linear", [0], [1, 8]),
+    node(7, "Relu", [1], [1, 9]),
+    node(3, "add", [2], [1, 8]),
+    node(4, "tanh", [3], [1, 8]),
+    node(6, "relu", [5, 4], [1, 8]),
+    node(7, "relu", [7], [1, 8]),
+)
+
+
+def test_no_node_is_removed_because_a_parent_was_guessed():
+    result = fix_text(DAMAGED, unsafe=True)
+    assert len(result.report.records) == 7
+    assert not any(code == "TL403" for code, _ in result.applied)
+
+
+def test_unused_nodes_are_removed_where_that_alone_is_asked_for():
+    text = one_a_line(
+        INPUT, node(1, "relu", [0], [1, 4]), node(2, "tanh", [0], [1, 4]), node(3, "exp", [2], [1, 4])
+    )
+    assert fix_text(text, unsafe=True).text == text
+    assert fix_text(text, select=["TL403"]).text == text, "it is not safe"
+    result = fix_text(text, unsafe=True, select=["TL403"])
+    assert [record.raw["kind"] for record in result.report.records] == ["input", "tanh", "exp"]
