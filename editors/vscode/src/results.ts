@@ -50,6 +50,7 @@ export async function runCommand(client: BaseLanguageClient, command: string, ar
         ? await requestWithProgress(client, params, () => (work.cancelled = true))
         : await client.sendRequest(ExecuteCommandRequest.type, params, CancellationToken.None);
       show(client, command, argument, result);
+      did(command);
       return result;
     } catch (error) {
       if (work.cancelled || isCancelled(error)) {
@@ -68,6 +69,11 @@ export async function runCommand(client: BaseLanguageClient, command: string, ar
       argument = next;
     }
   }
+}
+
+/** Tells the walkthrough that something was done, from wherever it was asked for. */
+function did(command: string): void {
+  void vscode.commands.executeCommand('setContext', `torchlean-ls.did.${command.replace(/^torchlean\./, '')}`, true);
 }
 
 /** A training is told by its page as soon as that is there: then the status bar says for how long it goes on. */
