@@ -6,7 +6,7 @@ import { remember } from './asking';
 import { offerLanguage } from './language';
 import { isEnabled } from './launch';
 import { runCommand } from './results';
-import { registerTraining } from './training/views';
+import { mayEnd, registerTraining } from './training/views';
 
 /** Registers every contributed command except showing the output, which needs no server. */
 export function registerCommands(server: Server, context: vscode.ExtensionContext): vscode.Disposable[] {
@@ -25,7 +25,7 @@ export function registerCommands(server: Server, context: vscode.ExtensionContex
     register('useParams', async (uri) => onDocument(server, 'torchlean.useParams', uri)),
     register('convert', async (uri) => onDocument(server, 'torchlean.convert', uri)),
     register('stop', async (uri) => onOpenText(server, 'torchlean.stop', uri)),
-    register('restart', () => server.restart()),
+    register('restart', async () => (await mayEnd('Restart')) && server.restart()),
     ...registerTraining(context, { client: () => running(server), execute: (command, argument) => execute(server, command, argument) }),
     ...offerLanguage(context.workspaceState),
   ];

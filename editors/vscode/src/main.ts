@@ -18,7 +18,7 @@ import { selectInterpreter } from './selectInterpreter';
 import { recipe, setUp } from './setUp';
 import { StatusItem } from './status';
 import { TraceChannel } from './trace';
-import { trainingsUnder } from './training/views';
+import { mayEnd, trainingsUnder } from './training/views';
 
 /** Settings that decide which process runs. The client sends all others to it. */
 const START_SETTINGS = ['torchlean.enable', 'torchlean.server.path', 'torchlean.python.interpreter'];
@@ -67,7 +67,7 @@ export function activate(context: vscode.ExtensionContext): void {
       void vscode.window.showInformationMessage('TorchLean: the debug information is in the clipboard.');
     },
     selectInterpreter: () => selectInterpreter(),
-    stopServer: () => current.halt(),
+    stopServer: async () => (await mayEnd('Stop Server')) && current.halt(),
     setUp: () => setUpServer(),
     exampleModel: () => createExampleModel(),
     walkthrough: () =>

@@ -24,8 +24,10 @@ const OLDEST = [3, 11] as const;
 const PREFIX = 'server-';
 /** Written last: an environment without it is half made. */
 const RECORD = 'made-from.json';
-/** After this time nobody is at work on a half-made environment any more, and no window runs an old one. */
+/** After this time nobody is at work on a half-made environment any more. */
 const STALE_MS = 60 * 60 * 1000;
+/** So long after an environment was replaced, no window runs it any more: each takes the newest when its server starts. */
+const REPLACED_MS = 7 * 24 * STALE_MS;
 
 /** Says the version, and fails where no environment can be made. */
 const LOOK = 'import sys, venv, ensurepip; print(*sys.version_info[:2])';
@@ -84,8 +86,12 @@ export class PrivateEnvironment {
 
   /** Removes environments that were replaced, and what an interrupted set-up left; what others may still use stays. */
   async tidy(): Promise<void> {
-    const [newest] = this.complete();
-    const old = this.folders().filter((folder) => folder !== newest && Date.now() - changed(folder) > STALE_MS);
+    const [newest, ...replaced] = this.complete();
+    const sinceThen = newest === undefined ? 0 : Date.now() - changed(path.join(newest, RECORD));
+    const old = this.folders().filter(
+      (folder) =>
+        folder !== newest && (replaced.includes(folder) ? sinceThen > REPLACED_MS : Date.now() - changed(folder) > STALE_MS),
+    );
     const removed = await Promise.allSettled(old.map((folder) => fs.promises.rm(folder, { recursive: true, force: true })));
     for (const result of removed) {
       if (result.status === 'rejected') {

@@ -107,6 +107,21 @@ describe.skipIf(process.platform === 'win32')('an environment', () => {
     expect(left().sort()).toEqual([whole, 'server-fresh'].sort());
   });
 
+  test('that was replaced stays for a while: another window may run it', async () => {
+    python();
+    await environment.make(recipe(), silent, new CancellationTokenSource().token);
+    const [old] = left();
+    fs.utimesSync(path.join(scratch, 'storage', old ?? '', 'made-from.json'), 1, 1);
+    fs.utimesSync(path.join(scratch, 'storage', old ?? ''), 1, 1);
+    await environment.make(recipe(), silent, new CancellationTokenSource().token);
+    await environment.tidy();
+    expect(left()).toHaveLength(2);
+    const fresh = left().find((name) => name !== old);
+    fs.utimesSync(path.join(scratch, 'storage', fresh ?? '', 'made-from.json'), 100, 100);
+    await environment.tidy();
+    expect(left()).toEqual([fresh]);
+  });
+
   test('that cannot be removed stays, and keeps nobody from starting a server', async () => {
     const old = path.join(scratch, 'storage', 'server-old');
     fs.mkdirSync(old, { recursive: true });

@@ -196,7 +196,7 @@ local function client_of(bufnr)
   local graph_of = vim.api.nvim_buf_get_name(bufnr):match('^torchlean%-graph://(.*)$')
   local client = server.clients(graph_of and vim.fn.bufadd(graph_of) or bufnr)[1]
   if not client then
-    notify.error('the language server does not run for this file; see :checkhealth torchlean')
+    notify.error('the language server does not run for this file yet; :TorchLean restart starts it, :checkhealth torchlean tells more')
   elseif vim.api.nvim_buf_get_name(bufnr) == '' then
     notify.error('the file has to be saved first')
     return nil

@@ -7,23 +7,27 @@ local function notify(message, level)
   vim.notify('TorchLean: ' .. message, level)
 end
 
---- What went well is said in one line: of a message that is longer, what stands before the first semicolon.
+--- In one line: of a message that is longer, what stands before the first semicolon.
+---@param message string
+---@return string
+local function fitted(message)
+  local is_long = vim.fn.strdisplaywidth('TorchLean: ' .. message) > vim.v.echospace
+  return is_long and (message:gsub(';.*', '')) or message
+end
+
 ---@param message string
 function M.info(message)
-  if vim.fn.strdisplaywidth('TorchLean: ' .. message) > vim.v.echospace then
-    message = message:gsub(';.*', '')
-  end
-  notify(message, vim.log.levels.INFO)
+  notify(fitted(message), vim.log.levels.INFO)
 end
 
 ---@param message string
 function M.warn(message)
-  notify(message, vim.log.levels.WARN)
+  notify(fitted(message), vim.log.levels.WARN)
 end
 
 ---@param message string
 function M.error(message)
-  notify(message, vim.log.levels.ERROR)
+  notify(fitted(message), vim.log.levels.ERROR)
 end
 
 --- Says what a question that follows is about.

@@ -80,6 +80,16 @@ export function trainingsUnder(state: ServerState): void {
   }
 }
 
+/** Whether the server may be ended: a training that is watched ends with it, so that is asked. */
+export async function mayEnd(accept: string): Promise<boolean> {
+  const running = [...views].filter(([, { training }]) => training?.running === true).map(([uri]) => path.posix.basename(vscode.Uri.parse(uri).path));
+  if (running.length === 0) {
+    return true;
+  }
+  const question = `The training of ${running.join(', ')} ends with the server. It can be resumed from its last checkpoint.`;
+  return (await vscode.window.showWarningMessage(question, { modal: true }, accept)) === accept;
+}
+
 /** Resolves when a training of an artifact takes its first step: its page is there then. */
 export async function begun(uri: string): Promise<void> {
   await new Promise<void>((resolve) => waiting.set(uri, resolve));
