@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from torchlean_core.capture.errors import CaptureError
-from torchlean_core.reading import open_regular
+from torchlean_core.reading import NotRegularError, open_regular
 from torchlean_core.visible import visible
 
 SUFFIX = ".pt2"
@@ -71,6 +71,10 @@ def read_archive(file: Path) -> Archive:
                 digest.update(chunk)
             opened.seek(0)
             return _read(file.resolve(), shown, digest.hexdigest(), opened)
+    except IsADirectoryError as error:
+        raise refused(shown, "is a folder") from error
+    except NotRegularError as error:
+        raise refused(shown, "is no regular file") from error
     except OSError as error:
         raise refused(shown, f"cannot be read: {error.strerror or error}") from error
     except (zipfile.BadZipFile, EOFError, NotImplementedError, UnicodeDecodeError) as error:
