@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from torchlean_core.artifact import load_graph, parse_graph
-from torchlean_core.emit import EmitOptions, emit_file
+from torchlean_core.emit import emit_file
 from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.interp import Interpreter
 from torchlean_core.params.tensors import save_tensors
@@ -76,9 +76,7 @@ def emitted(
     """The model that a generated file defines."""
     artifact = write(folder, text, tensors)
     result = emit_file(artifact, changes=options, force=True)
-    name = EmitOptions.from_mapping(options).class_name
-    model: torch.nn.Module = getattr(load_module(result.output), name)()
-    return model
+    return generated_class(result.output)()
 
 
 def interpreter(

@@ -32,7 +32,7 @@ STEPS = 14
 def model_of(body: str, folder: Path) -> torch.nn.Module:
     """The model that a body defines, as if it stood in a file in a folder."""
     tree = ast.parse(body)
-    refuse_other_syntax(tree)
+    refuse_other_syntax(tree, "ExportedIRModel")
     scope = {"__name__": "generated", "__file__": str(folder / "m.py")}
     exec(compile(tree, "m.py", "exec"), scope)
     return scope["ExportedIRModel"]()

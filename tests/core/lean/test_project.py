@@ -174,7 +174,7 @@ def test_torchlean_itself(tmp_path, name, text):
         (b"[]", "lake-manifest.json is not JSON"),
         (b"[" * 100_000, "lake-manifest.json is not JSON"),
         (b"\xff\xfe", "lake-manifest.json is not UTF-8"),
-        (b" " * 1_000_001, "lake-manifest.json has 1,000,001 bytes, more than 1,000,000"),
+        (b" " * 1_000_001, "lake-manifest.json: has more than 1,000,000 bytes"),
     ],
 )
 def test_a_manifest_that_cannot_be_read_is_said_and_the_lakefile_tells(tmp_path, content, trouble):
@@ -205,7 +205,9 @@ def test_pipes_and_loops_of_links_are_said(tmp_path):
     os.mkfifo(tmp_path / "lake-manifest.json")
     (tmp_path / "lakefile.lean").symlink_to(tmp_path / "lakefile.lean")
     reason = find_project(tmp_path).reason
-    assert "lake-manifest.json is not a regular file" in reason and "lakefile.lean: " in reason
+    assert (
+        "lake-manifest.json: is a pipe or socket, no regular file" in reason and "lakefile.lean: " in reason
+    )
     other = tmp_path / "other"
     manifest(other, git_package())
     packages = other / ".lake/packages"
