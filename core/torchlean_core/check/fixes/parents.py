@@ -140,6 +140,10 @@ class _Trier:
         return (right or shaped)[:_MAX_CHOICES]
 
 
+_MOST_PARENTS = 1_000
+"""Parents of a node for which others are tried: each try reads all of them."""
+
+
 def _named(nodes: Sequence[Record]) -> str:
     """Nodes as titles name them: by id, and by kind and shape where it is one."""
     ids = " and ".join(show(one.ref) for one in nodes)
@@ -178,6 +182,8 @@ def _replace_parent(report: Report, finding: Finding) -> Iterator[Fix]:
     record = view.record(finding.index)
     if record is None or record.parents is None or len(finding.path) != 2 or finding.path[0] != "parents":
         return
+    if len(record.parents) > _MOST_PARENTS:
+        return
     position = finding.path[1]
     if not isinstance(position, int) or (
         finding.code == "TL302" and record.entry is not view.dialect.getitem
@@ -207,8 +213,9 @@ def _replaced(
     trier: _Trier, parents: Sequence[int | None], position: int, wrong: Sequence[int]
 ) -> Iterator[tuple[list[int], tuple[Record, ...]]]:
     """Parents with another node at a position, and what goes with it at the others that are no earlier nodes."""
+    places = set(wrong)
     for one in trier.earlier(_NEAR):
-        yield [one.ref if at in wrong or ref is None else ref for at, ref in enumerate(parents)], (one,)
+        yield [one.ref if at in places or ref is None else ref for at, ref in enumerate(parents)], (one,)
     if len(wrong) != 2:
         return
     (other,) = set(wrong) - {position}
@@ -238,6 +245,8 @@ def _drop_parents(report: Report, finding: Finding) -> Iterator[Fix]:
     view = view_of(report)
     record = view.record(finding.index)
     if record is None or record.entry is None or record.parents is None or None in record.parents:
+        return
+    if len(record.parents) > _MOST_PARENTS:
         return
     high, parents = record.entry.arity[1], [parent for parent in record.parents if parent is not None]
     if high is None or len(parents) <= high:
