@@ -14,6 +14,7 @@ from torchlean_core.check import Finding, Report, check_bytes
 from torchlean_core.errors import UserError
 from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_ls.documents import Snapshot
+from torchlean_ls.edits import file_edit
 from torchlean_ls.findings import counted, in_words
 from torchlean_ls.graph import show_graph
 from torchlean_ls.python.commands import open_file
@@ -110,21 +111,15 @@ class AtOnce:
         Raises:
             UserError: There is no such model, the shape is none, or the editor did not write it.
         """
-        document, name, shape = (
-            self._open_model_file(argument),
-            argument.get("name"),
-            argument.get("exampleShape"),
-        )
+        document = self._open_model_file(argument)
+        name, shape = argument.get("name"), argument.get("exampleShape")
         model = self.server.live.classes.named(document, str(name))
         if model is None:
             raise UserError(f"{file_name(document.uri)} has no model {name}")
         text = shape_text(parse_shape(shape_text(shape) if isinstance(shape, list) else str(shape)))
         edit = shape_edit(document, model, text)
-        if self.server.client.versioned_edits:
-            where = types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
-            change = types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(where, [edit])])
-        else:
-            change = types.WorkspaceEdit(changes={document.uri: [edit]})
+        versioned = self.server.client.versioned_edits
+        change = file_edit(document.uri, document.version, [edit], versioned=versioned)
         params = types.ApplyWorkspaceEditParams(change, f"Write the example shape of {model.name}")
         answer = await self.server.workspace_apply_edit_async(params)
         if not answer.applied:

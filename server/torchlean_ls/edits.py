@@ -17,8 +17,14 @@ def text_edits(document: Snapshot, edits: Iterable[Edit]) -> list[types.TextEdit
 
 def workspace_edit(document: Snapshot, edits: Iterable[Edit], *, versioned: bool) -> types.WorkspaceEdit:
     """Edits of one document, for just this version of it where the client can say so."""
-    changes = text_edits(document, edits)
+    return file_edit(document.uri, document.version, text_edits(document, edits), versioned=versioned)
+
+
+def file_edit(
+    uri: str, version: int | None, edits: list[types.TextEdit], *, versioned: bool
+) -> types.WorkspaceEdit:
+    """Edits of one file; None as its version where no editor has it open."""
     if not versioned:
-        return types.WorkspaceEdit(changes={document.uri: changes})
-    identifier = types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
-    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, list(changes))])
+        return types.WorkspaceEdit(changes={uri: edits})
+    identifier = types.OptionalVersionedTextDocumentIdentifier(uri, version)
+    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, list(edits))])

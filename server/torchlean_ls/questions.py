@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchlean_core.artifact.companions import stem
+from torchlean_core.artifact.companions import TENSOR_FILES, stem
 from torchlean_core.artifact.load import graph_of
 from torchlean_core.capture.models import Model
 from torchlean_core.choices import (
@@ -162,8 +162,7 @@ def _samples(artifact: Path) -> list[str]:
         names = sorted(entry.name for entry in artifact.parent.iterdir() if entry.name.endswith(SUFFIXES))
     except OSError:
         return []
-    own = (".params.safetensors", ".trained.safetensors", ".checkpoint.safetensors", ".weights.safetensors")
-    others = [name for name in names if not name.endswith(own) and not name.startswith(".")]
+    others = [name for name in names if not name.endswith(TENSOR_FILES) and not name.startswith(".")]
     near = stem(artifact)
     return sorted(others, key=lambda name: not name.startswith(near))[:_MAX_FILES]
 

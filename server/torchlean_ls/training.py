@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchlean_core.artifact.companions import RunPaths
 from torchlean_core.datasource import is_function
 from torchlean_core.runs import MAX_ENTRIES, Entry, Kept, kept_run, paths_of, read_metrics, thinned
 from torchlean_ls.uris import file_uri, plain_uri
@@ -104,8 +103,11 @@ class Run:
             "previous": self.previous,
             **self._facts,
             **self._end,
-            **({} if self.is_running else left_behind(self.path, self._files, since=self._began)),
+            **({} if self.is_running else self._left()),
         }
+
+    def _left(self) -> dict[str, Any]:
+        return left_behind(kept_run(self.path, self._files.checkpoint), self._files.params, since=self._began)
 
     def _checkpoint(self, step: int) -> dict[str, Any]:
         path = self._files.checkpoint
@@ -152,27 +154,26 @@ class Trainings:
             "points": read_metrics(files.metrics),
             "previous": [],
             **({} if kept is None else {"steps": kept.steps, "how": "stopped"}),
-            **left_behind(path, files),
+            **left_behind(kept, files.params),
         }
 
 
-def left_behind(artifact: Path, files: RunPaths, *, since: float = 0.0) -> dict[str, Any]:
+def left_behind(kept: Kept | None, params: Path, *, since: float = 0.0) -> dict[str, Any]:
     """What there is after a run: `resume` (how to go on with it, or null) and `trained` (its parameters, or null).
 
     A run that was stopped has written no parameters: those that are there are of an earlier one, and not spoken of.
 
     Args:
-        artifact: The artifact.
-        files: The files of its runs.
+        kept: The checkpoint that a run can go on from.
+        params: Where trained parameters are.
         since: When the run began, in seconds since the epoch, where that is known.
     """
-    kept = kept_run(artifact, files.checkpoint)
-    written = _written(files.params)
+    written = _written(params)
     # A run that comes to its end leaves no checkpoint, so one that is there is of a later run than the parameters.
     is_its_own = written >= since and (kept is None or written > _written(kept.path))
     return {
         "resume": None if kept is None else _resume(kept),
-        "trained": {"name": files.params.name, "uri": file_uri(files.params)} if is_its_own else None,
+        "trained": {"name": params.name, "uri": file_uri(params)} if is_its_own else None,
     }
 
 

@@ -12,6 +12,11 @@ from torchlean_core.reading import open_regular
 ARTIFACT_SUFFIXES = (".ir.json", ".torchlean.json")
 """File names that say "this JSON file is an artifact"."""
 
+PARAMS, TRAINED = ".params.safetensors", ".trained.safetensors"
+CHECKPOINT, WEIGHTS = ".checkpoint.safetensors", ".weights.safetensors"
+TENSOR_FILES = (PARAMS, TRAINED, CHECKPOINT, WEIGHTS)
+"""How the names of files of tensors end that commands write: beside an artifact, or (`WEIGHTS`) a module."""
+
 GENERATED_MARK = "# torchlean-provenance: "
 """How the line of a generated module begins that says where it came from."""
 
@@ -33,7 +38,7 @@ def stem(path: Path) -> str:
 
 def params_path(artifact: Path) -> Path:
     """`m.params.safetensors` beside the artifact."""
-    return _beside(artifact, ".params.safetensors")
+    return _beside(artifact, PARAMS)
 
 
 def generated_module_paths(artifact: Path) -> tuple[Path, ...]:
@@ -70,7 +75,7 @@ def is_generated_module(path: Path) -> bool:
 
 def trained_params_path(artifact: Path) -> Path:
     """`m.trained.safetensors` beside the artifact."""
-    return _beside(artifact, ".trained.safetensors")
+    return _beside(artifact, TRAINED)
 
 
 class RunPaths(NamedTuple):
@@ -96,7 +101,7 @@ def run_paths(params: Path) -> RunPaths:
         params,
         params.with_name(f"{name}.metrics.jsonl"),
         params.with_name(f"{name}.loss.svg"),
-        params.with_name(f"{name}.checkpoint.safetensors"),
+        params.with_name(f"{name}{CHECKPOINT}"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,20 @@ class FieldChange:
     new: Any
     in_old: bool = True
     in_new: bool = True
+
+    def in_words(self, name: str, show: Callable[[Any], str], arrow: str) -> str:
+        """What happened to the field, in a few words.
+
+        Args:
+            name: Its key, as it is to be shown.
+            show: How a value is to be shown.
+            arrow: What stands between the old and the new value.
+        """
+        if not self.in_old:
+            return f"{name}: added {show(self.new)}"
+        if not self.in_new:
+            return f"{name}: removed {show(self.old)}"
+        return f"{name}: {show(self.old)} {arrow} {show(self.new)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,12 +162,12 @@ def _text(diff: GraphDiff, old: str, new: str) -> Iterator[Text]:
     yield Text(f"--- {old}", "bold")
     yield Text(f"+++ {new}", "bold")
     for change in diff.root:
-        yield Text(f"~ {_change_line(change)}", "yellow")
+        yield Text(f"~ {_in_words(change)}", "yellow")
     for entry in _in_order(diff):
         if isinstance(entry, NodeChange):
             yield Text(_changed_line(entry), "yellow" if entry.fields else "cyan")
             for change in entry.fields:
-                yield Text(f"    {_change_line(change)}")
+                yield Text(f"    {_in_words(change)}")
         else:
             mark, node = entry
             yield Text(f"{mark} {_node_line(node)}", "red" if mark == "-" else "green")
@@ -201,12 +201,8 @@ def _changed_line(change: NodeChange) -> str:
     return f"{mark} {ids} {change.new.kind}{' (moved)' if change.moved else ''}"
 
 
-def _change_line(change: FieldChange) -> str:
-    if not change.in_old:
-        return f"{change.name}: added {_show(change.new)}"
-    if not change.in_new:
-        return f"{change.name}: removed {_show(change.old)}"
-    return f"{change.name}: {_show(change.old)} -> {_show(change.new)}"
+def _in_words(change: FieldChange) -> str:
+    return change.in_words(change.name, _show, "->")
 
 
 def _show(value: Any) -> str:

@@ -13,6 +13,7 @@ from torchlean_core.artifact import (
     params_path,
     require_valid,
 )
+from torchlean_core.artifact.companions import WEIGHTS
 from torchlean_core.check.findings import NEEDS_PARAMS, PLAIN
 from torchlean_core.emit.class_name import class_name_of
 from torchlean_core.emit.formatter import format_source
@@ -270,7 +271,7 @@ def _load(graph: Graph, artifact: Path, target: Path, params: Path | None, optio
 
 def weights_path(module: Path) -> Path:
     """Where values of an artifact go that are too many for a module: `m.weights.safetensors`."""
-    return module.with_name(f"{module.stem}.weights.safetensors")
+    return module.with_name(f"{module.stem}{WEIGHTS}")
 
 
 def _sources(

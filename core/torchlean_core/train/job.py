@@ -38,7 +38,7 @@ from torchlean_core.train.metrics import MetricsFile
 from torchlean_core.train.module import ScalarModule, with_backend
 from torchlean_core.train.options import TrainRequest, parse_options
 from torchlean_core.train.order import Feed
-from torchlean_core.train.outputs import Outputs
+from torchlean_core.train.outputs import check_outputs, outputs_of
 from torchlean_core.train.resume import habits, require_continuable, resumed_request
 from torchlean_core.train.source import data_words, has_own_loss, one_output, read_samples, wanted_samples
 from torchlean_core.train.summary import summary
@@ -87,13 +87,13 @@ class _Job:
         self._resolved = resolve(load_graph(Path(options.artifact)), Path(options.artifact), params)
         self._program = one_output(self._resolved.program, options.output)
         require_one_input_shape(self._program)
-        self._outputs = Outputs.of(Path(options.artifact), options.out, options.curve)
+        self._outputs = outputs_of(Path(options.artifact), options.out, options.curve)
         self._checkpoint: Checkpoint | None = None
         if options.resume:
             self._resumed_from = self._outputs.checkpoint if options.resume is True else Path(options.resume)
             self._checkpoint = load_checkpoint(self._resumed_from, self._program)
             options = parse_options(resumed_request(request, self._checkpoint.progress, self._resumed_from))
-        self._outputs.check(options)
+        check_outputs(self._outputs, options)
         self._options = options
         self._notes: list[str] = []
         self._objective = options.objective(has_own_loss(self._program, options.loss))

@@ -58,7 +58,7 @@ export interface Failure {
 }
 
 /** The running server of this window: at most one client at a time, for all of its folders. */
-export class Server implements vscode.Disposable {
+export class Server {
   private readonly states = new vscode.EventEmitter<{ state: ServerState; detail?: string }>();
   private readonly failures = new vscode.EventEmitter<Failure>();
   readonly onDidChangeState = this.states.event;
@@ -140,12 +140,6 @@ export class Server implements vscode.Disposable {
   /** Nothing is sent but that there are others: the server asks for those of the window and of each folder. */
   private async tellSettings(): Promise<void> {
     await this.running?.sendNotification(DidChangeConfigurationNotification.type, { settings: null });
-  }
-
-  dispose(): void {
-    void this.stop();
-    this.states.dispose();
-    this.failures.dispose();
   }
 
   private async startNow(): Promise<void> {

@@ -1,7 +1,7 @@
 // Artifacts that are called `m.json`: VS Code's own JSON service judges them, too, until they have the language of artifacts.
 import * as vscode from 'vscode';
+import { FORMAT } from './seen';
 
-const MARKER = /"format"\s*:\s*"torchlean\.ir\.v1"/;
 const LOOKED_AT = 100_000;
 
 const KEY = 'language';
@@ -10,7 +10,7 @@ const LEAVE = 'Leave as JSON';
 
 /** Whether a document is JSON by its name, and an artifact by what it holds. */
 export function isMarked(language: string, text: string): boolean {
-  return language === 'json' && MARKER.test(text.slice(0, LOOKED_AT)) ;
+  return language === 'json' && FORMAT.test(text.slice(0, LOOKED_AT));
 }
 
 /** Offers, once in a workspace, to show such files with the language of artifacts; the answer holds for all of them. */

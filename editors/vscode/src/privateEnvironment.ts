@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type * as vscode from 'vscode';
-import { executables, isExecutable, runProgram, searchPath, type Outcome } from './programs';
+import { executables, interpreterIn, isExecutable, pythonsOnPath, runProgram, type Outcome } from './programs';
 
 /** What a new environment is made of. */
 export interface Recipe {
@@ -113,10 +113,8 @@ export class PrivateEnvironment {
   }
 
   private async findPython(chosen: readonly string[], token: vscode.CancellationToken): Promise<string> {
-    const names = ['python3', 'python', ...[14, 13, 12, 11].map((minor) => `python3.${minor}`)];
-    const onPath = names.map((name) => searchPath(name)).filter((file) => file !== undefined);
     const found: string[] = [];
-    for (const file of new Set([...chosen.flatMap(executables).filter(isExecutable), ...onPath])) {
+    for (const file of new Set([...chosen.flatMap(executables).filter(isExecutable), ...pythonsOnPath()])) {
       const { code, stdout, lines } = await runProgram(file, ['-I', '-c', LOOK], { token }).catch(unlessCancelled);
       const version = stdout.trim().split(' ').map(Number);
       const [major = 0, minor = 0] = version;
@@ -164,10 +162,6 @@ export function reasonOf(lines: readonly string[]): string {
   const error = said.findLast((line) => line.startsWith('ERROR: ')) ?? said.at(-1) ?? 'without a word';
   const text = error.replace(/^ERROR: /, '');
   return text.length <= 300 ? text : `${text.slice(0, 299)}…`;
-}
-
-function interpreterIn(folder: string): string {
-  return process.platform === 'win32' ? path.join(folder, 'Scripts', 'python.exe') : path.join(folder, 'bin', 'python');
 }
 
 function recordOf(folder: string): { readonly requirement: string } | undefined {

@@ -10,6 +10,18 @@ export function searchPath(name: string): string | undefined {
   return folders.flatMap((folder) => executables(path.join(folder, name))).find(isExecutable);
 }
 
+/** The Pythons on PATH, by the names that they have by custom. */
+export function pythonsOnPath(): string[] {
+  const names = ['python3', 'python', ...[14, 13, 12, 11].map((minor) => `python3.${minor}`)];
+  return names.map((name) => searchPath(name)).filter((file) => file !== undefined);
+}
+
+/** The interpreter of an environment. */
+export function interpreterIn(environment: string): string {
+  const inside = process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python'];
+  return path.join(environment, ...inside);
+}
+
 /** The program that a package installed for an interpreter. */
 export function siblingProgram(interpreter: string, name: string): string | undefined {
   const folder = path.dirname(interpreter);

@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { interpreterIn } from './programs';
 
 /** The part of ms-python.vscode-python-envs' public interface that is used here. */
 interface EnvironmentsApi {
@@ -50,7 +51,7 @@ export async function interpreterOf(folder?: vscode.WorkspaceFolder): Promise<In
   if (!vscode.workspace.isTrusted) {
     return undefined;
   }
-  return (await selectedIn(folder)) ?? (folder && customaryOf(folder));
+  return (await selectedIn(folder)) ?? (folder && customaryIn(folder)[0]);
 }
 
 /** `~` and the names of folders filled in, as in the editor's own settings. */
@@ -74,16 +75,10 @@ async function selectedIn(folder?: vscode.WorkspaceFolder): Promise<Interpreter 
   return file ? { path: file, origin: 'Python extension' } : undefined;
 }
 
-/** The first of the environments that lie in a folder by custom. */
-function customaryOf(folder: vscode.WorkspaceFolder): Interpreter | undefined {
-  return customaryIn(folder)[0];
-}
-
-/** The environments that lie in a folder by custom. */
+/** The environments that lie in a folder by custom, in the order in which they count. */
 export function customaryIn(folder: vscode.WorkspaceFolder): Interpreter[] {
-  const inside = process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python'];
   return CUSTOMARY.map((name) => ({
-    path: path.join(folder.uri.fsPath, name, ...inside),
+    path: interpreterIn(path.join(folder.uri.fsPath, name)),
     origin: `${name} in ${folder.name}`,
   })).filter((interpreter) => fs.existsSync(interpreter.path));
 }

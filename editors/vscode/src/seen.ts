@@ -1,8 +1,10 @@
 // Whether a document is one that the server is for. Small and quick: it is asked before anything else is loaded.
 import * as vscode from 'vscode';
 
-/** What an artifact holds, whatever its file is called: the format's name, or nodes and an input. */
-const ARTIFACT = [/"format"\s*:\s*"torchlean\.ir\.v1"/, /"nodes"\s*:\s*\[[\s\S]*"input_id"\s*:|"input_id"\s*:[\s\S]*"nodes"\s*:\s*\[/];
+/** What says that a file is an artifact, whatever it is called. */
+export const FORMAT = /"format"\s*:\s*"torchlean\.ir\.v1"/;
+/** What an artifact holds: that, or nodes and an input. */
+const ARTIFACT = [FORMAT, /"nodes"\s*:\s*\[[\s\S]*"input_id"\s*:|"input_id"\s*:[\s\S]*"nodes"\s*:\s*\[/];
 /** What a model file holds: an import of torch, or a directive. */
 const MODEL = /^[ \t]*(?:import|from)[ \t]+torch\b|^[ \t]*#[ \t]*torchlean:/m;
 /** Where a marker is looked for: it stands at the beginning of a file, and big files cost nothing. */

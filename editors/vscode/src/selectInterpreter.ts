@@ -2,7 +2,7 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { homeAsTilde } from './places';
-import { searchPath } from './programs';
+import { pythonsOnPath } from './programs';
 import { customaryIn, interpreterOf, selectCommand } from './python';
 
 const SETTING = 'python.interpreter';
@@ -54,10 +54,9 @@ function targetOf(configuration: vscode.WorkspaceConfiguration, folder?: vscode.
 }
 
 async function choose(folder: vscode.WorkspaceFolder | undefined, set: string): Promise<string | undefined> {
-  const names = ['python3', 'python', ...[14, 13, 12, 11].map((minor) => `python3.${minor}`)];
   const current = (await interpreterOf(folder))?.path;
   const inFolder = folder && vscode.workspace.isTrusted ? customaryIn(folder).map((interpreter) => interpreter.path) : [];
-  const found = [...inFolder, ...names.map(searchPath).filter((file) => file !== undefined)];
+  const found = [...inFolder, ...pythonsOnPath()];
   const items: vscode.QuickPickItem[] = [...new Set(found)].map((file) => ({
     label: path.basename(file),
     description: homeAsTilde(file),

@@ -198,10 +198,11 @@ class CodeActions(Feature):
         document = self.server.documents.get(str(data.get("uri")))
         edits = None
         if document is not None and document.serial == data.get("serial"):
-            edits = _edits_of(document, data)
             if data.get("fixAll"):
                 result = await self._fixed(document)
                 edits = result.edits if result is not None else None
+            else:
+                edits = _edits_of(document, data)
         if document is None or edits is None:
             raise Refused("the document was edited meanwhile; ask for its actions again")
         action.edit = workspace_edit(document, edits, versioned=self._versioned)

@@ -43,6 +43,7 @@ from torchlean_ls.uris import file_path
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
+
 CHECKPOINT_SECONDS = 5.0
 """How often a training is kept, so that one that is stopped can go on."""
 

@@ -21,6 +21,7 @@ from torchlean_core.live.rewrites import rewrites
 from torchlean_core.reading import MOST_SETTINGS, read_regular
 from torchlean_ls.capabilities import CAPTURE, QUICK_FIX, SOURCE
 from torchlean_ls.documents import Snapshot
+from torchlean_ls.edits import file_edit
 from torchlean_ls.python.diagnostics import typed_diagnostic
 from torchlean_ls.python.known import offsets
 from torchlean_ls.python.lenses import capture_argument
@@ -115,13 +116,12 @@ class PythonActions:
             settings = min(roots, default=model_file.parent) / _NEW
         opened = next((one for one in self.server.documents if file_path(one.uri) == settings), None)
         try:
-            text = (
-                ""
-                if is_new
-                else opened.text
-                if opened
-                else read_regular(settings, MOST_SETTINGS).decode("utf-8")
-            )
+            if is_new:
+                text = ""
+            elif opened is not None:
+                text = opened.text
+            else:
+                text = read_regular(settings, MOST_SETTINGS).decode("utf-8")
         except (OSError, ValueError):
             return
         target = f"{Path(os.path.relpath(model_file, settings.parent)).as_posix()}:{name}"
@@ -145,10 +145,7 @@ class PythonActions:
         return types.WorkspaceEdit(document_changes=[made, types.TextDocumentEdit(identifier, list(edits))])
 
     def _edit(self, uri: str, version: int | None, edits: list[types.TextEdit]) -> types.WorkspaceEdit:
-        if not self.versioned:
-            return types.WorkspaceEdit(changes={uri: edits})
-        identifier = types.OptionalVersionedTextDocumentIdentifier(uri, version)
-        return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, list(edits))])
+        return file_edit(uri, version, edits, versioned=self.versioned)
 
     # -- with a model ---------------------------------------------------------------------------------------
 

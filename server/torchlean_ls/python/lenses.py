@@ -35,15 +35,15 @@ def _commands(live: Live, document: Snapshot, model: Model) -> list[dict[str, An
         argument = capture_argument(live, document, model)
         verb = "Capture again" if state.captured else "Capture"
         shown = f" ({argument['exampleShape']})" if "exampleShape" in argument else "…"
-        commands.append(_command(f"{verb}{shown}", "torchlean.capture", argument))
+        commands.append(command(f"{verb}{shown}", "torchlean.capture", argument))
     if state.artifact is None:
-        commands.append(_command(state.text, ""))
+        commands.append(command(state.text, ""))
         return commands
     artifact = plain_uri(state.artifact)
     commands.append(_open(state.text, artifact))
     commands.append(_open(f"Open {state.artifact.name}", artifact))
     if state.module is None:
-        commands.append(_command("Emit", "torchlean.emit", {"uri": artifact}))
+        commands.append(command("Emit", "torchlean.emit", {"uri": artifact}))
     else:
         commands.append(_open(f"Open {state.module.name}", plain_uri(state.module)))
     return commands
@@ -59,8 +59,9 @@ def capture_argument(live: Live, document: Snapshot, model: Model) -> dict[str, 
 
 
 def _open(title: str, uri: str) -> dict[str, Any]:
-    return _command(title, OPEN, {"uri": uri})
+    return command(title, OPEN, {"uri": uri})
 
 
-def _command(title: str, command: str, *arguments: Any) -> dict[str, Any]:
-    return {"title": title, "command": command, **({"arguments": arguments} if arguments else {})}
+def command(title: str, name: str, *arguments: Any) -> dict[str, Any]:
+    """A command of a lens as plain JSON."""
+    return {"title": title, "command": name, **({"arguments": arguments} if arguments else {})}

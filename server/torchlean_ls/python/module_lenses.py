@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torchlean_core.companions.module import artifact_of, is_generated
 from torchlean_core.emit.provenance import header_span
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.python.lenses import OPEN
+from torchlean_ls.python.lenses import OPEN, command
 from torchlean_ls.uris import file_path, plain_uri
 
 if TYPE_CHECKING:
@@ -39,6 +39,5 @@ def module_lenses(server: Server, document: Snapshot) -> list[dict[str, Any]] | 
     ]
 
 
-def _lens(where: Any, title: str, command: str, *arguments: Any) -> dict[str, Any]:
-    called = {"title": title, "command": command, **({"arguments": list(arguments)} if arguments else {})}
-    return {"range": where, "command": called}
+def _lens(where: Any, title: str, name: str, *arguments: Any) -> dict[str, Any]:
+    return {"range": where, "command": command(title, name, *arguments)}

@@ -7,7 +7,6 @@ One that leads nowhere goes on to lead nowhere.
 from __future__ import annotations
 
 import copy
-import heapq
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,11 +15,12 @@ from typing import Any
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.fixes.model import Edit, apply_edits
 from torchlean_core.check.fixes.plan import end_edits, id_edits
-from torchlean_core.check.fixes.view import Parents, View
+from torchlean_core.check.fixes.view import Parents, View, by_ref
 from torchlean_core.check.judge import Judge
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.root import check_endpoints
 from torchlean_core.kinds.spec import Path
+from torchlean_core.sequences import first_things_first
 
 
 @dataclass(slots=True)
@@ -134,33 +134,7 @@ def by_id(view: View) -> list[int] | None:
 
 def topological(view: View) -> list[int]:
     """The order nearest to the present one in which parents come first, as far as there is one: cycles stay."""
-    waits = [0] * len(view.ids)
-    for place, users in view.users.items():
-        for user in users:
-            waits[user] += user != place
-    ready = [index for index, count in enumerate(waits) if not count]
-    heapq.heapify(ready)
-    order: list[int] = []
-    taken = bytearray(len(waits))
-    stuck = 0
-    while len(order) < len(waits):
-        if not ready:  # nothing but cycles, and what waits for them: the first goes on as it stands
-            while taken[stuck]:
-                stuck += 1
-            waits[stuck] = 0
-            ready.append(stuck)
-        index = heapq.heappop(ready)
-        if taken[index]:
-            continue
-        taken[index] = 1
-        order.append(index)
-        for user in view.users.get(index, ()):
-            if user == index or taken[user]:
-                continue
-            waits[user] -= 1
-            if not waits[user]:
-                heapq.heappush(ready, user)
-    return order
+    return first_things_first(range(len(view.ids)), view.users)
 
 
 # -- what it does to the errors -----------------------------------------------------------------------------
@@ -223,16 +197,7 @@ class _Places:
     def __init__(self, new: Numbering) -> None:
         self.new = new
         self.numbers = _numbers(new.order)
-        self._once: dict[int, int] = {}
-        self._twice: dict[int, list[int]] = {}
-        for number, place in enumerate(new.order):
-            ref = new.refs[place]
-            if ref in self._twice:
-                self._twice[ref].append(number)
-            elif ref in self._once:
-                self._twice[ref] = [self._once.pop(ref), number]
-            elif ref is not None:
-                self._once[ref] = number
+        self._once, self._twice = by_ref(new.refs[place] for place in new.order)
 
     def operand(self, parent: int | None, user: int) -> int | None:
         """Present place of the operand that a parent id of a node names, where it is an earlier one."""

@@ -30,6 +30,9 @@ _NEAR = 128
 _NEAR_PAIR = 24
 """Earlier nodes that are tried where two are."""
 
+_MOST_PARENTS = 1_000
+"""Parents of a node for which others are tried: each try reads all of them."""
+
 _MAX_CHOICES = 3
 _MAX_SURPLUS = 12
 """Parents of which those that stay are looked for."""
@@ -138,10 +141,6 @@ class _Trier:
             if len(right) == _MAX_CHOICES:
                 break
         return (right or shaped)[:_MAX_CHOICES]
-
-
-_MOST_PARENTS = 1_000
-"""Parents of a node for which others are tried: each try reads all of them."""
 
 
 def _named(nodes: Sequence[Record]) -> str:

@@ -6,7 +6,7 @@ what cannot be read is left out. So a fix asks of the graph only what it needs i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -82,18 +82,7 @@ class View:
 
     @cached_property
     def _by_ref(self) -> tuple[dict[int, int], dict[int, list[int]]]:
-        once: dict[int, int] = {}
-        twice: dict[int, list[int]] = {}
-        for index, ref in enumerate(self.refs):
-            if ref is None:
-                continue
-            if ref in twice:
-                twice[ref].append(index)
-            elif ref in once:
-                twice[ref] = [once.pop(ref), index]
-            else:
-                once[ref] = index
-        return once, twice
+        return by_ref(self.refs)
 
     @cached_property
     def places(self) -> dict[int, int]:
@@ -260,6 +249,22 @@ class View:
                 if user not in seen:
                     seen.add(user)
                     waiting.append(user)
+
+
+def by_ref(refs: Iterable[int | None]) -> tuple[dict[int, int], dict[int, list[int]]]:
+    """Places by what stands there: of what stands in one place that, of what stands in several all of them."""
+    once: dict[int, int] = {}
+    twice: dict[int, list[int]] = {}
+    for place, ref in enumerate(refs):
+        if ref is None:
+            continue
+        if ref in twice:
+            twice[ref].append(place)
+        elif ref in once:
+            twice[ref] = [once.pop(ref), place]
+        else:
+            once[ref] = place
+    return once, twice
 
 
 def _says_id(raw: Any) -> bool:

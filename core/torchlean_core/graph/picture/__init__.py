@@ -6,9 +6,9 @@ from typing import Literal
 
 from torchlean_core.check.checker import Report
 from torchlean_core.errors import UserError
-from torchlean_core.graph.clusters import around, to_depth, within
+from torchlean_core.graph.clusters import to_depth
 from torchlean_core.graph.picture.dot import dot
-from torchlean_core.graph.picture.drawing import Drawing, drawing_of
+from torchlean_core.graph.picture.drawing import Drawing, drawing_of, opened_within
 from torchlean_core.graph.picture.mermaid import mermaid
 from torchlean_core.graph.picture.rails import text
 from torchlean_core.graph.picture.scene import scene_of
@@ -27,10 +27,6 @@ all nodes.
 
 MAX_HEIGHT = 3_000
 """Height of an SVG image that is still read at a glance, where no depth is asked for."""
-
-_BUDGET_AROUND = 16
-_MAX_MARKED = 200
-"""Of a comparison so much is seen that nothing happened to, and the clusters around so many nodes are opened."""
 
 Depth = int | Literal["all"] | None
 """How many levels of clusters are open; None: as many as the form's budget allows."""
@@ -57,27 +53,24 @@ def draw(drawing: Drawing, form: str, name: str, depth: Depth = None) -> str:
     """A picture of a drawing; as `picture`."""
     if not drawing.boxes:
         raise UserError(f"{name}: no node can be read; there is nothing to draw")
-    marked = [number for number, box in enumerate(drawing.boxes) if box.mark]
-    if depth is None and marked and form in BUDGETS:
-        opened = within(drawing.tree, _BUDGET_AROUND)
-        if len(marked) <= _MAX_MARKED:
-            opened |= around(drawing.tree, marked)
-        scenes = [scene_of(drawing, opened)]
-    elif depth is None and form in BUDGETS:
-        scenes = [scene_of(drawing, within(drawing.tree, budget)) for budget in BUDGETS[form]]
+    if depth is None and form in BUDGETS:
+        # Each budget that opens other clusters than the one before, which is looked at only if that is too high.
+        opened = dict.fromkeys(opened_within(drawing, budget) for budget in BUDGETS[form])
     else:
-        scenes = [scene_of(drawing, to_depth(drawing.tree, None if depth in (None, "all") else int(depth)))]
+        opened = {to_depth(drawing.tree, None if depth in (None, "all") else int(depth)): None}
+    first, *further = opened
+    scene = scene_of(drawing, first)
     if form != "svg":
-        return _WRITERS[form](scenes[0])
-    if len(scenes[0].cards) > MAX_SVG_NODES:
+        return _WRITERS[form](scene)
+    if len(scene.cards) > MAX_SVG_NODES:
         raise UserError(
-            f"{name}: {len(scenes[0].cards):,} nodes are too many to lay out as SVG (at most {MAX_SVG_NODES:,}); "
+            f"{name}: {len(scene.cards):,} nodes are too many to lay out as SVG (at most {MAX_SVG_NODES:,}); "
             "open fewer clusters, or draw it as `dot`, and let Graphviz do it"
         )
-    for scene in scenes:
+    placed = placed_of(scene)
+    while placed.height > MAX_HEIGHT and further:
+        scene = scene_of(drawing, further.pop(0))
         placed = placed_of(scene)
-        if placed.height <= MAX_HEIGHT:
-            break
     return svg(scene, placed)
 
 

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
 from torchlean_core.artifact.diff import FieldChange, GraphDiff
 from torchlean_core.check.checker import Report
 from torchlean_core.check.nodes import Record
 from torchlean_core.graph.clusters import clusters_of
-from torchlean_core.graph.picture.drawing import Box, Drawing, box_of, drawing_of, parts_of
-from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.graph.picture.drawing import Box, Drawing, box_of, drawing_of, parts_of, short_value
 from torchlean_core.navigate.explain import code
 from torchlean_core.navigate.links import Links
-from torchlean_core.text.numbers import Numbers, json_text
+from torchlean_core.sequences import first_things_first
 
 _WIDTH = 60
 """Characters of a value that a picture shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """One version: its records, which are what its ids mean."""
-
-    report: Report
-
-    def record(self, node_id: int) -> Record:
-        found = self.report.records[node_id]
-        assert found is not None  # the artifact has no errors
-        return found
 
 
 def compared(old: Report, new: Report, diff: GraphDiff, name: str) -> Drawing:
@@ -38,14 +25,13 @@ def compared(old: Report, new: Report, diff: GraphDiff, name: str) -> Drawing:
     edges, an edge that would lead back is left out.
     """
     after = drawing_of(new, name)
-    olds, news = _Side(old), _Side(new)
     links = Links(old)
     changes = {change.new.id: change for change in diff.changed}
     added = {node.id for node in diff.added}
     boxes: list[Box] = []
     records: list[Record] = []
     for number, box in enumerate(after.boxes):
-        record = news.record(number)
+        record = _record(new, number)
         change = changes.get(number)
         mark = ""
         words: tuple[str, ...] = ()
@@ -59,11 +45,11 @@ def compared(old: Report, new: Report, diff: GraphDiff, name: str) -> Drawing:
     place = dict(diff.ids)  # old id to place in `boxes`
     for node in diff.removed:
         place[node.id] = len(boxes)
-        record = olds.record(node.id)
+        record = _record(old, node.id)
         boxes.append(replace(box_of(links, record, ()), mark="removed"))
         records.append(record)
     edges = _edges(old, new, place)
-    order = _order(len(boxes), list(edges), _wanted(diff, len(after.boxes)))
+    order = _order(len(boxes), edges, _wanted(diff, len(after.boxes)))
     position = {number: at for at, number in enumerate(order)}
     moved = {(position[a], position[b]): mark for (a, b), mark in edges.items() if position[a] < position[b]}
     pairs = sorted(moved, key=lambda pair: pair[1])
@@ -112,48 +98,20 @@ def _wanted(diff: GraphDiff, count: int) -> list[tuple[float, int]]:
     return wanted
 
 
-def _order(count: int, edges: list[tuple[int, int]], wanted: list[tuple[float, int]]) -> list[int]:
+def _order(count: int, edges: Iterable[tuple[int, int]], wanted: list[tuple[float, int]]) -> list[int]:
     """All places, operands before users, and otherwise as wanted; a cycle is cut at what is wanted first."""
-    users: list[list[int]] = [[] for _ in range(count)]
-    waits = [0] * count
+    users: dict[int, list[int]] = {}
     for operand, user in edges:
-        users[operand].append(user)
-        waits[user] += 1
-    ready = [(wanted[number], number) for number in range(count) if not waits[number]]
-    heapq.heapify(ready)
-    rest = sorted(range(count), key=lambda number: wanted[number], reverse=True)
-    done = bytearray(count)
-    order: list[int] = []
-    while len(order) < count:
-        if ready:
-            number = heapq.heappop(ready)[1]
-        else:
-            while done[rest[-1]]:
-                rest.pop()
-            number = rest.pop()
-        if done[number]:
-            continue
-        done[number] = 1
-        order.append(number)
-        for user in users[number]:
-            waits[user] -= 1
-            if not waits[user] and not done[user]:
-                heapq.heappush(ready, (wanted[user], user))
-    return order
+        users.setdefault(operand, []).append(user)
+    return first_things_first(sorted(range(count), key=lambda number: wanted[number]), users)
 
 
 def _in_words(change: FieldChange) -> str:
     """A field that differs, in a few words."""
-    if not change.in_old:
-        return f"{code(change.name)}: added {_show(change.new)}"
-    if not change.in_new:
-        return f"{code(change.name)}: removed {_show(change.old)}"
-    return f"{code(change.name)}: {_show(change.old)} → {_show(change.new)}"
+    return change.in_words(code(change.name), lambda value: short_value(value, _WIDTH), "→")
 
 
-def _show(value: object) -> str:
-    if isinstance(value, Numbers):
-        shape = value.shape()
-        return "numbers" if shape is None else f"numbers {show_shape(shape)}"
-    text = code(json_text(value, default=str))
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
+def _record(report: Report, node_id: int) -> Record:
+    found = report.records[node_id]
+    assert found is not None  # the artifact has no errors
+    return found

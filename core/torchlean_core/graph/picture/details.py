@@ -7,12 +7,12 @@ from typing import Any
 
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.nodes import Record
-from torchlean_core.graph.picture.drawing import box_of
+from torchlean_core.graph.picture.drawing import box_of, short_value
+from torchlean_core.graph.picture.model import told
 from torchlean_core.kinds import Kind
 from torchlean_core.kinds.numbers import numel, show_shape
 from torchlean_core.navigate.explain import code, parameters_of
 from torchlean_core.navigate.links import Links
-from torchlean_core.text.numbers import Numbers, json_text
 
 MAX_USERS = 50
 """Users that are told."""
@@ -36,7 +36,7 @@ def details(links: Links, record: Record, findings: Iterable[Finding]) -> dict[s
         "formula": entry.formula if isinstance(entry, Kind) else "",
         "torch": entry.torch if isinstance(entry, Kind) else "",
         "fields": [
-            [code(name), _value(value)]
+            [code(name), short_value(value, _MAX_VALUE)]
             for name, value in raw.items()
             if name not in _APART and name not in held
         ],
@@ -59,15 +59,7 @@ def details(links: Links, record: Record, findings: Iterable[Finding]) -> dict[s
         "more_users": max(0, len(users) - MAX_USERS),
         "module": code(module) if isinstance(module, str) else "",
         "target": code(target) if isinstance(target, str) else "",
-        "findings": [
-            {
-                "code": one.code,
-                "severity": one.severity.value,
-                "message": str(one.data.get("plain", one.message)),
-            }
-            for one in findings
-            if one.index == record.index
-        ],
+        "findings": [told(one) for one in findings if one.index == record.index],
     }
 
 
@@ -82,11 +74,3 @@ def _model_name(raw: dict[str, Any], role: str) -> str:
     told = parameters.get(role) if isinstance(parameters, dict) else None
     name = told.get("name") if isinstance(told, dict) else None
     return code(name) if isinstance(name, str) else ""
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Numbers):
-        shape = value.shape()
-        return "numbers" if shape is None else f"numbers {show_shape(shape)}"
-    text = code(json_text(value, default=str))
-    return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from torchlean_core.graph.picture.marks import MARKS
 from torchlean_core.graph.picture.scene import Frame, Scene
 from torchlean_core.kinds.families import FAMILIES
 
@@ -12,8 +13,6 @@ _SHAPES = {
     "unknown": "octagon",
     "cluster": "box3d",
 }
-MARKS = {"added": "#1a7f37", "removed": "#cf222e", "changed": "#bf8700", "moved": "#0969da"}
-"""Colours of what became of a node."""
 
 
 def dot(scene: Scene) -> str:
@@ -27,7 +26,7 @@ def dot(scene: Scene) -> str:
     _frame(scene, scene.frame, lines, 1)
     for (operand, user), mark in zip(scene.edges, scene.marks, strict=True):
         line = ", style=dashed" if mark == "removed" else ""
-        color = f' [color="{MARKS[mark]}", penwidth=2{line}]' if mark else ""
+        color = f' [color="{MARKS[mark].color}", penwidth=2{line}]' if mark else ""
         lines.append(f"  n{operand} -> n{user}{color};")
     return "\n".join([*lines, "}"]) + "\n"
 
@@ -47,10 +46,10 @@ def _frame(scene: Scene, frame: Frame, lines: list[str], depth: int) -> None:
         label = f"{_escape(card.signed)}\\n{_escape(card.detail)}"
         form = f", shape={_SHAPES[card.role]}" if card.role in _SHAPES else ""
         weight = ", penwidth=2" if card.is_output or card.mark else ""
-        color = MARKS[card.mark] if card.mark else FAMILIES[card.family].light if card.family else ""
+        color = MARKS[card.mark].color if card.mark else FAMILIES[card.family].light if card.family else ""
         line = f', color="{color}"' if color else ""
         # A family may have the colour of a mark: what changed is filled as well.
-        fill = f', style=filled, fillcolor="{MARKS[card.mark]}26"' if card.mark else ""
+        fill = f', style=filled, fillcolor="{MARKS[card.mark].color}26"' if card.mark else ""
         lines.append(f'{indent}n{item} [label="{label}"{form}{line}{fill}{weight}];')
 
 

@@ -7,19 +7,21 @@ from dataclasses import dataclass, field
 
 from torchlean_core.check.checker import Report
 from torchlean_core.check.nodes import Record
-from torchlean_core.graph.clusters import EMPTY, Part, Tree, clusters_of
+from torchlean_core.graph.clusters import EMPTY, Part, Tree, around, clusters_of, within
 from torchlean_core.kinds import INPUT
 from torchlean_core.kinds.families import family_of
-from torchlean_core.kinds.numbers import show
+from torchlean_core.kinds.numbers import show, show_shape
 from torchlean_core.navigate.explain import code, value_text
 from torchlean_core.navigate.links import Links
 from torchlean_core.navigate.outline import role_of
+from torchlean_core.text.numbers import Numbers, json_text
 
 MAX_DEPTH = 24
 """Names of a module path that count; more are one name."""
 
-MARKS = ("added", "removed", "changed", "moved")
-"""What can have become of a node from one version to another."""
+_AROUND = 16
+_MAX_MARKED = 200
+"""Of a comparison so much is seen that nothing happened to, and the clusters around so many nodes are opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Box:
         role: What sort of thing it is (`outline.ROLES`).
         outputs: Its places among the artifact's outputs; none where it is no output.
         family: The family of its kind (`kinds.families`).
-        mark: What became of it since another version (`MARKS`); empty where nothing did, or nothing is compared.
+        mark: What became of it since another version (`marks.MARKS`); empty where nothing did, or nothing is compared.
         changes: What changed in it, in words.
     """
 
@@ -80,6 +82,13 @@ class Drawing:
     marked: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
 
+def opened_within(drawing: Drawing, budget: int) -> frozenset[str]:
+    """Keys of the clusters to open at first: as many as a budget allows; of a comparison those around what changed."""
+    marked = [number for number, box in enumerate(drawing.boxes) if box.mark]
+    opened = within(drawing.tree, _AROUND if marked else budget)
+    return opened | around(drawing.tree, marked) if len(marked) <= _MAX_MARKED else opened
+
+
 def drawing_of(report: Report, name: str) -> Drawing:
     """The drawing of an artifact; edges that lead nowhere, or back, are left out."""
     links = Links(report)
@@ -108,6 +117,15 @@ def box_of(links: Links, record: Record, outputs: tuple[int, ...]) -> Box:
         outputs,
         family_of(links.dialect, record.kind).name,
     )
+
+
+def short_value(value: object, width: int) -> str:
+    """A field's value in so many characters at most; of a long array of numbers the shape."""
+    if isinstance(value, Numbers):
+        shape = value.shape()
+        return "numbers" if shape is None else f"numbers {show_shape(shape)}"
+    text = code(json_text(value, default=str))
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _outputs(links: Links) -> dict[int, tuple[int, ...]]:

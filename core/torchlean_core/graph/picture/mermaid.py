@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterator
 from itertools import count
 
-from torchlean_core.graph.picture.dot import MARKS
+from torchlean_core.graph.picture.marks import MARKS
 from torchlean_core.graph.picture.scene import Frame, Scene
 
 _BRACKETS = {
@@ -23,7 +23,7 @@ def mermaid(scene: Scene) -> str:
     lines = ["flowchart TD"]
     _frame(scene, scene.frame, lines, 1, count())
     lines += [f"  n{operand} --> n{user}" for operand, user in scene.edges]
-    for mark, color in MARKS.items():
+    for mark, (_, color) in MARKS.items():
         links = [str(number) for number, one in enumerate(scene.marks) if one == mark]
         if links:
             dashes = ",stroke-dasharray:4 3" if mark == "removed" else ""

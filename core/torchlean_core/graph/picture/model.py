@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.check.checker import Report
-from torchlean_core.check.findings import Finding, Severity
+from torchlean_core.check.findings import PLAIN, Finding, Severity
 from torchlean_core.check.nodes import Record
-from torchlean_core.graph.clusters import Cluster, Tree, around, within
-from torchlean_core.graph.picture.drawing import Box, Drawing
+from torchlean_core.graph.clusters import Cluster, Tree
+from torchlean_core.graph.picture.drawing import Box, Drawing, opened_within
 from torchlean_core.kinds.families import FAMILIES
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.navigate.explain import code, parameters_of
@@ -20,10 +20,6 @@ from torchlean_core.text.lines import Encoding
 
 BUDGET = 60
 """Nodes and closed clusters that are seen at first."""
-
-_BUDGET_AROUND = 16
-_MAX_MARKED = 200
-"""Of a comparison so much is seen that nothing happened to, and the clusters around so many nodes are opened."""
 
 _MAX_MESSAGES = 3
 """Findings of one node that are told; all count."""
@@ -57,14 +53,10 @@ def model(
         if record is not None:
             node |= _known(links, record, files, artifact)
             if box.index in by_place:
-                node["findings"] = _told(by_place[box.index])
+                node["findings"] = _worst(by_place[box.index])
             if box.index < len(spans):
                 node["place"] = spans[box.index]
         nodes.append(node)
-    marked = [number for number, box in enumerate(drawing.boxes) if box.mark]
-    opened = within(drawing.tree, _BUDGET_AROUND if marked else BUDGET)
-    if len(marked) <= _MAX_MARKED:
-        opened |= around(drawing.tree, marked)
     return {
         "name": drawing.name,
         "dialect": report.dialect.name,
@@ -76,9 +68,9 @@ def model(
         "edges": [list(edge) for edge in drawing.edges],
         "marked": [[*edge, mark] for edge, mark in drawing.marked.items()],
         "clusters": _clusters(drawing.tree),
-        "opened": sorted(opened),
+        "opened": sorted(opened_within(drawing, BUDGET)),
         "files": list(files),
-        "findings": _told(whole),
+        "findings": _worst(whole),
     }
 
 
@@ -122,17 +114,16 @@ def _known(links: Links, record: Record, files: dict[str, int], artifact: Path |
     return known
 
 
-def _told(findings: Sequence[Finding]) -> list[dict[str, str]]:
+def _worst(findings: Sequence[Finding]) -> list[dict[str, str]]:
     """The worst findings, in the order of how bad they are."""
     ranked = sorted(findings, key=lambda finding: _WORST.index(finding.severity))
-    return [
-        {
-            "code": one.code,
-            "severity": one.severity.value,
-            "message": str(one.data.get("plain", one.message)),
-        }
-        for one in ranked[:_MAX_MESSAGES]
-    ]
+    return [told(one) for one in ranked[:_MAX_MESSAGES]]
+
+
+def told(finding: Finding) -> dict[str, str]:
+    """A finding as JSON."""
+    message = str(finding.data.get(PLAIN, finding.message))
+    return {"code": finding.code, "severity": finding.severity.value, "message": message}
 
 
 def _places(report: Report, encoding: Encoding) -> list[list[int]]:

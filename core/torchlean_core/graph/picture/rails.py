@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from torchlean_core.graph.clusters import Cluster
-from torchlean_core.graph.picture.scene import SIGNS, Scene
+from torchlean_core.graph.picture.marks import sign_of
+from torchlean_core.graph.picture.scene import Scene
 
 MAX_RAILS = 24
 """Rails beside one another; of a wider graph only the operands' ids are shown."""
@@ -15,7 +16,7 @@ def text(scene: Scene) -> str:
     rails = _rails(scene, parents)
     operands: list[list[str]] = [[] for _ in scene.cards]
     for (operand, user), mark in zip(scene.edges, scene.marks, strict=True):
-        operands[user].append(SIGNS.get(mark, "") + scene.cards[operand].ends[1])
+        operands[user].append(sign_of(mark) + scene.cards[operand].ends[1])
     rows = list(scene.outline())
     width = max((len(rail) for rail, _ in rails), default=0) if rails is not None else 0
     is_marked = any(card.mark for card in scene.cards)
@@ -45,7 +46,7 @@ def text(scene: Scene) -> str:
 def _name(scene: Scene, depth: int, item: Cluster | int, is_marked: bool) -> str:
     """What stands beside the rails: the sign of its mark, and the title, further right the deeper it is."""
     mark = "" if isinstance(item, Cluster) else scene.cards[item].mark
-    sign = f"{SIGNS.get(mark, ' ')} " if is_marked else ""
+    sign = f"{sign_of(mark) or ' '} " if is_marked else ""
     if isinstance(item, Cluster):
         return f"{sign}{'  ' * depth}▾ {item.title}"
     closed = "▸ " if scene.cards[item].role == "cluster" else ""

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from torchlean_core.graph.clusters import Cluster, shown
 from torchlean_core.graph.picture.drawing import Box, Drawing
-
-SIGNS = {"added": "+", "removed": "-", "changed": "~", "moved": ">"}
-"""Signs of what became of a node, for those who see no colours."""
+from torchlean_core.graph.picture.marks import sign_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class Card:
     @property
     def signed(self) -> str:
         """The title, behind the sign of what became of it."""
-        return f"{SIGNS[self.mark]} {self.title}" if self.mark else self.title
+        return f"{sign_of(self.mark)} {self.title}" if self.mark else self.title
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from torchlean_core.graph.picture.dot import MARKS
+from torchlean_core.graph.picture.marks import MARKS
 from torchlean_core.graph.picture.nested import HEIGHT, Placed, nested
 from torchlean_core.graph.picture.scene import Card, Frame, Scene
 from torchlean_core.kinds.families import FAMILIES
@@ -36,7 +36,7 @@ def _style() -> str:
     marks = [
         f"  .torchlean .{mark} rect {{ stroke: {color}; stroke-width: 2.5; fill: {color}; fill-opacity: .15 }}\n"
         f"  .torchlean path.{mark} {{ stroke: {color}; stroke-width: 2 }}"
-        for mark, color in MARKS.items()
+        for mark, (_, color) in MARKS.items()
     ]
     rules = [
         _STYLE.strip("\n"),

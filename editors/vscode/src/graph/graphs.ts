@@ -63,19 +63,16 @@ export class Graphs implements vscode.WebviewPanelSerializer {
   }
 
   private command(uri: unknown): void {
-    const target = uri instanceof vscode.Uri ? uri : vscode.window.activeTextEditor?.document.uri;
-    if (target === undefined) {
-      void vscode.window.showErrorMessage('TorchLean: open an artifact first.');
-    } else {
+    const target = targetOf(uri);
+    if (target !== undefined) {
       this.show({ uri: target.toString() });
     }
   }
 
   /** Asks what to compare an artifact with: its committed version, or another file. */
   private async compare(uri: unknown): Promise<void> {
-    const target = uri instanceof vscode.Uri ? uri : vscode.window.activeTextEditor?.document.uri;
+    const target = targetOf(uri);
     if (target === undefined) {
-      void vscode.window.showErrorMessage('TorchLean: open an artifact first.');
       return;
     }
     const committed = { label: '$(git-commit) The committed version', description: COMMITTED };
@@ -100,4 +97,13 @@ export class Graphs implements vscode.WebviewPanelSerializer {
       }
     }
   }
+}
+
+/** The artifact that a command is for: the one that it names, else the one that is looked at; without one it says so. */
+function targetOf(uri: unknown): vscode.Uri | undefined {
+  const target = uri instanceof vscode.Uri ? uri : vscode.window.activeTextEditor?.document.uri;
+  if (target === undefined) {
+    void vscode.window.showErrorMessage('TorchLean: open an artifact first.');
+  }
+  return target;
 }

@@ -1,34 +1,11 @@
 // The page of a graph: its frame, and what it may load.
-import { randomBytes } from 'node:crypto';
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
+import { pageFile, pageText } from '../webviewPage';
 
-/** Folder of the bundled pages. */
-export function pagesFolder(extension: vscode.Uri): vscode.Uri {
-  return vscode.Uri.joinPath(extension, 'dist', 'webview');
-}
-
-/** Nothing but the extension's own files may be loaded; names of an artifact come later, as data. */
 export function page(webview: vscode.Webview, extension: vscode.Uri): string {
-  const nonce = randomBytes(16).toString('base64');
-  const file = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(pagesFolder(extension), name)).toString();
-  const policy = [
-    "default-src 'none'",
-    `style-src ${webview.cspSource} 'unsafe-inline'`,
-    `script-src 'nonce-${nonce}' 'wasm-unsafe-eval'`,
-    'worker-src blob:',
-    `connect-src ${webview.cspSource}`,
-    'img-src data:',
-  ].join('; ');
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="${file('graph.css')}">
-<title>Graph</title>
-</head>
-<body data-layout="${file('layout.js')}">
+  const more = ['worker-src blob:', `connect-src ${webview.cspSource}`, 'img-src data:'];
+  const policy = { style: "'unsafe-inline'", script: "'wasm-unsafe-eval'", more };
+  const body = `<body data-layout="${pageFile(webview, extension, 'layout.js')}">
 <header role="toolbar" aria-label="Graph">
 <input id="search" type="search" placeholder="Search ( / )" aria-label="Search nodes" spellcheck="false">
 <span id="matches" role="status"></span>
@@ -59,8 +36,6 @@ export function page(webview: vscode.Webview, extension: vscode.Uri): string {
 <div id="message" role="alert" hidden></div>
 <div id="live" class="visually-hidden" aria-live="polite"></div>
 </main>
-<aside id="panel" aria-label="Details"></aside>
-<script nonce="${nonce}" src="${file('graph.js')}"></script>
-</body>
-</html>`;
+<aside id="panel" aria-label="Details"></aside>`;
+  return pageText(webview, extension, { name: 'graph', title: 'Graph', body, policy });
 }

@@ -1,9 +1,9 @@
 // The pages on which trainings are watched: each artifact has one, beside the editor.
-import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { ExecuteCommandRequest, type BaseLanguageClient } from 'vscode-languageclient/node';
 import type { ServerState } from '../status';
+import { pagesFolder, pageText } from '../webviewPage';
 import { after, type FromPage, type Told, type ToPage, type Training } from './messages';
 
 const VIEW = 'torchlean-ls.training';
@@ -118,11 +118,11 @@ function fill(uri: string, panel: vscode.WebviewPanel): void {
   const { context, services } = shown;
   const view: View = { panel, heard: (message) => void heard(view, uri, message, services) };
   views.set(uri, view);
-  const folder = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
-  panel.webview.options = { enableScripts: true, localResourceRoots: [folder] };
+  const extension = context.extensionUri;
+  panel.webview.options = { enableScripts: true, localResourceRoots: [pagesFolder(extension)] };
   panel.onDidDispose(() => views.delete(uri));
   panel.webview.onDidReceiveMessage(view.heard);
-  panel.webview.html = page(panel.webview, folder, titleOf(uri));
+  panel.webview.html = pageText(panel.webview, extension, { name: 'training', title: titleOf(uri), body: '<body>' });
 }
 
 async function heard(view: View, uri: string, message: FromPage, services: Services): Promise<void> {
@@ -163,23 +163,4 @@ async function heard(view: View, uri: string, message: FromPage, services: Servi
 
 function post(view: View, message: ToPage): Thenable<boolean> {
   return view.panel.webview.postMessage(message);
-}
-
-function page(webview: vscode.Webview, folder: vscode.Uri, title: string): string {
-  const nonce = randomUUID();
-  const at = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(folder, name)).toString();
-  const policy = `default-src 'none'; style-src ${webview.cspSource}; script-src 'nonce-${nonce}'`;
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title.replace(/[&<>"]/g, (character) => `&#${character.codePointAt(0)};`)}</title>
-<link rel="stylesheet" href="${at('training.css')}">
-</head>
-<body>
-<script nonce="${nonce}" src="${at('training.js')}"></script>
-</body>
-</html>`;
 }
