@@ -60,9 +60,9 @@ def load_module(path: Path) -> ModuleType:
 
 
 def generated_class(path: Path) -> type[torch.nn.Module]:
-    """The class that a generated file defines, whatever it is called."""
+    """The model that a generated file defines, whatever it is called: the last class, after those it is made of."""
     module = load_module(path)
-    [found] = [
+    [*_, found] = [
         one
         for one in vars(module).values()
         if isinstance(one, type) and issubclass(one, torch.nn.Module) and one.__module__ == module.__name__
