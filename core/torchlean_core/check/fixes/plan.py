@@ -105,7 +105,7 @@ class Shift:
 
 
 def plan_edits(view: View, plan: Plan) -> tuple[Edit, ...]:
-    """The edits of a plan; the users of new nodes, and the nodes that go, are settled (`View.settled`)."""
+    """The edits of a plan; the users of new nodes take them (`View.takes_before`), those that go are settled."""
     text = view.document.text
     shift = Shift(plan)
     chains: dict[int, list[Insertion]] = {}
