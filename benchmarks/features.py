@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
-from lsprotocol import types
-
 from benchmarks.artifacts import make_artifact
 from benchmarks.table import Table
 from torchlean_ls.client import Client
-from torchlean_ls.direct import ChangedDocument, ChangeParams, ContentChange, Place, Stretch
+from torchlean_ls.lsp import types
+from torchlean_ls.lsp.endpoint import read_params
 from torchlean_ls.server import Server, create_server
 
 URI = "untitled:bench/m.ir.json"  # no file, so nothing beside it to look at
@@ -26,6 +26,7 @@ class Session:
 
     def __init__(self, text: str) -> None:
         self.server: Server = create_server()
+        self._loop = asyncio.new_event_loop()
         self.sent: list[Any] = []
         self.server.protocol.set_writer(_Nowhere())
         capabilities = {
@@ -36,7 +37,7 @@ class Session:
             }
         }
         self.server.protocol.client = Client(capabilities)
-        params = types.InitializeParams(capabilities=types.ClientCapabilities())
+        params = types.InitializeParams(capabilities)
         self.server.initialize(params, self.server.protocol.client)
         item = types.TextDocumentItem(URI, "json", 1, text)
         self.server.did_open(types.DidOpenTextDocumentParams(item))
@@ -54,34 +55,22 @@ class Session:
         document = self.server.documents.get(URI)
         assert document is not None
         first, last = document.lines.range(start, end)
-        change = ContentChange(new, Stretch(Place(*first), Place(*last)))
-        self.server.did_change(ChangeParams(ChangedDocument(URI, document.version + 1), [change]))
+        where = types.Range(types.Position(*first), types.Position(*last))
+        change = types.TextDocumentContentChangeEvent(new, where)
+        identifier = types.VersionedTextDocumentIdentifier(URI, document.version + 1)
+        self.server.did_change(types.DidChangeTextDocumentParams(identifier, [change]))
 
     def ask(self, method: str, **params: Any) -> Any:
         """The result of a request, as it would be written."""
         protocol = self.server.protocol
-        message = {
-            "jsonrpc": "2.0",
-            "id": 1,
-            "method": method,
-            "params": {"textDocument": {"uri": URI}, **params},
-        }
-        request = protocol.structure_message(message)
-        handler = protocol.fm.features[method]
-        answer: Any = handler(request.params)
+        answer: Any = protocol.handlers[method](read_params(method, {"textDocument": {"uri": URI}, **params}))
         result = None
         try:
-            while True:  # what is left to a thread in a session is done right here
-                work, args, _ = answer.send(result)
-                result = self._checked() if work == self.server.checked else args[0](*args[1:])
+            while True:
+                result = self._loop.run_until_complete(answer.send(result))
         except StopIteration as done:
-            protocol._send_response(1, done.value)
+            protocol.answer(1, done.value)
             return done.value
-
-    def _checked(self) -> Any:
-        document = self.server.documents.get(URI)
-        assert document is not None and document.report is not None
-        return document
 
     def position(self, offset: int) -> dict[str, int]:
         """A place of the text in the protocol."""
@@ -93,11 +82,8 @@ class Session:
 
 
 class _Nowhere:
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, /) -> None:
         """Forget it."""
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def run(sizes: tuple[int, ...], rounds: int = 30) -> list[Table]:

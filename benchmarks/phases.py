@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 
 import msgspec
-from lsprotocol import types
 
 from benchmarks.artifacts import make_artifact
 from benchmarks.table import Table
@@ -14,6 +13,7 @@ from torchlean_core.check.checker import Check
 from torchlean_core.check.quick import scan
 from torchlean_core.kinds import CLASSIC
 from torchlean_core.text import Change, Document, LineIndex, read_text
+from torchlean_ls.lsp import types
 
 RUNS = 7
 

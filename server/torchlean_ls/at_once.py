@@ -6,9 +6,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol import types
-from pygls.exceptions import JsonRpcInvalidParams
-
 from torchlean_core.capture.target import parse_shape
 from torchlean_core.check import Finding, Report, check_bytes
 from torchlean_core.errors import UserError
@@ -17,6 +14,8 @@ from torchlean_ls.documents import Snapshot
 from torchlean_ls.edits import file_edit
 from torchlean_ls.findings import counted, in_words
 from torchlean_ls.graph import show_graph
+from torchlean_ls.lsp import types
+from torchlean_ls.lsp.errors import JsonRpcInvalidParams
 from torchlean_ls.python.commands import open_file
 from torchlean_ls.python.shapes import shape_edit, shape_text
 from torchlean_ls.questions import models

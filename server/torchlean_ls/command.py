@@ -32,8 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until the client says `exit` or goes away."""
     logging.basicConfig(level=args.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    # pygls logs whole payloads at INFO; they are worth reading only when something is hunted down.
-    logging.getLogger("pygls").setLevel("DEBUG" if args.log_level == "debug" else "WARNING")
     address = _address(args.tcp or args.ws) if args.tcp or args.ws else None
     if args.ws:
         require_websockets()

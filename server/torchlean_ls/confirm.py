@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol import types
-from pygls.exceptions import JsonRpcException
-
 from torchlean_core.artifact.companions import params_path, trained_params_path
 from torchlean_core.capture.target import source_words
+from torchlean_ls.lsp import types
+from torchlean_ls.lsp.errors import JsonRpcException
 from torchlean_ls.refused import Refused
 
 if TYPE_CHECKING:

@@ -7,8 +7,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.artifact.companions import is_artifact_name, names_model
 from torchlean_core.artifact.detect import looks_like_artifact
 from torchlean_core.check import Report
@@ -16,7 +14,7 @@ from torchlean_core.check.checker import Check
 from torchlean_core.lazy import lazy
 from torchlean_core.navigate import Links, Spot, spot_at
 from torchlean_core.text import Change, Document, Encoding, LineIndex, Position, read_text
-from torchlean_ls.direct import ChangeParams, ContentChange, Place, Stretch
+from torchlean_ls.lsp import types
 from torchlean_ls.memory import give_back_memory
 from torchlean_ls.splice import Splice, spliced
 from torchlean_ls.uris import file_name
@@ -120,17 +118,19 @@ class Snapshot:
         """What stands at a position of the protocol."""
         return spot_at(self.report.document, self.offset(position))
 
-    def changed(self, version: int, changes: Sequence[ContentChange]) -> Snapshot:
+    def changed(self, version: int, changes: Sequence[types.TextDocumentContentChangeEvent]) -> Snapshot:
         """The next version; ranges out of bounds are clamped, reversed ones put right."""
         if not changes and version != self.version:
-            nothing = Place(0, 0)
-            changes = [ContentChange(text="", range=Stretch(nothing, nothing))]  # the version is another one
+            nothing = types.Position(0, 0)
+            changes = [
+                types.TextDocumentContentChangeEvent("", types.Range(nothing, nothing))
+            ]  # the version is another one
         latest = self
         for change in changes:
             latest = latest._changed(version, change)
         return latest
 
-    def _changed(self, version: int, change: ContentChange) -> Snapshot:
+    def _changed(self, version: int, change: types.TextDocumentContentChangeEvent) -> Snapshot:
         if change.range is None:
             return Snapshot(
                 self.uri, self.language, version, change.text, self.encoding, declared=self.declared
@@ -153,7 +153,7 @@ class Snapshot:
                 following._changes = [*self._changes, edited[1]]
         return following
 
-    def offset(self, position: types.Position | Place) -> int:
+    def offset(self, position: types.Position) -> int:
         """Offset of a position of the protocol; out of range is the nearest place."""
         return self.lines.offset(Position(position.line, position.character), self.encoding)
 
@@ -204,7 +204,7 @@ class Documents:
         self._open[item.uri] = snapshot
         return snapshot
 
-    def change(self, params: ChangeParams) -> Snapshot | None:
+    def change(self, params: types.DidChangeTextDocumentParams) -> Snapshot | None:
         """Apply changes in their order; None for a document that is not open."""
         document = params.text_document
         old = self._open.get(document.uri)

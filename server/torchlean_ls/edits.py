@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lsprotocol import types
-
 from torchlean_core.check.fixes.model import Edit
 from torchlean_ls.documents import Snapshot
+from torchlean_ls.lsp import types
 
 
 def text_edits(document: Snapshot, edits: Iterable[Edit]) -> list[types.TextEdit]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.check import RULES, Finding, Severity
 from torchlean_core.check.findings import PLAIN
 from torchlean_core.check.places import place
 from torchlean_core.text import no_collector
 from torchlean_ls.documents import Snapshot
+from torchlean_ls.lsp import types
 
 MAX_DIAGNOSTICS = 1_000
 """Diagnostics of one document that are sent; the last one says how many more there are."""

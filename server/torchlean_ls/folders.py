@@ -9,13 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lsprotocol import types
-
 from torchlean_core.artifact.companions import ARTIFACT_SUFFIXES
 from torchlean_core.check import Finding
 from torchlean_core.config import NAMES, SettingsFinder
 from torchlean_core.config import Settings as FileSettings
 from torchlean_core.errors import UsageError
+from torchlean_ls.lsp import types
 from torchlean_ls.settings import Settings
 from torchlean_ls.uris import file_name, file_path, file_uri
 

@@ -6,10 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pygls.exceptions import JsonRpcInvalidParams
-
 from torchlean_core.check import Finding, Report, check_text
 from torchlean_core.errors import UserError
+from torchlean_ls.lsp.errors import JsonRpcInvalidParams
 from torchlean_ls.uris import file_path, plain_uri
 
 if TYPE_CHECKING:

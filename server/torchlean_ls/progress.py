@@ -6,7 +6,7 @@ import threading
 import uuid
 from typing import TYPE_CHECKING
 
-from lsprotocol import types
+from torchlean_ls.lsp import methods, types
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
@@ -40,12 +40,12 @@ class Progress:
         """
         if token is None and supported:
             token = f"torchlean-{uuid.uuid4().hex}"
-            await server.work_done_progress.create_async(token)
+            await server.protocol.ask(methods.WINDOW_WORK_DONE_PROGRESS_CREATE, {"token": token})
+        progress = cls(server, token)
         if token is not None:
-            value = types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0)
-            server.work_done_progress.begin(token, value)
-            server.work_done_progress.tokens[token].add_done_callback(lambda _: cancelled.set())
-        return cls(server, token)
+            server.protocol.progress[token] = cancelled.set
+            progress._tell(types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0))
+        return progress
 
     def report(self, message: str, percentage: int | None) -> None:
         """Say how far the work is; percentages only grow."""
@@ -53,12 +53,16 @@ class Progress:
             return
         if percentage is not None:
             self._percentage = max(self._percentage, min(100, percentage))
-        value = types.WorkDoneProgressReport(message=message, percentage=self._percentage)
-        self._server.work_done_progress.report(self._token, value)
+        self._tell(types.WorkDoneProgressReport(message=message, percentage=self._percentage))
 
     def end(self, message: str) -> None:
         """Say how it ended; once."""
         if self._token is not None:
-            self._server.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=message))
-            self._server.work_done_progress.tokens.pop(self._token, None)
+            self._tell(types.WorkDoneProgressEnd(message=message))
+            self._server.protocol.progress.pop(self._token, None)
             self._token = None
+
+    def _tell(
+        self, value: types.WorkDoneProgressBegin | types.WorkDoneProgressReport | types.WorkDoneProgressEnd
+    ) -> None:
+        self._server.protocol.notify(methods.PROGRESS, {"token": self._token, "value": value})

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from pygls.exceptions import JsonRpcException
-
 from torchlean_core.errors import UserError
+from torchlean_ls.lsp.errors import JsonRpcException
 
 
 class Refused(JsonRpcException):

@@ -10,12 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol import types
-from pygls.exceptions import JsonRpcRequestCancelled
-
 from torchlean_core.artifact.companions import params_path
 from torchlean_core.check.findings import NEEDS_PARAMS, PROBLEMS
 from torchlean_core.errors import UserError
+from torchlean_ls.lsp import types
+from torchlean_ls.lsp.errors import JsonRpcRequestCancelled
 from torchlean_ls.progress import Progress
 from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_uri

@@ -13,24 +13,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lsprotocol import types
-from pygls.exceptions import JsonRpcException
-from pygls.lsp.server import LanguageServer
-
-from torchlean_core import __version__
 from torchlean_core.capture.workspace import Sources
 from torchlean_core.check import Finding
 from torchlean_core.text import Encoding
+from torchlean_ls.asking import Asking
 from torchlean_ls.client import Client
-from torchlean_ls.direct import ChangeParams
 from torchlean_ls.documents import Documents, Snapshot
 from torchlean_ls.features import FEATURES, Commands, Companions, Feature
 from torchlean_ls.folders import Folders
 from torchlean_ls.interpreters import Interpreters
+from torchlean_ls.lsp import methods, types
+from torchlean_ls.lsp.errors import JsonRpcException
 from torchlean_ls.protocol import Protocol
 from torchlean_ls.python.live import Live
 from torchlean_ls.python.open_texts import OpenTexts
-from torchlean_ls.refused import Refused
 from torchlean_ls.settings import Settings, complaints
 from torchlean_ls.training import Trainings
 from torchlean_ls.unopened import Unopened
@@ -43,7 +39,7 @@ _FILES = "torchlean-files"
 """Name of the request to watch files."""
 
 
-class Server(LanguageServer):
+class Server(Asking):
     """The TorchLean language server.
 
     Attributes:
@@ -66,12 +62,7 @@ class Server(LanguageServer):
     protocol: Protocol
 
     def __init__(self) -> None:
-        super().__init__(
-            "torchlean-ls",
-            __version__,
-            text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
-            protocol_cls=Protocol,
-        )
+        self.protocol = Protocol(self)
         self.client = Client({})
         self.documents = Documents()
         self.open_texts = OpenTexts(self.documents)
@@ -103,47 +94,24 @@ class Server(LanguageServer):
         self._background: set[asyncio.Task[None]] = set()
         self.was_shut_down = False
         self.on_exit: Callable[[], None] = self.end
-        self.on(types.INITIALIZED, self._initialized)
-        self.on(types.SHUTDOWN, self._shutdown)
-        self.on(types.TEXT_DOCUMENT_DID_SAVE, self._did_save)
-        self.on(types.WORKSPACE_DID_CHANGE_CONFIGURATION, self._did_change_configuration)
-        self.on(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, self._did_change_files)
-        self.on(types.WORKSPACE_DID_RENAME_FILES, self._did_rename_files)
-        self.on(types.WORKSPACE_DID_DELETE_FILES, self._did_delete_files)
+        for method, handler in (
+            (methods.INITIALIZED, self._initialized),
+            (methods.TEXT_DOCUMENT_DID_OPEN, self.did_open),
+            (methods.TEXT_DOCUMENT_DID_CHANGE, self.did_change),
+            (methods.TEXT_DOCUMENT_DID_SAVE, self._did_save),
+            (methods.TEXT_DOCUMENT_DID_CLOSE, self.did_close),
+            (methods.WORKSPACE_DID_CHANGE_CONFIGURATION, self._did_change_configuration),
+            (methods.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, self.did_change_folders),
+            (methods.WORKSPACE_DID_CHANGE_WATCHED_FILES, self._did_change_files),
+            (methods.WORKSPACE_DID_RENAME_FILES, self._did_rename_files),
+            (methods.WORKSPACE_DID_DELETE_FILES, self._did_delete_files),
+            (methods.WORKSPACE_EXECUTE_COMMAND, self.execute),
+        ):
+            self.on(method, handler)
 
     def on(self, method: str, handler: Callable[[Any], Any]) -> None:
-        """Register the handler of an LSP method; pygls wants plain functions, not bound ones.
-
-        A generator answers at once, unless it yields a coroutine function and its arguments to wait for.
-        """
-        if inspect.iscoroutinefunction(handler):
-
-            async def call_async(params: Any) -> Any:
-                return await handler(params)
-
-            self.feature(method)(call_async)
-        elif inspect.isgeneratorfunction(handler):
-
-            def call_generator(params: Any) -> Any:
-                return (yield from handler(params))
-
-            self.feature(method)(call_generator)
-        else:
-
-            def call(params: Any) -> Any:
-                return handler(params)
-
-            self.feature(method)(call)
-
-    def on_directly(self, method: str, into: type, handler: Callable[[Any], Any]) -> None:
-        """Register a quick way to answer a method that every keystroke asks, beside its handler.
-
-        Args:
-            method: The method.
-            into: What its params are read into, a type of `torchlean_ls.direct`.
-            handler: Gets the params; gives plain JSON, or `direct.LATER` where the other handler is to answer.
-        """
-        self.protocol.direct[method] = into, handler
+        """Register the handler of an LSP method; `torchlean_ls.lsp.endpoint` says what it can be."""
+        self.protocol.on(method, handler)
 
     def on_artifact(self, method: str, handler: Callable[[Snapshot, Any], Any]) -> None:
         """Register the handler of a method about one artifact that is open; for others the answer is null.
@@ -157,7 +125,7 @@ class Server(LanguageServer):
             if document is None or not self.settings.enable or not document.is_artifact:
                 return None
             if document.is_slow:
-                document = yield self.checked, (document,), None
+                document = yield self.checked(document)
             answer = handler(document, params) if document is not None else None
             return (yield from answer) if inspect.isgenerator(answer) else answer
 
@@ -297,7 +265,7 @@ class Server(LanguageServer):
         if params.process_id:
             self._parent_watch = asyncio.ensure_future(self._watch_parent(params.process_id))
 
-    async def _initialized(self, params: types.InitializedParams) -> None:
+    async def _initialized(self, params: Any) -> None:
         self._loop = asyncio.get_running_loop()
         while self._unsaid:
             self._show_warning(self._unsaid.pop(0))
@@ -312,7 +280,7 @@ class Server(LanguageServer):
             wanted.append(self._watching())
         if self.client.has("workspace.didChangeConfiguration.dynamicRegistration"):
             section = types.DidChangeConfigurationRegistrationOptions("torchlean")
-            method = types.WORKSPACE_DID_CHANGE_CONFIGURATION
+            method = methods.WORKSPACE_DID_CHANGE_CONFIGURATION
             wanted.append(types.Registration("torchlean-settings", method, section))
         if wanted:
             try:
@@ -325,14 +293,14 @@ class Server(LanguageServer):
         self._watched = self.folders.watched(self.settings)
         watchers = [types.FileSystemWatcher(pattern) for pattern in self._watched]
         options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
-        return types.Registration(_FILES, types.WORKSPACE_DID_CHANGE_WATCHED_FILES, options)
+        return types.Registration(_FILES, methods.WORKSPACE_DID_CHANGE_WATCHED_FILES, options)
 
     async def _watch_anew(self) -> None:
         """Have other files watched: a setting names others as artifacts."""
         async with self._registering:
             if self._watched == self.folders.watched(self.settings):
                 return
-            method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
+            method = methods.WORKSPACE_DID_CHANGE_WATCHED_FILES
             old = types.UnregistrationParams([types.Unregistration(_FILES, method)])
             new = types.RegistrationParams([self._watching()])
             try:
@@ -392,7 +360,8 @@ class Server(LanguageServer):
                 self._background.add(task := asyncio.ensure_future(self._watch_anew()))
                 task.add_done_callback(self._background.discard)
 
-    def _shutdown(self, params: None) -> None:
+    def shut_down(self) -> None:
+        """Do nothing more."""
         self.was_shut_down = True
         self._each(lambda feature: feature.shutdown())
 
@@ -423,7 +392,7 @@ class Server(LanguageServer):
         self.open_texts.forget(document.uri)
         self._each(lambda feature: feature.document_open(document))
 
-    def did_change(self, params: ChangeParams) -> None:
+    def did_change(self, params: types.DidChangeTextDocumentParams) -> None:
         """Take a new version of a document in."""
         document = self.documents.change(params)
         if document is not None:
@@ -518,8 +487,4 @@ def _alive(process_id: int) -> bool:
 
 def create_server() -> Server:
     """A server that is ready to be started."""
-    # A refused request is an answer to its user, not a fault of the server: no traceback in its log.
-    logging.getLogger("pygls.protocol.json_rpc").addFilter(
-        lambda record: not (record.exc_info and isinstance(record.exc_info[1], Refused | JsonRpcException))
-    )
     return Server()

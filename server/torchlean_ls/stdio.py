@@ -1,8 +1,7 @@
 """Serving over standard input and output.
 
-pygls reads standard input in threads: every line of a header and every body is a task of a pool, which costs more
-than a check of a small file, and nothing is read while all threads are busy. Where the event loop can read
-the pipe itself, it does; elsewhere (Windows, a terminal) one thread does nothing but read.
+Where the event loop can read the pipe itself, it does: a thread for it costs more than a check of a small file.
+Elsewhere (Windows, a terminal) one thread does nothing but read.
 """
 
 from __future__ import annotations
@@ -14,8 +13,6 @@ import stat
 import sys
 import threading
 from typing import TYPE_CHECKING
-
-from pygls.io_ import StdoutWriter
 
 from torchlean_ls.frames import FrameReader
 
@@ -73,14 +70,14 @@ class Incoming(asyncio.Protocol):
             self.ended.set_result(None)
 
 
-class Outgoing(StdoutWriter):
+class Outgoing:
     """Writes messages to standard output; where nobody reads them any more, serving ends.
 
     Much is sent by timers and tasks whose failure would end nothing: every keystroke would be checked in vain.
     """
 
     def __init__(self, incoming: Incoming) -> None:
-        super().__init__(sys.stdout.buffer)
+        self._output = sys.stdout.buffer
         self._ended = incoming.ended
         self._lost = False
 
@@ -89,7 +86,8 @@ class Outgoing(StdoutWriter):
         if self._lost:
             return  # the server is on its way out, and says why
         try:
-            super().write(data)
+            self._output.write(data)
+            self._output.flush()
         except BrokenPipeError as error:
             self._lost = True
             if not self._ended.done():

@@ -123,7 +123,7 @@ class Run:
         self._sent = time.monotonic()
         if self._server.shows_training:
             about = {"uri": self.uri, "run": self.id, "kind": kind}
-            self._server.protocol.notify_plainly(NOTIFICATION, {**about, **more})
+            self._server.protocol.notify(NOTIFICATION, {**about, **more})
 
 
 class Trainings:

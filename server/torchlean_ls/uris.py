@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from pygls.uris import from_fs_path, to_fs_path
+_DRIVE = re.compile(r"/[a-zA-Z]:")
 
 
 def file_name(uri: str) -> str:
@@ -20,7 +21,13 @@ def file_path(uri: str) -> Path | None:
     parts = _split(uri)
     if parts is None or parts.scheme != "file":
         return None
-    path = to_fs_path(uri)
+    host, path = unquote(parts.netloc), unquote(parts.path)
+    if host and path:
+        path = f"//{host}{path}"  # a share of another computer
+    elif _DRIVE.match(path):
+        path = path[1].lower() + path[2:]
+    if os.name == "nt":
+        path = path.replace("/", "\\")
     return Path(path) if path and "\0" not in path else None
 
 
@@ -33,11 +40,20 @@ def _split(uri: str) -> SplitResult | None:
 
 
 def file_uri(path: Path) -> str:
-    """The `file:` URI of a path."""
-    uri = from_fs_path(str(path))
-    if uri is None:
-        raise ValueError(f"no URI for {path}")
-    return str(uri)
+    """The `file:` URI of a path, as editors write it: drive letters are small.
+
+    Raises:
+        ValueError: Its name is no UTF-8.
+    """
+    text, host = str(path), ""
+    if os.name == "nt":
+        text = text.replace("\\", "/")
+    if text.startswith("//"):
+        host, _, text = text[2:].partition("/")
+    text = "/" + text.removeprefix("/")
+    if _DRIVE.match(text):
+        return f"file://{quote(host)}/{text[1].lower()}:{quote(text[3:])}"
+    return f"file://{quote(host)}{quote(text)}"
 
 
 def plain_uri(path: Path) -> str:

@@ -286,7 +286,7 @@ def test_words_without_a_meaning_are_refused_and_others_are_completed(neovim: Ne
 
 def test_checkhealth_shows_what_doctor_found(neovim: Neovim) -> None:
     health = neovim.run("health", CLEAN)["health"]
-    assert "torchlean doctor: Required" in health and "pygls" in health
+    assert "torchlean doctor: Required" in health and "msgspec" in health
     assert "ERROR" not in health
 
 

@@ -16,6 +16,7 @@ from torchlean_core.kinds.pages import NAME as KINDS_NAME
 from torchlean_core.kinds.pages import page as kinds_page
 from torchlean_ls.client import Client
 from torchlean_ls.features import FEATURES
+from torchlean_ls.lsp import types as own
 from torchlean_ls.pages import NAME, full_client, page
 from torchlean_ls.server import create_server
 
@@ -72,8 +73,8 @@ def test_every_capability_has_its_handlers_and_no_handler_is_hidden(client):
     capabilities = answered(client)
     server = create_server()
     server.protocol.client = client
-    server.initialize(types.InitializeParams(types.ClientCapabilities()), client)
-    known = {*server.protocol.fm.features, *server.protocol.fm.builtin_features}
+    server.initialize(own.InitializeParams({}), client)
+    known = set(server.protocol.handlers)
     announced = {method for name in capabilities for method in METHODS.get(name, [])}
     if capabilities["semanticTokensProvider"]["full"] is True:
         announced.discard("textDocument/semanticTokens/full/delta")

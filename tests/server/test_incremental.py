@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 from benchmarks.artifacts import make_artifact
-from lsprotocol import types
 
 from torchlean_core.check import check_text
 from torchlean_core.text import Encoding, LineIndex
-from torchlean_ls.direct import ChangedDocument, ChangeParams, ContentChange
 from torchlean_ls.documents import Documents
 from torchlean_ls.features.semantic_tokens import changes
+from torchlean_ls.lsp import types
 
 URI = "file:///m.ir.json"
 CASES = Path(__file__).parents[1] / "conformance" / "cases"
@@ -40,8 +39,9 @@ def open_document(text: str) -> Documents:
 def edit(documents: Documents, start: int, end: int, new: str) -> None:
     document = documents.get(URI)
     assert document is not None
-    change = ContentChange(new, document.range(start, end))
-    documents.change(ChangeParams(ChangedDocument(URI, document.version + 1), [change]))
+    change = types.TextDocumentContentChangeEvent(new, document.range(start, end))
+    identifier = types.VersionedTextDocumentIdentifier(URI, document.version + 1)
+    documents.change(types.DidChangeTextDocumentParams(identifier, [change]))
 
 
 def told(report):

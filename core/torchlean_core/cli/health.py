@@ -23,7 +23,7 @@ from torchlean_core.errors import UserError
 from torchlean_core.lean import find_project
 from torchlean_core.lean.lake import NAME as TORCHLEAN
 
-_REQUIRED = ("lsprotocol", "msgspec", "pathspec", "pygls", "rich")
+_REQUIRED = ("msgspec", "pathspec", "rich")
 _EXTRA = ("numpy", "ruff", "safetensors", "torch")
 _NO_MODULE = ("ruff",)
 """Packages that are programs: there is nothing to import."""

@@ -8,7 +8,7 @@ import { withoutPlaces } from './places';
 import { interpreterOf } from './python';
 
 /** What is reported besides, by its names in the report of `doctor`. */
-const WANTED = ['torchlean-ls', 'python', 'torch', 'numpy', 'pygls', 'lsprotocol', 'TorchLean', 'dialect'];
+const WANTED = ['torchlean-ls', 'python', 'torch', 'numpy', 'msgspec', 'TorchLean', 'dialect'];
 
 export async function debugInformation(server: Server, extension: vscode.Extension<unknown>): Promise<string> {
   const { version, contributes } = extension.packageJSON as {

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.places import place
 from torchlean_core.navigate.outline import detail_of, entries, role_of
@@ -14,6 +12,7 @@ from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.features.symbols import SYMBOL_KINDS
+from torchlean_ls.lsp import methods, types
 
 MAX_CALLS = 500
 """Producers or consumers that are sent; the log says how many were left out."""
@@ -27,9 +26,9 @@ class CallHierarchy(Feature):
 
     def register(self, client: Client) -> None:
         """Items name their node by its id, which is looked up again in the version of then."""
-        self.server.on_artifact(types.TEXT_DOCUMENT_PREPARE_CALL_HIERARCHY, self._prepare)
-        self.server.on(types.CALL_HIERARCHY_INCOMING_CALLS, self._consumers)
-        self.server.on(types.CALL_HIERARCHY_OUTGOING_CALLS, self._producers)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_PREPARE_CALL_HIERARCHY, self._prepare)
+        self.server.on(methods.CALL_HIERARCHY_INCOMING_CALLS, self._consumers)
+        self.server.on(methods.CALL_HIERARCHY_OUTGOING_CALLS, self._producers)
 
     def _prepare(
         self, document: Snapshot, params: types.CallHierarchyPrepareParams

@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.artifact.companions import generated_module, params_path, stem
 from torchlean_core.check import Finding
 from torchlean_core.check.fixes import Edit, Fix, fixes
@@ -20,6 +18,7 @@ from torchlean_ls.edits import workspace_edit
 from torchlean_ls.features.base import Feature
 from torchlean_ls.features.companions import remedy_uri
 from torchlean_ls.findings import diagnostic
+from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.actions import PythonActions
 from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_path, plain_uri
@@ -44,8 +43,8 @@ class CodeActions(Feature):
         self._versioned = client.versioned_edits
         self._literals = client.action_literals
         self._lazy = client.resolves_actions
-        self.server.on(types.TEXT_DOCUMENT_CODE_ACTION, self._actions)
-        self.server.on(types.CODE_ACTION_RESOLVE, self._resolve)
+        self.server.on(methods.TEXT_DOCUMENT_CODE_ACTION, self._actions)
+        self.server.on(methods.CODE_ACTION_RESOLVE, self._resolve)
 
     async def _actions(self, params: types.CodeActionParams) -> list[Action] | None:
         document = self.server.documents.get(params.text_document.uri)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.artifact.companions import generated_module, generated_module_path, params_path
 from torchlean_core.check import Finding
 from torchlean_core.kinds import DIALECTS
@@ -16,7 +14,7 @@ from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.findings import counted, in_words
-from torchlean_ls.protocol import Plain
+from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.lenses import OPEN, python_lenses
 from torchlean_ls.python.module_lenses import module_lenses
 from torchlean_ls.uris import file_path, plain_uri
@@ -35,9 +33,9 @@ class CodeLens(Feature):
     def register(self, client: Client) -> None:
         """Titles are made when the client shows the lens."""
         self._refreshable = client.refreshes("codeLens")
-        self.server.on_artifact(types.TEXT_DOCUMENT_CODE_LENS, self._lenses)
-        self.server.on_python(types.TEXT_DOCUMENT_CODE_LENS, self._python_lenses)
-        self.server.on(types.CODE_LENS_RESOLVE, self._resolve)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_CODE_LENS, self._lenses)
+        self.server.on_python(methods.TEXT_DOCUMENT_CODE_LENS, self._python_lenses)
+        self.server.on(methods.CODE_LENS_RESOLVE, self._resolve)
 
     def settings_change(self) -> None:
         """Ask the client to ask anew."""
@@ -53,7 +51,7 @@ class CodeLens(Feature):
 
     def _refresh(self) -> None:
         if self._refreshable:
-            self.server.workspace_code_lens_refresh(None)
+            self.server.refresh(methods.WORKSPACE_CODE_LENS_REFRESH)
 
     def _lenses(self, document: Snapshot, params: types.CodeLensParams) -> list[types.CodeLens]:
         root = document.report.document.root
@@ -67,12 +65,14 @@ class CodeLens(Feature):
             names.append("showGraph")
         return [types.CodeLens(where, data={"uri": document.uri, "lens": name}) for name in names]
 
-    def _python_lenses(self, document: Snapshot, params: types.CodeLensParams) -> Generator[Any, Any, Plain]:
-        latest = yield self.server.live.ready, (document,), None
+    def _python_lenses(
+        self, document: Snapshot, params: types.CodeLensParams
+    ) -> Generator[Any, Any, types.Json]:
+        latest = yield self.server.live.ready(document)
         if latest is None:
-            return Plain([])
+            return []
         of_module = module_lenses(self.server, latest)
-        return Plain(python_lenses(self.server.live, latest) if of_module is None else of_module)
+        return python_lenses(self.server.live, latest) if of_module is None else of_module
 
     def _resolve(self, lens: types.CodeLens) -> types.CodeLens:
         """Give a lens its title and command."""

@@ -9,9 +9,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol import types
-from pygls.exceptions import JsonRpcInvalidParams
-
 from torchlean_core.artifact.companions import (
     generated_module,
     generated_module_path,
@@ -35,6 +32,8 @@ from torchlean_ls.client import Client
 from torchlean_ls.confirm import confirm, losses
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.lsp import types
+from torchlean_ls.lsp.errors import JsonRpcInvalidParams
 from torchlean_ls.python.commands import ask_model, ask_shape
 from torchlean_ls.questions import training_form
 from torchlean_ls.refused import Refused, Untrusted

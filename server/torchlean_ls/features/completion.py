@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.kinds import DIALECTS
 from torchlean_core.navigate.cursor import Cursor, cursor_at
 from torchlean_core.navigate.explain import kind_markdown
@@ -14,7 +12,7 @@ from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.features.hover import plain
-from torchlean_ls.protocol import Plain
+from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.directives import directives
 
 _ITEM_KINDS = {
@@ -36,11 +34,11 @@ class Completion(Feature):
         self._lazy = client.lists(
             "textDocument.completion.completionItem.resolveSupport.properties", "documentation"
         )
-        self.server.on_artifact(types.TEXT_DOCUMENT_COMPLETION, self._complete)
-        self.server.on_python(types.TEXT_DOCUMENT_COMPLETION, self._complete_directive)
-        self.server.on(types.COMPLETION_ITEM_RESOLVE, self._resolve)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_COMPLETION, self._complete)
+        self.server.on_python(methods.TEXT_DOCUMENT_COMPLETION, self._complete_directive)
+        self.server.on(methods.COMPLETION_ITEM_RESOLVE, self._resolve)
 
-    def _complete_directive(self, document: Snapshot, params: types.CompletionParams) -> Plain | None:
+    def _complete_directive(self, document: Snapshot, params: types.CompletionParams) -> types.Json:
         """Keys and values of a `# torchlean:` comment."""
         found = directives(self.server.live, document, params.position)
         items = [
@@ -55,16 +53,16 @@ class Completion(Feature):
             }
             for number, (one, where) in enumerate(found)
         ]
-        return Plain({"isIncomplete": False, "items": items}) if items else None
+        return {"isIncomplete": False, "items": items} if items else None
 
-    def _complete(self, document: Snapshot, params: types.CompletionParams) -> Plain:
+    def _complete(self, document: Snapshot, params: types.CompletionParams) -> types.Json:
         cursor = cursor_at(document.report.document, document.offset(params.position))
         found = suggest(document.links, cursor)
         where = document.plain_range(*cursor.replace)
         items = [self._item(document, cursor, one, where, number) for number, one in enumerate(found.items)]
         if found.left_out:
             items[-1]["detail"] = f"{found.left_out:,} more: type on to narrow them down"
-        return Plain({"isIncomplete": found.left_out > 0, "items": items})
+        return {"isIncomplete": found.left_out > 0, "items": items}
 
     def _item(
         self, document: Snapshot, cursor: Cursor, one: Suggestion, where: dict[str, Any], number: int

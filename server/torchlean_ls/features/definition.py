@@ -6,8 +6,6 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.check.places import place
 from torchlean_core.navigate import Links, Spot
 from torchlean_core.navigate.origin import Origin, origin_of
@@ -16,6 +14,7 @@ from torchlean_core.text import LineIndex
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.links import class_locations
 from torchlean_ls.uris import file_path, plain_uri
 
@@ -28,13 +27,13 @@ class Definition(Feature):
 
     def register(self, client: Client) -> None:
         """Every client gets plain locations."""
-        self.server.on_artifact(types.TEXT_DOCUMENT_DEFINITION, self._definition)
-        self.server.on_python(types.TEXT_DOCUMENT_DEFINITION, self._of_class)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_DEFINITION, self._definition)
+        self.server.on_python(methods.TEXT_DOCUMENT_DEFINITION, self._of_class)
 
     def _of_class(
         self, document: Snapshot, params: types.DefinitionParams
     ) -> Generator[Any, Any, list[types.Location] | None]:
-        latest = yield self.server.live.ready, (document,), None
+        latest = yield self.server.live.ready(document)
         return class_locations(self.server.live, latest, params.position) if latest is not None else None
 
     def _definition(self, document: Snapshot, params: types.DefinitionParams) -> list[types.Location] | None:

@@ -6,15 +6,12 @@ import asyncio
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol import types
-
 from torchlean_core.check import Finding
 from torchlean_ls.client import Client
-from torchlean_ls.direct import LATER, Later, PullParams
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.findings import diagnostics
-from torchlean_ls.protocol import Plain
+from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.diagnostics import python_diagnostics
 
 if TYPE_CHECKING:
@@ -46,22 +43,14 @@ class Diagnostics(Feature):
         self.pulled = client.pulls
         self._refreshable = client.refreshes("diagnostics")
         if self.pulled:
-            self.server.on(types.TEXT_DOCUMENT_DIAGNOSTIC, self._pull)
-            self.server.on_directly(types.TEXT_DOCUMENT_DIAGNOSTIC, PullParams, self._pull_at_once)
+            self.server.on(methods.TEXT_DOCUMENT_DIAGNOSTIC, self._pull)
 
-    def _pull_at_once(self, params: PullParams) -> dict[str, Any] | Later:
-        """Answer where that does not take long."""
-        document = self.server.documents.get(params.text_document.uri)
-        if document is not None and document.is_slow:
-            return LATER
-        return self._answer(document, params.previous_result_id)
-
-    def _pull(self, params: types.DocumentDiagnosticParams) -> Generator[Any, Any, Plain]:
+    def _pull(self, params: types.DocumentDiagnosticParams) -> Generator[Any, Any, types.Json]:
         """Answer when a big document has been checked."""
         document = self.server.documents.get(params.text_document.uri)
         if document is not None and document.is_slow and self._is_shown(document):
-            document = yield self.server.checked, (document,), None
-        return Plain(self._answer(document, params.previous_result_id))
+            document = yield self.server.checked(document)
+        return self._answer(document, params.previous_result_id)
 
     def _answer(self, document: Snapshot | None, previous: str | None) -> dict[str, Any]:
         """The report of a document whose check is at hand, or need not be; what was told besides is in it, too."""
@@ -138,7 +127,7 @@ class Diagnostics(Feature):
         if not self.pulled:
             self._push(uri)
         elif self._refreshable:
-            self.server.workspace_diagnostic_refresh(None)
+            self.server.refresh(methods.WORKSPACE_DIAGNOSTIC_REFRESH)
         else:
             self._tell(uri)
 
@@ -147,7 +136,7 @@ class Diagnostics(Feature):
             for document in self.server.documents:
                 self._push(document.uri)
         elif self._refreshable:
-            self.server.workspace_diagnostic_refresh(None)
+            self.server.refresh(methods.WORKSPACE_DIAGNOSTIC_REFRESH)
         else:
             for document in self.server.documents:
                 self._tell(document.uri)
@@ -198,7 +187,7 @@ class Diagnostics(Feature):
         self._publish({"uri": uri, "diagnostics": self._items(document), "version": document.version})
 
     def _publish(self, params: dict[str, Any]) -> None:
-        self.server.protocol.notify_plainly(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, params)
+        self.server.protocol.notify(methods.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, params)
 
     def _concerns(self, uri: str) -> bool:
         """Whether there is something to say of a Python file, or was before."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from lsprotocol import types
-
 from torchlean_core.check.places import place
 from torchlean_core.navigate.origin import origin_of
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.lsp import methods, types
 from torchlean_ls.uris import file_path, plain_uri
 
 
@@ -21,7 +20,7 @@ class DocumentLinks(Feature):
     def register(self, client: Client) -> None:
         """Tooltips where the client shows them."""
         self._tooltips = client.has("textDocument.documentLink.tooltipSupport")
-        self.server.on_artifact(types.TEXT_DOCUMENT_DOCUMENT_LINK, self._links)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_DOCUMENT_LINK, self._links)
 
     def _links(self, document: Snapshot, params: types.DocumentLinkParams) -> list[types.DocumentLink]:
         path = file_path(document.uri)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.navigate.outline import folds
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
-from torchlean_ls.protocol import Plain
+from torchlean_ls.lsp import methods, types
 
 MAX_FOLDS = 5_000
 """Ranges of one answer, unless the client wants fewer; the log says how many were left out."""
@@ -26,10 +24,10 @@ class Folding(Feature):
         """As many ranges as the client wants."""
         limit = client.get("textDocument.foldingRange.rangeLimit")
         self._limit = min(limit, MAX_FOLDS) if type(limit) is int and limit > 0 else MAX_FOLDS
-        self.server.on_artifact(types.TEXT_DOCUMENT_FOLDING_RANGE, self._folds)
-        self.server.on_artifact(types.TEXT_DOCUMENT_SELECTION_RANGE, self._selections)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_FOLDING_RANGE, self._folds)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_SELECTION_RANGE, self._selections)
 
-    def _folds(self, document: Snapshot, params: types.FoldingRangeParams) -> Plain:
+    def _folds(self, document: Snapshot, params: types.FoldingRangeParams) -> types.Json:
         found: list[dict[str, Any]] = []
         spans = list(itertools.islice(folds(document.links), self._limit + _SPARE))
         left_out = max(0, len(document.report.records) - len(spans))
@@ -44,7 +42,7 @@ class Folding(Feature):
                 left_out += 1
         if left_out:
             self.server.note(f"{left_out:,} more ranges cannot be folded")
-        return Plain(found)
+        return found
 
     def _selections(
         self, document: Snapshot, params: types.SelectionRangeParams

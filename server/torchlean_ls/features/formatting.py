@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.artifact.layout import CannotFormat, format_document, format_node, require_sound
 from torchlean_core.check.fixes.model import Edit
 from torchlean_ls.client import Client
 from torchlean_ls.documents import BIG, Snapshot
 from torchlean_ls.edits import text_edits
 from torchlean_ls.features.base import Feature
+from torchlean_ls.lsp import methods, types
 
 
 class Formatting(Feature):
@@ -20,8 +19,8 @@ class Formatting(Feature):
 
     def register(self, client: Client) -> None:
         """The whole text, or the nodes in a range."""
-        self.server.on(types.TEXT_DOCUMENT_FORMATTING, self._format)
-        self.server.on_artifact(types.TEXT_DOCUMENT_RANGE_FORMATTING, self._format_range)
+        self.server.on(methods.TEXT_DOCUMENT_FORMATTING, self._format)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_RANGE_FORMATTING, self._format_range)
 
     def _format(
         self, params: types.DocumentFormattingParams
@@ -30,7 +29,7 @@ class Formatting(Feature):
         if document is None or not self.server.settings.enable or not document.is_artifact:
             return None
         if document.is_slow:
-            document = yield self.server.checked, (document,), None
+            document = yield self.server.checked(document)
         if document is None:
             return None
         checked: Snapshot = document
@@ -39,7 +38,7 @@ class Formatting(Feature):
             if len(checked.text) < BIG:
                 text = format_document(checked.report.document)
             else:
-                text = yield self.server.in_thread, (format_document, checked.report.document), None
+                text = yield self.server.in_thread(format_document, checked.report.document)
         except CannotFormat as error:
             self.server.note(f"not formatted: {error}")  # a message at every save would be in the way
             return None

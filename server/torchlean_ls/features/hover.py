@@ -6,14 +6,13 @@ import re
 from collections.abc import Generator
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.check.nodes import Record
 from torchlean_core.lean import find_project
 from torchlean_core.navigate.explain import explain, tells_dialect
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.expressions import expression_of
 from torchlean_ls.python.hovers import python_hover
 from torchlean_ls.uris import file_path
@@ -28,14 +27,14 @@ class Hover(Feature):
     def register(self, client: Client) -> None:
         """Markdown where the client shows it, else plain text."""
         self._markdown = client.markdown("textDocument.hover.contentFormat")
-        self.server.on_artifact(types.TEXT_DOCUMENT_HOVER, self._hover)
-        self.server.on_python(types.TEXT_DOCUMENT_HOVER, self._python_hover)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_HOVER, self._hover)
+        self.server.on_python(methods.TEXT_DOCUMENT_HOVER, self._python_hover)
 
     def _python_hover(
         self, document: Snapshot, params: types.HoverParams
     ) -> Generator[Any, Any, types.Hover | None]:
         self.server.live.touched(document.uri, params.position.line)
-        latest = yield self.server.live.ready, (document,), None
+        latest = yield self.server.live.ready(document)
         told = (
             (yield from python_hover(self.server.live, latest, params.position))
             if latest is not None
@@ -62,7 +61,7 @@ class Hover(Feature):
 
         reads = None
         if spot is not None and tells_dialect(spot) and path is not None:
-            project = yield self.server.in_thread, (find_project, path.parent), None
+            project = yield self.server.in_thread(find_project, path.parent)
             reads = None if project is None else project.dialect
         text = explain(document.links, spot, expression, reads) if spot is not None else None
         if spot is None or text is None:

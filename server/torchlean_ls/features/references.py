@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.check.places import place
 from torchlean_core.navigate import Use
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.links import node_locations
 
 MAX_REFERENCES = 2_000
@@ -23,14 +22,14 @@ class References(Feature):
 
     def register(self, client: Client) -> None:
         """Every client gets plain locations."""
-        self.server.on_artifact(types.TEXT_DOCUMENT_REFERENCES, self._references)
-        self.server.on_python(types.TEXT_DOCUMENT_REFERENCES, self._of_expression)
-        self.server.on_artifact(types.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT, self._highlights)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_REFERENCES, self._references)
+        self.server.on_python(methods.TEXT_DOCUMENT_REFERENCES, self._of_expression)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT, self._highlights)
 
     def _of_expression(
         self, document: Snapshot, params: types.ReferenceParams
     ) -> Generator[Any, Any, list[types.Location] | None]:
-        latest = yield self.server.live.ready, (document,), None
+        latest = yield self.server.live.ready(document)
         if latest is None:
             return None
         return (yield from node_locations(self.server.live, latest, params.position))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from lsprotocol import types
-
 from torchlean_core.navigate.rename import RenameRefused, rename_edits
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.edits import workspace_edit
 from torchlean_ls.features.base import Feature
+from torchlean_ls.lsp import methods, types
 from torchlean_ls.refused import Refused
 
 
@@ -17,8 +16,8 @@ class Rename(Feature):
 
     def register(self, client: Client) -> None:
         """Both requests, whether or not the client prepares."""
-        self.server.on_artifact(types.TEXT_DOCUMENT_RENAME, self._rename)
-        self.server.on_artifact(types.TEXT_DOCUMENT_PREPARE_RENAME, self._prepare)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_RENAME, self._rename)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_PREPARE_RENAME, self._prepare)
 
     def _prepare(
         self, document: Snapshot, params: types.PrepareRenameParams

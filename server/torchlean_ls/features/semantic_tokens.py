@@ -6,8 +6,6 @@ from array import array
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lsprotocol import types
-
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.places import place
 from torchlean_core.navigate.links import Links
@@ -15,7 +13,7 @@ from torchlean_ls.capabilities import TOKEN_MODIFIERS, TOKEN_TYPES
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
-from torchlean_ls.protocol import Plain
+from torchlean_ls.lsp import methods, types
 
 if TYPE_CHECKING:
     from torchlean_ls.server import Server
@@ -56,10 +54,10 @@ class SemanticTokens(Feature):
         """Full and range; a client takes what it wants. Results are kept only for one that asks what changed."""
         self._refreshable = client.refreshes("semanticTokens")
         self._deltas = client.token_deltas
-        self.server.on_artifact(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, self._full)
-        self.server.on_artifact(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_RANGE, self._range)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, self._full)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_SEMANTIC_TOKENS_RANGE, self._range)
         if self._deltas:
-            self.server.on_artifact(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL_DELTA, self._delta)
+            self.server.on_artifact(methods.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL_DELTA, self._delta)
 
     def document_close(self, uri: str) -> None:
         """Forget what was sent."""
@@ -68,20 +66,20 @@ class SemanticTokens(Feature):
     def settings_change(self) -> None:
         """Ask the client to ask anew."""
         if self._refreshable:
-            self.server.workspace_semantic_tokens_refresh(None)
+            self.server.refresh(methods.WORKSPACE_SEMANTIC_TOKENS_REFRESH)
 
-    def _full(self, document: Snapshot, params: types.SemanticTokensParams) -> Plain | None:
+    def _full(self, document: Snapshot, params: types.SemanticTokensParams) -> types.Json:
         result = self._result(document)
-        return Plain(self._whole(result)) if result is not None else None
+        return self._whole(result) if result is not None else None
 
-    def _delta(self, document: Snapshot, params: types.SemanticTokensDeltaParams) -> Plain | None:
+    def _delta(self, document: Snapshot, params: types.SemanticTokensDeltaParams) -> types.Json:
         before = self._sent.get(document.uri)
         result = self._result(document)
         if result is None:
             return None
         if before is None or before.id != params.previous_result_id:
-            return Plain(self._whole(result))
-        return Plain({"resultId": result.id, "edits": changes(before.data, result.data)})
+            return self._whole(result)
+        return {"resultId": result.id, "edits": changes(before.data, result.data)}
 
     def _result(self, document: Snapshot) -> _Result | None:
         """The tokens of a document, which are kept until the next result; None for a long one."""
@@ -101,9 +99,9 @@ class SemanticTokens(Feature):
         data = result.data.tolist()
         return {"resultId": result.id, "data": data} if self._deltas else {"data": data}
 
-    def _range(self, document: Snapshot, params: types.SemanticTokensRangeParams) -> Plain:
+    def _range(self, document: Snapshot, params: types.SemanticTokensRangeParams) -> types.Json:
         start, end = document.offset(params.range.start), document.offset(params.range.end)
-        return Plain({"data": encode(document, _tokens(document, start, end))})
+        return {"data": encode(document, _tokens(document, start, end))}
 
 
 def _tokens(document: Snapshot, start: int, end: int) -> list[_Token]:

@@ -6,14 +6,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol import types
-
 from torchlean_core.navigate.outline import Entry, entries, matches, search_texts
 from torchlean_core.text import no_collector
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
-from torchlean_ls.protocol import Plain
+from torchlean_ls.lsp import methods, types
 from torchlean_ls.symbol_index import SymbolIndex
 from torchlean_ls.uris import file_name
 
@@ -50,14 +48,14 @@ class Symbols(Feature):
     def register(self, client: Client) -> None:
         """A tree where the client shows one, else a flat list."""
         self._tree = client.has("textDocument.documentSymbol.hierarchicalDocumentSymbolSupport")
-        self.server.on_artifact(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL, self._outline)
-        self.server.on(types.WORKSPACE_SYMBOL, self._search)
+        self.server.on_artifact(methods.TEXT_DOCUMENT_DOCUMENT_SYMBOL, self._outline)
+        self.server.on(methods.WORKSPACE_SYMBOL, self._search)
 
-    def _outline(self, document: Snapshot, params: types.DocumentSymbolParams) -> Plain:
+    def _outline(self, document: Snapshot, params: types.DocumentSymbolParams) -> types.Json:
         count = len(document.report.records)
         shown = count if count <= MAX_SYMBOLS else MAX_SYMBOLS - 1
         with no_collector():  # nothing here makes cycles, and much is made
-            return Plain(self._tree_or_list(document, shown, count))
+            return self._tree_or_list(document, shown, count)
 
     def _tree_or_list(self, document: Snapshot, shown: int, count: int) -> list[dict[str, Any]]:
         found = list(entries(document.links, 0, shown))
@@ -86,10 +84,10 @@ class Symbols(Feature):
             for entry, whole in zip(found, where, strict=True)
         ]
 
-    async def _search(self, params: types.WorkspaceSymbolParams) -> Plain:
+    async def _search(self, params: types.WorkspaceSymbolParams) -> types.Json:
         """The nodes that match, of the open documents as they are there, then of the other files of the workspace."""
         if not self.server.settings.enable:
-            return Plain([])
+            return []
         found: list[dict[str, Any]] = []
         left_out = 0
         for document in self.server.documents:
@@ -120,7 +118,7 @@ class Symbols(Feature):
             found += more
             left_out += unshown
         self._say_what_is_left_out(params.query, left_out, len(files) - done)
-        return Plain(found)
+        return found
 
     def _search_files(
         self, files: list[tuple[str, Path]], skipped: set[Path], query: str, limit: int

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lsprotocol import types
-
 from torchlean_core.artifact.companions import companion_paths, has_files_beside, names_model
 from torchlean_core.check import Report, check_bytes
 from torchlean_core.reading import MOST_ARTIFACT, read_regular
@@ -18,7 +16,7 @@ from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
 from torchlean_ls.findings import diagnostics
-from torchlean_ls.protocol import Plain
+from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.diagnostics import python_diagnostics
 from torchlean_ls.uris import file_path
 
@@ -53,7 +51,7 @@ class WorkspaceDiagnostics(Feature):
         """Only who pulls asks for it."""
         self._pulled = client.pulls and client.refreshes("diagnostics")
         if client.pulls:
-            self.server.on(types.WORKSPACE_DIAGNOSTIC, self._diagnose)
+            self.server.on(methods.WORKSPACE_DIAGNOSTIC, self._diagnose)
 
     def settings_change(self) -> None:
         """Everything may be judged otherwise now."""
@@ -64,7 +62,7 @@ class WorkspaceDiagnostics(Feature):
         if any(uri.endswith(".py") for uri in changes):
             self._python += 1
         if self._pulled:
-            self.server.workspace_diagnostic_refresh(None)
+            self.server.refresh(methods.WORKSPACE_DIAGNOSTIC_REFRESH)
 
     def document_save(self, document: Snapshot) -> None:
         """A model was saved: not every client watches files, and artifacts that came from it are judged again."""
@@ -75,12 +73,12 @@ class WorkspaceDiagnostics(Feature):
         saved = os.path.realpath(path)
         known = [one for one in list(self._models.values()) if one.model is not None]
         if any(one.uses or os.path.realpath(str(one.model)) == saved for one in known):
-            self.server.workspace_diagnostic_refresh(None)
+            self.server.refresh(methods.WORKSPACE_DIAGNOSTIC_REFRESH)
 
-    async def _diagnose(self, params: types.WorkspaceDiagnosticParams) -> Plain:
+    async def _diagnose(self, params: types.WorkspaceDiagnosticParams) -> types.Json:
         known = {one.uri: one.value for one in params.previous_result_ids}
         if not self.server.settings.enable or self.server.settings.validate == "off":
-            return Plain({"items": []})
+            return {"items": []}
         files = await self.server.unopened.all()
         reports: list[_Report] = []
         began = time.monotonic()
@@ -106,7 +104,7 @@ class WorkspaceDiagnostics(Feature):
         if params.partial_result_token is not None:
             self._send(params.partial_result_token, reports)
             reports = []
-        return Plain({"items": reports})
+        return {"items": reports}
 
     def _models_with_findings(self) -> dict[str, _Report]:
         """What captures found in Python files that are not open."""
@@ -123,7 +121,7 @@ class WorkspaceDiagnostics(Feature):
         if token is None or not reports:
             return reports
         params = {"token": token, "value": {"items": reports}}
-        self.server.protocol.notify_plainly(types.PROGRESS, params)
+        self.server.protocol.notify(methods.PROGRESS, params)
         return []
 
     def _check(self, uri: str, path: Path, known: str | None) -> _Report | None:

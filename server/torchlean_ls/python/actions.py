@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol import types
-
 from torchlean_core.approximations import is_below_rounding
 from torchlean_core.capture.errors import Span
 from torchlean_core.capture.models import Model
@@ -22,6 +20,7 @@ from torchlean_core.reading import MOST_SETTINGS, read_regular
 from torchlean_ls.capabilities import CAPTURE, QUICK_FIX, SOURCE
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.edits import file_edit
+from torchlean_ls.lsp import types
 from torchlean_ls.python.diagnostics import typed_diagnostic
 from torchlean_ls.python.known import offsets
 from torchlean_ls.python.lenses import capture_argument

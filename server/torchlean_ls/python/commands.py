@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol import types
-from pygls.exceptions import JsonRpcInvalidParams, JsonRpcRequestCancelled
-
 from torchlean_core.errors import UserError
+from torchlean_ls.lsp import types
+from torchlean_ls.lsp.errors import JsonRpcInvalidParams, JsonRpcRequestCancelled
 from torchlean_ls.python.shapes import shape_text
 from torchlean_ls.questions import models, which_model
 from torchlean_ls.refused import Refused

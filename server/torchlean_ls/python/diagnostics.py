@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol import types
-
 from torchlean_core.capture.errors import Call
 from torchlean_core.check import Finding
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.findings import plain_diagnostic, typed
+from torchlean_ls.lsp import types
 from torchlean_ls.uris import plain_uri
 
 if TYPE_CHECKING:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.live import hints
 from torchlean_ls.documents import Snapshot
+from torchlean_ls.lsp import types
 from torchlean_ls.python.live import Live
 
 

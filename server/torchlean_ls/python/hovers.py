@@ -6,13 +6,12 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.capture.directives import directive_hover
 from torchlean_core.capture.models import Model
 from torchlean_core.live.describe import Described, describe, markdown
 from torchlean_core.live.labels import shape_text
 from torchlean_ls.documents import Snapshot
+from torchlean_ls.lsp import types
 from torchlean_ls.python.classes import name_span
 from torchlean_ls.python.known import offsets
 from torchlean_ls.python.live import Live
@@ -44,7 +43,7 @@ def python_hover(live: Live, document: Snapshot, position: types.Position) -> Ge
         paths = {path for one in same if one.nodes and (path := artifact_of(one.view.record)) is not None}
         nodes = {}
         for path in sorted(paths):
-            nodes[path] = yield live.server.in_thread, (nodes_of, path, live.encoding), None
+            nodes[path] = yield live.server.in_thread(nodes_of, path, live.encoding)
         where = (
             offsets(document, span.line, span.column)[0],
             offsets(document, span.end_line, span.end_column)[0],

@@ -6,10 +6,9 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from lsprotocol import types
-
 from torchlean_core.live.describe import expression_at
 from torchlean_ls.documents import Snapshot
+from torchlean_ls.lsp import types
 from torchlean_ls.python.classes import name_span
 from torchlean_ls.python.live import Live
 from torchlean_ls.python.nodes import artifact_of, nodes_of
@@ -44,7 +43,7 @@ def node_locations(
             wanted.setdefault(path, set()).update(found[0].nodes)
     locations = []
     for path, numbers in wanted.items():
-        nodes = yield live.server.in_thread, (nodes_of, path, live.encoding), None
+        nodes = yield live.server.in_thread(nodes_of, path, live.encoding)
         locations += [
             types.Location(plain_uri(path), nodes[number].range)
             for number in sorted(numbers)

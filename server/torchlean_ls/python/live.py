@@ -20,6 +20,7 @@ from torchlean_core.text import Encoding
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.features.base import Feature
+from torchlean_ls.lsp import methods
 from torchlean_ls.python.classes import Classes, name_span
 from torchlean_ls.python.known import Key, OnDisk, key_of, offsets, read_disk, real_path, record_told
 from torchlean_ls.uris import file_path, plain_uri
@@ -322,7 +323,7 @@ class Live(Feature):
 
     def _refresh(self) -> None:
         if self._refreshable:
-            self.server.workspace_inlay_hint_refresh(None)
+            self.server.refresh(methods.WORKSPACE_INLAY_HINT_REFRESH)
 
     # -- what is on disk ----------------------------------------------------------------------------------
 

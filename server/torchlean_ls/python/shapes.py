@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lsprotocol import types
-
 from torchlean_core.capture.models import Model
 from torchlean_ls.documents import Snapshot
+from torchlean_ls.lsp import types
 
 
 def shape_text(shape: Iterable[int]) -> str:

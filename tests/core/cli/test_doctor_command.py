@@ -38,9 +38,9 @@ def test_the_real_report_names_versions_and_exits_0(tmp_path):
     code, items = report(tmp_path)
     assert code == 0
     assert items["python"]["detail"].startswith(".".join(map(str, sys.version_info[:3])))
-    for name in ("pygls", "lsprotocol", "torch", "numpy", "safetensors", "ruff"):
+    for name in ("msgspec", "pathspec", "torch", "numpy", "safetensors", "ruff"):
         assert items[name]["state"] in ("ok", "missing")
-    assert items["pygls"]["required"] and not items["torch"]["required"]
+    assert items["msgspec"]["required"] and not items["torch"]["required"]
     assert "defaults" in items["file"]["detail"]
 
 
@@ -55,7 +55,7 @@ def test_a_settings_file_is_named_and_a_broken_one_exits_1(tmp_path, monkeypatch
 
 
 def test_a_required_package_that_cannot_be_imported_exits_1(capsys, quick):
-    quick["pygls"] = "ImportError: no"
+    quick["msgspec"] = "ImportError: no"
     assert main(["doctor"]) == 1
     said = capsys.readouterr().out
     assert "cannot be imported: ImportError: no" in said and "--force-reinstall" in said

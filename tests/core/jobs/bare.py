@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-ABSENT = ("lsprotocol", "msgspec", "pathspec", "pygls", "rich", "ruff", "torchlean_core")
+ABSENT = ("msgspec", "pathspec", "rich", "ruff", "torchlean_core")
 """What is not there; the package's own sources neither, a worker brings them along."""
 
 _BLOCKER = """

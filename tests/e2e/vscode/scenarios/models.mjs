@@ -48,7 +48,7 @@ function bareInterpreter() {
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if path is None and name in {'lsprotocol', 'msgspec', 'pathspec', 'pygls', 'rich', 'ruff', 'torchlean_core'}:
+        if path is None and name in {'msgspec', 'pathspec', 'rich', 'ruff', 'torchlean_core'}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Absent())
