@@ -45,11 +45,9 @@ def run(args: argparse.Namespace) -> int:
     # A file that is opened at once waits for the rest to be imported. That makes much and drops little: the collector
     # would look through all of it again and again, now and at every full collection later.
     gc.disable()
-    from torchlean_ls.server import create_server
+    from torchlean_ls.server import Server
 
-    server = create_server()
-    gc.freeze()  # what was loaded stays: the collector need not look at it again and again
-    gc.enable()
+    server = Server()
     if greeting is not None:
         from torchlean_ls.stdio import serve
 
@@ -57,6 +55,9 @@ def run(args: argparse.Namespace) -> int:
     elif address is not None:
         from torchlean_ls import network
 
+        server.features.make_all()
+        gc.freeze()  # what was loaded stays: the collector need not look at it again and again
+        gc.enable()
         (network.serve_tcp if args.tcp else network.serve_ws)(server, *address)
     return 0 if server.was_shut_down else 1  # as LSP wants it of an `exit` without `shutdown`
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,6 +29,7 @@ class Protocol(Endpoint):
         initialized: Whether the session has begun.
         answered: Whether `initialize` was answered before the server was loaded.
         progress: What to call when the client wants to hear no more of a work, by token.
+        hold: Keeps what cannot be handled yet, by its method, and says whether it does so; None once all can be.
     """
 
     def __init__(self, server: Server) -> None:
@@ -38,6 +40,7 @@ class Protocol(Endpoint):
         self.initialized = False
         self.answered = False
         self.progress: dict[types.ProgressToken, Callable[[], None]] = {}
+        self.hold: Callable[[str, Callable[[], None], bool], bool] | None = None
         self.on(methods.INITIALIZE, self._initialize)
         self.on(methods.SHUTDOWN, self._shut_down)
         self.on(methods.EXIT, lambda params: server.on_exit())
@@ -54,15 +57,20 @@ class Protocol(Endpoint):
             self._begin_answered(params)
         elif method != methods.INITIALIZE and not self.initialized:
             self.refuse(number, NOT_INITIALIZED, f"{method}: `initialize` comes first")
-        else:
+        elif not self._holds(method, partial(self.take_request, number, method, params), is_request=True):
             super().take_request(number, method, params)
 
     def take_notification(self, method: str, params: Any) -> None:
         """Handle a notification, where its time has come."""
         if method != methods.EXIT and not self.initialized:
             _log.warning("%s before `initialize` is ignored", method)
-        elif method == methods.EXIT or not self._shutdown:
+        elif method != methods.EXIT and self._shutdown:
+            _log.info("%s after `shutdown` is ignored", method)
+        elif not self._holds(method, partial(self.take_notification, method, params), is_request=False):
             super().take_notification(method, params)
+
+    def _holds(self, method: str, handle: Callable[[], None], *, is_request: bool) -> bool:
+        return self.hold is not None and self.hold(method, handle, is_request)
 
     def _begin_answered(self, params: Any) -> None:
         """Begin a session whose `initialize` has its answer, by what could be read of it."""

@@ -10,28 +10,34 @@ import sys
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from torchlean_core.capture.workspace import Sources
 from torchlean_core.check import Finding
 from torchlean_core.text import Encoding
 from torchlean_ls.asking import Asking
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Documents, Snapshot
-from torchlean_ls.features import FEATURES, Commands, Companions, Feature
 from torchlean_ls.folders import Folders
 from torchlean_ls.interpreters import Interpreters
+from torchlean_ls.loading import Features
 from torchlean_ls.lsp import methods, types
 from torchlean_ls.lsp.errors import JsonRpcException
 from torchlean_ls.protocol import Protocol
-from torchlean_ls.python.live import Live
 from torchlean_ls.python.open_texts import OpenTexts
 from torchlean_ls.settings import Settings, complaints
-from torchlean_ls.training import Trainings
 from torchlean_ls.unopened import Unopened
 from torchlean_ls.uris import file_uri
-from torchlean_ls.workers import Workers
+
+if TYPE_CHECKING:
+    from torchlean_core.capture.workspace import Sources
+    from torchlean_ls.features.base import Feature
+    from torchlean_ls.features.commands import Commands
+    from torchlean_ls.features.companions import Companions
+    from torchlean_ls.python.live import Live
+    from torchlean_ls.training import Trainings
+    from torchlean_ls.workers import Workers
 
 _log = logging.getLogger(__name__)
 _PARENT_CHECK_SECONDS = 2.0
@@ -50,12 +56,10 @@ class Server(Asking):
         settings: The client's settings.
         interpreters: The Pythons that its settings choose for work, by folder.
         trusted: Whether code of the workspace may run when a command asks for it.
-        workers: Processes that have torch loaded.
         confirms: Whether the client itself asks the questions that an error's `data.confirm` has.
         forms: Whether the client asks what a form has, `data.form` of an error.
         shows_training: Whether the client draws trainings: it gets their points.
-        trainings: The last training of each artifact.
-        features: The features, in order.
+        features: The features that were made until now.
         on_exit: Called when the client wants the process to end.
     """
 
@@ -66,7 +70,6 @@ class Server(Asking):
         self.client = Client({})
         self.documents = Documents()
         self.open_texts = OpenTexts(self.documents)
-        self.sources = Sources(self.open_texts.read)
         self.folders = Folders()
         self.unopened = Unopened(self)
         self.settings = Settings()
@@ -75,14 +78,12 @@ class Server(Asking):
         self.confirms = False
         self.forms = False
         self.shows_training = False
-        self.trainings = Trainings(self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unsaid: list[str] = []
         self._complaints: list[str] = []
         self.folders.warn = self.warn
         self.documents.declares = lambda uri: self.folders.declares(uri, self.settings)
-        self.workers = Workers(self)
-        self.features: list[Feature] = [*(feature(self) for feature in FEATURES), self.workers]
+        self.features = Features(self)
         self._handlers: dict[str, dict[str, Callable[[Any], Generator[Any, Any, Any]]]] = {}
         self._parent_watch: asyncio.Task[None] | None = None
         self._pulling: asyncio.Future[None] | None = None
@@ -194,16 +195,36 @@ class Server(Asking):
         """Run a command; see `features.commands`."""
         return await self.commands.execute(params)
 
+    @cached_property
+    def sources(self) -> Sources:
+        """The texts of Python files, as they are open or on disk."""
+        from torchlean_core.capture.workspace import Sources
+
+        return Sources(self.open_texts.read)
+
+    @cached_property
+    def trainings(self) -> Trainings:
+        """The last training of each artifact."""
+        from torchlean_ls.training import Trainings
+
+        return Trainings(self)
+
+    @property
+    def workers(self) -> Workers:
+        """Processes that have torch loaded."""
+        workers: Workers = self.features["Workers"]
+        return workers
+
     @property
     def commands(self) -> Commands:
         """What runs commands."""
-        return next(feature for feature in self.features if isinstance(feature, Commands))
+        commands: Commands = self.features["Commands"]
+        return commands
 
     def companion_findings(self, uri: str) -> list[Finding]:
         """What is wrong with the files beside a document, as last seen."""
-        return [
-            one for feature in self.features if isinstance(feature, Companions) for one in feature.of(uri)
-        ]
+        companions: Companions = self.features["Companions"]
+        return companions.of(uri)
 
     def findings_of(self, document: Snapshot) -> list[Finding]:
         """What is wrong with an artifact and the files that belong to it, as far as settings files let it through."""
@@ -213,7 +234,8 @@ class Server(Asking):
     @property
     def live(self) -> Live:
         """What captures told about Python files."""
-        return next(feature for feature in self.features if isinstance(feature, Live))
+        live: Live = self.features["Live"]
+        return live
 
     def python_findings(self, document: Snapshot) -> list[Finding]:
         """What is wrong with a Python file, as far as settings files let it through; each finding has a span."""
@@ -257,11 +279,7 @@ class Server(Asking):
             self.forms = options.get("forms") is True
             self.shows_training = options.get("training") is True
             self.settings = self._read_settings(options.get("settings"))
-        for feature in self.features:
-            try:
-                feature.register(client)
-            except Exception:
-                _log.exception("%s cannot be registered", type(feature).__name__)
+        self.features.register(client)
         if params.process_id:
             self._parent_watch = asyncio.ensure_future(self._watch_parent(params.process_id))
 
@@ -269,7 +287,6 @@ class Server(Asking):
         self._loop = asyncio.get_running_loop()
         while self._unsaid:
             self._show_warning(self._unsaid.pop(0))
-        self._each(lambda feature: feature.initialized())
         await self._register_dynamically()
         await self._pull_settings()
 
@@ -486,5 +503,7 @@ def _alive(process_id: int) -> bool:
 
 
 def create_server() -> Server:
-    """A server that is ready to be started."""
-    return Server()
+    """A server with all its features."""
+    server = Server()
+    server.features.make_all()
+    return server

@@ -15,6 +15,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from torchlean_ls.frames import FrameReader
+from torchlean_ls.loading import Loading
 
 if TYPE_CHECKING:
     from torchlean_ls.greeting import Greeting
@@ -97,6 +98,7 @@ class Outgoing:
 async def _serve(server: Server, greeting: Greeting) -> None:
     incoming = Incoming(server)
     server.protocol.set_writer(Outgoing(incoming))
+    Loading(server).begin()
     incoming.data_received(greeting.read)
     loop = asyncio.get_running_loop()
     if greeting.ended:

@@ -14,6 +14,7 @@ from tests.server.raw import Raw
 from torchlean_core.dialect_around import AUTO, CHOICES
 from torchlean_core.kinds.pages import NAME as KINDS_NAME
 from torchlean_core.kinds.pages import page as kinds_page
+from torchlean_ls import features
 from torchlean_ls.client import Client
 from torchlean_ls.features import FEATURES
 from torchlean_ls.lsp import types as own
@@ -113,8 +114,11 @@ def test_a_client_without_code_action_literals_gets_commands_only():
         raw.close()
 
 
-def test_every_feature_is_registered_once():
-    assert len(set(FEATURES)) == len(FEATURES)
+def test_every_feature_is_made_once_and_no_module_of_one_is_forgotten():
+    made = [type(feature).__name__ for feature in create_server().features]
+    assert made == list(FEATURES)
+    modules = {path.stem for path in Path(features.__file__).parent.glob("*.py")} - {"__init__", "base"}
+    assert modules <= {module.rpartition(".")[2] for module in FEATURES.values()}
 
 
 def test_the_extension_offers_the_dialects_and_commands_that_there_are():

@@ -1,51 +1,30 @@
-"""The features, one module each. Every one is registered once, and fails alone."""
+"""The features, one module each. `torchlean_ls.loading` makes each of them once."""
 
-from torchlean_ls.features.base import Feature
-from torchlean_ls.features.call_hierarchy import CallHierarchy
-from torchlean_ls.features.code_actions import CodeActions
-from torchlean_ls.features.code_lens import CodeLens
-from torchlean_ls.features.commands import Commands
-from torchlean_ls.features.companions import Companions
-from torchlean_ls.features.completion import Completion
-from torchlean_ls.features.definition import Definition
-from torchlean_ls.features.diagnostics import Diagnostics
-from torchlean_ls.features.document_links import DocumentLinks
-from torchlean_ls.features.folding import Folding
-from torchlean_ls.features.formatting import Formatting
-from torchlean_ls.features.hover import Hover
-from torchlean_ls.features.inlay_hints import InlayHints
-from torchlean_ls.features.references import References
-from torchlean_ls.features.refreshing import Refreshing
-from torchlean_ls.features.rename import Rename
-from torchlean_ls.features.semantic_tokens import SemanticTokens
-from torchlean_ls.features.symbols import Symbols
-from torchlean_ls.features.workspace_diagnostics import WorkspaceDiagnostics
-from torchlean_ls.python.live import Live
-from torchlean_ls.python.renew import Renew
+FEATURES = {
+    "Companions": "features.companions",
+    "Live": "python.live",
+    "Diagnostics": "features.diagnostics",
+    "WorkspaceDiagnostics": "features.workspace_diagnostics",
+    "Hover": "features.hover",
+    "Completion": "features.completion",
+    "Definition": "features.definition",
+    "References": "features.references",
+    "Rename": "features.rename",
+    "InlayHints": "features.inlay_hints",
+    "CodeLens": "features.code_lens",
+    "Symbols": "features.symbols",
+    "Folding": "features.folding",
+    "SemanticTokens": "features.semantic_tokens",
+    "DocumentLinks": "features.document_links",
+    "Formatting": "features.formatting",
+    "CallHierarchy": "features.call_hierarchy",
+    "CodeActions": "features.code_actions",
+    "Commands": "features.commands",
+    "Renew": "python.renew",
+    "Refreshing": "features.refreshing",
+    "Workers": "workers",
+}
+"""The modules of all features, in the order in which their document hooks run."""
 
-FEATURES: tuple[type[Feature], ...] = (
-    Companions,
-    Live,
-    Diagnostics,
-    WorkspaceDiagnostics,
-    Hover,
-    Completion,
-    Definition,
-    References,
-    Rename,
-    InlayHints,
-    CodeLens,
-    Symbols,
-    Folding,
-    SemanticTokens,
-    DocumentLinks,
-    Formatting,
-    CallHierarchy,
-    CodeActions,
-    Commands,
-    Renew,
-    Refreshing,
-)
-"""All features, in the order in which their document hooks run."""
-
-__all__ = ["FEATURES", "Commands", "Companions", "Feature"]
+FIRST = ("Companions", "Diagnostics")
+"""Those without which no diagnostics can be told of an artifact."""

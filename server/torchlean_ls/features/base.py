@@ -25,9 +25,6 @@ class Feature:
     def register(self, client: Client) -> None:
         """Register the LSP methods that `capabilities` announces to this client."""
 
-    def initialized(self) -> None:
-        """The client is ready."""
-
     def document_open(self, document: Snapshot) -> None:
         """A document was opened."""
 

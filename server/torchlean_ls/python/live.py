@@ -27,6 +27,7 @@ from torchlean_ls.uris import file_path, plain_uri
 from torchlean_ls.wording import in_editor
 
 if TYPE_CHECKING:
+    from torchlean_ls.features.diagnostics import Diagnostics
     from torchlean_ls.server import Server
 
 _log = logging.getLogger(__name__)
@@ -309,9 +310,7 @@ class Live(Feature):
         """Push the findings of files that are not open, where the client does not pull them."""
         if self._pulled or not self.server.settings.enable or self.server.settings.validate == "off":
             return
-        from torchlean_ls.features.diagnostics import Diagnostics
-
-        [pushing] = [one for one in self.server.features if isinstance(one, Diagnostics)]
+        pushing: Diagnostics = self.server.features["Diagnostics"]
         now = set()
         for uri, (document, found) in self.unopened().items():
             now.add(uri)
