@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _CHUNK = 1 << 18
+_PIPE = 1 << 16
+"""What a pipe holds. For the 256 KiB that asyncio asks for, the C library would map pages at every read."""
 
 
 def serve(server: Server, greeting: Greeting) -> None:
@@ -104,7 +106,8 @@ async def _serve(server: Server, greeting: Greeting) -> None:
     if greeting.ended:
         incoming.connection_lost(None)
     elif _loop_can_read():
-        await loop.connect_read_pipe(lambda: incoming, sys.stdin.buffer)
+        transport, _ = await loop.connect_read_pipe(lambda: incoming, sys.stdin.buffer)
+        transport.max_size = _PIPE  # type: ignore[attr-defined]  # asyncio's own has a name for it
     else:
         threading.Thread(target=_read_all, args=(loop, incoming), daemon=True).start()
     try:
