@@ -33,7 +33,7 @@ def _opening() -> Table:
     """What a client waits for that opens a file at once: the rest of the server is loaded behind the answer."""
     note = (
         "From `didOpen` to the diagnostics of a file of 100 nodes, sent right behind the answer to `initialize`, and "
-        "of a second one: the first waits for the server to be loaded, about half of which are the protocol's types."
+        "of a second one: the first waits for what diagnostics need of the server; the rest is loaded behind it."
     )
     table = Table("Opening a file", ["file", "median ms"], note)
     taken = [_open() for _ in range(7)]

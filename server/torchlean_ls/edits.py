@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from torchlean_core.check.fixes.model import Edit
+from torchlean_core.check.fixes.edit import Edit
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.lsp import types
 

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding, Severity
+from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.fields import errors_note, offer, set_field
-from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
+from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.judge import Judge
 from torchlean_core.check.nodes import Record

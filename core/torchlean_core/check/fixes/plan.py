@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.layout import object_text, remove_elements, set_member
-from torchlean_core.check.fixes.model import Edit
 from torchlean_core.check.fixes.view import Parents, View
 from torchlean_core.check.places import place as place_of
 from torchlean_core.kinds.spec import Path
