@@ -169,7 +169,11 @@ class Endpoint:
 
     def answer(self, number: Number, result: Any) -> None:
         """Send a result: JSON, and objects of the protocol."""
-        self._write({"jsonrpc": "2.0", "id": number, "result": result})
+        try:
+            self._write({"jsonrpc": "2.0", "id": number, "result": result})
+        except (TypeError, ValueError, RecursionError) as error:  # something else is in it
+            _log.exception("an answer cannot be written")
+            self.refuse(number, INTERNAL_ERROR, f"{type(error).__name__}: {error}")
 
     def _fail(self, number: Number, method: str, error: BaseException) -> None:
         """Answer with an error; a refused request is an answer to its user, and only what nobody expected is logged."""

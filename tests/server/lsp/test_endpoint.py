@@ -224,3 +224,12 @@ def test_everything_that_json_can_say_is_sent(wire):
     wire.end.on("m", lambda params: [chr(0xD800), 2**80, -(2**70), {"é": 1.5}])
     wire.request(1, "m")
     assert wire.answer(1)["result"] == [chr(0xD800), 2**80, -(2**70), {"é": 1.5}]
+
+
+def test_an_answer_that_is_no_json_fails_alone(wire, caplog):
+    wire.end.on("m", lambda params: {"it": object()})
+    wire.request(1, "m")
+    assert wire.answer(1)["error"]["code"] == -32603 and caplog.records
+    wire.end.on("n", lambda params: 3)
+    wire.request(2, "n")
+    assert wire.answer(2)["result"] == 3
