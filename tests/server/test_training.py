@@ -140,7 +140,7 @@ class Told:
         self.sent = []
         self.protocol = self
 
-    def notify_plainly(self, method, params):
+    def notify(self, method, params):
         assert method == TRAINING
         self.sent.append(params)
 
