@@ -10,7 +10,7 @@ import pytest
 from lsprotocol import types
 
 from torchlean_core.jobs import WarmWorker
-from torchlean_ls.server import Server
+from torchlean_ls.server import Server, create_server
 from torchlean_ls.settings import Settings
 
 MODEL = "import torch\n\n\nclass Net(torch.nn.Module):\n    pass\n"
@@ -40,7 +40,7 @@ def change(server: Server, **values: Any) -> None:
 def test_it_is_started_for_a_model_and_for_what_was_captured_from_one(
     seen: list[str], name: str, text: str
 ) -> None:
-    server = Server()
+    server = create_server()
     assert server.workers.warm(None) is None
     opened(server, name, text)
     assert seen == ["start None"]
@@ -58,26 +58,26 @@ def test_it_is_started_for_a_model_and_for_what_was_captured_from_one(
     ],
 )
 def test_it_is_not_started_for_other_files(seen: list[str], name: str, text: str) -> None:
-    opened(Server(), name, text)
+    opened(create_server(), name, text)
     assert seen == []
 
 
 def test_it_is_not_started_in_a_workspace_that_is_not_trusted(seen: list[str]) -> None:
-    server = Server()
+    server = create_server()
     server.trusted = False
     opened(server, "m.py", MODEL)
     assert seen == []
 
 
 def test_it_is_not_started_where_a_setting_says_so(seen: list[str]) -> None:
-    server = Server()
+    server = create_server()
     server.settings = Settings.read({"warmWorker": False})
     opened(server, "m.py", MODEL)
     assert seen == []
 
 
 def test_another_interpreter_replaces_it(seen: list[str]) -> None:
-    server = Server()
+    server = create_server()
     opened(server, "m.py", MODEL)
     change(server, python="/usr/bin/python3")
     assert seen == ["start None", "close None", "start /usr/bin/python3"]
@@ -97,7 +97,7 @@ def test_another_interpreter_replaces_it(seen: list[str]) -> None:
     ],
 )
 def test_an_interpreter_is_found_from_the_folder(setting: str, program: str | None) -> None:
-    server = Server()
+    server = create_server()
     server.folders.roots["file:///work"] = Path("/work")
     change(server, python=setting)
     assert server.interpreters.of("") == program
@@ -106,7 +106,7 @@ def test_an_interpreter_is_found_from_the_folder(setting: str, program: str | No
 
 
 def test_each_folder_has_its_interpreter_and_its_worker(seen: list[str]) -> None:
-    server = Server()
+    server = create_server()
     for name in ("one", "two", "two/inner"):
         server.folders.roots[f"file:///work/{name}"] = Path(f"/work/{name}")
     window = replace(server.settings, python="/usr/bin/python3")
@@ -131,7 +131,7 @@ def test_each_folder_has_its_interpreter_and_its_worker(seen: list[str]) -> None
 
 
 def test_switching_it_off_ends_it(seen: list[str]) -> None:
-    server = Server()
+    server = create_server()
     opened(server, "m.py", MODEL)
     change(server, warm_worker=False)
     assert seen == ["start None", "close None"]
@@ -139,14 +139,14 @@ def test_switching_it_off_ends_it(seen: list[str]) -> None:
 
 
 def test_it_ends_with_the_server(seen: list[str]) -> None:
-    server = Server()
+    server = create_server()
     opened(server, "m.py", MODEL)
     server._shutdown(None)
     assert seen == ["start None", "close None"]
 
 
 def test_why_it_does_not_work_is_told_once(seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    server = Server()
+    server = create_server()
     notes: list[str] = []
     monkeypatch.setattr(server, "note", notes.append)
     opened(server, "m.py", MODEL)
