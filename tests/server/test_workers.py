@@ -141,7 +141,7 @@ def test_switching_it_off_ends_it(seen: list[str]) -> None:
 def test_it_ends_with_the_server(seen: list[str]) -> None:
     server = create_server()
     opened(server, "m.py", MODEL)
-    server._shutdown(None)
+    server.shut_down()
     assert seen == ["start None", "close None"]
 
 
