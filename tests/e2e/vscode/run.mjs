@@ -1,7 +1,7 @@
 // Drives the extension in a real VS Code workbench: code-server, opened in headless Chromium. Started by run.sh.
 import fs from 'node:fs';
 import path from 'node:path';
-import { common, options, running, scratch } from './harness.mjs';
+import { common, Lane, options, running, scratch } from './harness.mjs';
 import { installExtension } from './workbench.mjs';
 
 // An interrupted run takes its editor along: that one has a process group of its own.
@@ -23,18 +23,33 @@ if (chosen.length === 0) {
   throw new Error(`no scenario has "${options.only}" in its name`);
 }
 let failures = 0;
-try {
-  installExtension(common, options.vsix);
-  for (const [name, scenario] of chosen) {
-    const begin = performance.now();
+const begin = performance.now();
+const since = (time) => `${((performance.now() - time) / 1000).toFixed(1)} s`;
+
+/** Runs what waits, one after another. */
+async function work(lane, waiting) {
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    const [name, scenario] = next;
+    const began = performance.now();
     try {
-      await scenario();
-      console.log(`ok      ${name} (${((performance.now() - begin) / 1000).toFixed(1)} s)`);
+      await lane.run(scenario);
+      console.log(`ok      ${name} (${since(began)})`);
     } catch (error) {
       failures += 1;
       console.log(`FAILED  ${name}\n${error.stack}`);
     }
   }
+  await lane.close();
+}
+
+const together = chosen.filter(([, { alone }]) => !alone);
+const count = Math.min(Number(options.lanes ?? 2), together.length);
+try {
+  installExtension(common, options.vsix);
+  const waiting = [...together.filter(([, { long }]) => long), ...together.filter(([, { long }]) => !long)];
+  await Promise.all(Array.from({ length: count }, (_, place) => work(new Lane(`lane-${place + 1}`), waiting)));
+  await work(new Lane('alone'), chosen.filter(([, { alone }]) => alone));
+  console.log(`${chosen.length - failures} of ${chosen.length} passed (${since(begin)})`);
 } finally {
   fs.rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
 }

@@ -7,6 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const PATIENCE_MS = 30_000;
 
+const VIEWPORT = { width: 1100, height: 620 };
+
 const QUIET_SETTINGS = {
   'workbench.startupEditor': 'none',
   'workbench.colorTheme': 'Default Light Modern',
@@ -18,6 +20,7 @@ const QUIET_SETTINGS = {
   'extensions.autoUpdate': false,
   'extensions.autoCheckUpdates': false,
   'git.enabled': false,
+  'workbench.editor.enablePreview': false,
 };
 
 /** Everything is written below the scratch folder, nothing into the home folder. */
@@ -69,6 +72,7 @@ export class Workbench {
     Object.assign(this, { codeServer, scratch, output, name, folder, settings, trust, withoutServer });
     this.data = path.join(scratch, `data-${name}`);
     this.log = '';
+    this.logged = 0;
   }
 
   async start(browser) {
@@ -94,12 +98,39 @@ export class Workbench {
       () => fetch(`http://127.0.0.1:${this.port}/healthz`).then((response) => response.ok, () => false),
       'code-server answers',
     );
-    this.page = await browser.newPage({ viewport: { width: 1100, height: 620 } });
+    this.page = await browser.newPage({ viewport: VIEWPORT });
     this.page.setDefaultTimeout(PATIENCE_MS);
     this.page.on('console', (message) => (this.log += `[page] ${message.text()}\n`));
     const kind = this.folder.endsWith('.code-workspace') ? 'workspace' : 'folder';
     await this.page.goto(`http://127.0.0.1:${this.port}/?${kind}=${encodeURIComponent(this.folder)}`);
     await this.page.waitForSelector('.monaco-workbench .part.statusbar .statusbar-item');
+  }
+
+  /** Begins another scenario in this workbench: in a folder in the one that is open, with these settings. */
+  async begin(name, settings) {
+    Object.assign(this, { name, folderOfScenario: settings.folder, logged: this.wholeServerLog().length, log: '' });
+    this.page.setDefaultTimeout(PATIENCE_MS);
+    await this.page.setViewportSize(VIEWPORT);
+    this.changeSettings(settings.settings);
+    await this.rowOfScenario().click();
+    await this.until(async () => (await this.rowOfScenario().getAttribute('aria-expanded')) === 'true', `${name} is unfolded`);
+  }
+
+  rowOfScenario() {
+    return this.page.locator(`.explorer-folders-view .monaco-list-row[aria-level="1"][aria-label="${path.basename(this.folderOfScenario)}"]`);
+  }
+
+  /** Leaves the workbench to the next scenario: nothing is open, and the files are gone. */
+  async end() {
+    await this.runCommand('View: Close All Editors');
+    await this.closeNotifications();
+    const panel = this.page.locator('.part.panel');
+    if (await panel.isVisible()) {
+      await this.page.keyboard.press('Control+j');
+      await panel.waitFor({ state: 'hidden' });
+    }
+    fs.rmSync(this.folderOfScenario, { recursive: true, force: true });
+    await this.rowOfScenario().waitFor({ state: 'detached' });
   }
 
   /** The window as after "Developer: Reload Window": pages and editors come back, extensions start anew. */
@@ -121,6 +152,7 @@ export class Workbench {
     if (this.process === undefined || this.process.exitCode !== null) {
       return;
     }
+    await this.page?.context().close();
     const gone = new Promise((resolve) => this.process.once('exit', resolve));
     process.kill(-this.process.pid, 'SIGTERM');
     await Promise.race([gone, delay(5000)]);
@@ -151,8 +183,12 @@ export class Workbench {
     await this.page?.screenshot({ path: path.join(this.output, `${this.name}-${step}.png`), animations: 'disabled' });
   }
 
-  /** The output channel of the extension, as far as it is written to disk. */
+  /** The output channel of the extension, as far as it is written to disk, since the scenario began. */
   serverLog() {
+    return this.wholeServerLog().slice(this.logged);
+  }
+
+  wholeServerLog() {
     const logs = fs.existsSync(this.data) ? fs.readdirSync(this.data, { recursive: true }) : [];
     const files = logs.filter((entry) => path.basename(entry) === 'TorchLean.log');
     return files.map((file) => fs.readFileSync(path.join(this.data, file), 'utf8')).join('');

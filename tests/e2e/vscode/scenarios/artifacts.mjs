@@ -60,7 +60,7 @@ export const scenarios = {
   async 'a kind that is typed narrows the suggestions, and Enter inserts it'() {
     const text = FIXABLE.replace(WRONG_SHAPE, RIGHT_SHAPE).replace('3]}\n  ]', '3]},\n    {"id": 3, "kind": \n  ]');
     const folder = folderOf('typing', { 'net.ir.json': text });
-    await withWorkbench('typing', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
+    await withWorkbench('typing', { folder, settings: { 'torchlean.server.path': [options.server] }, shared: true }, async (workbench) => {
       await workbench.openFile('net.ir.json');
       await workbench.waitForStatus('running');
       const before = text.slice(0, text.indexOf('"kind": \n') + 8).split('\n');
@@ -86,7 +86,7 @@ export const scenarios = {
       'torchlean.toml': 'dialect = "generalized"\n',
     });
     const settings = { 'torchlean.server.path': [options.server] };
-    await withWorkbench('general', { folder, settings }, async (workbench) => {
+    await withWorkbench('general', { folder, settings, shared: true }, async (workbench) => {
       await workbench.openFile('g.ir.json');
       await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
       const before = GENERALIZED.slice(0, GENERALIZED.indexOf(WRONG_SHAPE)).split('\n');

@@ -63,7 +63,7 @@ export const scenarios = {
   async 'one of several models is picked, its guessed shape is written into the file, and undone'() {
     const folder = folderOf('pick', { 'models.py': MODELS });
     const file = (name) => path.join(folder, name);
-    await withWorkbench('pick', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
+    await withWorkbench('pick', { folder, settings: { 'torchlean.server.path': [options.server] }, shared: true }, async (workbench) => {
       await workbench.openFile('models.py');
       await workbench.waitForStatus('running');
       await workbench.lens('Capture (2,4)').waitFor();
@@ -113,7 +113,7 @@ export const scenarios = {
   async 'a failing capture is a short message that leads to the problems'() {
     const failing = MODELS.replace('torch.relu(', 'torch.fft.fft(').replaceAll(/class Guessed[^]*/g, '');
     const folder = folderOf('failing', { 'models.py': failing });
-    await withWorkbench('failing', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
+    await withWorkbench('failing', { folder, settings: { 'torchlean.server.path': [options.server] }, shared: true }, async (workbench) => {
       await workbench.openFile('models.py');
       await workbench.lens('Capture (2,4)').click();
       const toast = workbench.page.locator('.notification-toast', { hasText: 'Show in Problems' });

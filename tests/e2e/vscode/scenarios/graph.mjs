@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { alone, folderOf, options, withWorkbench } from '../harness.mjs';
 
-const SETTINGS = { 'torchlean.server.path': [options.server], 'workbench.editor.enablePreview': false };
+const SETTINGS = { 'torchlean.server.path': [options.server] };
 const LIMIT_FIRST_MS = 1500;
 const LIMIT_EDIT_MS = 100;
 /** What the loop of `slowness` takes on an idle machine. */
@@ -136,7 +136,7 @@ async function chooseFile(workbench, file) {
 export const scenarios = {
   async 'graph: a click goes to the JSON, the cursor to the node, Python both ways'() {
     const folder = folderOf('graph-tiny', { 'tiny.ir.json': TINY, 'net.py': PYTHON });
-    await withWorkbench('graph-tiny', { folder, settings: SETTINGS }, async (workbench) => {
+    await withWorkbench('graph-tiny', { folder, settings: SETTINGS, shared: true }, async (workbench) => {
       const graph = await openGraph(workbench, 'tiny.ir.json');
       assert.equal(await graph.locator('.card').count(), 4);
       await workbench.screenshot('opened');
@@ -160,7 +160,7 @@ export const scenarios = {
 
   async 'graph: clusters open and close, a search finds, keys lead along edges, pictures are saved'() {
     const folder = folderOf('graph-blocks', { 'blocks.ir.json': residual(121) });
-    await withWorkbench('graph-blocks', { folder, settings: SETTINGS }, async (workbench) => {
+    await withWorkbench('graph-blocks', { folder, settings: SETTINGS, shared: true }, async (workbench) => {
       const graph = await openGraph(workbench, 'blocks.ir.json');
       const cards = graph.locator('.card');
       await workbench.screenshot('opened');
@@ -204,7 +204,7 @@ export const scenarios = {
 
   async 'graph: it follows typing, keeps its place, and shows in red what is wrong'() {
     const folder = folderOf('graph-typing', { 'blocks.ir.json': residual(61) });
-    await withWorkbench('graph-typing', { folder, settings: SETTINGS }, async (workbench) => {
+    await withWorkbench('graph-typing', { folder, settings: SETTINGS, shared: true }, async (workbench) => {
       const graph = await openGraph(workbench, 'blocks.ir.json');
       await workbench.page.locator('.editor-instance .view-line').first().click();
       const line = 37;
@@ -241,7 +241,7 @@ export const scenarios = {
     nodes[2] = { ...nodes[2], kind: evil, debug_target: evil, source: { module: `${evil}.${evil}` } };
     nodes[3].source.module = `${evil}.${evil}`;
     const folder = folderOf('graph-hostile', { 'evil.ir.json': artifact(nodes, { captured_from: { file: evil, class: evil } }) });
-    await withWorkbench('graph-hostile', { folder, settings: SETTINGS }, async (workbench) => {
+    await withWorkbench('graph-hostile', { folder, settings: SETTINGS, shared: true }, async (workbench) => {
       const graph = await openGraph(workbench, 'evil.ir.json');
       await graph.locator('#open-all').click();
       await graph.locator('.card', { hasText: '<img' }).first().click();
@@ -289,7 +289,7 @@ export const scenarios = {
     });
   },
 
-  async 'graph: a thousand nodes are fluid, and ten thousand open closed'() {
+  'graph: a thousand nodes are fluid, and ten thousand open closed': alone(async () => {
     const folder = folderOf('graph-large', { 'k1.ir.json': residual(1000), 'k10.ir.json': residual(10_000), 'plain.ir.json': residual(1000, false) });
     await withWorkbench('graph-large', { folder, settings: SETTINGS }, async (workbench) => {
       const graph = await openGraph(workbench, 'k1.ir.json');
@@ -322,7 +322,7 @@ export const scenarios = {
       console.log(`        graph: ${line}`);
       assert.ok(first < LIMIT_FIRST_MS * slow && edit < LIMIT_EDIT_MS * slow, line);
     });
-  },
+  }),
 
   async 'graph: two versions are compared, from a file and from Git'() {
     const old = residual(31);

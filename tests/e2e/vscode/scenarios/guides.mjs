@@ -44,7 +44,7 @@ export const scenarios = {
 
   async 'the menu of a file in the explorer has what is for it, and nothing where nothing is'() {
     const folder = folderOf('menus', { 'model.ir.json': FIXABLE.replace(WRONG_SHAPE, RIGHT_SHAPE), 'notes.txt': '' });
-    await withWorkbench('menus', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
+    await withWorkbench('menus', { folder, settings: { 'torchlean.server.path': [options.server] }, shared: true }, async (workbench) => {
       await workbench.openFile('model.ir.json');
       await workbench.waitForStatus('running');
       const row = (name) => workbench.page.locator(`.explorer-folders-view .monaco-list-row[aria-label^="${name}"]`);
@@ -69,7 +69,7 @@ export const scenarios = {
 
   async 'a snippet gives a graph in which nothing is wrong'() {
     const folder = folderOf('snippet', { 'new.ir.json': '' });
-    await withWorkbench('snippet', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
+    await withWorkbench('snippet', { folder, settings: { 'torchlean.server.path': [options.server] }, shared: true }, async (workbench) => {
       await workbench.openFile('new.ir.json');
       await workbench.waitForStatus('running');
       await workbench.runCommand('Snippets: Insert Snippet');
@@ -84,7 +84,7 @@ export const scenarios = {
 
   async 'key bindings collide with none of the editor'() {
     const folder = folderOf('keys', { 'model.ir.json': FIXABLE });
-    await withWorkbench('keys', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
+    await withWorkbench('keys', { folder, settings: { 'torchlean.server.path': [options.server] }, shared: true }, async (workbench) => {
       await workbench.openFile('model.ir.json');
       await workbench.waitForStatus('running');
       await workbench.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);

@@ -65,7 +65,7 @@ export const scenarios = {
     const folder = folderOf('python', { 'model.py': LIVE_MODEL });
     const file = (name) => path.join(folder, name);
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.captureOnSave': true };
-    await withWorkbench('python', { folder, settings }, async (workbench) => {
+    await withWorkbench('python', { folder, settings, shared: true }, async (workbench) => {
       await workbench.openFile('model.py');
       await workbench.waitForStatus('running');
       await workbench.state('no artifact').waitFor();
@@ -126,7 +126,7 @@ export const scenarios = {
 
   async 'a model without an example shape is captured from its lens, with a guess of the shape'() {
     const folder = folderOf('asked', { 'model.py': LIVE_MODEL.replace(/# torchlean.*\n/, '').replace('nn.GELU()', 'nn.ReLU()') });
-    await withWorkbench('asked', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
+    await withWorkbench('asked', { folder, settings: { 'torchlean.server.path': [options.server] }, shared: true }, async (workbench) => {
       await workbench.openFile('model.py');
       await workbench.lens('Capture…').click();
       assert.equal(await workbench.answer(/example input of Net/), '1,4');
@@ -140,7 +140,7 @@ export const scenarios = {
     const folder = folderOf('work', { 'tiny_mlp.py': fs.readFileSync(EXAMPLE, 'utf8') });
     const file = (name) => path.join(folder, name);
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.python.interpreter': bareInterpreter() };
-    await withWorkbench('work', { folder, settings }, async (workbench) => {
+    await withWorkbench('work', { folder, settings, shared: true }, async (workbench) => {
       await workbench.openFile('tiny_mlp.py');
       await workbench.waitForStatus('running');
       await workbench.runCommand('TorchLean: Capture Model…');
@@ -176,7 +176,7 @@ export const scenarios = {
   async 'an exact GELU is allowed from its finding and captured'() {
     const folder = folderOf('gelu', { 'gelu.py': EXACT_GELU });
     const settings = { 'torchlean.server.path': [options.server] };
-    await withWorkbench('gelu', { folder, settings }, async (workbench) => {
+    await withWorkbench('gelu', { folder, settings, shared: true }, async (workbench) => {
       await workbench.openFile('gelu.py');
       await workbench.lens('Capture (2,4)').click();
       await workbench.page.waitForSelector('.monaco-editor .squiggly-error');

@@ -49,7 +49,7 @@ export const scenarios = {
       await workbench.screenshot('failed');
       assert.deepEqual(made(), []);
 
-      workbench.changeSettings({ 'torchlean.environment.package': wheel() });
+      workbench.changeSettings({ 'torchlean.environment.package': await wheel() });
       await workbench.answerNotification(/could not be set up/, 'Retry');
       await workbench.waitForNotification(/TorchLean server: installing/);
       await workbench.screenshot('installing');
@@ -79,15 +79,15 @@ export const scenarios = {
         [`${name}.py`]: MODEL,
         '.vscode/settings.json': JSON.stringify({ 'torchlean.python.interpreter': python }),
       });
-    const folders = [folderWith('first', one), folderWith('second', two)].map((folder) => ({ path: folder }));
+    const places = { first: folderWith('first', one), second: folderWith('second', two) };
     const folder = path.join(scratch, 'both.code-workspace');
-    fs.writeFileSync(folder, JSON.stringify({ folders }));
+    fs.writeFileSync(folder, JSON.stringify({ folders: Object.values(places).map((place) => ({ path: place })) }));
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.warmWorker': false };
     await withWorkbench('two-folders', { folder, settings }, async (workbench) => {
       const capture = async (name) => {
         await workbench.openFile(`${name}.py`);
         await workbench.lens('Capture (1,4)').click();
-        await workbench.until(() => fs.existsSync(path.join(scratch, name, 'net.ir.json')), `${name} was captured`);
+        await workbench.until(() => fs.existsSync(path.join(places[name], 'net.ir.json')), `${name} was captured`);
       };
       await capture('first');
       assert.deepEqual([used(one), used(two)], [true, false]);

@@ -128,7 +128,7 @@ export const scenarios = {
   async 'a training is stopped from its page and by the command, and what would be lost is asked about'() {
     const folder = folderOf('cancel', { 'model.ir.json': MODEL });
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.device': 'cpu' };
-    await withWorkbench('cancel', { folder, settings }, async (workbench) => {
+    await withWorkbench('cancel', { folder, settings, shared: true }, async (workbench) => {
       await workbench.page.setViewportSize({ width: 1500, height: 900 });
       await workbench.openFile('model.ir.json');
       await workbench.waitForStatus('running');
