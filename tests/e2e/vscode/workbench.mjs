@@ -5,7 +5,8 @@ import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const PATIENCE_MS = 30_000;
+/** Long: a machine that has other work to do is slow, and only a failure waits for all of it. */
+export const PATIENCE_MS = 60_000;
 
 const VIEWPORT = { width: 1100, height: 620 };
 
@@ -111,7 +112,9 @@ export class Workbench {
     Object.assign(this, { name, folderOfScenario: settings.folder, logged: this.wholeServerLog().length, log: '' });
     this.page.setDefaultTimeout(PATIENCE_MS);
     await this.page.setViewportSize(VIEWPORT);
-    this.changeSettings(settings.settings);
+    // The title tells when the settings are those of now.
+    this.changeSettings({ ...settings.settings, 'window.title': name });
+    await this.until(async () => (await this.page.title()) === name, 'the settings are read');
     await this.rowOfScenario().click();
     await this.until(async () => (await this.rowOfScenario().getAttribute('aria-expanded')) === 'true', `${name} is unfolded`);
   }
@@ -204,7 +207,7 @@ export class Workbench {
     await this.page.locator(`.explorer-folders-view .monaco-list-row[aria-label^="${file}"]`).dblclick();
     await this.page.waitForSelector(`.tab.active[data-resource-name="${file}"]`);
     await this.page.waitForSelector('.editor-instance .monaco-editor .view-line');
-    await this.page.locator('.editor-instance .monaco-editor .view-lines').first().click({ position: { x: 5, y: 5 } });
+    await this.page.waitForSelector('.editor-instance .monaco-editor.focused');
   }
 
   async runCommand(title) {

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { homeAsTilde } from '../places';
 import { errorText } from '../text';
 import { unattended } from '../unattended';
-import { pagesFolder } from '../webviewPage';
+import { pageIcon, pagesFolder } from '../webviewPage';
 import { filesOf, isOpen, lossOf, nameOf, watched } from './files';
 import { headText } from './git';
 import { page } from './page';
@@ -41,6 +41,7 @@ export class GraphPanel implements vscode.Disposable {
     this.files = this.watch();
     panel.webview.options = { enableScripts: true, localResourceRoots: [pagesFolder(extension)] };
     panel.title = titleOf(drawn);
+    panel.iconPath = pageIcon(extension);
     this.subscriptions.push(
       panel.webview.onDidReceiveMessage((message: FromPage) => void this.received(message).catch(tell)),
       vscode.workspace.onDidChangeTextDocument(({ document }) => this.changed(document)),

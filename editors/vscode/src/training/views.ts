@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { ExecuteCommandRequest, type BaseLanguageClient } from 'vscode-languageclient/node';
 import type { ServerState } from '../status';
-import { pagesFolder, pageText } from '../webviewPage';
+import { pageIcon, pagesFolder, pageText } from '../webviewPage';
 import { unattended } from '../unattended';
 import { after, type FromPage, type Told, type ToPage, type Training } from './messages';
 import { noted, runningTrainings } from './running';
@@ -121,6 +121,7 @@ function fill(uri: string, panel: vscode.WebviewPanel): void {
   views.set(uri, view);
   const extension = context.extensionUri;
   panel.webview.options = { enableScripts: true, localResourceRoots: [pagesFolder(extension)] };
+  panel.iconPath = pageIcon(extension);
   panel.onDidDispose(() => {
     if (views.get(uri) === view) {
       views.delete(uri);

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { FIXABLE, WRONG_SHAPE, RIGHT_SHAPE } from '../files.mjs';
+import { FIXABLE, RELU, WRONG_SHAPE, RIGHT_SHAPE } from '../files.mjs';
 import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { retype } from '../journeys.mjs';
 import { choose, rows } from '../picks.mjs';
 
 const MODELS = `import torch
@@ -35,30 +36,6 @@ class Needy(nn.Module):
 `;
 
 const GOOD = FIXABLE.replace(WRONG_SHAPE, RIGHT_SHAPE);
-const RELU = `{
-  "format": "torchlean.ir.v1",
-  "captured_from": {"file": "somewhere.py", "class": "Small"},
-  "input_id": 0,
-  "output_id": 1,
-  "nodes": [
-    {"id": 0, "kind": "input", "parents": [], "shape": [1, 4]},
-    {"id": 1, "kind": "relu", "parents": [0], "shape": [1, 4]}
-  ]
-}
-`;
-
-/** Types another kind over the one that a node has, in a text that is saved as `text`. */
-async function retype(workbench, text, kind, by) {
-  const before = text.slice(0, text.indexOf(`"${kind}"`) + kind.length + 1).split('\n');
-  await workbench.placeCursor(before.length, before.at(-1).length + 1);
-  for (const _ of kind) {
-    await workbench.page.keyboard.press('Backspace');
-  }
-  await workbench.page.keyboard.type(by);
-  await workbench.page.keyboard.press('Escape');
-  await workbench.page.waitForSelector('.tab.active.dirty');
-}
-
 export const scenarios = {
   async 'one of several models is picked, its guessed shape is written into the file, and undone'() {
     const folder = folderOf('pick', { 'models.py': MODELS });
@@ -138,7 +115,7 @@ export const scenarios = {
       'torchlean.refreshOnSave': true,
       '[torchlean-ir]': { 'editor.formatOnSave': true, 'editor.codeActionsOnSave': { 'source.fixAll.torchlean': 'explicit' } },
     };
-    await withWorkbench('saving', { folder, settings }, async (workbench) => {
+    await withWorkbench('saving', { folder, settings, shared: true }, async (workbench) => {
       const { page } = workbench;
       await workbench.openFile('small.ir.json');
       await workbench.waitForStatus('running');

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { artifact, card, graphOf, openGraph, TINY } from '../graphs.mjs';
 import { alone, folderOf, options, withWorkbench } from '../harness.mjs';
 
 const SETTINGS = { 'torchlean.server.path': [options.server] };
@@ -10,13 +11,6 @@ const LIMIT_FIRST_MS = 1500;
 const LIMIT_EDIT_MS = 100;
 /** What the loop of `slowness` takes on an idle machine. */
 const IDLE_MS = 900;
-
-/** Nodes as JSON, one a line. */
-function artifact(nodes, more = {}) {
-  const root = { format: 'torchlean.ir.v1', input_id: 0, output_id: nodes.length - 1, ...more };
-  const head = Object.entries(root).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},\n`).join('');
-  return `{\n${head}  "nodes": [\n${nodes.map((node) => `    ${JSON.stringify(node)}`).join(',\n')}\n  ]\n}\n`;
-}
 
 const PYTHON = `import torch
 from torch import nn
@@ -33,16 +27,6 @@ class Net(nn.Module):
         h = torch.relu(h)
         return self.scores(h)
 `;
-
-const TINY = artifact(
-  [
-    { id: 0, kind: 'input', parents: [], shape: [1, 4] },
-    { id: 1, kind: 'linear', parents: [0], shape: [1, 8], source: { line: 12, module: 'hidden', span: [12, 12, 12, 26] } },
-    { id: 2, kind: 'relu', parents: [1], shape: [1, 8], source: { line: 13, span: [13, 12, 13, 25] } },
-    { id: 3, kind: 'linear', parents: [2], shape: [1, 3], source: { line: 14, module: 'scores', span: [14, 15, 14, 29] } },
-  ],
-  { captured_from: { file: 'net.py', class: 'Net', example_shape: [1, 4] } },
-);
 
 /** A network of equal blocks with residual edges, as many nodes as asked for. */
 function residual(count, modules = true) {
@@ -63,30 +47,6 @@ function residual(count, modules = true) {
   }
   return artifact(nodes.slice(0, count));
 }
-
-/** The page of the graph, once a graph is drawn on it. */
-async function graphOf(workbench, index = 0) {
-  const outer = workbench.page.frameLocator('iframe.webview').nth(index);
-  const frame = outer.frameLocator('iframe#active-frame');
-  await frame.locator('.card').first().waitFor();
-  return frame;
-}
-
-/** From the explorer, without a click into the text: a lens may stand where it would go. */
-async function openFile(workbench, file) {
-  await workbench.page.locator(`.explorer-folders-view .monaco-list-row[aria-label^="${file}"]`).dblclick();
-  await workbench.page.waitForSelector(`.tab.active[data-resource-name="${file}"]`);
-  await workbench.page.waitForSelector('.editor-instance .monaco-editor .view-line');
-}
-
-async function openGraph(workbench, file) {
-  await openFile(workbench, file);
-  await workbench.waitForStatus('running');
-  await workbench.runCommand('TorchLean: Show Graph');
-  return graphOf(workbench);
-}
-
-const card = (graph, id) => graph.locator('.card', { has: graph.locator(`text.id:text-is("${id}")`) });
 
 /** Milliseconds of a measurement that the page made itself, the last one of its name. */
 async function measured(workbench, graph, name, count = 1) {
@@ -263,7 +223,7 @@ export const scenarios = {
 
   async 'graph: light, dark and high contrast, and the same after a reload'() {
     const folder = folderOf('graph-themes', { 'blocks.ir.json': residual(61).replace('"shape":[1,16],"source":{"line":1,"module":"layers.1.gate"', '"shape":[1,17],"source":{"line":1,"module":"layers.1.gate"') });
-    await withWorkbench('graph-themes', { folder, settings: SETTINGS }, async (workbench) => {
+    await withWorkbench('graph-themes', { folder, settings: SETTINGS, shared: true }, async (workbench) => {
       const graph = await openGraph(workbench, 'blocks.ir.json');
       const ground = () => graph.locator('body').evaluate((body) => getComputedStyle(body).backgroundColor);
       const seen = new Set([await ground()]);
@@ -338,7 +298,7 @@ export const scenarios = {
     git('commit', '--quiet', '-m', 'first');
     fs.writeFileSync(path.join(folder, 'net.ir.json'), artifact(nodes, root));
     await withWorkbench('graph-compare', { folder, settings: { ...SETTINGS, 'git.enabled': true } }, async (workbench) => {
-      await openFile(workbench, 'net.ir.json');
+      await workbench.openFile('net.ir.json');
       await workbench.waitForStatus('running');
       await workbench.runCommand('TorchLean: Compare Graph with…');
       const rows = workbench.page.locator('.quick-input-widget .monaco-list-row');

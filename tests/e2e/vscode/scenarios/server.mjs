@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { FIXABLE } from '../files.mjs';
+import { FIXABLE, RELU } from '../files.mjs';
 import { folderOf, options, scratch, withWorkbench } from '../harness.mjs';
-import { fixBrokenArtifact } from '../journeys.mjs';
+import { fixBrokenArtifact, retype } from '../journeys.mjs';
 
 export const scenarios = {
   async 'negative control: without a server the same journey fails, with a message'() {
@@ -81,7 +81,9 @@ class Model(torch.nn.Module):
       '.vscode/settings.json': JSON.stringify({
         'torchlean.server.path': ['${workspaceFolder}/server.sh'],
         'torchlean.captureOnSave': true,
+        'torchlean.refreshOnSave': true,
       }),
+      'small.ir.json': RELU,
     });
     fs.chmodSync(path.join(folder, 'server.sh'), 0o755);
     const settings = { 'torchlean.server.path': [options.server], 'security.workspace.trust.startupPrompt': 'never' };
@@ -95,6 +97,16 @@ class Model(torch.nn.Module):
       // How the model stands is told; what would run it is not offered.
       await workbench.state('no artifact').waitFor();
       assert.equal(await workbench.lens('Capture').count(), 0);
+
+      // A module is written again where its user asks for it, not because the workspace's settings say so.
+      await workbench.openFile('small.ir.json');
+      await workbench.lens('Emit nn.Module').click();
+      const module = path.join(folder, 'small.py');
+      await workbench.until(() => fs.existsSync(module), 'the module was written');
+      await retype(workbench, RELU, 'relu', 'tanh');
+      await workbench.page.keyboard.press('Control+s');
+      await workbench.lens('Refresh').waitFor();
+      assert.ok(!fs.readFileSync(module, 'utf8').includes('tanh'), 'a module was refreshed by a setting of the workspace');
 
       // An interpreter that would not be used is not asked for.
       await workbench.runCommand('TorchLean: Select Interpreter');
@@ -111,6 +123,10 @@ class Model(torch.nn.Module):
       await workbench.until(() => fs.existsSync(`${ran}-server`), 'the server named by the trusted workspace was run');
       await workbench.waitForStatus('running');
       assert.ok(!fs.existsSync(`${ran}-model`), 'trusting the workspace ran its model file');
+      await workbench.openFile('small.ir.json');
+      await retype(workbench, RELU.replace('relu', 'tanh'), 'tanh', 'exp');
+      await workbench.page.keyboard.press('Control+s');
+      await workbench.until(() => fs.readFileSync(module, 'utf8').includes('exp('), 'now the setting counts');
     });
   },
 };

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { FIXABLE } from '../files.mjs';
-import { folderOf, options, scratch, serverPython, wheel, withWorkbench } from '../harness.mjs';
+import { folderOf, long, options, scratch, serverPython, wheel, withWorkbench } from '../harness.mjs';
+import { PATIENCE_MS } from '../workbench.mjs';
 
 const MODEL = `from torch import nn
 
@@ -29,7 +30,7 @@ function interpreter(name) {
 const used = (file) => fs.existsSync(`${file}.used`);
 
 export const scenarios = {
-  async 'without a server one is set up by a button, into an environment of its own, which serves from then on'() {
+  'without a server one is set up by a button, into an environment of its own, which serves from then on': long(async () => {
     const folder = folderOf('set-up', { 'broken.ir.json': FIXABLE });
     const settings = { 'torchlean.environment.package': '/nowhere/torchlean_ls-0.1.0-py3-none-any.whl' };
     await withWorkbench('set-up', { folder, settings, withoutServer: true }, async (workbench) => {
@@ -64,13 +65,23 @@ export const scenarios = {
       assert.equal(made().length, 1);
       await workbench.screenshot('set-up');
 
-      workbench.page.setDefaultTimeout(30_000);
+      workbench.page.setDefaultTimeout(PATIENCE_MS);
       await workbench.reload();
       await workbench.waitForStatus('running');
       await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
       assert.ok(!(await workbench.isNotified(/a Python package/)), 'asked again');
+
+      // One that was made from something else is made again. The server does not wait for that.
+      const before = workbench.serverLog().length;
+      workbench.changeSettings(settings);
+      await workbench.reload();
+      await workbench.waitForNotification(/could not be set up: the server cannot be installed/);
+      await workbench.waitForStatus('running');
+      const log = workbench.serverLog().slice(before);
+      assert.ok(log.indexOf('Starting ') >= 0 && log.indexOf('Starting ') < log.indexOf('-m venv'), `the server waited:\n${log}`);
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
     });
-  },
+  }),
 
   async 'two folders of a window are worked on in two interpreters, by one server'() {
     const [one, two] = [interpreter('python-one'), interpreter('python-two')];
