@@ -68,8 +68,8 @@ export class Lane {
 
   constructor(name) {
     this.name = name;
-    this.folder = path.join(scratch, name);
-    fs.mkdirSync(this.folder);
+    this.folder = path.join(scratch, name, 'models');
+    fs.mkdirSync(this.folder, { recursive: true });
   }
 
   /** Runs a scenario; nothing of its files is left to the next one. */
