@@ -61,7 +61,6 @@ test('the version is that of the server, which is installed by it', () => {
 
 /** What a workspace may say before it is trusted: how things look, and which files are looked at. Nothing runs by it, or is written. */
 const HARMLESS = [
-  'torchlean.enable',
   'torchlean.validate',
   'torchlean.inlayHints.parents',
   'torchlean.inlayHints.debugTargets',
