@@ -23,6 +23,12 @@ export const alone = (scenario) => Object.assign(scenario, { alone: true });
 /** A scenario that takes long: it is begun early, so that no lane waits for it at the end. */
 export const long = (scenario) => Object.assign(scenario, { long: true });
 
+/**
+ * A scenario that needs no editor that was just started: it gets one in which others have worked before, opened on the folder
+ * above its own.
+ */
+export const sharing = (scenario) => Object.assign(scenario, { sharing: true });
+
 /** The lane that a scenario runs in: they run one after another in it, in a browser of its own. */
 const lanes = new AsyncLocalStorage();
 
@@ -63,7 +69,7 @@ const BROWSER_ARGUMENTS = '--no-sandbox --disable-gpu --disable-quic --no-first-
 
 export class Lane {
   browser;
-  /** The workbench that scenarios use one after another, those that do not need one of their own. */
+  /** The workbench that scenarios use one after another, those that need none of their own. */
   shared;
 
   constructor(name) {
@@ -74,6 +80,7 @@ export class Lane {
 
   /** Runs a scenario; nothing of its files is left to the next one. */
   async run(scenario) {
+    this.scenario = scenario;
     try {
       await lanes.run(this, scenario);
     } finally {
@@ -111,13 +118,10 @@ export class Lane {
   }
 }
 
-/**
- * Opens a workbench on a folder, for one scenario.
- * @param settings.shared The scenario needs no editor that was just started: it may get one in which others have worked before,
- * opened on the folder above.
- */
-export async function withWorkbench(name, { shared = false, ...settings }, body) {
+/** Opens a workbench on a folder, for one scenario. */
+export async function withWorkbench(name, settings, body) {
   const lane = lanes.getStore();
+  const shared = lane.scenario.sharing === true;
   let workbench;
   try {
     if (shared) {

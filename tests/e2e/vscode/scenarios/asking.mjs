@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { FIXABLE, RELU, WRONG_SHAPE, RIGHT_SHAPE } from '../files.mjs';
-import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { folderOf, options, sharing, withWorkbench } from '../harness.mjs';
 import { retype } from '../journeys.mjs';
 import { choose, rows } from '../picks.mjs';
 
@@ -37,10 +37,10 @@ class Needy(nn.Module):
 
 const GOOD = FIXABLE.replace(WRONG_SHAPE, RIGHT_SHAPE);
 export const scenarios = {
-  async 'one of several models is picked, its guessed shape is written into the file, and undone'() {
+  'one of several models is picked, its guessed shape is written into the file, and undone': sharing(async () => {
     const folder = folderOf('pick', { 'models.py': MODELS });
     const file = (name) => path.join(folder, name);
-    await withWorkbench('pick', { folder, settings: { 'torchlean.server.path': [options.server] }, shared: true }, async (workbench) => {
+    await withWorkbench('pick', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
       await workbench.openFile('models.py');
       await workbench.waitForStatus('running');
       await workbench.lens('Capture (2,4)').waitFor();
@@ -85,12 +85,12 @@ export const scenarios = {
       await choose(workbench, /^Known/);
       await workbench.until(() => fs.existsSync(file('known.ir.json')), 'an artifact was written');
     });
-  },
+  }),
 
-  async 'a failing capture is a short message that leads to the problems'() {
+  'a failing capture is a short message that leads to the problems': sharing(async () => {
     const failing = MODELS.replace('torch.relu(', 'torch.fft.fft(').replaceAll(/class Guessed[^]*/g, '');
     const folder = folderOf('failing', { 'models.py': failing });
-    await withWorkbench('failing', { folder, settings: { 'torchlean.server.path': [options.server] }, shared: true }, async (workbench) => {
+    await withWorkbench('failing', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
       await workbench.openFile('models.py');
       await workbench.lens('Capture (2,4)').click();
       const toast = workbench.page.locator('.notification-toast', { hasText: 'Show in Problems' });
@@ -102,9 +102,9 @@ export const scenarios = {
       await workbench.page.waitForSelector('.markers-panel .monaco-list-row');
       await workbench.screenshot('problems');
     });
-  },
+  }),
 
-  async 'saving fixes, formats, judges, and refreshes the module, each where a setting says so'() {
+  'saving fixes, formats, judges, and refreshes the module, each where a setting says so': sharing(async () => {
     const broken = FIXABLE.replaceAll('\n    {', '\n\n        {');
     const folder = folderOf('saving', { 'broken.ir.json': broken, 'small.ir.json': RELU });
     const file = (name) => path.join(folder, name);
@@ -115,7 +115,7 @@ export const scenarios = {
       'torchlean.refreshOnSave': true,
       '[torchlean-ir]': { 'editor.formatOnSave': true, 'editor.codeActionsOnSave': { 'source.fixAll.torchlean': 'explicit' } },
     };
-    await withWorkbench('saving', { folder, settings, shared: true }, async (workbench) => {
+    await withWorkbench('saving', { folder, settings }, async (workbench) => {
       const { page } = workbench;
       await workbench.openFile('small.ir.json');
       await workbench.waitForStatus('running');
@@ -164,7 +164,7 @@ export const scenarios = {
       assert.deepEqual(JSON.parse(saved()), JSON.parse(GOOD));
       await workbench.screenshot('fixed');
     });
-  },
+  }),
 
   async 'a JSON file that is an artifact is shown as one, once it was asked'() {
     const folder = folderOf('marked', { 'model.json': GOOD, 'other.json': GOOD, 'plain.json': '{"a": 1}\n' });

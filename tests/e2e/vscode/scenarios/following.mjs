@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { card, openGraph, TINY } from '../graphs.mjs';
-import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { folderOf, options, sharing, withWorkbench } from '../harness.mjs';
 
 export const scenarios = {
-  async 'graph: it follows its file when that is written again, renamed, deleted, and back'() {
+  'graph: it follows its file when that is written again, renamed, deleted, and back': sharing(async () => {
     const folder = folderOf('following', { 'tiny.ir.json': TINY, 'notes.txt': 'beside it' });
     const file = (name) => path.join(folder, name);
     const settings = { 'torchlean.server.path': [options.server] };
-    await withWorkbench('following', { folder, settings, shared: true }, async (workbench) => {
+    await withWorkbench('following', { folder, settings }, async (workbench) => {
       const { page } = workbench;
       await workbench.openFile('notes.txt');
       const graph = await openGraph(workbench, 'tiny.ir.json');
@@ -56,5 +56,5 @@ export const scenarios = {
       fs.writeFileSync(file('other.ir.json'), TINY);
       await message.waitFor({ state: 'hidden' });
     });
-  },
+  }),
 };

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { artifact, card, graphOf, openGraph, TINY } from '../graphs.mjs';
-import { alone, folderOf, options, withWorkbench } from '../harness.mjs';
+import { alone, folderOf, options, sharing, withWorkbench } from '../harness.mjs';
 
 const SETTINGS = { 'torchlean.server.path': [options.server] };
 const LIMIT_FIRST_MS = 1500;
@@ -94,9 +94,9 @@ async function chooseFile(workbench, file) {
 }
 
 export const scenarios = {
-  async 'graph: a click goes to the JSON, the cursor to the node, Python both ways'() {
+  'graph: a click goes to the JSON, the cursor to the node, Python both ways': sharing(async () => {
     const folder = folderOf('graph-tiny', { 'tiny.ir.json': TINY, 'net.py': PYTHON });
-    await withWorkbench('graph-tiny', { folder, settings: SETTINGS, shared: true }, async (workbench) => {
+    await withWorkbench('graph-tiny', { folder, settings: SETTINGS }, async (workbench) => {
       const graph = await openGraph(workbench, 'tiny.ir.json');
       assert.equal(await graph.locator('.card').count(), 4);
       await workbench.screenshot('opened');
@@ -116,11 +116,11 @@ export const scenarios = {
       await workbench.placeCursor(12, 15);
       await graph.locator('.card.selected', { has: graph.locator('text.id:text-is("1")') }).waitFor();
     });
-  },
+  }),
 
-  async 'graph: clusters open and close, a search finds, keys lead along edges, pictures are saved'() {
+  'graph: clusters open and close, a search finds, keys lead along edges, pictures are saved': sharing(async () => {
     const folder = folderOf('graph-blocks', { 'blocks.ir.json': residual(121) });
-    await withWorkbench('graph-blocks', { folder, settings: SETTINGS, shared: true }, async (workbench) => {
+    await withWorkbench('graph-blocks', { folder, settings: SETTINGS }, async (workbench) => {
       const graph = await openGraph(workbench, 'blocks.ir.json');
       const cards = graph.locator('.card');
       await workbench.screenshot('opened');
@@ -160,11 +160,11 @@ export const scenarios = {
       assert.equal(fs.readFileSync(path.join(folder, 'blocks.png')).subarray(1, 4).toString(), 'PNG');
       fs.copyFileSync(path.join(folder, 'blocks.png'), path.join(options.output, 'graph-blocks-saved.png'));
     });
-  },
+  }),
 
-  async 'graph: it follows typing, keeps its place, and shows in red what is wrong'() {
+  'graph: it follows typing, keeps its place, and shows in red what is wrong': sharing(async () => {
     const folder = folderOf('graph-typing', { 'blocks.ir.json': residual(61) });
-    await withWorkbench('graph-typing', { folder, settings: SETTINGS, shared: true }, async (workbench) => {
+    await withWorkbench('graph-typing', { folder, settings: SETTINGS }, async (workbench) => {
       const graph = await openGraph(workbench, 'blocks.ir.json');
       await workbench.page.locator('.editor-instance .view-line').first().click();
       const line = 37;
@@ -192,16 +192,16 @@ export const scenarios = {
       assert.ok(Math.hypot(last[0] - before[0], last[1] - before[1]) < 3, `it moved from ${before} to ${last}`);
       await workbench.screenshot('edited');
     });
-  },
+  }),
 
-  async 'graph: names of an artifact are text, whatever they hold'() {
+  'graph: names of an artifact are text, whatever they hold': sharing(async () => {
     const evil = '<img src=x onerror="document.body.dataset.evil=1"><script>document.body.dataset.evil=1</script>"\'`${1}\u0000\n]]>';
     const nodes = JSON.parse(TINY).nodes;
     nodes[1].source.module = evil;
     nodes[2] = { ...nodes[2], kind: evil, debug_target: evil, source: { module: `${evil}.${evil}` } };
     nodes[3].source.module = `${evil}.${evil}`;
     const folder = folderOf('graph-hostile', { 'evil.ir.json': artifact(nodes, { captured_from: { file: evil, class: evil } }) });
-    await withWorkbench('graph-hostile', { folder, settings: SETTINGS, shared: true }, async (workbench) => {
+    await withWorkbench('graph-hostile', { folder, settings: SETTINGS }, async (workbench) => {
       const graph = await openGraph(workbench, 'evil.ir.json');
       await graph.locator('#open-all').click();
       await graph.locator('.card', { hasText: '<img' }).first().click();
@@ -219,11 +219,11 @@ export const scenarios = {
       });
       assert.equal(await graph.locator('body').getAttribute('data-evil'), null);
     });
-  },
+  }),
 
-  async 'graph: light, dark and high contrast, and the same after a reload'() {
+  'graph: light, dark and high contrast, and the same after a reload': sharing(async () => {
     const folder = folderOf('graph-themes', { 'blocks.ir.json': residual(61).replace('"shape":[1,16],"source":{"line":1,"module":"layers.1.gate"', '"shape":[1,17],"source":{"line":1,"module":"layers.1.gate"') });
-    await withWorkbench('graph-themes', { folder, settings: SETTINGS, shared: true }, async (workbench) => {
+    await withWorkbench('graph-themes', { folder, settings: SETTINGS }, async (workbench) => {
       const graph = await openGraph(workbench, 'blocks.ir.json');
       const ground = () => graph.locator('body').evaluate((body) => getComputedStyle(body).backgroundColor);
       const seen = new Set([await ground()]);
@@ -247,7 +247,7 @@ export const scenarios = {
       await again.locator('.card.cluster.selected').waitFor();
       await workbench.screenshot('reloaded');
     });
-  },
+  }),
 
   'graph: a thousand nodes are fluid, and ten thousand open closed': alone(async () => {
     const folder = folderOf('graph-large', { 'k1.ir.json': residual(1000), 'k10.ir.json': residual(10_000), 'plain.ir.json': residual(1000, false) });

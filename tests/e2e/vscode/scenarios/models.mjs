@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { folderOf, options, sharing, withWorkbench } from '../harness.mjs';
 import { choose } from '../picks.mjs';
 
 const EXACT_GELU = `import torch
@@ -61,11 +61,11 @@ sys.meta_path.insert(0, Absent())
 }
 
 export const scenarios = {
-  async 'a Python model shows its shapes, what has no exact form, and how it stands, renewed on save'() {
+  'a Python model shows its shapes, what has no exact form, and how it stands, renewed on save': sharing(async () => {
     const folder = folderOf('python', { 'model.py': LIVE_MODEL });
     const file = (name) => path.join(folder, name);
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.captureOnSave': true };
-    await withWorkbench('python', { folder, settings, shared: true }, async (workbench) => {
+    await withWorkbench('python', { folder, settings }, async (workbench) => {
       await workbench.openFile('model.py');
       await workbench.waitForStatus('running');
       await workbench.state('no artifact').waitFor();
@@ -122,11 +122,11 @@ export const scenarios = {
       await workbench.state('stale').waitFor();
       await workbench.screenshot('stale');
     });
-  },
+  }),
 
-  async 'a model without an example shape is captured from its lens, with a guess of the shape'() {
+  'a model without an example shape is captured from its lens, with a guess of the shape': sharing(async () => {
     const folder = folderOf('asked', { 'model.py': LIVE_MODEL.replace(/# torchlean.*\n/, '').replace('nn.GELU()', 'nn.ReLU()') });
-    await withWorkbench('asked', { folder, settings: { 'torchlean.server.path': [options.server] }, shared: true }, async (workbench) => {
+    await withWorkbench('asked', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
       await workbench.openFile('model.py');
       await workbench.lens('Capture…').click();
       assert.equal(await workbench.answer(/example input of Net/), '1,4');
@@ -134,13 +134,13 @@ export const scenarios = {
       await workbench.until(() => fs.existsSync(path.join(folder, 'net.ir.json')), 'an artifact was written');
       await workbench.until(async () => /h = self\.fc\(x\).*\[1, 8\]/.test(await workbench.text()), 'a shape at a line end');
     });
-  },
+  }),
 
-  async "nothing of a user's is replaced without a question, also from an interpreter that has torch alone"() {
+  "nothing of a user's is replaced without a question, also from an interpreter that has torch alone": sharing(async () => {
     const folder = folderOf('work', { 'tiny_mlp.py': fs.readFileSync(EXAMPLE, 'utf8') });
     const file = (name) => path.join(folder, name);
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.python.interpreter': bareInterpreter() };
-    await withWorkbench('work', { folder, settings, shared: true }, async (workbench) => {
+    await withWorkbench('work', { folder, settings }, async (workbench) => {
       await workbench.openFile('tiny_mlp.py');
       await workbench.waitForStatus('running');
       await workbench.runCommand('TorchLean: Capture Model…');
@@ -171,12 +171,12 @@ export const scenarios = {
       await workbench.until(() => fs.existsSync(file('tiny_mlp.ir.json.orig')), 'the edited artifact was kept');
       assert.equal(fs.readFileSync(file('tiny_mlp.ir.json.orig'), 'utf8'), edited);
     });
-  },
+  }),
 
-  async 'an exact GELU is allowed from its finding and captured'() {
+  'an exact GELU is allowed from its finding and captured': sharing(async () => {
     const folder = folderOf('gelu', { 'gelu.py': EXACT_GELU });
     const settings = { 'torchlean.server.path': [options.server] };
-    await withWorkbench('gelu', { folder, settings, shared: true }, async (workbench) => {
+    await withWorkbench('gelu', { folder, settings }, async (workbench) => {
       await workbench.openFile('gelu.py');
       await workbench.lens('Capture (2,4)').click();
       await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
@@ -194,5 +194,5 @@ export const scenarios = {
       assert.ok(fs.readFileSync(artifact, 'utf8').includes('"form": "erf"'), 'what stands for what is marked');
       await workbench.screenshot('captured');
     });
-  },
+  }),
 };

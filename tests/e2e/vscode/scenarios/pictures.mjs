@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { graphOf } from '../graphs.mjs';
-import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { folderOf, options, sharing, withWorkbench } from '../harness.mjs';
 
 const EXAMPLES = path.join(import.meta.dirname, '../../../../examples');
 
@@ -62,9 +62,9 @@ async function capturedGraph(workbench, folder, model, shape) {
 }
 
 export const scenarios = {
-  async 'graph: of a small model, captured, beside its JSON'() {
+  'graph: of a small model, captured, beside its JSON': sharing(async () => {
     const folder = folderOf('small', { 'tiny_mlp.py': fs.readFileSync(path.join(EXAMPLES, 'tiny_mlp.py'), 'utf8') });
-    await withWorkbench('small', { folder, settings: SETTINGS, shared: true }, async (workbench) => {
+    await withWorkbench('small', { folder, settings: SETTINGS }, async (workbench) => {
       await workbench.page.setViewportSize({ width: 1500, height: 650 });
       const graph = await capturedGraph(workbench, folder, 'tiny_mlp', '1,4');
       await workbench.page.keyboard.press('Control+b');
@@ -74,12 +74,12 @@ export const scenarios = {
       await workbench.screenshot('graph');
       await workbench.page.keyboard.press('Control+b');
     });
-  },
+  }),
 
-  async 'graph: of a transformer, captured, with its modules as clusters'() {
+  'graph: of a transformer, captured, with its modules as clusters': sharing(async () => {
     const folder = folderOf('transformer', { 'transformer.py': BLOCKS });
     const settings = { ...SETTINGS, 'workbench.colorTheme': 'Default Dark Modern' };
-    await withWorkbench('transformer', { folder, settings, shared: true }, async (workbench) => {
+    await withWorkbench('transformer', { folder, settings }, async (workbench) => {
       await workbench.page.setViewportSize({ width: 2560, height: 860 });
       const graph = await capturedGraph(workbench, folder, 'transformer', '1,16,32');
       await graph.locator('.card.cluster', { hasText: 'n1' }).first().waitFor();
@@ -89,5 +89,5 @@ export const scenarios = {
       const frame = workbench.page.locator('iframe.webview').first();
       await frame.screenshot({ path: path.join(options.output, 'transformer-page.png'), animations: 'disabled' });
     });
-  },
+  }),
 };

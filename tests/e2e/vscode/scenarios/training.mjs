@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { FIXABLE, WRONG_SHAPE, RIGHT_SHAPE } from '../files.mjs';
-import { folderOf, long, options, scratch, withWorkbench } from '../harness.mjs';
+import { folderOf, long, options, scratch, sharing, withWorkbench } from '../harness.mjs';
 import { choose, fill, pageOf, rows } from '../picks.mjs';
 
 const MODEL = FIXABLE.replace(WRONG_SHAPE, RIGHT_SHAPE);
@@ -22,7 +22,7 @@ export const scenarios = {
     const folder = folderOf('train', { 'model.ir.json': MODEL, 'samples.csv': samples.join('\n') });
     const file = (name) => path.join(folder, name);
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.device': 'cpu' };
-    await withWorkbench('train', { folder, settings, shared: true }, async (workbench) => {
+    await withWorkbench('train', { folder, settings }, async (workbench) => {
       await workbench.page.setViewportSize({ width: 1500, height: 900 });
       await workbench.openFile('model.ir.json');
       await workbench.waitForStatus('running');
@@ -125,10 +125,10 @@ export const scenarios = {
     });
   }),
 
-  async 'a training is stopped from its page and by the command, and what would be lost is asked about'() {
+  'a training is stopped from its page and by the command, and what would be lost is asked about': sharing(async () => {
     const folder = folderOf('cancel', { 'model.ir.json': MODEL });
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.device': 'cpu' };
-    await withWorkbench('cancel', { folder, settings, shared: true }, async (workbench) => {
+    await withWorkbench('cancel', { folder, settings }, async (workbench) => {
       await workbench.page.setViewportSize({ width: 1500, height: 900 });
       await workbench.openFile('model.ir.json');
       await workbench.waitForStatus('running');
@@ -173,14 +173,14 @@ export const scenarios = {
       await workbench.closeNotifications();
       await workbench.screenshot('one-step');
     });
-  },
+  }),
 
-  async 'a restart asks while a training runs, and one that nobody asked for waits until it is done'() {
+  'a restart asks while a training runs, and one that nobody asked for waits until it is done': sharing(async () => {
     const folder = folderOf('kept', { 'model.ir.json': MODEL });
     const wrapper = path.join(scratch, 'another server.sh');
     fs.writeFileSync(wrapper, `#!/bin/sh\nexec '${options.server}' "$@"\n`, { mode: 0o755 });
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.device': 'cpu' };
-    await withWorkbench('kept', { folder, settings, shared: true }, async (workbench) => {
+    await withWorkbench('kept', { folder, settings }, async (workbench) => {
       await workbench.page.setViewportSize({ width: 1500, height: 900 });
       await workbench.openFile('model.ir.json');
       await workbench.waitForStatus('running');
@@ -231,5 +231,5 @@ export const scenarios = {
       await (await pageOf(workbench, 'Stopped')).getByRole('button', { name: 'Resume' }).waitFor();
       await workbench.screenshot('ended');
     });
-  },
+  }),
 };
