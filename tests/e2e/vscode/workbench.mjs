@@ -142,9 +142,10 @@ export class Workbench {
     await this.page.waitForSelector('.monaco-workbench .part.statusbar .statusbar-item');
   }
 
-  /** Also while it runs: the files are watched. Settings of a machine are read from its file, the others from the user's. */
+  /** Also while it runs: the files are watched. The extension's own may be those of a machine, which are read from a file of their own. */
   changeSettings(settings) {
-    for (const [place, values] of [['User', { ...QUIET_SETTINGS, ...settings }], ['Machine', settings]]) {
+    const own = Object.fromEntries(Object.entries(settings).filter(([name]) => name.startsWith('torchlean.')));
+    for (const [place, values] of [['User', { ...QUIET_SETTINGS, ...settings }], ['Machine', own]]) {
       fs.mkdirSync(path.join(this.data, place), { recursive: true });
       fs.writeFileSync(path.join(this.data, place, 'settings.json'), JSON.stringify(values, null, 2));
     }
