@@ -125,7 +125,9 @@ export async function withWorkbench(name, settings, body) {
   let workbench;
   try {
     if (shared) {
-      lane.shared ??= await lane.start({ ...settings, name: `${lane.name}-shared`, folder: lane.folder });
+      // With the title from the start: a change that comes before the editor watches its files would be missed.
+      const first = { ...settings.settings, 'window.title': name };
+      lane.shared ??= await lane.start({ settings: first, name: `${lane.name}-shared`, folder: lane.folder });
       workbench = lane.shared;
       await workbench.begin(name, settings);
     } else {

@@ -18,7 +18,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 const folder = path.join(import.meta.dirname, 'scenarios');
 const files = fs.readdirSync(folder).filter((name) => name.endsWith('.mjs')).sort();
 const all = await Promise.all(files.map(async (name) => Object.entries((await import(path.join(folder, name))).scenarios)));
-const chosen = all.flat().filter(([name]) => name.includes(options.only ?? ''));
+const chosen = all.flat().filter(([name]) => (options.only ?? '').split('|').some((part) => name.includes(part)));
 if (chosen.length === 0) {
   throw new Error(`no scenario has "${options.only}" in its name`);
 }
