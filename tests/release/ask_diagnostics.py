@@ -1,4 +1,4 @@
-"""Opens a file with a language server over its standard streams, and waits for a finding: by the standard library alone.
+"""Opens a file with a language server over its standard streams, and waits for a finding; needs no package.
 
 Usage: ask_diagnostics.py PROGRAM FILE CODE. Ends with 0 where the finding comes and the server ends well.
 """
@@ -41,7 +41,12 @@ def main(program: str, file: Path, code: str) -> int:
     timer = threading.Timer(SECONDS, server.kill)
     timer.start()
     try:
-        document = {"uri": file.resolve().as_uri(), "languageId": "json", "version": 1, "text": file.read_text("utf-8")}
+        document = {
+            "uri": file.resolve().as_uri(),
+            "languageId": "json",
+            "version": 1,
+            "text": file.read_text("utf-8"),
+        }
         send(server.stdin, "initialize", {"processId": None, "rootUri": None, "capabilities": {}}, 1)
         send(server.stdin, "initialized", {})
         send(server.stdin, "textDocument/didOpen", {"textDocument": document})

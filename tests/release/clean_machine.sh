@@ -90,7 +90,7 @@ expect 0 test -s m.trained.safetensors -a -s m.svg
 
 step "testing from the source archive"
 install pytest hypothesis jsonschema
-(cd "$scratch/source" && clean "$bin/python" -m pytest -q -p no:cacheprovider tests/core/text tests/core/kinds)
+(cd "$scratch/source" && clean "$bin/python" -m pytest -q -p no:cacheprovider tests/core/kinds)
 
 if ! command -v npm >/dev/null; then
   step "without the extension: npm is not here"

@@ -22,11 +22,11 @@ WHEEL = f"torchlean_ls-{__version__}-py3-none-any.whl"
 ARCHIVE = f"torchlean_ls-{__version__}.tar.gz"
 
 
-def build(source, target, **environment):
-    """Both packages of a source tree, by name."""
+def build(source, target, *options, **environment):
+    """Digests of the packages of a source tree, by name."""
     bare = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-d", str(target)],
+        [sys.executable, "-m", "hatchling", "build", "-d", str(target), *options],
         cwd=source,
         env={**bare, **environment},
         check=True,
@@ -55,7 +55,11 @@ def checkout(tmp_path_factory):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, target)
         target.chmod(0o600)
-    for name in ("core/torchlean_core/__pycache__/x.pyc", "editors/vscode/node_modules/x/index.js", ".venv/x"):
+    for name in (
+        "core/torchlean_core/__pycache__/x.pyc",
+        "editors/vscode/node_modules/x/index.js",
+        ".venv/x",
+    ):
         (copy / name).parent.mkdir(parents=True)
         (copy / name).write_text("")
     return copy
@@ -86,7 +90,7 @@ def test_the_source_archive_builds_the_same_packages_again(built, tmp_path):
 
 def test_a_date_of_the_builders_is_taken(checkout, built, tmp_path):
     _, digests = built
-    dated = build(checkout, tmp_path / "one", SOURCE_DATE_EPOCH="1700000000")
+    dated = build(checkout, tmp_path / "one", "-t", "wheel", SOURCE_DATE_EPOCH="1700000000")
     assert dated[WHEEL] != digests[WHEEL]
     with zipfile.ZipFile(tmp_path / "one" / WHEEL) as wheel:
         assert {entry.date_time[:3] for entry in wheel.infolist()} == {(2023, 11, 14)}
