@@ -7,13 +7,20 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 python=$(command -v "${1:-python3}")
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/torchlean-clean.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
+log=$scratch/log
+finish() { # what went before is of interest where something failed
+  local code=$?
+  ((code == 0)) || tail -n 40 "$log" >&3
+  rm -rf "$scratch"
+}
+exec 3>&2 >"$log" 2>&1
+trap finish EXIT
 mkdir "$scratch/home" "$scratch/work"
 cd "$scratch/work"
 
 began=$SECONDS
-step() { printf '%4d s  %s\n' "$((SECONDS - began))" "$*" >&2; }
-die() { printf 'clean machine: %s\n' "$*" >&2; exit 1; }
+step() { printf '%4d s  %s\n' "$((SECONDS - began))" "$*" | tee /dev/fd/3; }
+die() { printf 'clean machine: %s\n' "$*"; exit 1; }
 expect() { # CODE COMMAND…: runs it, and fails where it ends with another code
   local code=$1 got=0
   shift
@@ -71,7 +78,7 @@ clean "$bin/python" "$root/tests/release/ask_diagnostics.py" "$bin/torchlean" br
 expect 0 clean "$bin/torchlean" check --fix -q broken.ir.json
 
 step "installing torch"
-install "$wheel[torch]"
+install "${wheel}[torch]"
 clean "$bin/python" -m pip check
 
 step "capturing, emitting, initializing, running, training"
@@ -115,6 +122,6 @@ else
 fi
 
 for file in "$wheel" "$archive" ${vsix:+"$vsix"}; do
-  printf '%10d bytes  %s\n' "$(wc -c <"$file")" "${file##*/}" >&2
+  printf '%10d bytes  %s\n' "$(wc -c <"$file")" "${file##*/}" >&3
 done
 step "all of it works"
