@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,14 +96,16 @@ class Item:
 
 def examine() -> list[Item]:
     """Look at everything."""
-    torch = list(_packages(f"For {TORCH.serves}", TORCH.packages, TORCH.install))
+    every = [*REQUIRED, *(package for extra in EXTRAS for package in extra.packages)]
+    states = {package.name: state for package, state in zip(every, _states(every), strict=True)}
+    torch = list(_packages(f"For {TORCH.serves}", TORCH.packages, states, TORCH.install))
     torch_works = any(item.name == "torch" and item.state is State.OK for item in torch)
     optional = [extra for extra in EXTRAS if extra is not TORCH]
     return [
         *_program(),
-        *_packages("Required", REQUIRED, "pip install --force-reinstall torchlean-ls", required=True),
+        *_packages("Required", REQUIRED, states, "pip install --force-reinstall torchlean-ls", required=True),
         *torch,
-        *(item for extra in optional for item in _packages(OPTIONAL, extra.packages, _for(extra))),
+        *(item for extra in optional for item in _packages(OPTIONAL, extra.packages, states, _for(extra))),
         *_devices(torch_works),
         *_compiler(),
         _settings(),
@@ -128,16 +130,28 @@ def _program() -> Iterator[Item]:
         yield Item(section, "torchlean", State.MISSING, "not on PATH", remedy)
 
 
+def _states(packages: Sequence[Package]) -> Iterator[tuple[str | None, str | None]]:
+    """Version of each package, None where it is not there, and why it cannot be imported; all in one process."""
+    versions = [version_of(package.name) for package in packages]
+    there = [
+        package.module for package, version in zip(packages, versions, strict=True) if version is not None
+    ]
+    failures = _import_failures([module for module in there if module is not None])
+    for package, version in zip(packages, versions, strict=True):
+        yield version, failures.get(package.module) if package.module is not None else None
+
+
 def _packages(
-    section: str, packages: Sequence[Package], remedy: str, *, required: bool = False
+    section: str,
+    packages: Sequence[Package],
+    states: Mapping[str, tuple[str | None, str | None]],
+    remedy: str,
+    *,
+    required: bool = False,
 ) -> Iterator[Item]:
-    """Version of each package, and whether it can be imported."""
-    versions = {package.name: version_of(package.name) for package in packages}
-    present = [package for package in packages if versions[package.name] is not None]
-    failures = _import_failures([package.module for package in present if package.module is not None])
-    for package in packages:
-        name, version = package.name, versions[package.name]
-        failure = failures.get(package.module) if package.module is not None else None
+    """How each package is."""
+    for name in (package.name for package in packages):
+        version, failure = states[name]
         if version is None:
             yield Item(section, name, State.MISSING, NOT_INSTALLED, remedy, required)
         elif failure:
