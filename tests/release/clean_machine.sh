@@ -19,7 +19,10 @@ mkdir "$scratch/home" "$scratch/work"
 cd "$scratch/work"
 
 began=$SECONDS
-step() { printf '%4d s  %s\n' "$((SECONDS - began))" "$*" | tee /dev/fd/3; }
+step() {
+  printf '%4d s  %s\n' "$((SECONDS - began))" "$*" >&3
+  printf '== %s\n' "$*"
+}
 die() { printf 'clean machine: %s\n' "$*"; exit 1; }
 expect() { # CODE COMMAND…: runs it, and fails where it ends with another code
   local code=$1 got=0
