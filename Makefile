@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_VENV ?= .venv-docs
+DOCS_STAMP := $(DOCS_VENV)/.installed
 
-.PHONY: demo test lint bench schema docs coverage vsix e2e clean
+.PHONY: demo test lint bench schema docs tutorial coverage vsix e2e clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -36,10 +38,22 @@ schema: $(STAMP)  ## write schema/ and the editors' snippets again from the kind
 	$(BIN)/python -m torchlean_core.init.schema schema/
 	$(BIN)/python -m torchlean_core.navigate.snippets editors/vscode/snippets
 
-docs: $(STAMP)  ## write docs/ again from the rules, the kinds and the server
-	$(BIN)/python -m torchlean_core.check.pages docs/rules
-	$(BIN)/python -m torchlean_core.kinds.pages docs
-	$(BIN)/python -m torchlean_ls.pages docs
+$(DOCS_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $(DOCS_STAMP)
+
+# An environment of its own: small, and without torch.
+docs: $(DOCS_STAMP)  ## write the generated pages of docs/ again, and build the site into site/
+	$(DOCS_VENV)/bin/python -m torchlean_core.check.pages docs/rules
+	$(DOCS_VENV)/bin/python -m torchlean_core.kinds.pages docs
+	$(DOCS_VENV)/bin/python -m torchlean_core.cli.pages docs
+	$(DOCS_VENV)/bin/python -m torchlean_ls.pages docs
+	$(DOCS_VENV)/bin/python -m mkdocs --quiet build --clean
+	@echo "site/index.html is the site; it needs no server"
+
+tutorial: $(STAMP)  ## run the commands that pages of docs/ show, and write what they print into them
+	$(BIN)/python -m tests.docs.transcript docs/tutorial.md docs/how-to/migrate.md
 
 coverage: $(STAMP)  ## write docs/capture-coverage.md again: every model of the zoo, captured and measured
 	$(BIN)/python -m tests.core.capture.zoo
@@ -51,4 +65,4 @@ e2e: $(STAMP) vsix  ## drive a real VS Code in a browser (needs node, npm and ch
 	tests/e2e/vscode/run.sh
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-out
+	rm -rf $(VENV) $(DOCS_VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-out
