@@ -49,7 +49,7 @@ docs: $(DOCS_STAMP)  ## write the generated pages of docs/ again, and build the 
 	$(DOCS_VENV)/bin/python -m torchlean_core.kinds.pages docs
 	$(DOCS_VENV)/bin/python -m torchlean_core.cli.pages docs
 	$(DOCS_VENV)/bin/python -m torchlean_ls.pages docs
-	$(DOCS_VENV)/bin/python -m mkdocs --quiet build --clean
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --clean  # not --quiet: warnings would not count
 	@echo "site/index.html is the site; it needs no server"
 
 tutorial: $(STAMP)  ## run the commands that pages of docs/ show, and write what they print into them
