@@ -20,7 +20,7 @@ from torchlean_core.approximations import known_approximations
 from torchlean_core.capture.options import Options as CaptureOptions
 from torchlean_core.dialect_around import AUTO, CHOICES
 from torchlean_core.errors import UsageError
-from torchlean_core.reading import MOST_SETTINGS, read_regular, require_within_project
+from torchlean_core.reading import MOST_SETTINGS, names_host, read_regular, require_within_project
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -290,7 +290,7 @@ def _capture_settings() -> dict[str, _CaptureSetting]:
         "output": _CaptureSetting(
             "The artifact's file, relative to this one; `torchlean capture` captures all models that have it.",
             {"type": "string", "minLength": 1},
-            lambda value: isinstance(value, str) and bool(value),
+            lambda value: isinstance(value, str) and bool(value) and not names_host(value),
             'a file name such as "model.ir.json"',
         ),
         "timeout": _CaptureSetting(

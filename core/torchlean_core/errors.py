@@ -24,3 +24,42 @@ class UsageError(UserError):
     """Wrong options, a missing file, a missing dependency."""
 
     exit_code = 2
+
+
+_MOST_SHOWN = 400
+"""Characters of somebody's exception that a message repeats."""
+
+
+def text_of(error: BaseException) -> str:
+    """An exception's message; a user's exception may have none that can be had."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def first_line(error: BaseException) -> str:
+    """First line of an exception's message, not endless: what a user's code raises can hold a whole file."""
+    lines = text_of(error).strip().splitlines()
+    return cut_off(lines[0].strip()) if lines else ""
+
+
+def told(error: BaseException) -> str:
+    """An exception as a message says it: its type, and the first line of what it says."""
+    return f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+
+
+def exit_told(error: SystemExit) -> str:
+    """The call that ended a program, as the program has it."""
+    try:
+        code = repr(error.code)
+    except Exception:
+        code = "…"
+    return f"sys.exit({cut_off(code)})"
+
+
+def cut_off(text: str) -> str:
+    """A text as a message repeats it; the end of a long one is left out, which it says."""
+    if len(text) <= _MOST_SHOWN:
+        return text
+    return f"{text[:_MOST_SHOWN]}… ({len(text):,} characters)"

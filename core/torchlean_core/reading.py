@@ -49,6 +49,15 @@ class LeadsOutError(OSError):
         )
 
 
+def names_host(name: str) -> bool:
+    r"""Whether a file name that stands in a file leads to another computer, as `\\host\share` does on Windows.
+
+    Such a name is not followed anywhere: to look at the file is to log in there, and a file that somebody sent must not
+    make a computer do that. Windows takes both slashes for one another; the rule is the same on every system.
+    """
+    return name[:2].replace("\\", "/") == "//"
+
+
 def require_within_project(path: Path) -> None:
     """Check that a file which is read because of its name alone lies in its project, links followed.
 

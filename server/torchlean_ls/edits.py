@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from lsprotocol import types
 
-from torchlean_core.check.fixes.model import Edit
+from torchlean_core.check.fixes.edit import Edit
 from torchlean_ls.documents import Snapshot
 
 

@@ -11,10 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from torchlean_core.companions.model import model_of
+from torchlean_core.config import SettingsFinder
+from torchlean_core.emit.provenance import Header, read_header, with_header
+from torchlean_core.errors import UsageError
+from torchlean_core.navigate.origin import origin_of
 from torchlean_core.reading import (
     LeadsOutError,
     NotRegularError,
     TooLargeError,
+    names_host,
     open_regular,
     read_lines,
     read_regular,
@@ -165,3 +171,36 @@ def test_no_other_place_opens_files_for_reading() -> None:
     assert found - OWN - CHECKED == set()
     for name in CHECKED:  # libraries open these, after a look at what they are
         assert "require_readable(" in (SOURCES / name).read_text("utf-8")
+
+
+HOSTS = [
+    r"\\host\share\m.py",
+    "//host/share/m.py",
+    r"\/host/share/m.py",
+    r"/\host\share\m.py",
+    r"\\?\UNC\host\m.py",
+]
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_a_name_in_a_file_never_leads_to_another_computer(name, tmp_path):
+    assert names_host(name)
+    artifact = tmp_path / "m.ir.json"
+    captured = {"file": name, "class": "M", "sha256": "0" * 64}
+    assert model_of({"captured_from": captured}, artifact) is None
+    assert origin_of({"captured_from": captured}, None, artifact) is None
+    meaning = {"sha256": "0" * 64, "files": [name, "b.py"], "parts": ["a", "b"], "texts": ["a", "b"]}
+    model = model_of({"captured_from": {**captured, "file": "m.py", "meaning": meaning}}, artifact)
+    assert model is not None and model.uses == ("b.py",) and not model.parts and not model.texts
+    for artifact_name, params in ((name, None), ("m.ir.json", name)):
+        header = Header(artifact_name, "0" * 64, params, None, {}, "0" * 64)
+        assert read_header(with_header("x = 1\n", header)) is None
+    settings = tmp_path / "torchlean.toml"
+    settings.write_text(f"[capture.'m.py:M']\noutput = '{name}'\n")
+    with pytest.raises(UsageError, match=r"a file name such as"):
+        SettingsFinder().of_file(tmp_path / "m.py")
+
+
+@pytest.mark.parametrize("name", ["m.py", "../m.py", "/a/m.py", r"C:\a\m.py", r"a\\b", "a//b", ""])
+def test_other_names_are_names(name):
+    assert not names_host(name)

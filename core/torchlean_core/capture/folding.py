@@ -10,8 +10,8 @@ import torch
 from torch.utils import _pytree
 
 from torchlean_core.capture.errors import Refused
-from torchlean_core.capture.places import first_line
 from torchlean_core.capture.values import Known
+from torchlean_core.errors import first_line
 
 
 def folded(target: torch._ops.OpOverload, args: Any, kwargs: Any, *, exact: bool = True) -> Any:

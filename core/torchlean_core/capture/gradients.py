@@ -17,12 +17,13 @@ from torchlean_core.capture.compact import compact
 from torchlean_core.capture.errors import CaptureFinding
 from torchlean_core.capture.gradient_flow import Unseen
 from torchlean_core.capture.instances import Instances
-from torchlean_core.capture.places import Stack, first_line, located
+from torchlean_core.capture.places import Stack, located
 from torchlean_core.capture.precision import converted
 from torchlean_core.capture.probes import is_small
 from torchlean_core.capture.returned import tensors_of
 from torchlean_core.capture.state_values import Asked
 from torchlean_core.capture.verify import float64_calls
+from torchlean_core.errors import first_line
 from torchlean_core.graph import Program, lower
 from torchlean_core.interp import Interpreter
 from torchlean_core.kinds import TRAINING_DIFFERS

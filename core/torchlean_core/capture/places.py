@@ -21,7 +21,7 @@ import torch
 
 from torchlean_core.capture.errors import Call, CaptureError, CaptureFinding, Span
 from torchlean_core.capture.target import read_source, span_of_syntax_error, split_lines
-from torchlean_core.errors import UserError
+from torchlean_core.errors import UserError, exit_told, text_of, told
 
 _NUMBER = re.compile(r"<torchlean stack (?P<number>\d+)>")
 _NO_GRAD = "<torchlean no grad>"
@@ -335,9 +335,9 @@ def user_error(
         hint: Added to the message.
     """
     if isinstance(error, SystemExit):
-        text = f"sys.exit({error.code!r}) was called"
+        text = f"{exit_told(error)} was called"
     else:
-        text = f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+        text = told(error)
     if isinstance(error, ModuleNotFoundError):
         text += (
             f" (with the interpreter {sys.executable}; "
@@ -445,20 +445,6 @@ def user_code(
         if getattr(error, "ends_job", False):
             raise
         raise user_error(error, user, shown, code, line=line, hint=hint) from error
-
-
-def text_of(error: BaseException) -> str:
-    """An exception's message; a user's exception may have none that can be had."""
-    try:
-        return str(error)
-    except Exception:
-        return ""
-
-
-def first_line(error: BaseException) -> str:
-    """First line of an exception's message."""
-    lines = text_of(error).strip().splitlines()
-    return lines[0].strip() if lines else ""
 
 
 def module_of_node(node: torch.fx.Node) -> tuple[str, str] | None:

@@ -28,7 +28,7 @@ from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
 from torchlean_core.capture.fx_tracer import Tracer
 from torchlean_core.capture.gradient_flow import Unseen, detach_data, inline_regions, reached, watching
 from torchlean_core.capture.in_place import is_composite, rename_in_place, without_identities
-from torchlean_core.capture.places import Stack, Stacks, first_line, located, text_of
+from torchlean_core.capture.places import Stack, Stacks, located
 from torchlean_core.capture.plain_answers import plain_answers
 from torchlean_core.capture.regions import rename_outputs
 from torchlean_core.capture.registry import LOWERINGS
@@ -36,6 +36,7 @@ from torchlean_core.capture.returned import flatten_results, tensors_of
 from torchlean_core.capture.state_values import Asked, StateValues, asks_for_values, is_open
 from torchlean_core.capture.value_checks import without_checks
 from torchlean_core.capture.values import Known
+from torchlean_core.errors import text_of, told
 
 Export = Callable[[torch.nn.Module, torch.Tensor, Stacks], torch.export.ExportedProgram]
 
@@ -513,7 +514,7 @@ def _reason(error: BaseException) -> str:
         return "control flow depends on the values of a tensor"
     if "symbolically traced variables cannot be used as inputs to control flow" in text:
         return "control flow depends on a tensor"
-    return f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+    return told(error)
 
 
 def _failure(failures: list[tuple[str, Exception]], file: Path, shown: str, stacks: Stacks) -> CaptureError:

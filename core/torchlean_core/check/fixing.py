@@ -15,7 +15,8 @@ from functools import partial
 
 from torchlean_core.check.checker import Report, check_text
 from torchlean_core.check.findings import Finding, Severity
-from torchlean_core.check.fixes.model import UNASKED, Edit, Family, Fix, apply_edits, fixes, passes
+from torchlean_core.check.fixes.edit import Edit, apply_edits
+from torchlean_core.check.fixes.model import UNASKED, Family, Fix, fixes, passes
 from torchlean_core.check.fixes.pieces import Pieces
 from torchlean_core.check.fixes.plan import merge, plan_edits
 from torchlean_core.check.fixes.shapes import sweep, sweep_edits

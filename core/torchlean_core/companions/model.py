@@ -17,7 +17,7 @@ from torchlean_core.capture.workspace import Sources, decoded
 from torchlean_core.check.findings import PLAIN, Finding
 from torchlean_core.check.nodes import cut
 from torchlean_core.check.rules import RULES
-from torchlean_core.reading import MOST_SOURCE, read_regular
+from torchlean_core.reading import MOST_SOURCE, names_host, read_regular
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _SOURCES = Sources()
@@ -72,8 +72,8 @@ def model_of(root: Any, artifact: Path) -> Model | None:
     sha256, shape = captured.get("sha256"), captured.get("example_shape")
     if not isinstance(shown, str) or not shown:
         return None
-    if shown.startswith(("//", "\\\\")):
-        return None  # a host: opening an artifact must not make the computer log in to one
+    if names_host(shown):
+        return None
     meaning = captured.get("meaning")
     recorded = meaning if isinstance(meaning, dict) else {}
     folder = artifact.resolve().parent
@@ -98,13 +98,15 @@ def _sha256(value: Any) -> str | None:
 
 
 def _others(files: Any, shown: str) -> list[str]:
-    return [one for one in files if isinstance(one, str) and one != shown] if isinstance(files, list) else []
+    if not isinstance(files, list):
+        return []
+    return [one for one in files if isinstance(one, str) and one != shown and not names_host(one)]
 
 
 def _parts(files: Any, parts: Any) -> tuple[tuple[str, str], ...]:
     if not isinstance(files, list) or not isinstance(parts, list) or len(files) != len(parts):
         return ()
-    known = all(isinstance(one, str) for one in [*files, *parts])
+    known = all(isinstance(one, str) for one in [*files, *parts]) and not any(map(names_host, files))
     return tuple(zip(files, parts, strict=True)) if known else ()
 
 

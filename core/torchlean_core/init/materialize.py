@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from torchlean_core.errors import UserError
+from torchlean_core.errors import UserError, first_line
 from torchlean_core.graph import Program
 from torchlean_core.init.plan import Plan, attention_scales, require_whole
 from torchlean_core.init.schemes import fill
@@ -65,6 +65,5 @@ def allocate(
             holder.register_buffer(f"t{position}", torch.empty(shape, dtype=dtype, device="meta"))
         holder.to_empty(device=device)
     except (RuntimeError, OverflowError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"no memory for the parameters on {device}: {reason}") from error
+        raise UserError(f"no memory for the parameters on {device}: {first_line(error)}") from error
     return dict(zip(shapes, holder.buffers(), strict=True))

@@ -27,6 +27,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -105,6 +106,10 @@ def _do(request: Mapping[str, Any], channel: _Channel) -> dict[str, Any]:
         os.environ.clear()
         os.environ.update(request["environment"])
     import_own_package()
+    if not os.environ.get("TORCHLEAN_DEBUG"):
+        # What torch warns of at lines of its own is about calls that nobody here wrote, and would stand before what a
+        # command says. What it warns of at a line of the user's is told.
+        warnings.filterwarnings("ignore", module=r"torch(\.|$)")
     if request["memory_limit"] is not None:
         import resource
 
@@ -164,8 +169,8 @@ def _stack(error: BaseException) -> list[tuple[str, int, str]]:
 
 
 def _describe(error: BaseException) -> dict[str, Any]:
-    user_error = importlib.import_module("torchlean_core.errors").UserError
-    if isinstance(error, user_error):
+    errors = importlib.import_module("torchlean_core.errors")
+    if isinstance(error, errors.UserError):
         return {
             "message": str(error),
             "exit_code": error.exit_code,
@@ -174,7 +179,7 @@ def _describe(error: BaseException) -> dict[str, Any]:
     if isinstance(error, MemoryError):
         return {"message": "out of memory", "exit_code": 1}
     if isinstance(error, SystemExit):
-        return {"message": f"the code being run called sys.exit({error.code!r})", "exit_code": 1}
+        return {"message": f"the code being run called {errors.exit_told(error)}", "exit_code": 1}
     name = type(error).__name__
     if not isinstance(error, Exception):
         return {"message": f"the code being run raised {name}", "exit_code": 1}

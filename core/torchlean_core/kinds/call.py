@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from torchlean_core.kinds.layers import LayerView
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 Shape = Sequence[int]
 """Dimensions of a tensor, outermost first; `[]` is a scalar. Dimensions are integers of any size."""
@@ -52,6 +49,23 @@ A string is a template with `{0}`, `{1}` for the parents, `{W}` and the like for
 
 Batched = str | Callable[[Call], str | None]
 """As `Code`, for many samples at once; a function gives None where it has no form (see `kinds.batched`)."""
+
+
+Modules = tuple[str, ...]
+"""Source texts of the modules that one node becomes, in order; the last one has the parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerView:
+    """A kind as layers.
+
+    Attributes:
+        modules: The modules of one use; None where torch has no such module.
+        state: Names in the last module's `state_dict`, each with the role of the parameter that it holds.
+    """
+
+    modules: Callable[[Call], Modules | None]
+    state: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,11 +106,6 @@ class Dialect:
     def __repr__(self) -> str:
         return f"<dialect {self.name}>"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        from torchlean_core.kinds.dialects import dialect_named
-
-        return dialect_named, (self.name,)
-
     @property
     def end_fields(self) -> tuple[str, str]:
         """The root fields that name nodes: the input, the outputs."""

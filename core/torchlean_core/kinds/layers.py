@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from math import prod
 
 from torchlean_core.kinds import code
-from torchlean_core.kinds.call import Call
-
-Modules = tuple[str, ...]
-"""Source texts of the modules that one node becomes, in order; the last one has the parameters."""
-
-
-@dataclass(frozen=True, slots=True)
-class LayerView:
-    """A kind as layers.
-
-    Attributes:
-        modules: The modules of one use; None where torch has no such module.
-        state: Names in the last module's `state_dict`, each with the role of the parameter that it holds.
-    """
-
-    modules: Callable[[Call], Modules | None]
-    state: Mapping[str, str] = field(default_factory=dict)
+from torchlean_core.kinds.call import Call, LayerView, Modules
 
 
 def plain(source: str) -> LayerView:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from torchlean_core.check.nodes import Record
+from torchlean_core.reading import names_host
 
 
 class Origin(NamedTuple):
@@ -41,7 +42,7 @@ def origin_of(root: Any, record: Record | None, artifact: Path) -> Origin | None
     file = captured.get("file")
     if "format" in captured and "class" not in captured:
         return None  # a program of torch.export: it is no text, and the files in which it was written are elsewhere
-    if not isinstance(file, str) or not file or "\0" in file:
+    if not _is_name(file):
         return None
     name = captured.get("class")
     source = record.raw.get("source") if record is not None else None
@@ -51,9 +52,13 @@ def origin_of(root: Any, record: Record | None, artifact: Path) -> Origin | None
     path = artifact.parent / file
     span = _span(source.get("span")) if isinstance(source, dict) else None
     other = source.get("file") if isinstance(source, dict) else None
-    if span is not None and isinstance(other, str) and other and "\0" not in other:
+    if span is not None and _is_name(other):
         path, line = path.parent / other, span[0]  # the expression stands in another file than the model
     return Origin(path, name if isinstance(name, str) else None, line, span)
+
+
+def _is_name(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and value != "" and "\0" not in value and not names_host(value)
 
 
 def _span(value: Any) -> tuple[int, int, int, int] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from torchlean_core.check.fixes.model import Edit
+from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.places import place
 from torchlean_core.errors import UserError
 from torchlean_core.kinds.numbers import show

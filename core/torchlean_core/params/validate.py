@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Protocol
 
 from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.errors import UserError
@@ -21,9 +22,6 @@ from torchlean_core.params.content import CARRIED
 from torchlean_core.params.finite import first_not_finite
 from torchlean_core.params.header import DTYPES, FLOAT_TYPES, TensorInfo
 from torchlean_core.visible import shortened
-
-if TYPE_CHECKING:
-    from torchlean_core.params.store import ParameterStore
 
 _SHOWN = 8
 _MAX_EXTRA = 20
@@ -54,7 +52,34 @@ class ParamIssue:
         return self.code in ("TL501", "TL502")
 
 
-def validate(store: ParameterStore, program: Program, *, values: bool = True) -> list[ParamIssue]:
+class Opened(Protocol):
+    """A parameter file as it is judged: a `ParameterStore`."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def file_name(self) -> str:
+        """Its name, for messages."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """Its metadata."""
+
+    @property
+    def tensors(self) -> Mapping[str, TensorInfo]:
+        """What its header says of each tensor, by name."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all tensors, sorted."""
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The bytes of a tensor, piece by piece."""
+
+
+def validate(store: Opened, program: Program, *, values: bool = True) -> list[ParamIssue]:
     """Everything that is wrong with a parameter file for a program, in node order.
 
     Args:
@@ -99,7 +124,7 @@ def validate(store: ParameterStore, program: Program, *, values: bool = True) ->
     return issues
 
 
-def ensure_fits(store: ParameterStore, program: Program) -> None:
+def ensure_fits(store: Opened, program: Program) -> None:
     """Refuse a parameter file that a program cannot run with.
 
     Raises:
@@ -132,7 +157,7 @@ def _mismatch(parameter: Parameter, info: TensorInfo) -> ParamIssue | None:
     return None if info.dtype in FLOAT_TYPES else wrong_type(parameter, DTYPES[info.dtype].word)
 
 
-def _not_neutral(store: ParameterStore, absent: Absent, info: TensorInfo) -> ParamIssue | None:
+def _not_neutral(store: Opened, absent: Absent, info: TensorInfo) -> ParamIssue | None:
     """The issue of a tensor that the model does not have, and which is not what stands for that."""
     one = struct.pack("<f" if info.dtype == "F32" else "<d", absent.neutral)
     if all(piece == one * (len(piece) // len(one)) for piece in store.pieces(info.name)):
@@ -173,7 +198,7 @@ def extra(name: str, program: Program) -> ParamIssue:
     return ParamIssue("TL502", f"{where} {verb} parameter {shortened(name)}: it is extra", node, name)
 
 
-def _not_finite(store: ParameterStore, parameter: Parameter, info: TensorInfo) -> ParamIssue | None:
+def _not_finite(store: Opened, parameter: Parameter, info: TensorInfo) -> ParamIssue | None:
     is_mask = parameter.is_constant and not parameter.trainable
     found = first_not_finite(store.pieces(info.name), info.dtype, allow_minus_infinity=is_mask)
     if found is None:

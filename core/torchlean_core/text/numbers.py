@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.kinds.numbers import TooManyDigits, parse_number, show_shape
 from torchlean_core.text.quick_json import IS_THERE, Unread, read, read_floats, skim
 from torchlean_core.text.tree import HUGE
 
@@ -36,6 +36,7 @@ MANY = 64
 _PIECE = 1 << 20
 """Characters of which numbers are made at a time."""
 
+_TOKEN = re.compile(r"[\[\]]|[^\[\], \t\r\n]++")
 _RUN = re.compile(rb"[^\[\],]++")
 _EMPTY = re.compile(rb"\[[ \t\r\n]*+\]")
 _LONG_EXPONENT = re.compile(rb"e[+-]?\d{20}")  # begins with one letter, which is quick to search for
@@ -105,11 +106,7 @@ class Numbers:
         try:
             return read(self.text)
         except Unread:
-            from torchlean_core.text.parser import parse_tree  # it makes these
-
-            tree = parse_tree(self.text)[0]
-            assert tree is not None, "the text is sound"
-            return tree.value
+            return _exactly(self.text)
 
     def flat_text(self) -> str:
         """The text on one line, spaced as `json.dumps` spaces it; every number is spelled as it is here."""
@@ -330,6 +327,26 @@ def _number_text(value: Any) -> str | None:
     if type(value) is int:
         return str(value)
     return repr(value) if type(value) is float and math.isfinite(value) else None
+
+
+def _exactly(text: str) -> Any:
+    """The numbers of a sound text as the parser reads each, nested as deep as they may be."""
+    found: list[Any] = []
+    open_lists = [found]
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if token == "[":
+            inner: list[Any] = []
+            open_lists[-1].append(inner)
+            open_lists.append(inner)
+        elif token == "]":
+            open_lists.pop()
+        else:
+            try:
+                open_lists[-1].append(parse_number(token))
+            except TooManyDigits:
+                open_lists[-1].append(HUGE)
+    return found[0]
 
 
 def _text_of(value: Sequence[Any]) -> str | None:

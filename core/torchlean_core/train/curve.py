@@ -1,16 +1,12 @@
-"""The loss over the steps of a run, drawn: what is on the picture, the picture as SVG, and files of it."""
+"""The loss over the steps of a run, drawn: what is on the picture, and the picture as SVG."""
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
-from torchlean_core.errors import UsageError
-from torchlean_core.files import replacing
 from torchlean_core.train.metrics import Entry
 from torchlean_core.visible import visible
 
@@ -163,42 +159,6 @@ def _svg(shape: Shape) -> list[str]:
 
 def _ends(start: Point, end: Point) -> str:
     return f'x1="{start[0]:.1f}" x2="{end[0]:.1f}" y1="{start[1]:.1f}" y2="{end[1]:.1f}"'
-
-
-def require_drawable(path: Path) -> None:
-    """Check, without drawing, that a curve can be drawn in the format that a file's name says.
-
-    Raises:
-        UsageError: The name ends in neither `.svg` nor `.png`, or what draws PNG is missing.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in (".svg", ".png"):
-        raise UsageError(f"{path}: the curve is drawn as .svg or .png, which the name must end in")
-    if suffix == ".png" and importlib.util.find_spec("PIL") is None:
-        raise UsageError(
-            f"{path}: a curve as PNG needs the package pillow: pip install 'torchlean-ls[png]' "
-            "(as .svg it needs nothing)"
-        )
-
-
-def write_curve(path: Path, entries: Sequence[Entry], title: str) -> None:
-    """Draw the curve into a file, in the format that its name says, whole or not at all.
-
-    Raises:
-        UsageError: As `require_drawable`, or the file cannot be written.
-    """
-    require_drawable(path)
-    if path.suffix.lower() == ".png":
-        from torchlean_core.train.raster import curve_png  # imports pillow
-
-        content = curve_png(entries, title)
-    else:
-        content = curve_svg(entries, title).encode()
-    try:
-        with replacing(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
 
 
 class _Scale:

@@ -16,7 +16,7 @@ from typing import Any
 from safetensors.torch import save_file
 
 from torchlean_core.datasource import NAMED_FUNCTION
-from torchlean_core.errors import UsageError, UserError
+from torchlean_core.errors import UsageError, UserError, told
 from torchlean_core.jobs import run_job
 from torchlean_core.train.data import Dataset, load_dataset
 from torchlean_core.train.fitting import Wanted
@@ -125,7 +125,7 @@ def _call(what: str, action: Callable[[], Any]) -> Any:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if not _is_ours(frame.filename)]
         where = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
-        raise UserError(f"{what} raised {type(error).__name__}: {error}{where}") from error
+        raise UserError(f"{what} raised {told(error)}{where}") from error
 
 
 def _is_ours(filename: str) -> bool:

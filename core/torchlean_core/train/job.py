@@ -26,7 +26,7 @@ from torchlean_core.safekeeping.find import lost_by_writing_params
 from torchlean_core.train.board import Board, require_tensorboard
 from torchlean_core.train.checkpoint import Checkpoint, Progress, load_checkpoint
 from torchlean_core.train.course import PLATEAU
-from torchlean_core.train.curve import write_curve
+from torchlean_core.train.curve_file import write_curve
 from torchlean_core.train.data import Dataset, folding
 from torchlean_core.train.definition import batch_loss
 from torchlean_core.train.diagnose import Diagnosis

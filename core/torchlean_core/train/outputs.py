@@ -10,7 +10,7 @@ from torchlean_core.datasource import is_function
 from torchlean_core.errors import UsageError
 from torchlean_core.files import refuse_overwriting
 from torchlean_core.params.files import require_store_name
-from torchlean_core.train.curve import require_drawable
+from torchlean_core.train.curve_file import require_drawable
 from torchlean_core.train.options import TrainRequest
 
 

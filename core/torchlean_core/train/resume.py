@@ -9,6 +9,7 @@ from typing import Any
 
 from torchlean_core.datasource import is_function
 from torchlean_core.errors import UsageError, UserError
+from torchlean_core.reading import names_host
 from torchlean_core.train.checkpoint import Option, Progress
 from torchlean_core.train.course import is_laid_out
 from torchlean_core.train.options import COURSE, HABITS, TrainRequest, option
@@ -48,6 +49,8 @@ def resumed_request(request: Mapping[str, Any], progress: Progress, path: Path) 
     if isinstance(data, str) and request.get("data") is None:
         if is_function(data):  # code runs because somebody says so, not because a file does
             raise UsageError(f"{path}: the run's data came from a function; name it again: --data {data}")
+        if names_host(data):
+            raise UsageError(f"{path}: the run's data is on another computer; name it again: --data {data}")
         before["data"] = os.path.normpath(path.parent / data)
     return {**before, **request, **kept, **steps}
 

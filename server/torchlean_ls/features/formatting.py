@@ -8,7 +8,7 @@ from typing import Any
 from lsprotocol import types
 
 from torchlean_core.artifact.layout import CannotFormat, format_document, format_node, require_sound
-from torchlean_core.check.fixes.model import Edit
+from torchlean_core.check.fixes.edit import Edit
 from torchlean_ls.client import Client
 from torchlean_ls.documents import BIG, Snapshot
 from torchlean_ls.edits import text_edits

@@ -14,12 +14,13 @@ from torch.utils._pytree import tree_structure, treespec_dumps
 
 from torchlean_core.capture.errors import CaptureError, Span
 from torchlean_core.capture.load import Loaded
-from torchlean_core.capture.places import Place, Stacks, first_line
+from torchlean_core.capture.places import Place, Stacks
 from torchlean_core.capture.program.archive import Archive, refused
 from torchlean_core.capture.program.description import Description
 from torchlean_core.capture.program.module import Program, Source
 from torchlean_core.capture.program.traces import places_of
 from torchlean_core.capture.program.values import TYPES
+from torchlean_core.errors import first_line
 
 _DTYPES = {number: getattr(torch, name) for number, name in TYPES.items()}
 _NO_GRAD = torch.ops.higher_order.wrap_with_set_grad_enabled

@@ -31,7 +31,8 @@ from torchlean_core.check.fixes import (
     unused,
     values,
 )
-from torchlean_core.check.fixes.model import PASSES, Edit, Family, Fix, Pass, apply_edits, fixes
+from torchlean_core.check.fixes.edit import Edit, apply_edits
+from torchlean_core.check.fixes.model import PASSES, Family, Fix, Pass, fixes
 
 __all__ = ["PASSES", "Edit", "Family", "Fix", "Pass", "apply_edits", "fixes"]
 

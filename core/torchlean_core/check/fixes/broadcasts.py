@@ -8,7 +8,7 @@ from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.plan import Insertion, New, Plan, plan_edits
-from torchlean_core.check.fixes.view import View, keyed_note, readable_node, settled_node, view_of
+from torchlean_core.check.fixes.view import View, keyed_note, readable_node, takes_nodes_before, view_of
 from torchlean_core.kinds import Dialect, Problems, shared
 from torchlean_core.kinds.alignment import right_aligned
 from torchlean_core.kinds.dialects import others
@@ -18,10 +18,11 @@ from torchlean_core.kinds.numbers import show_shape
 def offer_plan(view: View, plan: Plan, title: str, *, safe: bool, preferred: bool = True) -> Fix:
     """A plan as a fix; not safe where a keyed node gets another id, or what cannot be read may name a node."""
     shifted = plan.shifted(view)
+    settled = all(view.settled(insertion.user) for insertion in plan.insertions)
     return Fix(
         title + keyed_note(shifted),
         lambda: plan_edits(view, plan),
-        safe=safe and not shifted and not view.unread,
+        safe=safe and settled and not shifted and not view.unread,
         preferred=preferred,
         plan=plan,
     )
@@ -58,7 +59,7 @@ def broadcast(dialect: Dialect, source: Sequence[int], target: Sequence[int]) ->
         "Insert reshape and broadcast_to: both operands become …": "TL202",
     },
     family=Family.STRUCTURE,
-    requires=(readable_node, settled_node),
+    requires=(readable_node, takes_nodes_before),
     why="Never safe: it guesses that PyTorch's broadcasting was meant, and adds nodes.",
 )
 def _insert_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
@@ -94,7 +95,7 @@ def _insert_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
         "Insert a reshape to …": "TL208",
     },
     family=Family.STRUCTURE,
-    requires=(readable_node, settled_node),
+    requires=(readable_node, takes_nodes_before),
     why="Safe where it keeps TorchLean's reading and no keyed node gets another id; PyTorch's reading is a guess.",
 )
 def _explicit_broadcast(report: Report, finding: Finding) -> Iterator[Fix]:
@@ -145,7 +146,7 @@ def _aligning(index: int, source: Sequence[int], aligned: Sequence[int]) -> Plan
         "Insert a reshape of the batch of one to …": "TL210",
     },
     family=Family.STRUCTURE,
-    requires=(readable_node, settled_node),
+    requires=(readable_node, takes_nodes_before),
     why="Never safe: it guesses that a batch of one was meant, and adds a node.",
 )
 def _drop_batch(report: Report, finding: Finding) -> Iterator[Fix]:

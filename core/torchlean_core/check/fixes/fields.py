@@ -8,8 +8,9 @@ from typing import Any
 
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
+from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.layout import set_member
-from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
+from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.trial import trial
 from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.nodes import Record, similar

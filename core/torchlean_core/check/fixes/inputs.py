@@ -7,9 +7,10 @@ from typing import Any
 
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
+from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.ends import input_nodes
 from torchlean_core.check.fixes.layout import replace_members
-from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
+from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import readable_node, view_of
 from torchlean_core.check.places import place
 from torchlean_core.kinds import INPUT, shared

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torchlean_core.check.fixes.model import Edit
+from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.text.tree import Tree
 
 

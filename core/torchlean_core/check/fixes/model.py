@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlean_core.check.findings import Finding
+from torchlean_core.check.fixes.edit import Edit
 
 if TYPE_CHECKING:
     from torchlean_core.check.checker import Report
     from torchlean_core.check.fixes.plan import Plan
-
-
-class Edit(NamedTuple):
-    """A stretch of text and what replaces it; offsets count characters."""
-
-    start: int
-    end: int
-    text: str
 
 
 class Family(enum.Enum):
@@ -175,13 +168,3 @@ def pattern(title: str) -> re.Pattern[str]:
 
 def _is_replaced(report: Report, offset: int) -> bool:
     return report.document.text[offset : offset + 1] == "\ufffd"
-
-
-def apply_edits(text: str, edits: Iterable[Edit]) -> str:
-    """The text with edits applied; they do not overlap."""
-    parts: list[str] = []
-    position = 0
-    for edit in sorted(edits):
-        parts += (text[position : edit.start], edit.text)
-        position = edit.end
-    return "".join((*parts, text[position:]))

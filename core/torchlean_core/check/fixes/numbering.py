@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torchlean_core.check.findings import Finding, Severity
-from torchlean_core.check.fixes.model import Edit, apply_edits
+from torchlean_core.check.fixes.edit import Edit, apply_edits
 from torchlean_core.check.fixes.plan import end_edits, id_edits
 from torchlean_core.check.fixes.view import Parents, View, by_ref
 from torchlean_core.check.judge import Judge

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding, Severity
+from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.fields import errors_note, offer, set_field
-from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
+from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.judge import Judge
 from torchlean_core.check.nodes import Record
@@ -43,21 +44,31 @@ class _Found(NamedTuple):
 
     Attributes:
         wrong: How wrong the node is with them: 0 not at all, 1 only its declared shape.
-        parents: The ids.
+        parents: The ids; None for one that cannot be read, and stays.
         chosen: The nodes that are new among them.
     """
 
     wrong: int
-    parents: list[int]
+    parents: list[int | None]
     chosen: tuple[Record, ...]
 
 
 class _Trier:
-    """Tries parents for one node, which is judged as the checker does."""
+    """Tries parents for one node, which is judged as the checker does.
 
-    def __init__(self, view: View, record: Record) -> None:
+    Args:
+        view: The graph.
+        record: The node.
+        other: Whether an error, by rule and field, is another fault of the node, which other parents do not mend and
+            which must not keep them from being offered.
+    """
+
+    def __init__(
+        self, view: View, record: Record, other: Callable[[tuple[str, Path]], bool] = lambda error: False
+    ) -> None:
         self.view = view
         self.record = record
+        self._other = other
         self._judge = Judge(view.find, view.dialect)
         self._known: dict[tuple[int | None, ...] | None, Counter[tuple[str, Path]]] = {}
 
@@ -76,9 +87,9 @@ class _Trier:
             )
         return found
 
-    def wrong(self, parents: Sequence[int]) -> int:
+    def wrong(self, parents: Sequence[int | None]) -> int:
         """How wrong the node is with some parents: 0 not at all, 1 only its declared shape, 2 something else."""
-        codes = {code for code, _ in self.errors(parents)} - {"TL501", "TL502"}
+        codes = {error[0] for error in self.errors(parents) if not self._other(error)} - {"TL501", "TL502"}
         return 2 if codes - {"TL201"} else len(codes)
 
     def fix(
@@ -130,7 +141,7 @@ class _Trier:
         shapes = self.record.tuple_shapes
         return not shapes or one.shape == shapes[0]
 
-    def best(self, tried: Iterator[tuple[list[int], tuple[Record, ...]]]) -> list[_Found]:
+    def best(self, tried: Iterator[tuple[list[int | None], tuple[Record, ...]]]) -> list[_Found]:
         """The parents that fit, those first with which the node is right; not too many."""
         right: list[_Found] = []
         shaped: list[_Found] = []
@@ -160,8 +171,8 @@ def _unread(parents: Any) -> Counter[tuple[str, Path]]:
     return Counter(("TL011", ("parents", at)) for at, one in enumerate(parents) if not is_id(one))
 
 
-def _all_parents(view: View, index: int, parents: list[int]) -> Callable[[], tuple[Edit, ...]]:
-    return partial(set_field, view, index, "parents", parents)
+def _all_parents(view: View, index: int, parents: Sequence[int | None]) -> Callable[[], tuple[Edit, ...]]:
+    return partial(set_field, view, index, "parents", list(parents))
 
 
 def _remark(number: int, found: _Found) -> str:
@@ -191,9 +202,10 @@ def _replace_parent(report: Report, finding: Finding) -> Iterator[Fix]:
     if finding.code == "TL302" and view.operand(record, position) is None:
         return  # it is no earlier node, which is another finding
     old = record.parents[position]
-    shown = show(old) if old is not None else f"[{position}]"
+    shown = _told(record.parents, position)
     wrong = [at for at in range(len(record.parents)) if at == position or view.operand(record, at) is None]
-    trier = _Trier(view, record)
+    # As many parents as before: their number is another finding.
+    trier = _Trier(view, record, lambda error: error == ("TL102", ("parents",)))
     choices = trier.best(_replaced(trier, record.parents, position, wrong))
     seen: set[int] = set()
     for number, found in enumerate(choices):
@@ -210,7 +222,7 @@ def _replace_parent(report: Report, finding: Finding) -> Iterator[Fix]:
 
 def _replaced(
     trier: _Trier, parents: Sequence[int | None], position: int, wrong: Sequence[int]
-) -> Iterator[tuple[list[int], tuple[Record, ...]]]:
+) -> Iterator[tuple[list[int | None], tuple[Record, ...]]]:
     """Parents with another node at a position, and what goes with it at the others that are no earlier nodes."""
     places = set(wrong)
     for one in trier.earlier(_NEAR):
@@ -221,7 +233,7 @@ def _replaced(
     near = list(trier.earlier(_NEAR_PAIR))
     for one in near:
         for further in near:
-            tried = [ref or 0 for ref in parents]
+            tried = list(parents)
             tried[position], tried[other] = one.ref, further.ref
             if further is not one and trier.wrong(tried) < 2:
                 yield tried, (one,)
@@ -243,39 +255,53 @@ def _drop_parents(report: Report, finding: Finding) -> Iterator[Fix]:
     """Take surplus parents out, those first without which the node is right, and which others use too."""
     view = view_of(report)
     record = view.record(finding.index)
-    if record is None or record.entry is None or record.parents is None or None in record.parents:
+    if record is None or record.entry is None or record.parents is None:
         return
     if len(record.parents) > _MOST_PARENTS:
         return
-    high, parents = record.entry.arity[1], [parent for parent in record.parents if parent is not None]
+    high, parents = record.entry.arity[1], record.parents
     if high is None or len(parents) <= high:
         return
-    trier = _Trier(view, record)
     if high == 0:
         title = f"Remove the parents: `{record.entry.name}` takes none"
-        yield from trier.fix(title, [], _all_parents(view, record.index, []), preferred=True)
+        yield from _Trier(view, record).fix(title, [], _all_parents(view, record.index, []), preferred=True)
         return
-    count = len(parents)
-    kept = combinations(range(count), high) if count <= _MAX_SURPLUS else iter([tuple(range(high))])
-    tried = list(dict.fromkeys(tuple(parents[at] for at in places) for places in kept))
-    tried.sort(key=lambda one: _left_alone(view, record, set(parents).difference(one)))
-    ways = trier.best((list(one), ()) for one in tried)
+    readable = [at for at, parent in enumerate(parents) if parent is not None]
+    if len(readable) < high:
+        return  # one that cannot be read would stay, and the others are not known to be the surplus ones
+    sound = sum(view.operand(record, at) is not None for at in readable)
+    # Where too few of them are earlier nodes, that is another finding of those that stay.
+    trier = _Trier(view, record, lambda error: error[0] == "TL103" and sound < high)
+    kept = combinations(readable, high) if len(readable) <= _MAX_SURPLUS else iter([tuple(readable[:high])])
+    tried = list({tuple(parents[at] for at in places): places for places in kept}.values())
+    tried.sort(key=partial(_loss, view, record))
+    ways = trier.best(([parents[at] for at in places], ()) for places in tried)
     for number, found in enumerate(ways):
-        gone = list(parents)
-        for ref in found.parents:
-            gone.remove(ref)
-        names = (
-            " and ".join(map(show, gone)) if len(gone) < 4 else f"{show(gone[0])} and {len(gone) - 1} more"
-        )
+        gone = [_told(parents, at) for at in range(len(parents))]
+        for at in range(len(found.parents)):
+            gone.remove(_told(found.parents, at))
+        names = " and ".join(gone) if len(gone) < 4 else f"{gone[0]} and {len(gone) - 1} more"
         title = f"Remove parent{'' if len(gone) == 1 else 's'} {names}"
         edits = _all_parents(view, record.index, found.parents)
         yield from trier.fix(title, found.parents, edits, preferred=number == 0)
 
 
-def _left_alone(view: View, record: Record, gone: set[int]) -> int:
-    """How many of some parents nobody needs without this user: the output would not depend on them any more."""
-    nodes = [one for ref in gone if ref not in view.ends.values() and (one := view.operand_of(record, ref))]
-    return sum(set(view.users.get(one.index, ())) <= {record.index} for one in nodes)
+def _told(parents: Sequence[int | None], at: int) -> str:
+    """A parent as titles name it: by its id, and by its place where it is none."""
+    ref = parents[at]
+    return f"[{at}]" if ref is None else show(ref)
+
+
+def _loss(view: View, record: Record, kept: Sequence[int]) -> tuple[int, int]:
+    """What is wrong about a node with some of its parents only: those that are no earlier nodes, and who is left alone.
+
+    A node is left alone where nobody else needs it: the output would not depend on it any more.
+    """
+    parents = record.parents or []
+    wrong = sum(view.operand(record, at) is None for at in kept)
+    gone = set(parents).difference(parents[at] for at in kept) - set(view.ends.values())
+    nodes = [one for ref in gone if (one := view.operand_of(record, ref))]
+    return wrong, sum(set(view.users.get(one.index, ())) <= {record.index} for one in nodes)
 
 
 @quick_fix(
@@ -296,27 +322,43 @@ def _add_parents(report: Report, finding: Finding) -> Iterator[Fix]:
         return
     known = [] if is_field else record.parents
     missing = 0 if known is None else record.entry.arity[0] - len(known)
-    if known is None or None in known or not 1 <= missing <= 2:
+    if known is None or not 1 <= missing <= 2:
         return
-    parents = [parent for parent in known if parent is not None]
-    trier = _Trier(view, record)
-    for number, found in enumerate(trier.best(_added(trier, parents, missing))):
+    # What is wrong about those that there are is another finding each.
+    faulty = {("parents", at) for at in range(len(known)) if view.operand(record, at) is None}
+    trier = _Trier(view, record, lambda error: error[1] in faulty)
+    for number, found in enumerate(trier.best(_added(trier, known, missing, behind=bool(faulty)))):
         named, remark = _named(found.chosen), _remark(number, found)
         title = f"Add parent{'' if missing == 1 else 's'} {named}{remark}"
+        refs = [one.ref for one in found.chosen]
+        written = [*record.raw["parents"], *refs] if faulty else found.parents
         if is_field:
-            title = f'Add "parents": {show_shape(found.parents)}{remark}'
-        edits = _all_parents(view, record.index, found.parents)
-        yield from trier.fix(title, found.parents, edits, preferred=number == 0)
+            title = f'Add "parents": {show_shape(refs)}{remark}'
+        edits = (
+            partial(_further, view, record, refs)
+            if faulty
+            else _all_parents(view, record.index, found.parents)
+        )
+        yield from trier.fix(title, written, edits, preferred=number == 0)
 
 
-def _added(trier: _Trier, parents: list[int], missing: int) -> Iterator[tuple[list[int], tuple[Record, ...]]]:
-    """Parents with what is missing: behind those that there are, or before them."""
+def _further(view: View, record: Record, refs: Sequence[int]) -> tuple[Edit, ...]:
+    """Further parents behind those that there are, which stay as they are written."""
+    last = len(record.raw["parents"]) - 1
+    end = place(view.document, record.index, ("parents", last))[1]
+    return (Edit(end, end, "".join(f", {ref}" for ref in refs)),)
+
+
+def _added(
+    trier: _Trier, parents: Sequence[int | None], missing: int, *, behind: bool
+) -> Iterator[tuple[list[int | None], tuple[Record, ...]]]:
+    """Parents with what is missing: behind those that there are, or before them unless only `behind`."""
     if missing == 1:
         fits = False
         for one in trier.earlier(_NEAR):
             fits = fits or trier.wrong([*parents, one.ref]) < 2
             yield [*parents, one.ref], (one,)
-        for one in trier.earlier(_NEAR) if parents and not fits else ():
+        for one in trier.earlier(_NEAR) if parents and not fits and not behind else ():
             yield [one.ref, *parents], (one,)
         return
     near = list(trier.earlier(_NEAR_PAIR))

@@ -7,9 +7,10 @@ from typing import Any
 
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
+from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.fields import offer, set_field
 from torchlean_core.check.fixes.layout import replace_members
-from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
+from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.payload import is_tensor

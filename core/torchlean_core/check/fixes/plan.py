@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.layout import object_text, remove_elements, set_member
-from torchlean_core.check.fixes.model import Edit
 from torchlean_core.check.fixes.view import Parents, View
 from torchlean_core.check.places import place as place_of
 from torchlean_core.kinds.spec import Path
@@ -105,7 +105,7 @@ class Shift:
 
 
 def plan_edits(view: View, plan: Plan) -> tuple[Edit, ...]:
-    """The edits of a plan; the users of new nodes, and the nodes that go, are settled (`View.settled`)."""
+    """The edits of a plan; the users of new nodes take them (`View.takes_before`), those that go are settled."""
     text = view.document.text
     shift = Shift(plan)
     chains: dict[int, list[Insertion]] = {}

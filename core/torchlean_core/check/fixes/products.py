@@ -12,7 +12,7 @@ from torchlean_core.check.fixes.broadcasts import broadcast, offer_plan
 from torchlean_core.check.fixes.fields import errors_note
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.plan import Insertion, New, Plan
-from torchlean_core.check.fixes.view import readable_node, settled_node, view_of
+from torchlean_core.check.fixes.view import readable_node, takes_nodes_before, view_of
 from torchlean_core.kinds import Dialect, Problems
 from torchlean_core.kinds import operators as ops
 from torchlean_core.kinds.numbers import show_shape
@@ -43,7 +43,7 @@ class _Way(NamedTuple):
         "Transpose the … operand and broadcast its batch: it becomes …": "TL202",
     },
     family=Family.STRUCTURE,
-    requires=(readable_node, settled_node),
+    requires=(readable_node, takes_nodes_before),
     why="Never safe: it guesses which operand is meant otherwise, and adds nodes.",
 )
 def _fit_product(report: Report, finding: Finding) -> Iterator[Fix]:

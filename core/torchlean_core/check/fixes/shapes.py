@@ -17,9 +17,10 @@ from typing import Any
 from torchlean_core.check.attention import check_projection
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
+from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.fields import errors_note
 from torchlean_core.check.fixes.layout import set_member
-from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
+from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.nodes import Reader, Record
 from torchlean_core.check.payload import check_payload

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
+from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.fields import offer
-from torchlean_core.check.fixes.model import Edit, Family, Fix, quick_fix
+from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, view_of
 from torchlean_core.text.tree import MAX_TROUBLES, Tree
 

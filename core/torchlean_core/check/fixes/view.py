@@ -6,6 +6,7 @@ what cannot be read is left out. So a fix asks of the graph only what it needs i
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -108,6 +109,19 @@ class View:
             return place
         before = [one for one in self.shared.get(ref, ()) if user is None or one < user]
         return before[-1] if before else None
+
+    def takes_before(self, index: int) -> bool:
+        """Whether new nodes can come before a node, under the ids of the places where they stand then.
+
+        All ids from there on make room for them, whether they are right or not.
+        """
+        record = self.records[index]
+        return (
+            record is not None
+            and record.id is not None
+            and record.id >= index
+            and all(parent is not None and parent < index for parent in record.parents or ())
+        )
 
     # -- edges --------------------------------------------------------------------------------------------
 
@@ -228,15 +242,12 @@ class View:
         return all(spec.role in record.raw for spec in kind.params)
 
     @cached_property
-    def _keyed_behind(self) -> list[int]:
-        counts = [0]
-        for index in range(len(self.records) - 1, -1, -1):
-            counts.append(counts[-1] + self.keyed(index))
-        return counts[::-1]
+    def _keyed_refs(self) -> list[int]:
+        return sorted(ref for index, ref in enumerate(self.refs) if ref is not None and self.keyed(index))
 
-    def keyed_from(self, index: int) -> int:
-        """Number of keyed nodes at a place and behind it."""
-        return self._keyed_behind[index]
+    def keyed_from(self, ref: int) -> int:
+        """Number of keyed nodes with an id, or a greater one."""
+        return len(self._keyed_refs) - bisect.bisect_left(self._keyed_refs, ref)
 
     def branch(self, index: int) -> Iterator[int]:
         """Places of a node and of everything that depends on it."""
@@ -327,8 +338,13 @@ def sound_text(report: Report, finding: Finding) -> bool:
 
 
 def settled_node(report: Report, finding: Finding) -> bool:
-    """The text is sound, and the node's id is its place and no other's, so that nodes can come before it, or it go."""
+    """The text is sound, and the node's id is its place and no other's, so that it can go."""
     return finding.index is not None and view_of(report).sound and view_of(report).settled(finding.index)
+
+
+def takes_nodes_before(report: Report, finding: Finding) -> bool:
+    """The text is sound, and new nodes can come before the node."""
+    return finding.index is not None and view_of(report).sound and view_of(report).takes_before(finding.index)
 
 
 def keyed_note(count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,6 +56,13 @@ def dialect_named(name: str) -> Dialect:
         KeyError: There is none.
     """
     return DIALECTS[name]
+
+
+def _by_name(dialect: Dialect) -> tuple[Any, ...]:
+    return dialect_named, (dialect.name,)
+
+
+copyreg.pickle(Dialect, _by_name)  # there is one of each: a copy of one is itself
 
 
 def others(dialect: Dialect) -> list[Dialect]:

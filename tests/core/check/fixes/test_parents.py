@@ -115,3 +115,26 @@ def test_missing_parents_of_the_generalized_dialect_fit_its_rules():
         output_ids=[2],
     )
     assert json.loads(fixed(text, "TL102", "Add parent 1"))["nodes"][2]["parents"] == [0, 1]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    ("parents", "steps"),
+    [
+        ([2], [("TL102", "Add parent 1"), ("TL103", "Replace parent 2 by 1")]),
+        ([2], [("TL103", "Replace parent 2 by 1"), ("TL102", "Add parent 0")]),
+        ([9], [("TL102", "Add parent 0"), ("TL103", "Replace parent 9 by 1")]),
+        (["x"], [("TL102", "Add parent 1"), ("TL011", "Replace parent [0] by 0")]),
+        ([0, 9, 1], [("TL102", "Remove parent 9")]),
+        (["x", 0, 1], [("TL102", "Remove parent [0]")]),
+        (["x", 0, 9, 1], [("TL102", "Remove parents [0] and 9")]),
+        ([9, 7, 8], [("TL102", "Remove parent"), ("TL103", "Replace parent"), ("TL103", "Replace parent")]),
+    ],
+)
+def test_two_faults_of_a_node_are_mended_one_by_one(layout, parents, steps):
+    text = layout(INPUT, RELU, node(2, "add", parents, [1, 4]), node(3, "relu", [2], [1, 4]))
+    for code, title in steps:
+        before = len(check_text(text).findings)
+        text = fixed(text, code, title)
+        assert len(check_text(text).findings) < before
+    assert check_text(text).ok

@@ -72,3 +72,19 @@ def test_where_the_declared_shape_is_another_the_title_says_so():
 def test_matrices_that_fit_in_no_way_have_no_fix():
     assert titles(product([2, 4], [5, 3], [2, 3]), "TL202") == []
     assert titles(product([5, 2, 4], [6, 4, 3], [5, 2, 3]), "TL202") == []
+
+
+@BOTH
+@pytest.mark.parametrize("ids", [[0, 1, 3, 4], [0, 1, 2, 2], [0, 1, 2, 9], [0, 1, 7, 3], [0, 1, 5, 8]])
+def test_a_wrong_number_does_not_keep_a_product_from_its_transpose(ends, ids):
+    ends = {"output_id": None, "output_ids": [ids[3]]} if ends else {"output_id": ids[3]}
+    text = inline(
+        node(0, "input", [], [2, 4]),
+        node(1, "const", [], [3, 4]),
+        node(ids[2], "matmul", [0, 1], [2, 3]),
+        node(ids[3], "relu", [ids[2]], [2, 3]),
+        **ends,
+    )
+    before = {finding.code for finding in check_text(text).findings}
+    after = fixed(text, "TL202", "Insert a transpose of the second operand")
+    assert {finding.code for finding in check_text(after).findings} == before - {"TL202"}
