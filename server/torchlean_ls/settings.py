@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from torchlean_core.dialect_around import AUTO, CHOICES
 
@@ -53,32 +53,17 @@ class Settings:
 
     @classmethod
     def read(cls, values: Any) -> Settings:
-        """Settings from the client's `torchlean` section."""
+        """Settings from the client's `torchlean` section; what is not understood keeps its default."""
         if not isinstance(values, Mapping):
             return cls()
-        hints = values.get("inlayHints", True)
-        shown = hints if isinstance(hints, Mapping) else {}
-        on = hints is not False and shown.get("enable", True) is not False
-        globs = values.get("artifacts")
-        interpreter = _part(values, "python", "interpreter")
-        limit, memory = values.get("timeLimit"), values.get("memoryLimit")
-        return cls(
-            enable=values.get("enable", True) is not False,
-            validate=_validate(values.get("validate")),
-            capture_on_save=values.get("captureOnSave") is True,
-            refresh_on_save=values.get("refreshOnSave") is True,
-            warm_worker=values.get("warmWorker", True) is not False,
-            capture_on_type=values.get("captureOnType") is True,
-            parent_hints=on and shown.get("parents", True) is not False,
-            target_hints=on and shown.get("debugTargets", True) is not False,
-            shape_hints=on and shown.get("shapes", True) is not False,
-            artifacts=tuple(one for one in globs if isinstance(one, str)) if isinstance(globs, list) else (),
-            python=interpreter if isinstance(interpreter, str) and interpreter else None,
-            device=values["device"] if isinstance(values.get("device"), str) else "auto",
-            dialect=values["dialect"] if values.get("dialect") in CHOICES else AUTO,
-            memory_limit=memory * 1024 * 1024 if isinstance(memory, int) and memory > 0 else None,
-            time_limit=float(limit) if isinstance(limit, int | float) and limit > 0 else 120.0,
-        )
+        found = {}
+        for one in _TABLE:
+            value = _part(values, one.name)
+            if one.field is not None and value is not None and one.good(value):
+                found[one.field] = one.take(value)
+        if values.get("inlayHints") is False or _part(values, "inlayHints.enable") is False:
+            found |= dict.fromkeys(("parent_hints", "target_hints", "shape_hints"), False)
+        return cls(**found)
 
 
 def complaints(values: Any) -> list[str]:
@@ -88,61 +73,102 @@ def complaints(values: Any) -> list[str]:
     if not isinstance(values, Mapping):
         return [f"torchlean: expected an object, found {_shown(values)}"]
     found = []
-    for name, expected, good in _EXPECTED:
-        value = _part(values, *name.split("."))
-        if value is not None and not good(value):
-            found.append(f"torchlean.{name}: expected {expected}, found {_shown(value)}")
+    for one in _TABLE:
+        value = _part(values, one.name)
+        if value is not None and not one.good(value):
+            found.append(f"torchlean.{one.name}: expected {one.expected}, found {_shown(value)}")
     return found
 
 
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)
+class _Setting(NamedTuple):
+    """A setting of the client.
+
+    Attributes:
+        name: Its name under `torchlean`.
+        expected: What it should be, in words.
+        good: Whether a value is that.
+        field: The field of `Settings` that it gives; None where others are made of it.
+        take: Makes the field's value of it.
+    """
+
+    name: str
+    expected: str
+    good: Callable[[Any], bool]
+    field: str | None = None
+    take: Callable[[Any], Any] = lambda value: value
 
 
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+def _flag(name: str, field: str | None) -> _Setting:
+    return _Setting(name, "true or false", lambda value: isinstance(value, bool), field)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 _WHEN = ("onType", "onSave", "off")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+_MIB = 1024 * 1024
 
-_EXPECTED: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
-    ("enable", "true or false", _is_flag),
-    (
+_TABLE = (
+    _flag("enable", "enable"),
+    _Setting(
         "validate",
         "onType, onSave or off",
         lambda value: value is False or isinstance(value, Mapping) or value in _WHEN,
+        "validate",
+        lambda value: value if value in _WHEN else "off" if value is False else _WHEN[0],
     ),
-    ("validate.run", "onType, onSave or off", lambda value: value in _WHEN),
-    ("captureOnSave", "true or false", _is_flag),
-    ("refreshOnSave", "true or false", _is_flag),
-    ("warmWorker", "true or false", _is_flag),
-    ("captureOnType", "true or false", _is_flag),
-    ("inlayHints", "true, false or an object", lambda value: isinstance(value, bool | Mapping)),
-    ("inlayHints.enable", "true or false", _is_flag),
-    ("inlayHints.parents", "true or false", _is_flag),
-    ("inlayHints.debugTargets", "true or false", _is_flag),
-    ("inlayHints.shapes", "true or false", _is_flag),
-    (
-        "artifacts",
-        "a list of patterns",
-        lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
+    _Setting("validate.run", "onType, onSave or off", lambda value: value in _WHEN, "validate"),
+    _flag("captureOnSave", "capture_on_save"),
+    _flag("refreshOnSave", "refresh_on_save"),
+    _flag("warmWorker", "warm_worker"),
+    _flag("captureOnType", "capture_on_type"),
+    _Setting("inlayHints", "true, false or an object", lambda value: isinstance(value, bool | Mapping)),
+    _flag("inlayHints.enable", None),
+    _flag("inlayHints.parents", "parent_hints"),
+    _flag("inlayHints.debugTargets", "target_hints"),
+    _flag("inlayHints.shapes", "shape_hints"),
+    _Setting("artifacts", "a list of patterns", _is_list_of_texts, "artifacts", tuple),
+    _Setting(
+        "python.interpreter",
+        "a path",
+        lambda value: isinstance(value, str),
+        "python",
+        lambda value: value or None,
     ),
-    ("python.interpreter", "a path", lambda value: isinstance(value, str)),
-    (
+    _Setting(
         "device",
         "auto, cpu, cuda or cuda:N",
         lambda value: isinstance(value, str) and _DEVICE.fullmatch(value) is not None,
+        "device",
     ),
-    ("dialect", " or ".join((", ".join(CHOICES[:-1]), CHOICES[-1])), lambda value: value in CHOICES),
-    ("timeLimit", "a number of seconds above 0", _is_positive),
-    (
+    _Setting(
+        "dialect",
+        " or ".join((", ".join(CHOICES[:-1]), CHOICES[-1])),
+        lambda value: value in CHOICES,
+        "dialect",
+    ),
+    _Setting(
+        "timeLimit",
+        "a number of seconds above 0",
+        lambda value: _is_number(value) and value > 0,
+        "time_limit",
+        float,
+    ),
+    _Setting(
         "memoryLimit",
         "a whole number of MiB; 0 for no limit",
-        lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+        lambda value: _is_number(value) and isinstance(value, int) and value >= 0,
+        "memory_limit",
+        lambda value: value * _MIB if value else None,
     ),
 )
-"""Each setting: its name, what it should be in words, and whether a value is that."""
+"""Every setting; a later one of a field goes before an earlier one."""
 
 
 def _shown(value: Any) -> str:
@@ -150,17 +176,9 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _part(values: Mapping[str, Any], *keys: str) -> Any:
+def _part(values: Mapping[str, Any], name: str) -> Any:
+    """The value under a dotted name; None where there is none."""
     found: Any = values
-    for key in keys:
+    for key in name.split("."):
         found = found.get(key) if isinstance(found, Mapping) else None
     return found
-
-
-def _validate(value: Any) -> Validate:
-    """`onType` (the default), `onSave` or `off`; also as an object with `run`."""
-    if isinstance(value, Mapping):
-        value = value.get("run")
-    if value is False or value == "off":
-        return "off"
-    return "onSave" if value == "onSave" else "onType"

@@ -7,6 +7,7 @@ can be applied.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,18 @@ def bases() -> list[str]:
     general = sorted((_CASES / "conformance-general" / "cases").glob("valid_*.json"))[::8]
     found = [path.read_text("utf-8") for path in (*classic, *general)]
     small = [text for text in found if len(text) < 3_000][:40]
-    return ["", "{}", '[{"nodes":[{"id": 0 "kind": "relu"}, {"id": 1]}', *small, *map(_minified, small[:10])]
+    return [
+        "",
+        "{}",
+        '[{"nodes":[{"id": 0 "kind": "relu"}, {"id": 1]}',
+        *small,
+        *map(_minified, small[:10]),
+        *map(_as_floats, small[:6]),
+    ]
+
+
+def _as_floats(text: str) -> str:
+    return re.sub(r"(?<=[\[\s,:])(\d+)(?=[,\]\s}])", r"\1.0", text)
 
 
 def _minified(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from array import array
 from itertools import chain, product
@@ -135,7 +136,14 @@ def texts() -> list[str]:
     return [
         *small,
         *(make_artifact(30, seed, layout) for seed in (1, 2) for layout in ("indented", "lines", "minified")),
+        *(spelled_as_floats(make_artifact(30, 3, layout)) for layout in ("indented", "lines", "minified")),
+        *map(spelled_as_floats, small[::4]),
     ]
+
+
+def spelled_as_floats(text: str) -> str:
+    """The text with its integers as `2.0`."""
+    return re.sub(r"(?<=[\[\s,:])(\d+)(?=[,\]\s}])", r"\1.0", text)
 
 
 @pytest.mark.parametrize("seed", range(12))

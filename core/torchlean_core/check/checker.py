@@ -205,11 +205,15 @@ class Check:
         else:
             self.dialect = dialect_of(root)
             try:
-                self._nodes = check_root(root, self.dialect, self.document.exact, self._root) or []
+                self._nodes = check_root(root, self.dialect, self.document.as_spelled, self._root) or []
             except NeedsExact:
-                self.document = self.document.exactly()
+                self.document = self.document.spelled()
                 self._check_everything()
                 return
+        if not self.document.as_spelled and _spelled_as_floats(self._nodes):
+            self.document = self.document.spelled()
+            self._check_everything()
+            return
         self._records = Records(self.document, self._nodes, self.dialect)
         self._disciplined = _disciplined(self._nodes)
         self._judge_all()
@@ -460,6 +464,25 @@ def _disciplined(nodes: list[Any]) -> bool:
     except (KeyError, TypeError, IndexError):
         return False
     return bool(nodes) and ids == list(range(len(nodes))) and set(map(type, ids)) <= {int}
+
+
+def _spelled_as_floats(nodes: list[Any]) -> bool:
+    """Whether many integers are spelled as `2.0`, as far as some nodes from all over the file tell."""
+    some = nodes[:: len(nodes) // _LOOKED_AT + 1]
+    return sum(map(_has_round_float, some)) >= _MANY
+
+
+def _has_round_float(raw: Any) -> bool:
+    values = raw.values() if type(raw) is dict else ()
+    return any(
+        type(one) is float and one.is_integer()
+        for value in values
+        for one in (value[:8] if type(value) is list else (value,))
+    )
+
+
+_LOOKED_AT, _MANY = 256, 8
+"""Nodes of a file that are looked at for how integers are spelled, and how many are enough to read all in that way."""
 
 
 def _has_id(raw: Any, place: int) -> bool:

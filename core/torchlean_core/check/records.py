@@ -52,7 +52,7 @@ class Records(Sequence["Record | None"]):
                 return None, []
             message = f"a node is a JSON object, found {describe(raw)}"
             return None, [Finding("TL011", Severity.ERROR, message, index)]
-        reader = Reader(self._document.exact, self._dialect)
+        reader = Reader(self._document.as_spelled, self._dialect)
         try:
             return reader.read(index, raw), reader.findings
         except NeedsExact:

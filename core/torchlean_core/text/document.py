@@ -22,7 +22,7 @@ from torchlean_core.text.lines import LineIndex
 from torchlean_core.text.numbers import Numbers, may_have_long_exponent
 from torchlean_core.text.offsets import Offsets
 from torchlean_core.text.parser import parse_elements, parse_node, parse_tree
-from torchlean_core.text.quick_json import Unread, read, read_root
+from torchlean_core.text.quick_json import Unread, read, read_as_spelled, read_root
 from torchlean_core.text.tree import BAD, HUGE, MARK, MARKED, MAX_TROUBLES, Tree, Trouble
 
 __all__ = ["BAD", "HUGE", "Change", "Document", "no_collector", "read_bytes", "read_file", "read_text"]
@@ -32,6 +32,10 @@ _FLAT = r'\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+")*+\}'
 _ELEMENT = re.compile(
     r'[ \t\r\n,]*+()\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+"|' + _FLAT + r")*+\}"
 )  # in valid JSON: an object in which there are objects, but none in those
+
+_FLOAT_ID = re.compile(r'id"[ \t\r\n]*+:[ \t\r\n]*+[0-9]++\.')
+_HEAD = 4096
+"""Characters in which the first node begins, if a file is as others are."""
 
 
 class Change(NamedTuple):
@@ -49,7 +53,8 @@ class Document:
         text: The text.
         value: The root value as Python; `BAD` where there is none. Integers are exact when `exact`.
         troubles: What is wrong with the text as JSON.
-        exact: Whether `value` came from the exact parser; otherwise it may hold floats for `2.0`.
+        exact: Whether `value` came from the exact parser.
+        as_spelled: Whether the numbers in `value` are as TorchLean reads them; otherwise it may hold floats for `2.0`.
     """
 
     def __init__(
@@ -62,11 +67,13 @@ class Document:
         lines: LineIndex | None = None,
         spans: Spans | None = None,
         short: Condensed | None = None,
+        as_spelled: bool = False,
     ) -> None:
         self.text = text
         self.value = value
         self.troubles = troubles
         self.exact = tree is not None or value is BAD
+        self.as_spelled = as_spelled or self.exact
         self._tree = tree
         self._short = short
         self._latest: tuple[int, Tree | None] | None = None
@@ -83,6 +90,25 @@ class Document:
     def exactly(self) -> Document:
         """The same text read by the exact parser."""
         return self if self.exact else _read_exactly(self.text)
+
+    def spelled(self) -> Document:
+        """The same text with its numbers as they are spelled, read quickly where that can be.
+
+        For texts with many integers that are spelled as floats (`2.0`): others are told apart node by node.
+        """
+        if self.as_spelled or self.troubles:
+            return self.exactly()
+        with no_collector():
+            try:
+                value = read_as_spelled(self.text if self._short is None else self._short.text)
+            except Unread:
+                return self.exactly()
+            if self._short is not None:
+                value = _filled(self._short, value)
+        lines, spans = self.__dict__.get("lines"), self.__dict__.get("spans")
+        return Document(
+            self.text, value, [], None, lines=lines, spans=spans, short=self._short, as_spelled=True
+        )
 
     def edited(
         self, text: str, lines: LineIndex, start: int, end: int, new: str
@@ -118,7 +144,8 @@ class Document:
             trouble.code == "TL001" and not region_start <= trouble.start <= old_end
             for trouble in self.troubles
         )
-        found = _read_elements(text, region_start, region_end, first > 0, last < len(spans))
+        take = read_as_spelled if self.as_spelled else read
+        found = _read_elements(text, region_start, region_end, first > 0, last < len(spans), take)
         if found is not None and not (broken and _object_in_array(text, region_start, region_end)):
             values, places = found
             troubles: list[Trouble] = []
@@ -138,7 +165,10 @@ class Document:
         if was_broken != is_broken and _object_in_array(text, spans.opening + 1, len(text)):
             return None  # how such a node is read depends on whether the text is JSON
         spans.replace(first, last, places, shift)
-        following = Document(text, value, [*around[0], *troubles, *around[1]], None, lines=lines, spans=spans)
+        all_troubles = [*around[0], *troubles, *around[1]]
+        following = Document(
+            text, value, all_troubles, None, lines=lines, spans=spans, as_spelled=self.as_spelled
+        )
         return following, Change(first, last - first, len(values))
 
     @lazy
@@ -369,7 +399,12 @@ def _element_spans(text: str, start: int, end: int) -> tuple[array[int], array[i
 
 
 def _read_elements(
-    text: str, start: int, end: int, comma_before: bool, comma_after: bool
+    text: str,
+    start: int,
+    end: int,
+    comma_before: bool,
+    comma_after: bool,
+    take: Callable[[str], Any],
 ) -> tuple[list[Any], list[tuple[int, int]]] | None:
     """Read the elements between two others (or the ends) of an array; None where they are not clean.
 
@@ -379,6 +414,7 @@ def _read_elements(
         end: Where they end: at the element behind, or at the closing bracket.
         comma_before: Whether there is an element before.
         comma_after: Whether there is an element behind.
+        take: Reads JSON.
     """
     region = text[start:end]
     core = region.strip(" \t\r\n")
@@ -394,7 +430,7 @@ def _read_elements(
             core = short.text.strip(" \t\r\n")
         if may_have_long_exponent(core):
             return None
-        values = read("[" + core[comma_before : len(core) - comma_after] + "]")
+        values = take("[" + core[comma_before : len(core) - comma_after] + "]")
     except Unread:
         return None
     if short is None:
@@ -444,11 +480,12 @@ def read_text(text: str, lines: LineIndex | None = None) -> Document:
         try:
             short = condense(text)
             content = text if short is None else short.text
-            value = read(content)
+            as_spelled = _FLOAT_ID.search(content, 0, _HEAD) is not None  # else it would be read twice
+            value = (read_as_spelled if as_spelled else read)(content)
             if _keys_are_unique(content, value) and not may_have_long_exponent(content):
                 if short is not None:
                     value = _filled(short, value)
-                return Document(text, value, [], None, lines=lines, short=short)
+                return Document(text, value, [], None, lines=lines, short=short, as_spelled=as_spelled)
         except Unread as error:
             # Nested deep, or a number that is not held: the exact parser says which.
             # Half of a surrogate pair is JSON, and refused all the same; behind a byte-order mark stands JSON, too.

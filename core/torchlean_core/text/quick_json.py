@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from torchlean_core.kinds.numbers import parse_number
+
 if TYPE_CHECKING:
     import msgspec
     from msgspec import Struct
@@ -36,6 +38,7 @@ __all__ = [
     "Unread",
     "empty_dict",
     "read",
+    "read_as_spelled",
     "read_floats",
     "read_numbers",
     "read_root",
@@ -76,14 +79,42 @@ def _unread(text: str | bytes) -> Any:
     raise Unread
 
 
+class _Spelled(dict[str, int | float]):
+    """Numbers with a point or an exponent as TorchLean reads them, by how they are spelled."""
+
+    _MOST = 200_000
+    """Spellings that are kept."""
+
+    def __missing__(self, text: str) -> int | float:
+        number = _as_spelled(text)
+        if len(self) < self._MOST:
+            self[text] = number
+        return number
+
+
+def _as_spelled(text: str) -> int | float:
+    if text.endswith(".0"):
+        return int(text[:-2])
+    if "e" not in text and "E" not in text and text.rstrip("0")[-1] != ".":
+        number = float(text)  # with decimals that are not all zero it is no integer
+        if number:
+            return number
+    return parse_number(text)
+
+
+def _read_as_spelled(text: str | bytes) -> Any:
+    return msgspec.json.Decoder(float_hook=_Spelled().__getitem__).decode(text)
+
+
 if IS_THERE:
+    read_as_spelled = _reader(_read_as_spelled)
     read = _reader(msgspec.json.Decoder().decode)
     read_root = _reader(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
     read_numbers = _reader(msgspec.json.Decoder(list[float | bool | None]).decode)
     read_floats = _reader(msgspec.json.Decoder(list[float]).decode)
     skim = _reader(msgspec.json.Decoder(msgspec.Raw).decode)
 else:
-    read = read_root = read_numbers = read_floats = skim = _unread
+    read = read_as_spelled = read_root = read_numbers = read_floats = skim = _unread
 
 
 _SMALL = re.compile(r"0\.0000([1-9])(\d*)")  # begins with a literal, which is quick to search for
