@@ -53,6 +53,6 @@ test('a schema that is named is one of the project', () => {
 });
 
 test('the version is that of the server, which is installed by it', () => {
-  const project = fs.readFileSync(path.join(root, '../../pyproject.toml'), 'utf8');
-  expect(/^version = "(.*)"$/m.exec(project)?.[1]).toBe(manifest.version);
+  const program = fs.readFileSync(path.join(root, '../../core/torchlean_core/__init__.py'), 'utf8');
+  expect(/^__version__ = "(.*)"$/m.exec(program)?.[1]).toBe(manifest.version);
 });
