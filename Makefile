@@ -4,8 +4,10 @@ VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_VENV ?= .venv-docs
+DOCS_STAMP := $(DOCS_VENV)/.installed
 
-.PHONY: demo test lint bench schema completion docs coverage vsix packages clean-machine e2e clean
+.PHONY: demo test lint bench schema completion docs tutorial coverage vsix packages clean-machine e2e clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -40,10 +42,22 @@ schema: $(STAMP)  ## write schema/ and the editors' snippets again from the kind
 completion: $(STAMP)  ## write the scripts that complete command lines again from the commands' options
 	$(BIN)/python -m torchlean_core.completion.write
 
-docs: $(STAMP)  ## write docs/ again from the rules, the kinds and the server
-	$(BIN)/python -m torchlean_core.check.pages docs/rules
-	$(BIN)/python -m torchlean_core.kinds.pages docs
-	$(BIN)/python -m torchlean_ls.pages docs
+$(DOCS_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $(DOCS_STAMP)
+
+# An environment of its own: small, and without torch.
+docs: $(DOCS_STAMP)  ## write the generated pages of docs/ again, and build the site into site/
+	$(DOCS_VENV)/bin/python -m torchlean_core.check.pages docs/rules
+	$(DOCS_VENV)/bin/python -m torchlean_core.kinds.pages docs
+	$(DOCS_VENV)/bin/python -m torchlean_core.cli.pages docs
+	$(DOCS_VENV)/bin/python -m torchlean_ls.pages docs
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --clean  # not --quiet: warnings would not count
+	@echo "site/index.html is the site; it needs no server"
+
+tutorial: $(STAMP)  ## run the commands that pages of docs/ show, and write what they print into them
+	$(BIN)/python -m tests.docs.transcript docs/tutorial.md docs/how-to/migrate.md
 
 coverage: $(STAMP)  ## write docs/capture-coverage.md again: every model of the zoo, captured and measured
 	$(BIN)/python -m tests.core.capture.zoo
@@ -64,4 +78,4 @@ e2e: $(STAMP) vsix  ## drive a real VS Code in a browser (needs node, npm and ch
 	tests/e2e/vscode/run.sh
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-out
+	rm -rf $(VENV) $(DOCS_VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-out

@@ -84,6 +84,16 @@ def require_torch() -> None:
     _require(TORCH, "this")
 
 
+def require_numpy() -> None:
+    """Check that numpy is installed, without importing it.
+
+    Raises:
+        UsageError: It is missing; the message says how to get it.
+    """
+    if importlib.util.find_spec("numpy") is None:
+        raise UsageError("this needs the extra `torch`: pip install 'torchlean-ls[torch]' (missing: numpy)")
+
+
 def require_websockets() -> None:
     """Check that the extra `ws` is installed, without importing any of it.
 

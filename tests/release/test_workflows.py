@@ -27,7 +27,7 @@ def loaded(path):
 
 
 def test_there_are_workflows_and_forms():
-    assert {path.name for path in WORKFLOWS} == {"ci.yml", "release.yml"}
+    assert {path.name for path in WORKFLOWS} == {"ci.yml", "docs.yml", "release.yml"}
     assert {path.stem for path in FORMS} == {"bug", "capture", "feature"}
 
 

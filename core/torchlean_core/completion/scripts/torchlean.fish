@@ -230,7 +230,7 @@ complete -c torchlean -n '_shtab_torchlean_using emit' -l literal-limit -x -d 's
 complete -c torchlean -n '_shtab_torchlean_using emit' -l training-skeleton -l no-training-skeleton -d 'with or without optimizer, training step and smoke test (default: with)'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l learnable-consts -l no-learnable-consts -d 'with or without constants that train (default: with)'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l compress-broadcast-params -l no-compress-broadcast-params -d 'with or without repeated rows of constants as one row (default: with)'
-complete -c torchlean -n '_shtab_torchlean_using emit; and test $_shtab_torchlean_npos -eq 0' -ka "(_shtab_glob_compgen_d0172c68)" -d ARTIFACT
+complete -c torchlean -n '_shtab_torchlean_using emit; and test $_shtab_torchlean_npos -eq 0' -ka "(_shtab_glob_compgen_d0172c68)" -d 'the artifact (m.ir.json)'
 complete -c torchlean -n '_shtab_torchlean_using; and test $_shtab_torchlean_npos -eq 0' -a capture -d 'Capture a PyTorch model into an artifact.'
 complete -c torchlean -n '_shtab_torchlean_using capture' -s h -l help -d 'show this help message and exit'
 complete -c torchlean -n '_shtab_torchlean_using capture' -s q -l quiet -d 'print results and errors only'
@@ -274,7 +274,7 @@ complete -c torchlean -n '_shtab_torchlean_using convert' -s o -l out -xka "(_sh
 complete -c torchlean -n '_shtab_torchlean_using convert' -l dialect -xka "classic generalized" -d 'classic: One output, unbatched images, one axis per reduction; parameters in a file beside the artifact; generalized: Any number of outputs, any rank, PyTorch'"'"'s broadcasting; parameters in the artifact or beside it'
 complete -c torchlean -n '_shtab_torchlean_using convert' -l params -xka "(_shtab_glob_compgen_bbbf43dd)" -d 'parameters (default: those in the artifact, or beside it, if there are any)'
 complete -c torchlean -n '_shtab_torchlean_using convert' -l output -x -d 'keep output N alone, counted from 0, where the dialect has one output'
-complete -c torchlean -n '_shtab_torchlean_using convert; and test $_shtab_torchlean_npos -eq 0' -ka "(_shtab_glob_compgen_d0172c68)" -d ARTIFACT
+complete -c torchlean -n '_shtab_torchlean_using convert; and test $_shtab_torchlean_npos -eq 0' -ka "(_shtab_glob_compgen_d0172c68)" -d 'the artifact (m.ir.json)'
 complete -c torchlean -n '_shtab_torchlean_using; and test $_shtab_torchlean_npos -eq 0' -a init -d 'Initialize the parameters of an artifact deterministically.'
 complete -c torchlean -n '_shtab_torchlean_using init' -s h -l help -d 'show this help message and exit'
 complete -c torchlean -n '_shtab_torchlean_using init' -s q -l quiet -d 'print results and errors only'
@@ -332,7 +332,7 @@ complete -c torchlean -n '_shtab_torchlean_using run' -l x -x -d 'name of the in
 complete -c torchlean -n '_shtab_torchlean_using run' -l batch-size -x -d 'of many inputs, those that are computed at once (default: 256)'
 complete -c torchlean -n '_shtab_torchlean_using run' -l params -xka "(_shtab_glob_compgen_bbbf43dd)" -d 'parameter file (default: m.params.safetensors)'
 complete -c torchlean -n '_shtab_torchlean_using run' -l device -xka "auto cpu cuda" -d 'auto, cpu, cuda or cuda:n (default: auto)'
-complete -c torchlean -n '_shtab_torchlean_using run' -l dtype -xka "float32 float64" -d dtype
+complete -c torchlean -n '_shtab_torchlean_using run' -l dtype -xka "float32 float64" -d 'what is computed in (default: float32)'
 complete -c torchlean -n '_shtab_torchlean_using run' -l seed -x -d 'seed of `--input random` (default: 0)'
 complete -c torchlean -n '_shtab_torchlean_using run' -s o -l out -xka "(_shtab_glob_compgen_ff184ade)" -d 'output file, - for stdout (default: m.output.npy)'
 complete -c torchlean -n '_shtab_torchlean_using run; and test $_shtab_torchlean_npos -eq 0' -ka "(_shtab_glob_compgen_d0172c68)" -d 'the artifact (m.ir.json)'
@@ -390,7 +390,7 @@ complete -c torchlean -n '_shtab_torchlean_using eval' -l output -x -d 'the outp
 complete -c torchlean -n '_shtab_torchlean_using eval' -l ignore-index -x -d 'cross_entropy: class number that does not count'
 complete -c torchlean -n '_shtab_torchlean_using eval' -l batch-size -x -d 'samples that are computed at once (default: 256)'
 complete -c torchlean -n '_shtab_torchlean_using eval' -l device -xka "auto cpu cuda" -d 'auto, cpu, cuda or cuda:n (default: auto)'
-complete -c torchlean -n '_shtab_torchlean_using eval' -l output-format -xka "text json" -d output_format
+complete -c torchlean -n '_shtab_torchlean_using eval' -l output-format -xka "text json" -d 'how the numbers are printed'
 complete -c torchlean -n '_shtab_torchlean_using eval; and test $_shtab_torchlean_npos -eq 0' -ka "(_shtab_glob_compgen_d0172c68)" -d 'the artifact (m.ir.json)'
 complete -c torchlean -n '_shtab_torchlean_using; and test $_shtab_torchlean_npos -eq 0' -a graph -d 'Draw the graph of an artifact.'
 complete -c torchlean -n '_shtab_torchlean_using graph' -s h -l help -d 'show this help message and exit'

@@ -130,7 +130,7 @@ _shtab_torchlean_convert_options=(
   "--dialect[classic\: One output, unbatched images, one axis per reduction\; parameters in a file beside the artifact\; generalized\: Any number of outputs, any rank, PyTorch\'s broadcasting\; parameters in the artifact or beside it]:dialect:(classic generalized)"
   "--params[parameters (default\: those in the artifact, or beside it, if there are any)]:P:_files -g '(*.safetensors|*.json|*.pt|*.pth|*.ckpt|*.bin)'"
   "--output[keep output N alone, counted from 0, where the dialect has one output]:N:"
-  ":ARTIFACT:_files -g '*.json'"
+  ":the artifact (m.ir.json):_files -g '*.json'"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -176,7 +176,7 @@ _shtab_torchlean_emit_options=(
   {--training-skeleton,--no-training-skeleton}"[with or without optimizer, training step and smoke test (default\: with)]"
   {--learnable-consts,--no-learnable-consts}"[with or without constants that train (default\: with)]"
   {--compress-broadcast-params,--no-compress-broadcast-params}"[with or without repeated rows of constants as one row (default\: with)]"
-  ":ARTIFACT:_files -g '*.json'"
+  ":the artifact (m.ir.json):_files -g '*.json'"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -198,7 +198,7 @@ _shtab_torchlean_eval_options=(
   "--ignore-index[cross_entropy\: class number that does not count]:C:"
   "--batch-size[samples that are computed at once (default\: 256)]:N:"
   "--device[auto, cpu, cuda or cuda\:n (default\: auto)]:device:(auto cpu cuda)"
-  "--output-format[output_format]:output_format:(text json)"
+  "--output-format[how the numbers are printed]:output_format:(text json)"
   ":the artifact (m.ir.json):_files -g '*.json'"
 )
 
@@ -316,7 +316,7 @@ _shtab_torchlean_run_options=(
   "--batch-size[of many inputs, those that are computed at once (default\: 256)]:N:"
   "--params[parameter file (default\: m.params.safetensors)]:P:_files -g '(*.safetensors|*.json|*.pt|*.pth|*.ckpt|*.bin)'"
   "--device[auto, cpu, cuda or cuda\:n (default\: auto)]:device:(auto cpu cuda)"
-  "--dtype[dtype]:dtype:(float32 float64)"
+  "--dtype[what is computed in (default\: float32)]:dtype:(float32 float64)"
   "--seed[seed of \`--input random\` (default\: 0)]:N:"
   {-o,--out}"[output file, - for stdout (default\: m.output.npy)]:out.npy:_files -g '*.npy'"
   ":the artifact (m.ir.json):_files -g '*.json'"
