@@ -34,7 +34,8 @@ def test_a_file_of_the_wheel_that_bears_anothers_notice_is_in_the_list():
         f"core/torchlean_core/completion/scripts/torchlean.{end}" for end in ("bash", "zsh", "fish", "ps1")
     }
     assert bearing == scripts
-    assert rows(WHEEL) == {"shtab": "MPL-2.0", "iframe-worker": "MIT"} and "`torchlean_core/completion/scripts`" in WHEEL
+    assert rows(WHEEL) == {"shtab": "MPL-2.0", "iframe-worker": "MIT"}
+    assert "`torchlean_core/completion/scripts`" in WHEEL
 
 
 def test_the_packages_of_the_extension_have_the_licenses_that_the_list_says():
