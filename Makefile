@@ -1,19 +1,22 @@
 # Two commands for newcomers: `make demo` and `make test`. Both need python3, make and a package index.
 PYTHON ?= python3
 VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_VENV ?= .venv-docs
+DOCS_STAMP := $(DOCS_VENV)/.installed
 
-.PHONY: demo test lint bench schema docs coverage vsix e2e clean
+.PHONY: demo test lint bench schema completion docs tutorial coverage vsix packages clean-machine e2e clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 .PHONY: help
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev]'
 	@touch $(STAMP)
 
 demo: $(STAMP)  ## show the whole loop on examples/tiny_mlp.py (creates .venv and installs first)
@@ -36,19 +39,43 @@ schema: $(STAMP)  ## write schema/ and the editors' snippets again from the kind
 	$(BIN)/python -m torchlean_core.init.schema schema/
 	$(BIN)/python -m torchlean_core.navigate.snippets editors/vscode/snippets
 
-docs: $(STAMP)  ## write docs/ again from the rules, the kinds and the server
-	$(BIN)/python -m torchlean_core.check.pages docs/rules
-	$(BIN)/python -m torchlean_core.kinds.pages docs
-	$(BIN)/python -m torchlean_ls.pages docs
+completion: $(STAMP)  ## write the scripts that complete command lines again from the commands' options
+	$(BIN)/python -m torchlean_core.completion.write
+
+$(DOCS_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $(DOCS_STAMP)
+
+# An environment of its own: small, and without torch.
+docs: $(DOCS_STAMP)  ## write the generated pages of docs/ again, and build the site into site/
+	$(DOCS_VENV)/bin/python -m torchlean_core.check.pages docs/rules
+	$(DOCS_VENV)/bin/python -m torchlean_core.kinds.pages docs
+	$(DOCS_VENV)/bin/python -m torchlean_core.cli.pages docs
+	$(DOCS_VENV)/bin/python -m torchlean_ls.pages docs
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --clean  # not --quiet: warnings would not count
+	@echo "site/index.html is the site; it needs no server"
+
+tutorial: $(STAMP)  ## run the commands that pages of docs/ show, and write what they print into them
+	$(BIN)/python -m tests.docs.transcript docs/tutorial.md docs/how-to/migrate.md
 
 coverage: $(STAMP)  ## write docs/capture-coverage.md again: every model of the zoo, captured and measured
 	$(BIN)/python -m tests.core.capture.zoo
 
+# The same bytes each time: vsce takes the date of the files from here. It is the one that hatchling takes by itself.
+vsix: export SOURCE_DATE_EPOCH := $(or $(SOURCE_DATE_EPOCH),1580601600)
 vsix:  ## check, lint, test and package the VS Code extension (needs node and npm)
 	cd editors/vscode && npm ci && npm run check && npm run lint && npm test && npm run package
+
+# Built twice, they are the same bytes: with the tools of constraints.txt, and without a date of the builder's own.
+packages: $(STAMP)  ## build the wheel and the source archive into dist/
+	$(BIN)/python -m hatchling build -d dist
+
+clean-machine:  ## build wheel, source archive and extension, and use them in an empty environment (needs git; node for the extension)
+	tests/release/clean_machine.sh
 
 e2e: $(STAMP) vsix  ## drive a real VS Code in a browser (needs node, npm and chromium)
 	tests/e2e/vscode/run.sh
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-out
+	rm -rf $(VENV) $(DOCS_VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-out

@@ -178,7 +178,7 @@ def main() -> None:
     torchlean("run", "later.ir.json", "--input", "random")
 
     print(
-        f"\nDone in {time.perf_counter() - start:.0f} s. README.md says how to see this in VS Code and Neovim."
+        f"\nDone in {time.perf_counter() - start:.0f} s. docs/how-to/ says how to see this in VS Code and Neovim."
     )
 
 

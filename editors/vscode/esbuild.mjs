@@ -10,6 +10,9 @@ const watch = process.argv.includes('--watch');
 /** Files that were bundled, by bundle: each build knows its own only. */
 const bundled = new Map();
 
+/** Packages in all bundles, each with its license. */
+const shipped = new Set();
+
 const licenses = {
   name: 'licenses',
   setup(build) {
@@ -17,8 +20,10 @@ const licenses = {
       bundled.set(build, Object.keys(metafile?.inputs ?? {}));
       const inputs = [...bundled.values()].flat();
       const packages = new Set(inputs.map((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0]).filter(Boolean));
+      shipped.clear();
       const texts = [...packages].sort().map((folder) => {
         const { name, version, license } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
+        shipped.add(`${name} ${license}`);
         const own = fs.readdirSync(folder).find((entry) => /^licen[sc]e/i.test(entry));
         // A package without its license text has it in our folder.
         const file = own === undefined ? path.join('licenses', `${name.replace('/', '+')}.txt`) : path.join(folder, own);
@@ -73,6 +78,21 @@ for (const options of [extension, ...pages]) {
   } else {
     await context.rebuild();
     await context.dispose();
+  }
+}
+
+if (!watch) {
+  requireListed();
+}
+
+/** Has the build fail where the project's list of what is shipped is not complete, or names what is not. */
+function requireListed() {
+  const [, section = ''] = fs.readFileSync('../../THIRD-PARTY.md', 'utf8').split('## In the VS Code extension');
+  const rows = [...section.matchAll(/^\| ([@\w./-]+) \| ([\w.-]+) \|$/gm)].map(([, name, license]) => `${name} ${license}`);
+  const listed = new Set(rows.slice(1)); // the first is the head
+  const differing = [...shipped, ...listed].filter((entry) => !shipped.has(entry) || !listed.has(entry));
+  if (differing.length > 0) {
+    throw new Error(`THIRD-PARTY.md and what is bundled differ: ${differing.join(', ')}`);
   }
 }
 

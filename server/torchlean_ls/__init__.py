@@ -2,3 +2,6 @@
 
 Nothing here imports torch; what needs it runs in worker processes (`torchlean_core.jobs`).
 """
+
+PROTOCOL_VERSION = "3.17"
+"""The version of the Language Server Protocol that is spoken."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from torchlean_core.dialect_around import CHOICES
 from torchlean_core.files import write_text
+from torchlean_ls import PROTOCOL_VERSION
 from torchlean_ls.capabilities import COMMANDS, server_capabilities
 from torchlean_ls.client import Client
 
@@ -244,10 +245,11 @@ Lines and columns count from 0, columns in the units of the connection (those of
 `fields`, `parameters`, `operands`, `users`, `module`, `target`, `findings`.
 """
 
-_TEXT = """\
+_PROTOCOL = f"Language Server Protocol {PROTOCOL_VERSION}"
+_TEXT = f"""\
 # The language server
 
-`torchlean server` speaks the Language Server Protocol 3.17 over standard input and output (`--tcp [HOST:]PORT`
+`torchlean server` speaks the {_PROTOCOL} over standard input and output (`--tcp [HOST:]PORT`
 and `--ws [HOST:]PORT` serve one client over a socket, on this computer unless told otherwise; port 0 takes a free one,
 which is said on standard error). WebSockets need the extra `ws`, carry one message as one text frame, and are for
 programs and pages of this computer: other origins are refused.

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from tests.e2e.shared import BROKEN, CLEAN, MODEL, find_server
 
+from torchlean_core import __version__
+
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
@@ -287,6 +289,7 @@ def test_words_without_a_meaning_are_refused_and_others_are_completed(neovim: Ne
 def test_checkhealth_shows_what_doctor_found(neovim: Neovim) -> None:
     health = neovim.run("health", CLEAN)["health"]
     assert "torchlean doctor: Required" in health and "msgspec" in health
+    assert f"torchlean-ls {__version__}" in health
     assert "ERROR" not in health
 
 

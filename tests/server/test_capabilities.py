@@ -14,7 +14,7 @@ from tests.server.raw import Raw
 from torchlean_core.dialect_around import AUTO, CHOICES
 from torchlean_core.kinds.pages import NAME as KINDS_NAME
 from torchlean_core.kinds.pages import page as kinds_page
-from torchlean_ls import features
+from torchlean_ls import features, pages, settings
 from torchlean_ls.client import Client
 from torchlean_ls.features import FEATURES
 from torchlean_ls.lsp import types as own
@@ -128,3 +128,19 @@ def test_the_extension_offers_the_dialects_and_commands_that_there_are():
     titles = {one["command"]: one["title"] for one in package["commands"]}
     assert titles["torchlean-ls.convert"] == "Convert to the Other Dialect"
     assert "'torchlean.convert'" in (EXTENSION / "src" / "commands.ts").read_text("utf-8")
+
+
+def test_the_page_has_every_setting_with_its_default():
+    told = {name.removeprefix("torchlean."): json.loads(default) for name, default, _ in pages._SETTINGS}
+    known = {one.name for one in settings._TABLE}
+    parts = {name for name in known if name.partition(".")[0] in told}  # of settings that are objects
+    assert told.keys() <= known and known - parts <= told.keys()
+    nested: dict = {}
+    for name, default in told.items():
+        *folders, last = name.split(".")
+        inner = nested
+        for folder in folders:
+            inner = inner.setdefault(folder, {})
+        inner[last] = default
+    assert settings.complaints(nested) == []
+    assert settings.Settings.read(nested) == settings.Settings()

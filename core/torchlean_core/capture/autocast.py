@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 from torchlean_core.capture.errors import CaptureFinding, Refused
 from torchlean_core.capture.places import Stacks, located, module_of_node
 from torchlean_core.capture.refusals import refused_operators
-from torchlean_core.capture.regions import rename_outputs, take_out
+from torchlean_core.capture.regions import AUTOCAST, rename_outputs, take_out
 
 _SHORTER = (torch.bfloat16, torch.float16)
 
@@ -30,7 +30,7 @@ def without_autocast(exported: torch.export.ExportedProgram, shown: str, stacks:
     modules = [part for part in exported.graph_module.modules() if isinstance(part, torch.fx.GraphModule)]
     for module in reversed(modules):  # inner regions first
         for node in list(module.graph.nodes):
-            if node.target is torch.ops.higher_order.wrap_with_autocast:
+            if node.target is AUTOCAST:
                 region = module.get_submodule(node.args[4].target)
                 assert isinstance(region, torch.fx.GraphModule)
                 found = list(_shortened(region, stacks))

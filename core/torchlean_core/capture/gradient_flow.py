@@ -12,11 +12,10 @@ import torch
 from torch.autograd import Function
 
 from torchlean_core.capture.places import Stack, Stacks
-from torchlean_core.capture.regions import take_out
+from torchlean_core.capture.regions import NO_GRAD, take_out
 
 aten = torch.ops.aten
 
-_REGION = torch.ops.higher_order.wrap_with_set_grad_enabled
 _STOPS = (aten.detach.default, aten.detach_copy.default)
 
 
@@ -95,7 +94,7 @@ def inline_regions(module: torch.fx.GraphModule) -> dict[str, str]:
     """
     renamed: dict[str, str] = {}
     for node in list(module.graph.nodes):
-        if node.op != "call_function" or node.target is not _REGION:
+        if node.op != "call_function" or node.target is not NO_GRAD:
             continue
         _, body, *operands = node.args
         inline_regions(getattr(module, body.target))

@@ -6,6 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch._higher_order_ops import wrap
+
+NO_GRAD = wrap.wrap_with_set_grad_enabled
+"""The region in which gradients are switched. In torch 2.6 `torch.ops.higher_order` does not know it by itself."""
+
+AUTOCAST = wrap.wrap_with_autocast
+"""The region of `torch.autocast`."""
 
 
 def take_out(

@@ -331,7 +331,9 @@ def _lowerable(
     if not _lowered_whole(exported):
         exported = exported.run_decompositions(dict[Any, Callable[..., Any]](_decompositions()))
     signature = exported.graph_signature
-    changed = [*signature.buffers_to_mutate.values(), *signature.parameters_to_mutate.values()]
+    # Older releases of torch, 2.6 among them, know no parameters that a program changes: they refuse to export it.
+    parameters = getattr(signature, "parameters_to_mutate", {})
+    changed = [*signature.buffers_to_mutate.values(), *parameters.values()]
     if changed:
         names = ", ".join(f"`{name}`" for name in sorted(set(changed)))
         raise CaptureError.at(

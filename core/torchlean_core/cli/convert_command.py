@@ -13,7 +13,7 @@ from torchlean_core.kinds import DIALECTS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `torchlean convert`."""
-    parser.add_argument("artifact", type=Path, metavar="ARTIFACT")
+    parser.add_argument("artifact", type=Path, metavar="ARTIFACT", help="the artifact (m.ir.json)")
     parser.add_argument("-o", "--out", type=Path, metavar="OUT", required=True, help="the file to write")
     parser.add_argument(
         "--dialect",

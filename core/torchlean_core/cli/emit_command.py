@@ -13,7 +13,7 @@ from torchlean_core.extras import require_torch
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `torchlean emit`."""
-    parser.add_argument("artifact", type=Path, metavar="ARTIFACT")
+    parser.add_argument("artifact", type=Path, metavar="ARTIFACT", help="the artifact (m.ir.json)")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="file to write (default: m.py beside m.ir.json)"
     )

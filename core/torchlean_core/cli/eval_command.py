@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_loss_options(add)
     add("--batch-size", type=int, metavar="N", help="samples that are computed at once (default: 256)")
     add("--device", help="auto, cpu, cuda or cuda:n (default: auto)")
-    parser.add_argument("--output-format", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "--output-format", choices=("text", "json"), default="text", help="how the numbers are printed"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

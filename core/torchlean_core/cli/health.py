@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import enum
-import importlib.metadata
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.cli.versions import NOT_INSTALLED, python_in_words, version_of
 from torchlean_core.compiler import compiler_names, find_compiler, python_header
 from torchlean_core.config import NAMES, SettingsFinder
 from torchlean_core.dialect_choice import choose
 from torchlean_core.errors import UserError
+from torchlean_core.extras import EXTRAS, REQUIRED, TORCH, Extra, Package
 from torchlean_core.lean import find_project
 from torchlean_core.lean.lake import NAME as TORCHLEAN
 
-_REQUIRED = ("msgspec", "pathspec", "rich")
-_EXTRA = ("numpy", "ruff", "safetensors", "torch")
-_NO_MODULE = ("ruff",)
-"""Packages that are programs: there is nothing to import."""
-_INSTALL_EXTRA = "pip install 'torchlean-ls[torch]'"
+OPTIONAL = "Optional"
+"""Heading of what nobody needs who does not ask for it."""
+
 _REINSTALL = "pip install --force-reinstall {name}"
 _TIMEOUT = 120.0
 
@@ -98,12 +96,16 @@ class Item:
 
 def examine() -> list[Item]:
     """Look at everything."""
-    extras = list(_packages("For capture, emit, init, run and train", _EXTRA, _INSTALL_EXTRA))
-    torch_works = any(item.name == "torch" and item.state is State.OK for item in extras)
+    every = [*REQUIRED, *(package for extra in EXTRAS for package in extra.packages)]
+    states = {package.name: state for package, state in zip(every, _states(every), strict=True)}
+    torch = list(_packages(f"For {TORCH.serves}", TORCH.packages, states, TORCH.install))
+    torch_works = any(item.name == "torch" and item.state is State.OK for item in torch)
+    optional = [extra for extra in EXTRAS if extra is not TORCH]
     return [
         *_program(),
-        *_packages("Required", _REQUIRED, "pip install --force-reinstall torchlean-ls", required=True),
-        *extras,
+        *_packages("Required", REQUIRED, states, "pip install --force-reinstall torchlean-ls", required=True),
+        *torch,
+        *(item for extra in optional for item in _packages(OPTIONAL, extra.packages, states, _for(extra))),
         *_devices(torch_works),
         *_compiler(),
         _settings(),
@@ -112,10 +114,13 @@ def examine() -> list[Item]:
     ]
 
 
+def _for(extra: Extra) -> str:
+    return f"{extra.install}, for {extra.serves}"
+
+
 def _program() -> Iterator[Item]:
     section = "Program"
-    version = f"{platform.python_version()} ({platform.system()} {platform.machine()}), {sys.executable}"
-    yield Item(section, "python", State.OK, version)
+    yield Item(section, "python", State.OK, python_in_words())
     command = shutil.which("torchlean")
     if command:
         yield Item(section, "torchlean", State.OK, command)
@@ -125,30 +130,39 @@ def _program() -> Iterator[Item]:
         yield Item(section, "torchlean", State.MISSING, "not on PATH", remedy)
 
 
-def _packages(section: str, names: tuple[str, ...], remedy: str, *, required: bool = False) -> Iterator[Item]:
-    """Version of each package, and whether it can be imported."""
-    versions = {name: _version(name) for name in names}
-    present = [name for name in names if versions[name] is not None and name not in _NO_MODULE]
-    failures = _import_failures(present)
-    for name in names:
-        if versions[name] is None:
-            yield Item(section, name, State.MISSING, "not installed", remedy, required)
-        elif failures.get(name):
-            detail = f"{versions[name]}, cannot be imported: {failures[name]}"
+def _states(packages: Sequence[Package]) -> Iterator[tuple[str | None, str | None]]:
+    """Version of each package, None where it is not there, and why it cannot be imported; all in one process."""
+    versions = [version_of(package.name) for package in packages]
+    there = [
+        package.module for package, version in zip(packages, versions, strict=True) if version is not None
+    ]
+    failures = _import_failures([module for module in there if module is not None])
+    for package, version in zip(packages, versions, strict=True):
+        yield version, failures.get(package.module) if package.module is not None else None
+
+
+def _packages(
+    section: str,
+    packages: Sequence[Package],
+    states: Mapping[str, tuple[str | None, str | None]],
+    remedy: str,
+    *,
+    required: bool = False,
+) -> Iterator[Item]:
+    """How each package is."""
+    for name in (package.name for package in packages):
+        version, failure = states[name]
+        if version is None:
+            yield Item(section, name, State.MISSING, NOT_INSTALLED, remedy, required)
+        elif failure:
+            detail = f"{version}, cannot be imported: {failure}"
             yield Item(section, name, State.BROKEN, detail, _REINSTALL.format(name=name), required)
         else:
-            yield Item(section, name, State.OK, versions[name] or "", required=required)
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+            yield Item(section, name, State.OK, version, required=required)
 
 
 def _import_failures(names: list[str]) -> dict[str, str | None]:
-    """Why packages cannot be imported; together, and one by one where that kills the process."""
+    """Why modules cannot be imported; together, and one by one where that kills the process."""
     if not names:
         return {}
     answer, trouble = _ask(_IMPORT, names)
@@ -186,7 +200,7 @@ def _devices(torch_works: bool) -> Iterator[Item]:
     cores = f"{os.cpu_count() or 1} cores"
     if not torch_works:
         yield Item(section, "cpu", State.OK, cores)
-        yield Item(section, "cuda", State.MISSING, "unknown without torch", _INSTALL_EXTRA)
+        yield Item(section, "cuda", State.MISSING, "unknown without torch", TORCH.install)
         return
     answer, trouble = _ask(_DEVICES, [])
     if answer is None:

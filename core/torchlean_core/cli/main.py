@@ -9,13 +9,13 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from torchlean_core import __version__
-from torchlean_core.cli.console import give_up, say
+from torchlean_core.cli.console import give_up, plain, say
 from torchlean_core.errors import UserError
 
 # Command to (module with `add_arguments(parser)` and `run(args) -> exit code`, help). Modules are imported on use.
@@ -47,6 +47,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "rules": ("torchlean_core.cli.rules_command", "list the rules, or explain one"),
     "server": ("torchlean_ls.command", "run the language server"),
+    "completion": (
+        "torchlean_core.cli.completion_command",
+        "print the script that completes command lines in a shell",
+    ),
 }
 
 
@@ -91,22 +95,43 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def _parser(command: str | None) -> argparse.ArgumentParser:
+def whole_parser() -> argparse.ArgumentParser:
+    """The parser with the arguments of every command."""
+    return _parser(COMMANDS)
+
+
+def _parser(commands: Container[str]) -> argparse.ArgumentParser:
+    """The parser, with the arguments of some commands; all others are known by name."""
     parser = _Parser(
         prog="torchlean",
         description="Check, emit, capture, initialize and train torchlean.ir.v1 artifacts.",
     )
-    parser.add_argument("--version", action="version", version=f"torchlean-ls {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    # Where they are not given they are no attributes: what a command finds in its arguments is its own.
+    flag: dict[str, Any] = {"action": "store_true", "default": argparse.SUPPRESS}
+    parser.add_argument(
+        "--version", help="show the version; with --verbose, of everything that matters", **flag
+    )
+    parser.add_argument("--verbose", help="with --version: what a bug report needs", **flag)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, (module, help_text) in COMMANDS.items():
         subparser = subparsers.add_parser(
             name, help=help_text, description=help_text[0].upper() + help_text[1:] + "."
         )
         subparser.add_argument("-q", "--quiet", action="store_true", help="print results and errors only")
         subparser.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR is set)")
-        if name == command:
+        if name in commands:
             importlib.import_module(module).add_arguments(subparser)
     return parser
+
+
+def _versions(*, verbose: bool) -> int:
+    print(f"torchlean-ls {__version__}")
+    if verbose:
+        from torchlean_core.cli.versions import everything
+
+        for name, found in everything():
+            print(f"{name:<16} {found}", file=plain(sys.stdout))
+    return 0
 
 
 def _parse(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Namespace:
@@ -118,6 +143,18 @@ def _parse(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Na
     else:
         args.paths = [*args.paths, *rest]
     return args
+
+
+def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """Do what a command line asks for; returns the exit code."""
+    if "version" in args:
+        return _versions(verbose="verbose" in args)
+    if "verbose" in args:
+        parser.error("--verbose is for --version")
+    if args.command is None:
+        parser.error("the following arguments are required: COMMAND")
+    code: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
+    return code
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:
@@ -142,8 +179,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = next((argument for argument in arguments if argument in COMMANDS), None)
     try:
         with _terminable(command):
-            args = _parse(_parser(command), arguments)
-            code: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
+            parser = _parser(() if command is None else (command,))
+            args = _parse(parser, arguments)
+            code: int = _run(args, parser)
         if not sys.stdout.closed:  # the server closes it when its client goes
             sys.stdout.flush()
         return code

@@ -46,7 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--params", metavar="P", help="parameter file (default: m.params.safetensors)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:n (default: auto)")
-    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "float64"),
+        default="float32",
+        help="what is computed in (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="seed of `--input random` (default: 0)")
     parser.add_argument(
         "-o", "--out", metavar="out.npy", help="output file, - for stdout (default: m.output.npy)"

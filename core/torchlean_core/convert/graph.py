@@ -14,6 +14,7 @@ from torchlean_core.convert.refusal import ConversionRefused
 from torchlean_core.convert.rules import Direction
 from torchlean_core.convert.to_classic import TO_CLASSIC
 from torchlean_core.convert.to_generalized import TO_GENERALIZED
+from torchlean_core.extras import require_numpy
 from torchlean_core.graph.lowering import Program, lower
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds import ROOT_NAMES, Dialect
@@ -67,11 +68,12 @@ def convert_graph(
 
     Raises:
         ConversionRefused: There is no exact counterpart.
-        UserError: The parameters do not fit the graph, or it is in that dialect already.
+        UserError: The parameters do not fit the graph, it is in that dialect already, or numpy is not installed.
     """
     direction = _DIRECTIONS.get((graph.dialect, dialect))
     if direction is None:
         raise ConversionRefused(f"the artifact is in the {graph.dialect.name} dialect already")
+    require_numpy()
     program = lower(graph, () if store is None else store.names)
     if store is None and (held := inline_arrays(program, "the artifact")):
         store = HeldStore(Path("artifact"), held, None)

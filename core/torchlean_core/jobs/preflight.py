@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from torchlean_core.errors import UsageError
+from torchlean_core.extras import TORCH
 
-NEEDED = ("torch", "numpy", "safetensors")
+NEEDED = tuple(package.name for package in TORCH.packages)
 """What a worker's interpreter must have; nothing else."""
 
 OLDEST = (3, 11)

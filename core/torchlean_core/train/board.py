@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import itertools
 import os
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.errors import UsageError
+from torchlean_core.extras import TENSORBOARD
 from torchlean_core.train.measure import METRICS
 from torchlean_core.train.metrics import Entry
 
@@ -91,8 +91,8 @@ def require_tensorboard() -> None:
     Raises:
         UsageError: It is not.
     """
-    if importlib.util.find_spec("tensorboard") is None:
+    if TENSORBOARD.missing():
         raise UsageError(
-            "--logdir needs the package tensorboard: pip install 'torchlean-ls[tensorboard]' "
+            f"--logdir needs the package tensorboard: {TENSORBOARD.install} "
             "(the metrics are written as JSON lines without it too)"
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
 from torchlean_core.errors import UsageError
+from torchlean_core.extras import PNG
 from torchlean_core.files import replacing
 from torchlean_core.train.curve import curve_svg
 from torchlean_core.train.metrics import Entry
@@ -21,10 +21,9 @@ def require_drawable(path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix not in (".svg", ".png"):
         raise UsageError(f"{path}: the curve is drawn as .svg or .png, which the name must end in")
-    if suffix == ".png" and importlib.util.find_spec("PIL") is None:
+    if suffix == ".png" and PNG.missing():
         raise UsageError(
-            f"{path}: a curve as PNG needs the package pillow: pip install 'torchlean-ls[png]' "
-            "(as .svg it needs nothing)"
+            f"{path}: a curve as PNG needs the package pillow: {PNG.install} (as .svg it needs nothing)"
         )
 
 

@@ -85,7 +85,7 @@ export async function answered(
   const { confirm, choices, input, form, unsaved } = dataOf(error);
   if (unsaved === true) {
     const document = opened(argument);
-    return document !== undefined && (await document.save()) ? argument : undefined;
+    return document !== undefined && (await isSaved(document)) ? argument : undefined;
   }
   if (confirm !== undefined) {
     const choice = await vscode.window.showWarningMessage(confirm.question, { modal: true }, confirm.accept);
@@ -103,6 +103,11 @@ export async function answered(
     return answers === undefined ? CANCELLED : { ...without(argument, 'ask'), ...answers };
   }
   return undefined;
+}
+
+/** Saves a document. Where the editor saves it by itself at the same moment, only that save counts, and this one is told to have failed. */
+async function isSaved(document: vscode.TextDocument): Promise<boolean> {
+  return (await document.save()) || !document.isDirty || (await document.save());
 }
 
 function without(argument: Argument, name: string): Argument {

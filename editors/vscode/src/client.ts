@@ -16,12 +16,15 @@ import {
 import { findLaunch, isEnabled, NoServer, startConditions, type Launch } from './launch';
 import type { PrivateEnvironment } from './privateEnvironment';
 import { ServerProcess } from './process';
-import { errorText, runCommand } from './results';
+import { runCommand } from './results';
 import { readSettings } from './settings';
 import type { ServerState } from './status';
+import { errorText } from './text';
 import type { Told } from './training/messages';
+import { onDidEndTrainings, trainedNow } from './training/running';
 import { TRAINING, trainingTold } from './training/views';
 import { Recent, Turns } from './turns';
+import { unattended } from './unattended';
 
 export const SELECTOR = [
   { scheme: 'file', language: 'torchlean-ir' },
@@ -71,6 +74,8 @@ export class Server {
   private startedWith: string | undefined;
   /** Stopped by its user: only its user starts it again. */
   private halted = false;
+  /** Another start is due, as soon as no training runs. */
+  private due: vscode.Disposable | undefined;
   private readonly turns = new Turns((error) => this.output.error(errorText(error)));
   private readonly deaths = new Recent(RESTART_WINDOW_MS);
 
@@ -129,12 +134,32 @@ export class Server {
       }
       if ((await startConditions(this.environment, this.output.logLevel)) === this.startedWith) {
         await this.tellSettings();
+      } else if (this.running !== undefined && trainedNow() !== '') {
+        await this.tellSettings();
+        this.afterTraining();
       } else {
         await this.stopNow();
         await this.startNow();
       }
     };
     return this.turns.run('refresh', step, REFRESH_PAUSE_MS, ['restart']);
+  }
+
+  /** A training would end with the server: what changed waits for it, unless its user says otherwise. */
+  private afterTraining(): void {
+    if (this.due !== undefined) {
+      return;
+    }
+    const due = onDidEndTrainings(() => unattended(this.refresh()));
+    this.due = due;
+    const now = 'Restart Now';
+    const text = `TorchLean: the language server is restarted for this change when the training of ${trainedNow()} is done.`;
+    const ask = async (): Promise<void> => {
+      if ((await vscode.window.showInformationMessage(text, now)) === now && this.due === due) {
+        await this.restart();
+      }
+    };
+    unattended(ask());
   }
 
   /** Nothing is sent but that there are others: the server asks for those of the window and of each folder. */
@@ -208,6 +233,8 @@ export class Server {
   }
 
   private async stopNow(): Promise<void> {
+    this.due?.dispose();
+    this.due = undefined;
     const { client, process } = this;
     this.client = undefined;
     this.process = undefined;
@@ -276,7 +303,7 @@ export class Server {
           const ended = process !== undefined && (await process.exitsWithin(EXIT_GRACE_MS));
           const end = ended ? `It ${process.end}` : 'It closed the connection.';
           // After the client has let go. It would start the server again by itself, but tell a failure of that in its own words.
-          setImmediate(() => void this.turns.run('revive', () => this.revive(client, end)));
+          setImmediate(() => unattended(this.turns.run('revive', () => this.revive(client, end))));
         }
         return { action: CloseAction.DoNotRestart, handled: true, message: 'The language server stopped.' };
       },

@@ -6,7 +6,9 @@ import { remember } from './asking';
 import { offerLanguage } from './language';
 import { isEnabled } from './launch';
 import { runCommand } from './results';
-import { mayEnd, registerTraining } from './training/views';
+import { mayEnd } from './training/running';
+import { registerTraining } from './training/views';
+import { unattended } from './unattended';
 
 /** Registers every contributed command except showing the output, which needs no server. */
 export function registerCommands(server: Server, context: vscode.ExtensionContext): vscode.Disposable[] {
@@ -34,12 +36,12 @@ export function registerCommands(server: Server, context: vscode.ExtensionContex
 async function onDocument(server: Server, command: string, uri: vscode.Uri | undefined, more = {}): Promise<unknown> {
   const document = await target(uri);
   if (document === undefined) {
-    void vscode.window.showErrorMessage('TorchLean: open the file that the command is for first.');
+    unattended(vscode.window.showErrorMessage('TorchLean: open the file that the command is for first.'));
     return undefined;
   }
   // Hashes, workers and generated files all speak of the file on disk; other changes are saved where the server says so.
   if (document.isUntitled && !(await document.save())) {
-    void vscode.window.showErrorMessage('TorchLean: the file has to be saved first.');
+    unattended(vscode.window.showErrorMessage('TorchLean: the file has to be saved first.'));
     return undefined;
   }
   const saved = document.isUntitled ? vscode.window.activeTextEditor?.document.uri : document.uri;
@@ -60,23 +62,25 @@ async function running(server: Server): Promise<BaseLanguageClient | undefined> 
 
 async function execute(server: Server, command: string, argument: Record<string, unknown>): Promise<unknown> {
   const client = await running(server);
-  if (client === undefined && !isEnabled()) {
-    void vscode.window
-      .showErrorMessage('TorchLean is switched off by the setting torchlean.enable.', 'Open Settings')
-      .then((choice) => choice && vscode.commands.executeCommand('workbench.action.openSettings', 'torchlean.enable'));
-    return undefined;
-  }
   if (client === undefined) {
-    void vscode.window
-      .showErrorMessage("TorchLean's language server is not running.", 'Restart', 'Show Output')
-      .then((choice) => {
-        if (choice !== undefined) {
-          void vscode.commands.executeCommand(`torchlean-ls.${choice === 'Restart' ? 'restart' : 'showOutput'}`);
-        }
-      });
+    unattended(isEnabled() ? offerStart() : offerSwitch());
     return undefined;
   }
   return runCommand(client, command, [argument]);
+}
+
+async function offerSwitch(): Promise<void> {
+  const text = 'TorchLean is switched off by the setting torchlean.enable.';
+  if ((await vscode.window.showErrorMessage(text, 'Open Settings')) !== undefined) {
+    await vscode.commands.executeCommand('workbench.action.openSettings', 'torchlean.enable');
+  }
+}
+
+async function offerStart(): Promise<void> {
+  const choice = await vscode.window.showErrorMessage("TorchLean's language server is not running.", 'Restart', 'Show Output');
+  if (choice !== undefined) {
+    await vscode.commands.executeCommand(`torchlean-ls.${choice === 'Restart' ? 'restart' : 'showOutput'}`);
+  }
 }
 
 async function target(uri: vscode.Uri | undefined): Promise<vscode.TextDocument | undefined> {

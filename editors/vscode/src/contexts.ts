@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { hasPatterns, isOurs } from './seen';
 import type { ServerState } from './status';
+import { unattended } from './unattended';
 
 export class Contexts implements vscode.Disposable {
   private readonly listener: vscode.Disposable;
@@ -34,5 +35,5 @@ export class Contexts implements vscode.Disposable {
 }
 
 function set(name: string, value: unknown): void {
-  void vscode.commands.executeCommand('setContext', `torchlean-ls.${name}`, value);
+  unattended(vscode.commands.executeCommand('setContext', `torchlean-ls.${name}`, value));
 }

@@ -26,9 +26,15 @@ export function activate(context: vscode.ExtensionContext): void {
     })();
     return main.then(() => undefined);
   };
+  /** For what nobody waits for: a part of the extension that cannot be loaded is told. */
+  const wakeUp = (): void => {
+    wake().catch((error: unknown) => {
+      vscode.window.showErrorMessage(`TorchLean cannot be loaded: ${String(error)}`).then(undefined, console.error);
+    });
+  };
   const look = (document: vscode.TextDocument): void => {
     if (isOurs(document)) {
-      void wake();
+      wakeUp();
     }
   };
   const { contributes } = context.extension.packageJSON as { contributes: { commands: { command: string }[] } };
@@ -46,13 +52,13 @@ export function activate(context: vscode.ExtensionContext): void {
   );
   context.subscriptions.push(asleep);
   if (vscode.workspace.textDocuments.some(isOurs) || hasPage() || hasPatterns()) {
-    void wake();
+    wakeUp();
   } else {
-    void vscode.workspace.findFiles(NAMES, '**/node_modules/**', 1).then((found) => {
+    vscode.workspace.findFiles(NAMES, '**/node_modules/**', 1).then((found) => {
       if (found.length > 0) {
-        void wake();
+        wakeUp();
       }
-    });
+    }, console.error);
   }
 }
 

@@ -1,6 +1,7 @@
 // Artifacts that are called `m.json`: VS Code's own JSON service judges them, too, until they have the language of artifacts.
 import * as vscode from 'vscode';
 import { FORMAT } from './seen';
+import { unattended } from './unattended';
 
 const LOOKED_AT = 100_000;
 
@@ -39,6 +40,6 @@ export function offerLanguage(memory: vscode.Memento): vscode.Disposable[] {
       await vscode.languages.setTextDocumentLanguage(document, 'torchlean-ir');
     }
   };
-  vscode.workspace.textDocuments.forEach((document) => void look(document));
-  return [vscode.workspace.onDidOpenTextDocument((document) => void look(document))];
+  vscode.workspace.textDocuments.forEach((document) => unattended(look(document)));
+  return [vscode.workspace.onDidOpenTextDocument((document) => unattended(look(document)))];
 }

@@ -4,6 +4,7 @@ import { homeAsTilde } from './places';
 import { interpreterOf } from './python';
 import { isOurs } from './seen';
 import type { ServerState } from './status';
+import { unattended } from './unattended';
 
 export class LanguageStatus implements vscode.Disposable {
   private readonly server = vscode.languages.createLanguageStatusItem('torchlean.server', []);
@@ -17,8 +18,8 @@ export class LanguageStatus implements vscode.Disposable {
     this.server.command = { command: 'torchlean-ls.menu', title: 'Menu' };
     this.python.name = 'TorchLean: Python';
     this.python.command = { command: 'torchlean-ls.selectInterpreter', title: 'Select Interpreter' };
-    this.listener = vscode.window.onDidChangeActiveTextEditor(() => void this.update());
-    void this.update();
+    this.listener = vscode.window.onDidChangeActiveTextEditor(() => unattended(this.update()));
+    unattended(this.update());
   }
 
   show(state: ServerState, detail?: string): void {

@@ -8,17 +8,18 @@ import { Doctor } from './doctor';
 import { createExampleModel } from './exampleModel';
 import { Graphs } from './graph/graphs';
 import { LanguageStatus } from './languageStatus';
-import { findLaunch } from './launch';
 import { homeAsTilde } from './places';
 import { showMenu, showVersions } from './menu';
 import { PrivateEnvironment } from './privateEnvironment';
 import { onDidChangeInterpreter } from './python';
-import { errorText } from './results';
 import { selectInterpreter } from './selectInterpreter';
 import { recipe, setUp } from './setUp';
 import { StatusItem } from './status';
+import { errorText } from './text';
 import { TraceChannel } from './trace';
-import { mayEnd, trainingsUnder } from './training/views';
+import { mayEnd } from './training/running';
+import { trainingsUnder } from './training/views';
+import { tellTo, unattended } from './unattended';
 
 /** Settings that decide which process runs. The client sends all others to it. */
 const START_SETTINGS = ['torchlean.enable', 'torchlean.server.path', 'torchlean.python.interpreter'];
@@ -28,6 +29,7 @@ let server: Server | undefined;
 export function activate(context: vscode.ExtensionContext): void {
   const { version } = context.extension.packageJSON as { version: string };
   const output = vscode.window.createOutputChannel('TorchLean', { log: true });
+  tellTo(output);
   const trace = new TraceChannel();
   const environment = new PrivateEnvironment(context.globalStorageUri.fsPath, (line) => output.info(line));
   const status = new StatusItem('torchlean-ls.menu');
@@ -39,8 +41,8 @@ export function activate(context: vscode.ExtensionContext): void {
   server = current;
 
   const refresh = (): void => {
-    void current.refresh();
-    void languageStatus.update();
+    unattended(current.refresh());
+    unattended(languageStatus.update());
   };
   const watchInterpreters = async (): Promise<void> => {
     context.subscriptions.push(await onDidChangeInterpreter(refresh));
@@ -64,7 +66,7 @@ export function activate(context: vscode.ExtensionContext): void {
     showTrace: () => showTrace(trace),
     copyDebugInformation: async () => {
       await vscode.env.clipboard.writeText(await debugInformation(current, context.extension));
-      void vscode.window.showInformationMessage('TorchLean: the debug information is in the clipboard.');
+      unattended(vscode.window.showInformationMessage('TorchLean: the debug information is in the clipboard.'));
     },
     selectInterpreter: () => selectInterpreter(),
     stopServer: async () => (await mayEnd('Stop Server')) && current.halt(),
@@ -90,7 +92,7 @@ export function activate(context: vscode.ExtensionContext): void {
       }
       trainingsUnder(state);
     }),
-    current.onDidFail((failure) => void offer(failure)),
+    current.onDidFail((failure) => unattended(offer(failure))),
     ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(`torchlean-ls.${name}`, telling(run))),
     ...registerCommands(current, context),
     graphs.register(),
@@ -103,17 +105,20 @@ export function activate(context: vscode.ExtensionContext): void {
     }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => {
       refresh();
-      void watchInterpreters();
+      unattended(watchInterpreters());
     }),
   );
 
   // Nothing is waited for: the editor goes on while the server starts.
-  void (async () => {
+  const begin = async (): Promise<void> => {
     await environment.tidy();
-    await renew(context, environment, output);
     await current.restart();
     await watchInterpreters();
-  })().catch((error: unknown) => output.error(errorText(error)));
+    if (await renew(context, environment, output, current)) {
+      await current.refresh();
+    }
+  };
+  unattended(begin());
 }
 
 export async function deactivate(): Promise<void> {
@@ -122,21 +127,17 @@ export async function deactivate(): Promise<void> {
 
 /**
  * Makes the extension's own environment again where it serves and was made for another version of the extension, or from elsewhere.
- * Where that fails, its user is told, and the old one serves.
+ * The old one serves meanwhile, and on where that fails, which its user is told. Whether there is another one now.
  */
 async function renew(
   context: vscode.ExtensionContext,
   environment: PrivateEnvironment,
   output: vscode.LogOutputChannel,
-): Promise<void> {
+  { launch }: Server,
+): Promise<boolean> {
   const { interpreter, requirement } = environment;
-  if (interpreter !== undefined && requirement !== (await recipe(context)).requirement) {
-    // What cannot be found is told by the start.
-    const launch = await findLaunch(environment, output.logLevel).catch(() => undefined);
-    if (launch?.program === interpreter) {
-      await setUp(context, environment, output);
-    }
-  }
+  const serves = interpreter !== undefined && launch?.program === interpreter;
+  return serves && requirement !== (await recipe(context)).requirement && setUp(context, environment, output);
 }
 
 /** A command that fails says so in the extension's own words. */
@@ -145,7 +146,7 @@ function telling(run: () => unknown): () => Promise<void> {
     try {
       await run();
     } catch (error) {
-      void vscode.window.showErrorMessage(`TorchLean: ${homeAsTilde(errorText(error))}`);
+      unattended(vscode.window.showErrorMessage(`TorchLean: ${homeAsTilde(errorText(error))}`));
     }
   };
 }

@@ -5,6 +5,7 @@ import { commandLine, LaunchError, type Launch } from './launch';
 import { homeAsTilde } from './places';
 import { ServerLog } from './log';
 import { byLine } from './programs';
+import { unattended } from './unattended';
 
 export class ServerProcess {
   /** Resolves when the process has ended and its last log line has been read. */
@@ -56,10 +57,12 @@ export class ServerProcess {
   exitsWithin(milliseconds: number): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), milliseconds);
-      void this.exited.then(() => {
-        clearTimeout(timer);
-        resolve(true);
-      });
+      unattended(
+        this.exited.then(() => {
+          clearTimeout(timer);
+          resolve(true);
+        }),
+      );
     });
   }
 

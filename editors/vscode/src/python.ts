@@ -4,6 +4,8 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { interpreterIn } from './programs';
+import { errorText } from './text';
+import { warn } from './unattended';
 
 /** The part of ms-python.vscode-python-envs' public interface that is used here. */
 interface EnvironmentsApi {
@@ -123,7 +125,7 @@ async function patiently<Value>(answer: Thenable<Value> | undefined): Promise<Va
   try {
     return await Promise.race([answer, late]);
   } catch (error) {
-    console.warn(`TorchLean: an extension for Python did not answer: ${String(error)}`);
+    warn(`An extension for Python did not answer: ${errorText(error)}`);
     return undefined;
   } finally {
     clearTimeout(timer);

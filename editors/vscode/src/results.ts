@@ -14,8 +14,9 @@ import {
   type ExecuteCommandParams,
 } from 'vscode-languageclient/node';
 import { answered, CANCELLED, dataOf, type Argument } from './asking';
-import { oneLine } from './text';
+import { errorText, oneLine } from './text';
 import { begun } from './training/views';
+import { unattended } from './unattended';
 
 /** What a command of the server may answer. */
 interface CommandResult {
@@ -63,7 +64,7 @@ export async function runCommand(client: BaseLanguageClient, command: string, ar
       }
       if (next === undefined) {
         // Not waited for: a message may stay for as long as the user likes.
-        void showError(client, error, command, argument);
+        unattended(showError(client, error, command, argument));
         return undefined;
       }
       argument = next;
@@ -73,7 +74,7 @@ export async function runCommand(client: BaseLanguageClient, command: string, ar
 
 /** Tells the walkthrough that something was done, from wherever it was asked for. */
 function did(command: string): void {
-  void vscode.commands.executeCommand('setContext', `torchlean-ls.did.${command.replace(/^torchlean\./, '')}`, true);
+  unattended(vscode.commands.executeCommand('setContext', `torchlean-ls.did.${command.replace(/^torchlean\./, '')}`, true));
 }
 
 /** A training is told by its page as soon as that is there: then the status bar says for how long it goes on. */
@@ -118,7 +119,7 @@ function withProgress(
     });
     cancellation.onCancellationRequested(() => {
       onCancel();
-      void client.sendNotification(WorkDoneProgressCancelNotification.type, { token: work.token });
+      unattended(client.sendNotification(WorkDoneProgressCancelNotification.type, { token: work.token }));
     });
     try {
       return await until;
@@ -204,7 +205,7 @@ function show(client: BaseLanguageClient, command: string, argument: Argument, r
   const offers: Offer[] =
     command === TRAIN && about !== undefined ? afterTraining(client, about) : opening(file);
   const titles = offers.map(({ title }) => title);
-  void offer(vscode.window.showInformationMessage(`TorchLean: ${oneLine(text)}`, ...titles), offers);
+  unattended(offer(vscode.window.showInformationMessage(`TorchLean: ${oneLine(text)}`, ...titles), offers));
 }
 
 function afterTraining(client: BaseLanguageClient, artifact: vscode.Uri): Offer[] {
@@ -233,8 +234,4 @@ function resultText(message: unknown, file: string | undefined): string | undefi
 /** A drive letter is no scheme: `C:\m.py` is a path. */
 export function outputUri(output: string): vscode.Uri {
   return /^[A-Za-z][\w+.-]+:/.test(output) ? vscode.Uri.parse(output, true) : vscode.Uri.file(output);
-}
-
-export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -6,6 +6,7 @@ import type { PrivateEnvironment, Recipe } from './privateEnvironment';
 import { SetUpError } from './privateEnvironment';
 import { Cancelled } from './programs';
 import { expand, interpreterOf } from './python';
+import { unattended } from './unattended';
 
 /** What an environment of this version of the extension is made of. */
 export async function recipe(context: vscode.ExtensionContext): Promise<Recipe> {
@@ -39,13 +40,14 @@ export async function setUp(
     }
     const reason = error instanceof SetUpError ? error.message : String(error);
     output.error(`The set-up failed: ${reason}`);
-    void vscode.window
-      .showErrorMessage(`TorchLean's server could not be set up: ${homeAsTilde(reason)}`, 'Retry', 'Show Output')
-      .then((choice) => {
-        if (choice !== undefined) {
-          void vscode.commands.executeCommand(choice === 'Retry' ? 'torchlean-ls.setUp' : 'torchlean-ls.showOutput');
-        }
-      });
+    unattended(tellFailure(homeAsTilde(reason)));
     return false;
+  }
+}
+
+async function tellFailure(reason: string): Promise<void> {
+  const choice = await vscode.window.showErrorMessage(`TorchLean's server could not be set up: ${reason}`, 'Retry', 'Show Output');
+  if (choice !== undefined) {
+    await vscode.commands.executeCommand(choice === 'Retry' ? 'torchlean-ls.setUp' : 'torchlean-ls.showOutput');
   }
 }

@@ -7,6 +7,12 @@ export function pagesFolder(extension: vscode.Uri): vscode.Uri {
   return vscode.Uri.joinPath(extension, 'dist', 'webview');
 }
 
+/** What stands before the title of a page. */
+export function pageIcon(extension: vscode.Uri): { light: vscode.Uri; dark: vscode.Uri } {
+  const icon = (theme: string): vscode.Uri => vscode.Uri.joinPath(extension, 'media', `artifact-${theme}.svg`);
+  return { light: icon('light'), dark: icon('dark') };
+}
+
 /** The URI of a file of the bundled pages, as a page may load it. */
 export function pageFile(webview: vscode.Webview, extension: vscode.Uri, name: string): string {
   return webview.asWebviewUri(vscode.Uri.joinPath(pagesFolder(extension), name)).toString();

@@ -14,7 +14,9 @@ interface Command {
 interface Manifest {
   readonly version: string;
   readonly icon: string;
+  readonly capabilities: { readonly untrustedWorkspaces: { readonly restrictedConfigurations: readonly string[] } };
   readonly contributes: {
+    readonly configuration: { readonly properties: Readonly<Record<string, unknown>> };
     readonly commands: readonly Command[];
     readonly menus: Readonly<Record<string, readonly Partial<Command>[]>>;
     readonly keybindings: readonly { readonly command: string }[];
@@ -53,6 +55,24 @@ test('a schema that is named is one of the project', () => {
 });
 
 test('the version is that of the server, which is installed by it', () => {
-  const project = fs.readFileSync(path.join(root, '../../pyproject.toml'), 'utf8');
-  expect(/^version = "(.*)"$/m.exec(project)?.[1]).toBe(manifest.version);
+  const program = fs.readFileSync(path.join(root, '../../core/torchlean_core/__init__.py'), 'utf8');
+  expect(/^__version__ = "(.*)"$/m.exec(program)?.[1]).toBe(manifest.version);
+});
+
+/** What a workspace may say before it is trusted: how things look, and which files are looked at. Nothing runs by it, or is written. */
+const HARMLESS = [
+  'torchlean.validate',
+  'torchlean.inlayHints.parents',
+  'torchlean.inlayHints.debugTargets',
+  'torchlean.inlayHints.shapes',
+  'torchlean.artifacts',
+  'torchlean.device',
+  'torchlean.dialect',
+  'torchlean.trace.server',
+];
+
+test('a setting is harmless, or not taken from a workspace that is not trusted', () => {
+  const { restrictedConfigurations } = manifest.capabilities.untrustedWorkspaces;
+  const all = Object.keys(manifest.contributes.configuration.properties);
+  expect([...HARMLESS, ...restrictedConfigurations].sort()).toEqual(all.sort());
 });

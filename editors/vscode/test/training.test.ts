@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { choiceOf, fieldText, fileName, numberProblem, stillAsked, summary, withAnswer, type Form } from '../src/training/answers';
 import { after, withSeen, type Point, type Told, type Training } from '../src/training/messages';
 import { oneLine } from '../src/text';
-import { columnsOf, duration, isWide, metricsOf, shortNumber, spoken, stateText, thinned } from '../src/webview/training/series';
+import { amountOf, columnsOf, duration, isWide, metricsOf, shortNumber, spoken, stateText, thinned } from '../src/webview/training/series';
 import { isMarked } from '../src/language';
 
 const STEPS = { name: 'steps', type: 'whole', prompt: 'Number of steps', unit: 'steps', above: 0 } as const;
@@ -102,6 +102,12 @@ describe('the page', () => {
     expect(metricsOf(points)).toEqual(['accuracy']);
     expect(isWide(columnsOf({ points, previous: [] }, 'loss'))).toBe(true);
     expect(isWide(columnsOf({ points: [point(1, 2), point(2, 0)], previous: [] }, 'loss'))).toBe(false);
+  });
+
+  test('has a value or several, or none', () => {
+    expect([[null], [null, 3, null], [0, 1]].map(amountOf)).toEqual(['none', 'one', 'several']);
+    const many = Array.from({ length: 60_000 }, (_, step) => point(step, step === 7 ? 100 : 1));
+    expect(isWide(columnsOf({ points: many, previous: [] }, 'loss'))).toBe(true);
   });
 
   test('says in words how it stands', () => {

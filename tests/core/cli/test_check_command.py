@@ -226,3 +226,16 @@ def test_paths_stand_before_between_and_behind_options(tmp_path):
     assert done.returncode == 0 and b"3 artifacts checked" in done.stderr
     done = torchlean("check", "a.ir.json", "--diff", "b.ir.json", "--wrong", cwd=tmp_path)
     assert done.returncode == 2 and b"unrecognized arguments: " in done.stderr and b"--wrong" in done.stderr
+
+
+def test_a_check_needs_no_numpy_whatever_the_fixes_of_a_finding_would_compute(tmp_path):
+    file = tmp_path / "m.ir.json"
+    file.write_text(GOOD.replace('"relu"', '"softplus"'))
+    code = (
+        "import sys; sys.modules['numpy'] = None; from torchlean_core.cli.main import main; sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "check", str(file)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and "TL014" in done.stdout
+    assert "numpy" not in done.stderr

@@ -12,6 +12,7 @@ from tests.core.cli.support import torchlean
 from tests.core.lean.lake_projects import git_package, manifest, project
 from torchlean_core.cli import health
 from torchlean_core.cli.main import main
+from torchlean_core.extras import EXTRAS
 from torchlean_core.kinds.dialects import GENERALIZED
 
 
@@ -62,15 +63,17 @@ def test_a_required_package_that_cannot_be_imported_exits_1(capsys, quick):
 
 
 def test_a_missing_extra_is_told_how_to_get_and_exits_0(monkeypatch, capsys, quick):
-    monkeypatch.setattr(health, "_version", lambda name: None if name in health._EXTRA else "1.0")
+    extras = {package.name for extra in EXTRAS for package in extra.packages}
+    monkeypatch.setattr(health, "version_of", lambda name: None if name in extras else "1.0")
     assert main(["doctor"]) == 0
     said = capsys.readouterr().out
     assert "--  torch        not installed" in said and "pip install 'torchlean-ls[torch]'" in said
+    assert "pip install 'torchlean-ls[ws]', for server --ws" in said
     assert "unknown without torch" in said
 
 
 def test_devices_are_listed_and_a_crash_while_listing_is_only_a_line(monkeypatch, capsys, quick):
-    monkeypatch.setattr(health, "_version", lambda name: "1.0")
+    monkeypatch.setattr(health, "version_of", lambda name: "1.0")
     assert main(["doctor"]) == 0
     assert "!!  cuda         killed" in capsys.readouterr().out
     gpu = {"threads": 4, "built": "12.8", "devices": [["NVIDIA H200", 2**37]]}

@@ -177,7 +177,7 @@ def test_the_schema_accepts_what_the_reader_accepts(tmp_path):
     assert jsonschema.Draft7Validator(settings_schema()).is_valid(tomllib.loads(text))
 
 
-def test_the_settings_that_the_readme_shows_are_right(tmp_path):
-    readme = (SCHEMA_FILE.parents[1] / "README.md").read_text("utf-8")
-    (tmp_path / "torchlean.toml").write_text(readme.split("```toml\n")[1].split("```")[0])
+def test_the_settings_that_the_page_shows_are_right(tmp_path):
+    page = (SCHEMA_FILE.parents[1] / "docs" / "settings.md").read_text("utf-8")
+    (tmp_path / "torchlean.toml").write_text(page.split("```toml\n")[1].split("```")[0])
     assert SettingsFinder().of_folder(tmp_path).exclude == ("drafts/",)

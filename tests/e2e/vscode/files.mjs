@@ -12,3 +12,15 @@ export const FIXABLE = `{
 `;
 export const WRONG_SHAPE = '[9, 9]';
 export const RIGHT_SHAPE = '[1, 3]';
+
+export const RELU = `{
+  "format": "torchlean.ir.v1",
+  "captured_from": {"file": "somewhere.py", "class": "Small"},
+  "input_id": 0,
+  "output_id": 1,
+  "nodes": [
+    {"id": 0, "kind": "input", "parents": [], "shape": [1, 4]},
+    {"id": 1, "kind": "relu", "parents": [0], "shape": [1, 4]}
+  ]
+}
+`;

@@ -13,3 +13,15 @@ export async function fixBrokenArtifact(workbench) {
   await workbench.page.waitForSelector('.monaco-editor .squiggly-error', { state: 'detached' });
   await workbench.screenshot('fixed');
 }
+
+/** Types another kind over the one that a node has, in a text that is saved as `text`. */
+export async function retype(workbench, text, kind, by) {
+  const before = text.slice(0, text.indexOf(`"${kind}"`) + kind.length + 1).split('\n');
+  await workbench.placeCursor(before.length, before.at(-1).length + 1);
+  for (const _ of kind) {
+    await workbench.page.keyboard.press('Backspace');
+  }
+  await workbench.page.keyboard.type(by);
+  await workbench.page.keyboard.press('Escape');
+  await workbench.page.waitForSelector('.tab.active.dirty');
+}

@@ -1,6 +1,6 @@
 // Picks and boxes that a command asks in, and the pages of webviews.
 
-const PATIENCE_MS = 30_000;
+import { PATIENCE_MS } from './workbench.mjs';
 
 /** What a pick offers, each row with its description. */
 export async function rows(workbench) {

@@ -94,5 +94,5 @@ say "screenshots and logs: $output"
 exec node "$here/run.mjs" \
   --code-server "$cache/code-server-$code_server-node$node_major/node_modules/code-server/out/node/entry.js" \
   --playwright "$cache/playwright-$playwright/node_modules/playwright-core" \
-  ${TORCHLEAN_E2E_ONLY:+--only "$TORCHLEAN_E2E_ONLY"} \
+  --lanes "${TORCHLEAN_E2E_LANES:-2}" ${TORCHLEAN_E2E_ONLY:+--only "$TORCHLEAN_E2E_ONLY"} \
   --browser "$browser" --server "$server" --vsix "$vsix" --output "$output"

@@ -5,7 +5,10 @@ import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const PATIENCE_MS = 30_000;
+/** Long: a machine that has other work to do is slow, and only a failure waits for all of it. */
+export const PATIENCE_MS = 60_000;
+
+const VIEWPORT = { width: 1100, height: 620 };
 
 const QUIET_SETTINGS = {
   'workbench.startupEditor': 'none',
@@ -18,6 +21,7 @@ const QUIET_SETTINGS = {
   'extensions.autoUpdate': false,
   'extensions.autoCheckUpdates': false,
   'git.enabled': false,
+  'workbench.editor.enablePreview': false,
 };
 
 /** Everything is written below the scratch folder, nothing into the home folder. */
@@ -69,6 +73,7 @@ export class Workbench {
     Object.assign(this, { codeServer, scratch, output, name, folder, settings, trust, withoutServer });
     this.data = path.join(scratch, `data-${name}`);
     this.log = '';
+    this.logged = 0;
   }
 
   async start(browser) {
@@ -94,12 +99,41 @@ export class Workbench {
       () => fetch(`http://127.0.0.1:${this.port}/healthz`).then((response) => response.ok, () => false),
       'code-server answers',
     );
-    this.page = await browser.newPage({ viewport: { width: 1100, height: 620 } });
+    this.page = await browser.newPage({ viewport: VIEWPORT });
     this.page.setDefaultTimeout(PATIENCE_MS);
     this.page.on('console', (message) => (this.log += `[page] ${message.text()}\n`));
     const kind = this.folder.endsWith('.code-workspace') ? 'workspace' : 'folder';
     await this.page.goto(`http://127.0.0.1:${this.port}/?${kind}=${encodeURIComponent(this.folder)}`);
     await this.page.waitForSelector('.monaco-workbench .part.statusbar .statusbar-item');
+  }
+
+  /** Begins another scenario in this workbench: in a folder in the one that is open, with these settings. */
+  async begin(name, settings) {
+    Object.assign(this, { name, folderOfScenario: settings.folder, logged: this.wholeServerLog().length, log: '' });
+    this.page.setDefaultTimeout(PATIENCE_MS);
+    await this.page.setViewportSize(VIEWPORT);
+    // The title tells when the settings are those of now.
+    this.changeSettings({ ...settings.settings, 'window.title': name });
+    await this.until(async () => (await this.page.title()) === name, 'the settings are read');
+    await this.rowOfScenario().click();
+    await this.until(async () => (await this.rowOfScenario().getAttribute('aria-expanded')) === 'true', `${name} is unfolded`);
+  }
+
+  rowOfScenario() {
+    return this.page.locator(`.explorer-folders-view .monaco-list-row[aria-level="1"][aria-label="${path.basename(this.folderOfScenario)}"]`);
+  }
+
+  /** Leaves the workbench to the next scenario: nothing is open, and the files are gone. */
+  async end() {
+    await this.runCommand('View: Close All Editors');
+    await this.closeNotifications();
+    const panel = this.page.locator('.part.panel');
+    if (await panel.isVisible()) {
+      await this.page.keyboard.press('Control+j');
+      await panel.waitFor({ state: 'hidden' });
+    }
+    fs.rmSync(this.folderOfScenario, { recursive: true, force: true });
+    await this.rowOfScenario().waitFor({ state: 'detached' });
   }
 
   /** The window as after "Developer: Reload Window": pages and editors come back, extensions start anew. */
@@ -108,9 +142,10 @@ export class Workbench {
     await this.page.waitForSelector('.monaco-workbench .part.statusbar .statusbar-item');
   }
 
-  /** Also while it runs: the files are watched. Settings of a machine are read from its file, the others from the user's. */
+  /** Also while it runs: the files are watched. The extension's own may be those of a machine, which are read from a file of their own. */
   changeSettings(settings) {
-    for (const [place, values] of [['User', { ...QUIET_SETTINGS, ...settings }], ['Machine', settings]]) {
+    const own = Object.fromEntries(Object.entries(settings).filter(([name]) => name.startsWith('torchlean.')));
+    for (const [place, values] of [['User', { ...QUIET_SETTINGS, ...settings }], ['Machine', own]]) {
       fs.mkdirSync(path.join(this.data, place), { recursive: true });
       fs.writeFileSync(path.join(this.data, place, 'settings.json'), JSON.stringify(values, null, 2));
     }
@@ -121,6 +156,7 @@ export class Workbench {
     if (this.process === undefined || this.process.exitCode !== null) {
       return;
     }
+    await this.page?.context().close();
     const gone = new Promise((resolve) => this.process.once('exit', resolve));
     process.kill(-this.process.pid, 'SIGTERM');
     await Promise.race([gone, delay(5000)]);
@@ -151,8 +187,12 @@ export class Workbench {
     await this.page?.screenshot({ path: path.join(this.output, `${this.name}-${step}.png`), animations: 'disabled' });
   }
 
-  /** The output channel of the extension, as far as it is written to disk. */
+  /** The output channel of the extension, as far as it is written to disk, since the scenario began. */
   serverLog() {
+    return this.wholeServerLog().slice(this.logged);
+  }
+
+  wholeServerLog() {
     const logs = fs.existsSync(this.data) ? fs.readdirSync(this.data, { recursive: true }) : [];
     const files = logs.filter((entry) => path.basename(entry) === 'TorchLean.log');
     return files.map((file) => fs.readFileSync(path.join(this.data, file), 'utf8')).join('');
@@ -168,7 +208,7 @@ export class Workbench {
     await this.page.locator(`.explorer-folders-view .monaco-list-row[aria-label^="${file}"]`).dblclick();
     await this.page.waitForSelector(`.tab.active[data-resource-name="${file}"]`);
     await this.page.waitForSelector('.editor-instance .monaco-editor .view-line');
-    await this.page.locator('.editor-instance .monaco-editor .view-lines').first().click({ position: { x: 5, y: 5 } });
+    await this.page.waitForSelector('.editor-instance .monaco-editor.focused');
   }
 
   async runCommand(title) {

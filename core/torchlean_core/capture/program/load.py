@@ -20,10 +20,10 @@ from torchlean_core.capture.program.description import Description
 from torchlean_core.capture.program.module import Program, Source
 from torchlean_core.capture.program.traces import places_of
 from torchlean_core.capture.program.values import TYPES
+from torchlean_core.capture.regions import AUTOCAST, NO_GRAD
 from torchlean_core.errors import first_line
 
 _DTYPES = {number: getattr(torch, name) for number, name in TYPES.items()}
-_NO_GRAD = torch.ops.higher_order.wrap_with_set_grad_enabled
 
 
 class _View(NamedTuple):
@@ -253,8 +253,8 @@ def _take_places(module: torch.nn.Module, stacks: Stacks, *, grad: bool = True) 
             stacks.take(
                 node, tuple(Place(file, name, Span(line, 0, line, 0), False) for file, line, name in found)
             )
-        if node.target is _NO_GRAD:
+        if node.target is NO_GRAD:
             region = module.get_submodule(str(node.args[1].target))
             _take_places(region, stacks, grad=node.args[0] is True)
-        elif node.target is torch.ops.higher_order.wrap_with_autocast:
+        elif node.target is AUTOCAST:
             _take_places(module.get_submodule(str(node.args[4].target)), stacks, grad=grad)

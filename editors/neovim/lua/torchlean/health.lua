@@ -47,7 +47,7 @@ local function tell(item)
     health.ok(text)
   elseif item.required then
     health.error(text, remedy)
-  elseif item.section == 'Devices' then
+  elseif item.section == 'Devices' or item.section == 'Optional' then
     health.info(text)
   else
     health.warn(text, remedy)
@@ -74,6 +74,14 @@ local function run_doctor(cmd)
     local said = ok and vim.trim(answer.stderr or '') or tostring(answer)
     health.error(("'%s doctor' failed: %s"):format(program, said ~= '' and said or 'it said nothing'))
     return
+  end
+  local own = require('torchlean').version
+  if report.version == own then
+    health.ok(('torchlean-ls %s'):format(own))
+  else
+    health.warn(('the server is of version %s, this plugin of version %s'):format(report.version, own), {
+      ('pip install torchlean-ls==%s'):format(own),
+    })
   end
   local section
   for _, item in ipairs(report.items) do

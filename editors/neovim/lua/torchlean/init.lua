@@ -1,6 +1,9 @@
 -- TorchLean for Neovim: checks artifacts while one types, and moves networks between PyTorch and TorchLean.
 local M = {}
 
+-- The release that this plugin is part of, as the program says its own.
+M.version = '0.1.0'
+
 --- Enables the language server, for artifacts and for Python files that use torch.
 ---@param options? torchlean.Options
 function M.setup(options)

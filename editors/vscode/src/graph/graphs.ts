@@ -1,6 +1,8 @@
 // The graphs of this window: one panel for each artifact, and for each comparison. They are there again after a reload.
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { unattended } from '../unattended';
+import { filesOf, movedSource } from './files';
 import { isInGit } from './git';
 import { GraphPanel, type Ask } from './panel';
 import type { Source } from './protocol';
@@ -20,6 +22,11 @@ export class Graphs implements vscode.WebviewPanelSerializer {
     return vscode.Disposable.from(
       vscode.window.registerWebviewPanelSerializer(TYPE, this),
       vscode.commands.registerCommand('torchlean-ls.showGraph', (uri: unknown) => this.command(uri)),
+      vscode.workspace.onDidRenameFiles(({ files }) => {
+        for (const { oldUri, newUri } of files) {
+          this.moved(oldUri.toString(), newUri.toString());
+        }
+      }),
       vscode.commands.registerCommand('torchlean-ls.compareGraph', (uri: unknown) => this.compare(uri)),
     );
   }
@@ -30,7 +37,7 @@ export class Graphs implements vscode.WebviewPanelSerializer {
     const known = this.panels.get(name);
     if (known !== undefined) {
       known.panel.reveal(undefined, true);
-      void known.refresh();
+      unattended(known.refresh());
       return;
     }
     const column = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
@@ -49,17 +56,45 @@ export class Graphs implements vscode.WebviewPanelSerializer {
 
   /** Another server answers: what is shown, or could not be, may be something else now. */
   refresh(): void {
-    this.panels.forEach((graph) => void graph.refresh());
+    this.panels.forEach((graph) => unattended(graph.refresh()));
   }
 
   private take(panel: vscode.WebviewPanel, source: Source): void {
     const name = JSON.stringify(source);
+    const known = this.panels.get(name);
+    if (known !== undefined) {
+      // One that was not looked at since the window was loaded anew, while another one was opened.
+      panel.dispose();
+      known.panel.reveal(undefined, false);
+      return;
+    }
     const graph = new GraphPanel(panel, source, this.extension, this.ask);
     this.panels.set(name, graph);
     panel.onDidDispose(() => {
-      this.panels.delete(name);
+      this.forget(graph);
       graph.dispose();
     });
+  }
+
+  private forget(graph: GraphPanel): void {
+    for (const [name, one] of this.panels) {
+      if (one === graph) {
+        this.panels.delete(name);
+      }
+    }
+  }
+
+  /** A file, or a folder, has another name: graphs of what was there are graphs of it. */
+  private moved(from: string, to: string): void {
+    for (const graph of [...this.panels.values()]) {
+      const source = movedSource(graph.source, from, to);
+      if (filesOf(source).join() !== filesOf(graph.source).join()) {
+        this.forget(graph);
+        this.panels.get(JSON.stringify(source))?.panel.dispose(); // of a file that was replaced
+        this.panels.set(JSON.stringify(source), graph);
+        graph.move(source);
+      }
+    }
   }
 
   private command(uri: unknown): void {
@@ -103,7 +138,7 @@ export class Graphs implements vscode.WebviewPanelSerializer {
 function targetOf(uri: unknown): vscode.Uri | undefined {
   const target = uri instanceof vscode.Uri ? uri : vscode.window.activeTextEditor?.document.uri;
   if (target === undefined) {
-    void vscode.window.showErrorMessage('TorchLean: open an artifact first.');
+    unattended(vscode.window.showErrorMessage('TorchLean: open an artifact first.'));
   }
   return target;
 }

@@ -1,9 +1,11 @@
 // One graph beside its artifact: keeps the page in step with the text and the cursor, and does what the page asks.
-import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { headText } from './git';
 import { homeAsTilde } from '../places';
-import { pagesFolder } from '../webviewPage';
+import { errorText } from '../text';
+import { unattended } from '../unattended';
+import { pageIcon, pagesFolder } from '../webviewPage';
+import { filesOf, isOpen, lossOf, nameOf, watched } from './files';
+import { headText } from './git';
 import { page } from './page';
 import { originsAt, placesAt } from './places';
 import type { FromPage, GraphModel, GraphNode, ModelAnswer, NodeDetails, Source, ToPage } from './protocol';
@@ -16,7 +18,8 @@ export type Ask = (command: string, argument: Record<string, unknown>) => Promis
 const REST_MS = 120;
 
 export class GraphPanel implements vscode.Disposable {
-  private readonly uri: vscode.Uri;
+  private uri: vscode.Uri;
+  private files: vscode.Disposable;
   private readonly subscriptions: vscode.Disposable[] = [];
   private model: GraphModel | undefined;
   private version: number | null = null;
@@ -30,16 +33,19 @@ export class GraphPanel implements vscode.Disposable {
 
   constructor(
     readonly panel: vscode.WebviewPanel,
-    readonly source: Source,
+    private drawn: Source,
     extension: vscode.Uri,
     private readonly ask: Ask,
   ) {
-    this.uri = vscode.Uri.parse(source.uri);
+    this.uri = vscode.Uri.parse(drawn.uri);
+    this.files = this.watch();
     panel.webview.options = { enableScripts: true, localResourceRoots: [pagesFolder(extension)] };
-    panel.title = titleOf(source);
+    panel.title = titleOf(drawn);
+    panel.iconPath = pageIcon(extension);
     this.subscriptions.push(
       panel.webview.onDidReceiveMessage((message: FromPage) => void this.received(message).catch(tell)),
       vscode.workspace.onDidChangeTextDocument(({ document }) => this.changed(document)),
+      vscode.workspace.onDidCloseTextDocument((document) => this.changed(document)),
       vscode.languages.onDidChangeDiagnostics(({ uris }) => {
         if (uris.some((uri) => uri.toString() === this.uri.toString())) {
           this.later();
@@ -48,7 +54,26 @@ export class GraphPanel implements vscode.Disposable {
       vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.follow(textEditor)),
     );
     panel.webview.html = page(panel.webview, extension);
-    void this.refresh(); // the server works while the page loads
+    unattended(this.refresh()); // the server works while the page loads
+  }
+
+  /** What it is a graph of. */
+  get source(): Source {
+    return this.drawn;
+  }
+
+  /** It is a graph of the same under other names. */
+  move(source: Source): void {
+    this.drawn = source;
+    this.uri = vscode.Uri.parse(source.uri);
+    this.panel.title = titleOf(source);
+    this.files.dispose();
+    this.files = this.watch();
+    this.later();
+  }
+
+  private watch(): vscode.Disposable {
+    return watched(filesOf(this.drawn), () => this.later());
   }
 
   /** Asks for the graph of now, and shows it. */
@@ -71,6 +96,7 @@ export class GraphPanel implements vscode.Disposable {
 
   dispose(): void {
     clearTimeout(this.timer);
+    this.files.dispose();
     vscode.Disposable.from(...this.subscriptions).dispose();
   }
 
@@ -86,15 +112,25 @@ export class GraphPanel implements vscode.Disposable {
       }
       this.model = answer.content;
       this.version = answer.version;
-      this.post({ type: 'model', source: this.source, model: answer.content, asked });
+      const lost = await lossOf(this.source.uri);
+      const note = lost === undefined ? '' : `${lost} What is open in the editor is shown.`;
+      this.post({ type: 'model', source: this.source, model: answer.content, asked, note });
       this.revealed = '';
       const editor = this.editor();
       if (editor !== undefined) {
         this.follow(editor);
       }
     } catch (error) {
-      this.post({ type: 'failed', message: error instanceof Error ? error.message : String(error) });
+      const lost = await this.loss();
+      const last = this.model === undefined ? '' : ' What is shown is how it was last.';
+      this.post({ type: 'failed', message: lost === undefined ? errorText(error) : `${lost}${last}` });
     }
+  }
+
+  /** Why there is nothing to draw, where that is so because a file is gone. */
+  private async loss(): Promise<string | undefined> {
+    const losses = await Promise.all(filesOf(this.source).filter((uri) => !isOpen(uri)).map(lossOf));
+    return losses.find((loss) => loss !== undefined);
   }
 
   private async against(): Promise<Record<string, unknown> | undefined> {
@@ -108,7 +144,7 @@ export class GraphPanel implements vscode.Disposable {
   /** What is said before the page listens is said when it does. */
   private post(message: ToPage): void {
     if (this.ready) {
-      void this.panel.webview.postMessage(message);
+      unattended(this.panel.webview.postMessage(message));
     } else {
       this.early.push(message);
     }
@@ -123,7 +159,7 @@ export class GraphPanel implements vscode.Disposable {
 
   private later(): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.refresh(), REST_MS);
+    this.timer = setTimeout(() => unattended(this.refresh()), REST_MS);
   }
 
   private async received(message: FromPage): Promise<void> {
@@ -160,13 +196,17 @@ export class GraphPanel implements vscode.Disposable {
       }
     } catch (error) {
       // The text was edited since: the next version of the graph is on its way.
-      this.post({ type: 'failed', message: error instanceof Error ? error.message : String(error) });
+      this.post({ type: 'failed', message: errorText(error) });
     }
   }
 
   // -- to the text, and back ----------------------------------------------------------------------------------
 
   private async open(node: GraphNode, focus: boolean): Promise<void> {
+    if ((await this.loss()) !== undefined) {
+      await this.refresh(); // which says so
+      return;
+    }
     const document = await vscode.workspace.openTextDocument(this.uri);
     let found: GraphNode | undefined = node;
     if (this.version !== null && document.version !== this.version) {
@@ -232,7 +272,7 @@ export class GraphPanel implements vscode.Disposable {
 
 /** A file that is gone, or a place where nothing can be written. */
 function tell(error: unknown): void {
-  void vscode.window.showErrorMessage(`TorchLean: ${homeAsTilde(error instanceof Error ? error.message : String(error))}`);
+  unattended(vscode.window.showErrorMessage(`TorchLean: ${homeAsTilde(errorText(error))}`));
 }
 
 function key({ line, character }: vscode.Position, uri: vscode.Uri): string {
@@ -240,7 +280,7 @@ function key({ line, character }: vscode.Position, uri: vscode.Uri): string {
 }
 
 function titleOf({ uri, against }: Source): string {
-  const name = path.basename(vscode.Uri.parse(uri).path);
+  const name = nameOf(uri);
   return against === undefined ? `Graph: ${name}` : `Graph: ${against.name} → ${name}`;
 }
 

@@ -95,7 +95,7 @@ export interface Source {
 }
 
 export type ToPage =
-  | { readonly type: 'model'; readonly source: Source; readonly model: GraphModel; readonly asked: number }
+  | { readonly type: 'model'; readonly source: Source; readonly model: GraphModel; readonly asked: number; readonly note: string }
   | { readonly type: 'reveal'; readonly nodes: readonly number[] }
   | { readonly type: 'details'; readonly node: number; readonly details: NodeDetails }
   | { readonly type: 'failed'; readonly message: string };

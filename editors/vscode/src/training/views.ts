@@ -3,8 +3,10 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { ExecuteCommandRequest, type BaseLanguageClient } from 'vscode-languageclient/node';
 import type { ServerState } from '../status';
-import { pagesFolder, pageText } from '../webviewPage';
+import { pageIcon, pagesFolder, pageText } from '../webviewPage';
+import { unattended } from '../unattended';
 import { after, type FromPage, type Told, type ToPage, type Training } from './messages';
+import { noted, runningTrainings } from './running';
 
 const VIEW = 'torchlean-ls.training';
 
@@ -57,6 +59,7 @@ export function registerTraining(context: vscode.ExtensionContext, services: Ser
 
 /** The server told something of a training. */
 export function trainingTold(told: Told): void {
+  noted(told);
   if (told.kind === 'begin') {
     open(told.uri);
     waiting.get(told.uri)?.();
@@ -64,30 +67,21 @@ export function trainingTold(told: Told): void {
   const view = views.get(told.uri);
   if (view !== undefined) {
     view.training = after(view.training, told);
-    void post(view, { kind: 'told', told });
+    unattended(post(view, { kind: 'told', told }));
   }
 }
 
 /** A training ends with its server, which tells nobody; the next one knows what is left of it. */
 export function trainingsUnder(state: ServerState): void {
-  for (const [uri, view] of views) {
-    const { training } = view;
-    if (state === 'running') {
+  if (state === 'running') {
+    for (const view of views.values()) {
       view.heard({ kind: 'ready' });
-    } else if (state !== 'starting' && training?.running === true && training.run !== null) {
-      trainingTold({ kind: 'end', uri, run: training.run, running: false, how: 'stopped' });
+    }
+  } else if (state !== 'starting') {
+    for (const [uri, run] of runningTrainings()) {
+      trainingTold({ kind: 'end', uri, run, running: false, how: 'stopped' });
     }
   }
-}
-
-/** Whether the server may be ended: a training that is watched ends with it, so that is asked. */
-export async function mayEnd(accept: string): Promise<boolean> {
-  const running = [...views].filter(([, { training }]) => training?.running === true).map(([uri]) => path.posix.basename(vscode.Uri.parse(uri).path));
-  if (running.length === 0) {
-    return true;
-  }
-  const question = `The training of ${running.join(', ')} ends with the server. It can be resumed from its last checkpoint.`;
-  return (await vscode.window.showWarningMessage(question, { modal: true }, accept)) === accept;
 }
 
 /** Resolves when a training of an artifact takes its first step: its page is there then. */
@@ -115,12 +109,24 @@ function fill(uri: string, panel: vscode.WebviewPanel): void {
   if (shown === undefined) {
     return;
   }
+  const known = views.get(uri);
+  if (known !== undefined) {
+    // One that was not looked at since the window was loaded anew, while a training opened another one.
+    panel.dispose();
+    known.panel.reveal(undefined, false);
+    return;
+  }
   const { context, services } = shown;
-  const view: View = { panel, heard: (message) => void heard(view, uri, message, services) };
+  const view: View = { panel, heard: (message) => unattended(heard(view, uri, message, services)) };
   views.set(uri, view);
   const extension = context.extensionUri;
   panel.webview.options = { enableScripts: true, localResourceRoots: [pagesFolder(extension)] };
-  panel.onDidDispose(() => views.delete(uri));
+  panel.iconPath = pageIcon(extension);
+  panel.onDidDispose(() => {
+    if (views.get(uri) === view) {
+      views.delete(uri);
+    }
+  });
   panel.webview.onDidReceiveMessage(view.heard);
   panel.webview.html = pageText(panel.webview, extension, { name: 'training', title: titleOf(uri), body: '<body>' });
 }
@@ -135,7 +141,7 @@ async function heard(view: View, uri: string, message: FromPage, services: Servi
       const state = client && ((await client.sendRequest(ExecuteCommandRequest.type, params)) as Training);
       if (state !== undefined) {
         view.training = state;
-        void post(view, { kind: 'state', training: state });
+        unattended(post(view, { kind: 'state', training: state }));
       }
       return;
     }

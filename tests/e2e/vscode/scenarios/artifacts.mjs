@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { FIXABLE, WRONG_SHAPE, RIGHT_SHAPE } from '../files.mjs';
-import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { folderOf, options, sharing, withWorkbench } from '../harness.mjs';
 import { fixBrokenArtifact } from '../journeys.mjs';
 
 const GENERALIZED = `{
@@ -36,7 +36,7 @@ class Two(nn.Module):
 `;
 
 export const scenarios = {
-  async 'a wrong shape is underlined, and fixed by the quick fix menu'() {
+  'a wrong shape is underlined, and fixed by the quick fix menu': sharing(async () => {
     const folder = folderOf('fix', { 'broken.ir.json': FIXABLE });
     await withWorkbench('fix', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
       await fixBrokenArtifact(workbench);
@@ -51,13 +51,15 @@ export const scenarios = {
       await workbench.waitForNotification(/broken\.py/);
       await workbench.screenshot('emitted');
 
+      const starts = () => workbench.serverLog().split('[info] Starting ').length;
+      const before = starts();
       await workbench.runCommand('TorchLean: Restart Language Server');
-      await workbench.until(() => workbench.serverLog().split('[info] Starting ').length === 3, 'a second start');
+      await workbench.until(() => starts() === before + 1, 'another start');
       await workbench.waitForStatus('running');
     });
-  },
+  }),
 
-  async 'a kind that is typed narrows the suggestions, and Enter inserts it'() {
+  'a kind that is typed narrows the suggestions, and Enter inserts it': sharing(async () => {
     const text = FIXABLE.replace(WRONG_SHAPE, RIGHT_SHAPE).replace('3]}\n  ]', '3]},\n    {"id": 3, "kind": \n  ]');
     const folder = folderOf('typing', { 'net.ir.json': text });
     await withWorkbench('typing', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
@@ -77,9 +79,9 @@ export const scenarios = {
       const saved = () => fs.readFileSync(path.join(folder, 'net.ir.json'), 'utf8');
       await workbench.until(() => /"id": 3, "kind": "linear"/.test(saved()), 'linear was inserted');
     });
-  },
+  }),
 
-  async 'an artifact of the generalized dialect is fixed, converted and captured like any other'() {
+  'an artifact of the generalized dialect is fixed, converted and captured like any other': sharing(async () => {
     const folder = folderOf('general', {
       'g.ir.json': GENERALIZED,
       'two.py': TWO_OUTPUTS,
@@ -110,5 +112,5 @@ export const scenarios = {
       assert.ok(fs.readFileSync(captured, 'utf8').includes('"output_ids": ['), 'both outputs are in it');
       await workbench.screenshot('captured');
     });
-  },
+  }),
 };

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { FIXABLE, WRONG_SHAPE, RIGHT_SHAPE } from '../files.mjs';
-import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { FIXABLE, RELU, WRONG_SHAPE, RIGHT_SHAPE } from '../files.mjs';
+import { folderOf, options, sharing, withWorkbench } from '../harness.mjs';
+import { retype } from '../journeys.mjs';
 import { choose, rows } from '../picks.mjs';
 
 const MODELS = `import torch
@@ -35,32 +36,8 @@ class Needy(nn.Module):
 `;
 
 const GOOD = FIXABLE.replace(WRONG_SHAPE, RIGHT_SHAPE);
-const RELU = `{
-  "format": "torchlean.ir.v1",
-  "captured_from": {"file": "somewhere.py", "class": "Small"},
-  "input_id": 0,
-  "output_id": 1,
-  "nodes": [
-    {"id": 0, "kind": "input", "parents": [], "shape": [1, 4]},
-    {"id": 1, "kind": "relu", "parents": [0], "shape": [1, 4]}
-  ]
-}
-`;
-
-/** Types another kind over the one that a node has, in a text that is saved as `text`. */
-async function retype(workbench, text, kind, by) {
-  const before = text.slice(0, text.indexOf(`"${kind}"`) + kind.length + 1).split('\n');
-  await workbench.placeCursor(before.length, before.at(-1).length + 1);
-  for (const _ of kind) {
-    await workbench.page.keyboard.press('Backspace');
-  }
-  await workbench.page.keyboard.type(by);
-  await workbench.page.keyboard.press('Escape');
-  await workbench.page.waitForSelector('.tab.active.dirty');
-}
-
 export const scenarios = {
-  async 'one of several models is picked, its guessed shape is written into the file, and undone'() {
+  'one of several models is picked, its guessed shape is written into the file, and undone': sharing(async () => {
     const folder = folderOf('pick', { 'models.py': MODELS });
     const file = (name) => path.join(folder, name);
     await withWorkbench('pick', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
@@ -108,9 +85,9 @@ export const scenarios = {
       await choose(workbench, /^Known/);
       await workbench.until(() => fs.existsSync(file('known.ir.json')), 'an artifact was written');
     });
-  },
+  }),
 
-  async 'a failing capture is a short message that leads to the problems'() {
+  'a failing capture is a short message that leads to the problems': sharing(async () => {
     const failing = MODELS.replace('torch.relu(', 'torch.fft.fft(').replaceAll(/class Guessed[^]*/g, '');
     const folder = folderOf('failing', { 'models.py': failing });
     await withWorkbench('failing', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
@@ -125,9 +102,9 @@ export const scenarios = {
       await workbench.page.waitForSelector('.markers-panel .monaco-list-row');
       await workbench.screenshot('problems');
     });
-  },
+  }),
 
-  async 'saving fixes, formats, judges, and refreshes the module, each where a setting says so'() {
+  'saving fixes, formats, judges, and refreshes the module, each where a setting says so': sharing(async () => {
     const broken = FIXABLE.replaceAll('\n    {', '\n\n        {');
     const folder = folderOf('saving', { 'broken.ir.json': broken, 'small.ir.json': RELU });
     const file = (name) => path.join(folder, name);
@@ -187,7 +164,7 @@ export const scenarios = {
       assert.deepEqual(JSON.parse(saved()), JSON.parse(GOOD));
       await workbench.screenshot('fixed');
     });
-  },
+  }),
 
   async 'a JSON file that is an artifact is shown as one, once it was asked'() {
     const folder = folderOf('marked', { 'model.json': GOOD, 'other.json': GOOD, 'plain.json': '{"a": 1}\n' });

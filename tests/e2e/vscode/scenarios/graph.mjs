@@ -3,20 +3,14 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { artifact, card, graphOf, openGraph, TINY } from '../graphs.mjs';
+import { alone, folderOf, options, sharing, withWorkbench } from '../harness.mjs';
 
-const SETTINGS = { 'torchlean.server.path': [options.server], 'workbench.editor.enablePreview': false };
+const SETTINGS = { 'torchlean.server.path': [options.server] };
 const LIMIT_FIRST_MS = 1500;
 const LIMIT_EDIT_MS = 100;
 /** What the loop of `slowness` takes on an idle machine. */
 const IDLE_MS = 900;
-
-/** Nodes as JSON, one a line. */
-function artifact(nodes, more = {}) {
-  const root = { format: 'torchlean.ir.v1', input_id: 0, output_id: nodes.length - 1, ...more };
-  const head = Object.entries(root).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},\n`).join('');
-  return `{\n${head}  "nodes": [\n${nodes.map((node) => `    ${JSON.stringify(node)}`).join(',\n')}\n  ]\n}\n`;
-}
 
 const PYTHON = `import torch
 from torch import nn
@@ -33,16 +27,6 @@ class Net(nn.Module):
         h = torch.relu(h)
         return self.scores(h)
 `;
-
-const TINY = artifact(
-  [
-    { id: 0, kind: 'input', parents: [], shape: [1, 4] },
-    { id: 1, kind: 'linear', parents: [0], shape: [1, 8], source: { line: 12, module: 'hidden', span: [12, 12, 12, 26] } },
-    { id: 2, kind: 'relu', parents: [1], shape: [1, 8], source: { line: 13, span: [13, 12, 13, 25] } },
-    { id: 3, kind: 'linear', parents: [2], shape: [1, 3], source: { line: 14, module: 'scores', span: [14, 15, 14, 29] } },
-  ],
-  { captured_from: { file: 'net.py', class: 'Net', example_shape: [1, 4] } },
-);
 
 /** A network of equal blocks with residual edges, as many nodes as asked for. */
 function residual(count, modules = true) {
@@ -63,30 +47,6 @@ function residual(count, modules = true) {
   }
   return artifact(nodes.slice(0, count));
 }
-
-/** The page of the graph, once a graph is drawn on it. */
-async function graphOf(workbench, index = 0) {
-  const outer = workbench.page.frameLocator('iframe.webview').nth(index);
-  const frame = outer.frameLocator('iframe#active-frame');
-  await frame.locator('.card').first().waitFor();
-  return frame;
-}
-
-/** From the explorer, without a click into the text: a lens may stand where it would go. */
-async function openFile(workbench, file) {
-  await workbench.page.locator(`.explorer-folders-view .monaco-list-row[aria-label^="${file}"]`).dblclick();
-  await workbench.page.waitForSelector(`.tab.active[data-resource-name="${file}"]`);
-  await workbench.page.waitForSelector('.editor-instance .monaco-editor .view-line');
-}
-
-async function openGraph(workbench, file) {
-  await openFile(workbench, file);
-  await workbench.waitForStatus('running');
-  await workbench.runCommand('TorchLean: Show Graph');
-  return graphOf(workbench);
-}
-
-const card = (graph, id) => graph.locator('.card', { has: graph.locator(`text.id:text-is("${id}")`) });
 
 /** Milliseconds of a measurement that the page made itself, the last one of its name. */
 async function measured(workbench, graph, name, count = 1) {
@@ -134,7 +94,7 @@ async function chooseFile(workbench, file) {
 }
 
 export const scenarios = {
-  async 'graph: a click goes to the JSON, the cursor to the node, Python both ways'() {
+  'graph: a click goes to the JSON, the cursor to the node, Python both ways': sharing(async () => {
     const folder = folderOf('graph-tiny', { 'tiny.ir.json': TINY, 'net.py': PYTHON });
     await withWorkbench('graph-tiny', { folder, settings: SETTINGS }, async (workbench) => {
       const graph = await openGraph(workbench, 'tiny.ir.json');
@@ -156,9 +116,9 @@ export const scenarios = {
       await workbench.placeCursor(12, 15);
       await graph.locator('.card.selected', { has: graph.locator('text.id:text-is("1")') }).waitFor();
     });
-  },
+  }),
 
-  async 'graph: clusters open and close, a search finds, keys lead along edges, pictures are saved'() {
+  'graph: clusters open and close, a search finds, keys lead along edges, pictures are saved': sharing(async () => {
     const folder = folderOf('graph-blocks', { 'blocks.ir.json': residual(121) });
     await withWorkbench('graph-blocks', { folder, settings: SETTINGS }, async (workbench) => {
       const graph = await openGraph(workbench, 'blocks.ir.json');
@@ -200,9 +160,9 @@ export const scenarios = {
       assert.equal(fs.readFileSync(path.join(folder, 'blocks.png')).subarray(1, 4).toString(), 'PNG');
       fs.copyFileSync(path.join(folder, 'blocks.png'), path.join(options.output, 'graph-blocks-saved.png'));
     });
-  },
+  }),
 
-  async 'graph: it follows typing, keeps its place, and shows in red what is wrong'() {
+  'graph: it follows typing, keeps its place, and shows in red what is wrong': sharing(async () => {
     const folder = folderOf('graph-typing', { 'blocks.ir.json': residual(61) });
     await withWorkbench('graph-typing', { folder, settings: SETTINGS }, async (workbench) => {
       const graph = await openGraph(workbench, 'blocks.ir.json');
@@ -232,9 +192,9 @@ export const scenarios = {
       assert.ok(Math.hypot(last[0] - before[0], last[1] - before[1]) < 3, `it moved from ${before} to ${last}`);
       await workbench.screenshot('edited');
     });
-  },
+  }),
 
-  async 'graph: names of an artifact are text, whatever they hold'() {
+  'graph: names of an artifact are text, whatever they hold': sharing(async () => {
     const evil = '<img src=x onerror="document.body.dataset.evil=1"><script>document.body.dataset.evil=1</script>"\'`${1}\u0000\n]]>';
     const nodes = JSON.parse(TINY).nodes;
     nodes[1].source.module = evil;
@@ -259,9 +219,9 @@ export const scenarios = {
       });
       assert.equal(await graph.locator('body').getAttribute('data-evil'), null);
     });
-  },
+  }),
 
-  async 'graph: light, dark and high contrast, and the same after a reload'() {
+  'graph: light, dark and high contrast, and the same after a reload': sharing(async () => {
     const folder = folderOf('graph-themes', { 'blocks.ir.json': residual(61).replace('"shape":[1,16],"source":{"line":1,"module":"layers.1.gate"', '"shape":[1,17],"source":{"line":1,"module":"layers.1.gate"') });
     await withWorkbench('graph-themes', { folder, settings: SETTINGS }, async (workbench) => {
       const graph = await openGraph(workbench, 'blocks.ir.json');
@@ -287,9 +247,9 @@ export const scenarios = {
       await again.locator('.card.cluster.selected').waitFor();
       await workbench.screenshot('reloaded');
     });
-  },
+  }),
 
-  async 'graph: a thousand nodes are fluid, and ten thousand open closed'() {
+  'graph: a thousand nodes are fluid, and ten thousand open closed': alone(async () => {
     const folder = folderOf('graph-large', { 'k1.ir.json': residual(1000), 'k10.ir.json': residual(10_000), 'plain.ir.json': residual(1000, false) });
     await withWorkbench('graph-large', { folder, settings: SETTINGS }, async (workbench) => {
       const graph = await openGraph(workbench, 'k1.ir.json');
@@ -322,7 +282,7 @@ export const scenarios = {
       console.log(`        graph: ${line}`);
       assert.ok(first < LIMIT_FIRST_MS * slow && edit < LIMIT_EDIT_MS * slow, line);
     });
-  },
+  }),
 
   async 'graph: two versions are compared, from a file and from Git'() {
     const old = residual(31);
@@ -338,7 +298,7 @@ export const scenarios = {
     git('commit', '--quiet', '-m', 'first');
     fs.writeFileSync(path.join(folder, 'net.ir.json'), artifact(nodes, root));
     await withWorkbench('graph-compare', { folder, settings: { ...SETTINGS, 'git.enabled': true } }, async (workbench) => {
-      await openFile(workbench, 'net.ir.json');
+      await workbench.openFile('net.ir.json');
       await workbench.waitForStatus('running');
       await workbench.runCommand('TorchLean: Compare Graph with…');
       const rows = workbench.page.locator('.quick-input-widget .monaco-list-row');

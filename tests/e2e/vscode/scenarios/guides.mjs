@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { FIXABLE, RIGHT_SHAPE, WRONG_SHAPE } from '../files.mjs';
-import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { folderOf, options, sharing, withWorkbench } from '../harness.mjs';
 
 const manifest = JSON.parse(fs.readFileSync(path.join(import.meta.dirname, '../../../../editors/vscode/package.json'), 'utf8'));
 
@@ -42,7 +42,7 @@ export const scenarios = {
     });
   },
 
-  async 'the menu of a file in the explorer has what is for it, and nothing where nothing is'() {
+  'the menu of a file in the explorer has what is for it, and nothing where nothing is': sharing(async () => {
     const folder = folderOf('menus', { 'model.ir.json': FIXABLE.replace(WRONG_SHAPE, RIGHT_SHAPE), 'notes.txt': '' });
     await withWorkbench('menus', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
       await workbench.openFile('model.ir.json');
@@ -65,9 +65,9 @@ export const scenarios = {
       await toast.locator('.monaco-button', { hasText: 'Initialize Parameters' }).click();
       await workbench.until(() => fs.existsSync(path.join(folder, 'model.py')), 'the module was written');
     });
-  },
+  }),
 
-  async 'a snippet gives a graph in which nothing is wrong'() {
+  'a snippet gives a graph in which nothing is wrong': sharing(async () => {
     const folder = folderOf('snippet', { 'new.ir.json': '' });
     await withWorkbench('snippet', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
       await workbench.openFile('new.ir.json');
@@ -80,9 +80,9 @@ export const scenarios = {
       await workbench.screenshot('graph');
       assert.equal(await workbench.page.locator('.squiggly-error').count(), 0);
     });
-  },
+  }),
 
-  async 'key bindings collide with none of the editor'() {
+  'key bindings collide with none of the editor': sharing(async () => {
     const folder = folderOf('keys', { 'model.ir.json': FIXABLE });
     await withWorkbench('keys', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
       await workbench.openFile('model.ir.json');
@@ -109,5 +109,5 @@ export const scenarios = {
       await workbench.page.keyboard.press('Alt+g');
       await workbench.page.locator('.tab', { hasText: 'Graph: model.ir.json' }).first().waitFor();
     });
-  },
+  }),
 };

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { FIXABLE } from '../files.mjs';
-import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { folderOf, long, options, withWorkbench } from '../harness.mjs';
 
 export const scenarios = {
-  async 'the menu tells versions, shows the doctor, log and trace, and stops and starts the server'() {
+  'the menu tells versions, shows the doctor, log and trace, and stops and starts the server': long(async () => {
     const folder = folderOf('menu', { 'broken.ir.json': FIXABLE });
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.device': 'cpu' };
     await withWorkbench('menu', { folder, settings }, async (workbench) => {
@@ -73,5 +73,5 @@ export const scenarios = {
       await workbench.runCommand('TorchLean: Check Artifact');
       await workbench.waitForNotification(/switched off by the setting torchlean\.enable/);
     });
-  },
+  }),
 };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { folderOf, options, sharing, withWorkbench } from '../harness.mjs';
 import { choose } from '../picks.mjs';
 
 const EXACT_GELU = `import torch
@@ -61,7 +61,7 @@ sys.meta_path.insert(0, Absent())
 }
 
 export const scenarios = {
-  async 'a Python model shows its shapes, what has no exact form, and how it stands, renewed on save'() {
+  'a Python model shows its shapes, what has no exact form, and how it stands, renewed on save': sharing(async () => {
     const folder = folderOf('python', { 'model.py': LIVE_MODEL });
     const file = (name) => path.join(folder, name);
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.captureOnSave': true };
@@ -122,9 +122,9 @@ export const scenarios = {
       await workbench.state('stale').waitFor();
       await workbench.screenshot('stale');
     });
-  },
+  }),
 
-  async 'a model without an example shape is captured from its lens, with a guess of the shape'() {
+  'a model without an example shape is captured from its lens, with a guess of the shape': sharing(async () => {
     const folder = folderOf('asked', { 'model.py': LIVE_MODEL.replace(/# torchlean.*\n/, '').replace('nn.GELU()', 'nn.ReLU()') });
     await withWorkbench('asked', { folder, settings: { 'torchlean.server.path': [options.server] } }, async (workbench) => {
       await workbench.openFile('model.py');
@@ -134,9 +134,9 @@ export const scenarios = {
       await workbench.until(() => fs.existsSync(path.join(folder, 'net.ir.json')), 'an artifact was written');
       await workbench.until(async () => /h = self\.fc\(x\).*\[1, 8\]/.test(await workbench.text()), 'a shape at a line end');
     });
-  },
+  }),
 
-  async "nothing of a user's is replaced without a question, also from an interpreter that has torch alone"() {
+  "nothing of a user's is replaced without a question, also from an interpreter that has torch alone": sharing(async () => {
     const folder = folderOf('work', { 'tiny_mlp.py': fs.readFileSync(EXAMPLE, 'utf8') });
     const file = (name) => path.join(folder, name);
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.python.interpreter': bareInterpreter() };
@@ -171,8 +171,9 @@ export const scenarios = {
       await workbench.until(() => fs.existsSync(file('tiny_mlp.ir.json.orig')), 'the edited artifact was kept');
       assert.equal(fs.readFileSync(file('tiny_mlp.ir.json.orig'), 'utf8'), edited);
     });
-  },
+  }),
 
+  // The file that allows it is written into the folder that is open.
   async 'an exact GELU is allowed from its finding and captured'() {
     const folder = folderOf('gelu', { 'gelu.py': EXACT_GELU });
     const settings = { 'torchlean.server.path': [options.server] };

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { FIXABLE } from '../files.mjs';
+import { FIXABLE, RELU } from '../files.mjs';
 import { folderOf, options, scratch, withWorkbench } from '../harness.mjs';
-import { fixBrokenArtifact } from '../journeys.mjs';
+import { fixBrokenArtifact, retype } from '../journeys.mjs';
 
 export const scenarios = {
   async 'negative control: without a server the same journey fails, with a message'() {
@@ -81,10 +81,16 @@ class Model(torch.nn.Module):
       '.vscode/settings.json': JSON.stringify({
         'torchlean.server.path': ['${workspaceFolder}/server.sh'],
         'torchlean.captureOnSave': true,
+        'torchlean.refreshOnSave': true,
       }),
+      'small.ir.json': RELU,
     });
     fs.chmodSync(path.join(folder, 'server.sh'), 0o755);
-    const settings = { 'torchlean.server.path': [options.server], 'security.workspace.trust.startupPrompt': 'never' };
+    const settings = {
+      'torchlean.server.path': [options.server],
+      'security.workspace.trust.startupPrompt': 'never',
+      'files.autoSave': 'off', // in a browser it is on
+    };
     await withWorkbench('untrusted', { folder, settings, trust: true }, async (workbench) => {
       await workbench.openFile('model.py');
       await workbench.waitForStatus('running');
@@ -95,6 +101,16 @@ class Model(torch.nn.Module):
       // How the model stands is told; what would run it is not offered.
       await workbench.state('no artifact').waitFor();
       assert.equal(await workbench.lens('Capture').count(), 0);
+
+      // A module is written again where its user asks for it, not because the workspace's settings say so.
+      await workbench.openFile('small.ir.json');
+      await workbench.lens('Emit nn.Module').click();
+      const module = path.join(folder, 'small.py');
+      await workbench.until(() => fs.existsSync(module), 'the module was written');
+      await retype(workbench, RELU, 'relu', 'tanh');
+      await workbench.page.keyboard.press('Control+s');
+      await workbench.lens('Refresh').waitFor();
+      assert.ok(!fs.readFileSync(module, 'utf8').includes('tanh'), 'a module was refreshed by a setting of the workspace');
 
       // An interpreter that would not be used is not asked for.
       await workbench.runCommand('TorchLean: Select Interpreter');

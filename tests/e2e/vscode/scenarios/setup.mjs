@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { FIXABLE } from '../files.mjs';
-import { folderOf, options, scratch, serverPython, wheel, withWorkbench } from '../harness.mjs';
+import { folderOf, long, options, scratch, serverPython, wheel, withWorkbench } from '../harness.mjs';
+import { PATIENCE_MS } from '../workbench.mjs';
 
 const MODEL = `from torch import nn
 
@@ -29,7 +30,7 @@ function interpreter(name) {
 const used = (file) => fs.existsSync(`${file}.used`);
 
 export const scenarios = {
-  async 'without a server one is set up by a button, into an environment of its own, which serves from then on'() {
+  'without a server one is set up by a button, into an environment of its own, which serves from then on': long(async () => {
     const folder = folderOf('set-up', { 'broken.ir.json': FIXABLE });
     const settings = { 'torchlean.environment.package': '/nowhere/torchlean_ls-0.1.0-py3-none-any.whl' };
     await withWorkbench('set-up', { folder, settings, withoutServer: true }, async (workbench) => {
@@ -49,7 +50,7 @@ export const scenarios = {
       await workbench.screenshot('failed');
       assert.deepEqual(made(), []);
 
-      workbench.changeSettings({ 'torchlean.environment.package': wheel() });
+      workbench.changeSettings({ 'torchlean.environment.package': await wheel() });
       await workbench.answerNotification(/could not be set up/, 'Retry');
       await workbench.waitForNotification(/TorchLean server: installing/);
       await workbench.screenshot('installing');
@@ -64,13 +65,23 @@ export const scenarios = {
       assert.equal(made().length, 1);
       await workbench.screenshot('set-up');
 
-      workbench.page.setDefaultTimeout(30_000);
+      workbench.page.setDefaultTimeout(PATIENCE_MS);
       await workbench.reload();
       await workbench.waitForStatus('running');
       await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
       assert.ok(!(await workbench.isNotified(/a Python package/)), 'asked again');
+
+      // One that was made from something else is made again. The server does not wait for that.
+      const before = workbench.serverLog().length;
+      workbench.changeSettings(settings);
+      await workbench.reload();
+      await workbench.waitForNotification(/could not be set up: the server cannot be installed/);
+      await workbench.waitForStatus('running');
+      const log = workbench.serverLog().slice(before);
+      assert.ok(log.indexOf('Starting ') >= 0 && log.indexOf('Starting ') < log.indexOf('-m venv'), `the server waited:\n${log}`);
+      await workbench.page.waitForSelector('.monaco-editor .squiggly-error');
     });
-  },
+  }),
 
   async 'two folders of a window are worked on in two interpreters, by one server'() {
     const [one, two] = [interpreter('python-one'), interpreter('python-two')];
@@ -79,15 +90,15 @@ export const scenarios = {
         [`${name}.py`]: MODEL,
         '.vscode/settings.json': JSON.stringify({ 'torchlean.python.interpreter': python }),
       });
-    const folders = [folderWith('first', one), folderWith('second', two)].map((folder) => ({ path: folder }));
+    const places = { first: folderWith('first', one), second: folderWith('second', two) };
     const folder = path.join(scratch, 'both.code-workspace');
-    fs.writeFileSync(folder, JSON.stringify({ folders }));
+    fs.writeFileSync(folder, JSON.stringify({ folders: Object.values(places).map((place) => ({ path: place })) }));
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.warmWorker': false };
     await withWorkbench('two-folders', { folder, settings }, async (workbench) => {
       const capture = async (name) => {
         await workbench.openFile(`${name}.py`);
         await workbench.lens('Capture (1,4)').click();
-        await workbench.until(() => fs.existsSync(path.join(scratch, name, 'net.ir.json')), `${name} was captured`);
+        await workbench.until(() => fs.existsSync(path.join(places[name], 'net.ir.json')), `${name} was captured`);
       };
       await capture('first');
       assert.deepEqual([used(one), used(two)], [true, false]);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { FIXABLE, WRONG_SHAPE, RIGHT_SHAPE } from '../files.mjs';
-import { folderOf, options, withWorkbench } from '../harness.mjs';
+import { folderOf, long, options, scratch, sharing, withWorkbench } from '../harness.mjs';
 import { choose, fill, pageOf, rows } from '../picks.mjs';
 
 const MODEL = FIXABLE.replace(WRONG_SHAPE, RIGHT_SHAPE);
@@ -17,7 +17,7 @@ async function steps(workbench, number) {
 }
 
 export const scenarios = {
-  async 'training asks for its data, draws its curve, is stopped, and goes on after a reload'() {
+  'training asks for its data, draws its curve, is stopped, and goes on after a reload': long(async () => {
     const samples = Array.from({ length: 64 }, (_, row) => [0, 1, 2, 3].map((at) => Math.sin(row + at)).concat([1, 0, row % 2]).join(','));
     const folder = folderOf('train', { 'model.ir.json': MODEL, 'samples.csv': samples.join('\n') });
     const file = (name) => path.join(folder, name);
@@ -123,9 +123,9 @@ export const scenarios = {
       await last.getByRole('button', { name: 'Resume' }).waitFor();
       await workbench.screenshot('interrupted');
     });
-  },
+  }),
 
-  async 'a training is stopped from its page and by the command, and what would be lost is asked about'() {
+  'a training is stopped from its page and by the command, and what would be lost is asked about': sharing(async () => {
     const folder = folderOf('cancel', { 'model.ir.json': MODEL });
     const settings = { 'torchlean.server.path': [options.server], 'torchlean.device': 'cpu' };
     await withWorkbench('cancel', { folder, settings }, async (workbench) => {
@@ -163,16 +163,73 @@ export const scenarios = {
       assert.ok(!fs.readdirSync(folder).some((name) => name.endsWith('.orig')), 'nothing was replaced');
       await workbench.screenshot('stopped');
 
-      // A training ends with its server, and its page says so.
+      // A curve of one value is a dot.
+      await workbench.runCommand('TorchLean: Train…');
+      await steps(workbench, '1');
+      await choose(workbench, /Start training/);
+      await workbench.answerDialog(/^Replace/);
+      await workbench.waitForNotification(/model\.ir\.json: trained 1 step/);
+      await pageOf(workbench, 'Finished');
+      await workbench.closeNotifications();
+      await workbench.screenshot('one-step');
+    });
+  }),
+
+  'a restart asks while a training runs, and one that nobody asked for waits until it is done': sharing(async () => {
+    const folder = folderOf('kept', { 'model.ir.json': MODEL });
+    const wrapper = path.join(scratch, 'another server.sh');
+    fs.writeFileSync(wrapper, `#!/bin/sh\nexec '${options.server}' "$@"\n`, { mode: 0o755 });
+    const settings = { 'torchlean.server.path': [options.server], 'torchlean.device': 'cpu' };
+    await withWorkbench('kept', { folder, settings }, async (workbench) => {
+      await workbench.page.setViewportSize({ width: 1500, height: 900 });
+      await workbench.openFile('model.ir.json');
+      await workbench.waitForStatus('running');
+      await workbench.lens('Train…').click();
+      await choose(workbench, /^synthetic/);
+      await steps(workbench, ENDLESS);
+      await choose(workbench, /Start training/);
+      const page = await pageOf(workbench, 'Running');
+      const step = async () => Number(((await page.locator('dl div', { hasText: 'Step' }).first().innerText()).match(/[\d,]+/) ?? ['0'])[0].replaceAll(',', ''));
+      const goesOn = async () => {
+        const before = await step();
+        await workbench.until(async () => (await step()) > before, 'the training goes on');
+      };
+
+      // Whoever asks for it is asked back.
+      await workbench.runCommand('TorchLean: Restart Language Server');
+      assert.match(await workbench.answerDialog('Cancel', 'question'), /training of model\.ir\.json ends with the server/);
+      await goesOn();
+      await workbench.runCommand('TorchLean: Stop Language Server');
+      assert.match(await workbench.answerDialog('Cancel'), /training of model\.ir\.json ends with the server/);
+      await goesOn();
+
+      // Also where the page of the training is closed.
+      const starts = () => workbench.serverLog().match(/another server\.sh server/g)?.length ?? 0;
+      workbench.changeSettings({ ...settings, 'torchlean.server.path': [wrapper] });
+      await workbench.waitForNotification(/restarted for this change when the training of model\.ir\.json is done/);
+      await workbench.screenshot('waits');
+      await goesOn();
+      assert.equal(starts(), 0, 'it was restarted');
+      await workbench.page.locator('.tab', { hasText: 'Training: model.ir.json' }).locator('.codicon-close').click();
+      await workbench.runCommand('TorchLean: Restart Language Server');
+      await workbench.answerDialog('Cancel');
+      assert.equal(starts(), 0, 'it was restarted');
+      await workbench.runCommand('TorchLean: Stop Running Work');
+      await workbench.until(() => starts() === 1, 'the other server is started when the training is done');
+      await workbench.waitForStatus('running');
+      await workbench.closeNotifications();
+
+      // A training ends with its server where that is wanted, and its page says so.
+      await workbench.page.locator('.tab[data-resource-name="model.ir.json"]').click();
       await workbench.runCommand('TorchLean: Train…');
       await choose(workbench, /as last time/);
-      await workbench.answerDialog(/^Replace/);
       await pageOf(workbench, 'Running');
       await workbench.until(() => fs.existsSync(path.join(folder, 'model.checkpoint.safetensors')), 'the run is kept');
       await workbench.runCommand('TorchLean: Restart Language Server');
+      await workbench.answerDialog(/^Restart/);
       await workbench.waitForNotification(/the language server ended before this was done/);
       await (await pageOf(workbench, 'Stopped')).getByRole('button', { name: 'Resume' }).waitFor();
       await workbench.screenshot('ended');
     });
-  },
+  }),
 };

@@ -52,6 +52,8 @@ export class App {
   /** The selected card is that of this node. */
   private selected: number | undefined;
   private wanted: State | undefined;
+  /** What there is to say of the file. */
+  private note = '';
   private found: number[] = [];
   private foundAt = -1;
 
@@ -64,10 +66,10 @@ export class App {
     });
     this.minimap = new Minimap(byId('minimap', HTMLCanvasElement), this.viewport);
     this.panel = new Panel(byId('panel', HTMLElement), {
-      select: (place) => void this.selectNode(place, true),
+      select: (place) => this.run(this.selectNode(place, true)),
       openJson: (place) => this.post({ type: 'open', node: place, focus: true }),
       openOrigin: (place) => this.post({ type: 'origin', node: place }),
-      toggle: (key) => void this.toggle(key),
+      toggle: (key) => this.run(this.toggle(key)),
     });
     this.wanted = host.getState();
     this.toggled = new Map(this.wanted?.toggled);
@@ -80,7 +82,7 @@ export class App {
 
   async receive(message: ToPage): Promise<void> {
     if (message.type === 'model') {
-      await this.take(message.source, message.model);
+      await this.take(message.source, message.model, message.note);
     } else if (message.type === 'reveal') {
       const [place] = message.nodes;
       if (place !== undefined) {
@@ -96,17 +98,23 @@ export class App {
     }
   }
 
+  /** Nothing goes wrong in silence: the page says it. */
+  run(work: Promise<void>): void {
+    work.catch((error: unknown) => this.fail(error instanceof Error ? error.message : String(error)));
+  }
+
   fail(text: string): void {
     this.message.textContent = text;
     this.message.hidden = text === '';
   }
 
   /** A new version of the graph. */
-  private async take(source: Source, model: GraphModel): Promise<void> {
+  private async take(source: Source, model: GraphModel, note: string): Promise<void> {
     const begin = performance.now();
     const before = this.model;
     this.source = source;
     this.model = model;
+    this.note = note;
     this.proposed = new Set(model.opened);
     this.details = undefined;
     if (before !== undefined && this.selected !== undefined) {
@@ -160,7 +168,7 @@ export class App {
     if (layout === undefined) {
       return; // something newer is on its way
     }
-    this.fail(model.nodes.length === 0 ? 'No node can be read; there is nothing to draw.' : '');
+    this.fail(model.nodes.length === 0 ? 'No node can be read; there is nothing to draw.' : this.note);
     const first = this.picture === undefined;
     this.show({ scene, layout, sizes }, shown);
     if (first) {
@@ -353,7 +361,7 @@ export class App {
     const at = this.selectedCard();
     const card = at === undefined ? undefined : this.picture?.scene.cards[at];
     if (card?.cluster !== undefined) {
-      void this.toggle(card.cluster.key);
+      this.run(this.toggle(card.cluster.key));
     } else if (card?.node !== undefined) {
       this.post({ type: 'open', node: card.first, focus: true });
     }

@@ -11,12 +11,7 @@ const app = new App(host<State>());
 const stage = byId('stage', SVGSVGElement);
 const searchBox = byId('search', HTMLInputElement);
 
-/** Nothing goes wrong in silence: the page says it. */
-function run(work: Promise<void>): void {
-  work.catch((error: unknown) => app.fail(error instanceof Error ? error.message : String(error)));
-}
-
-addEventListener('message', (event: MessageEvent<ToPage>) => run(app.receive(event.data)));
+addEventListener('message', (event: MessageEvent<ToPage>) => app.run(app.receive(event.data)));
 addEventListener('resize', () => app.resized());
 new MutationObserver(() => app.colors()).observe(document.body, { attributeFilter: ['data-vscode-theme-id', 'data-vscode-theme-kind', 'class'] });
 
@@ -27,7 +22,7 @@ stage.addEventListener('click', (event) => {
   const toggle = event.target.closest<SVGElement>('[data-toggle]')?.dataset.toggle;
   const card = event.target.closest<SVGElement>('[data-card]')?.dataset.card;
   if (toggle !== undefined) {
-    run(app.toggle(toggle));
+    app.run(app.toggle(toggle));
   } else if (card !== undefined) {
     app.click(Number(card));
   } else {
@@ -47,7 +42,7 @@ const KEYS: Readonly<Record<string, () => void>> = {
   ArrowRight: () => app.step('right'),
   Enter: () => app.enter(),
   ' ': () => app.enter(),
-  Backspace: () => run(app.closeAround()),
+  Backspace: () => app.run(app.closeAround()),
   Escape: () => app.clearSelection(),
   '/': () => searchBox.focus(),
   '+': () => app.zoom(STEP),
@@ -66,7 +61,7 @@ stage.addEventListener('keydown', (event) => {
 searchBox.addEventListener('input', () => app.find(searchBox.value));
 searchBox.addEventListener('keydown', (event) => {
   if (event.key === 'Enter') {
-    run(app.findNext(event.shiftKey ? -1 : 1));
+    app.run(app.findNext(event.shiftKey ? -1 : 1));
   } else if (event.key === 'Escape') {
     searchBox.value = '';
     app.find('');
@@ -78,10 +73,10 @@ const BUTTONS: Readonly<Record<string, () => void>> = {
   'zoom-in': () => app.zoom(STEP),
   'zoom-out': () => app.zoom(1 / STEP),
   fit: () => app.fit(),
-  'open-all': () => run(app.openAll(true)),
-  'close-all': () => run(app.openAll(false)),
-  svg: () => run(app.export('svg')),
-  png: () => run(app.export('png')),
+  'open-all': () => app.run(app.openAll(true)),
+  'close-all': () => app.run(app.openAll(false)),
+  svg: () => app.run(app.export('svg')),
+  png: () => app.run(app.export('png')),
   details: () => app.togglePanel(),
 };
 for (const [id, act] of Object.entries(BUTTONS)) {

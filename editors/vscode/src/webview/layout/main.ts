@@ -11,21 +11,21 @@ interface Json {
 const graphviz = instance();
 
 addEventListener('message', (event: MessageEvent<LayoutRequest>) => {
-  void lay(event.data);
+  const { id } = event.data;
+  lay(event.data).then(
+    (result) => postMessage(result),
+    (error: unknown) => postMessage({ id, failed: error instanceof Error ? error.message : String(error) }),
+  );
 });
 
-async function lay({ id, dot }: LayoutRequest): Promise<void> {
-  try {
-    const viz = await graphviz;
-    const begin = performance.now();
-    const result = viz.render(dot, { format: 'json0', engine: 'dot' });
-    if (result.status !== 'success') {
-      throw new Error(result.errors.map(({ message }) => message).join('; '));
-    }
-    postMessage({ id, ...read(JSON.parse(result.output) as Json), took: performance.now() - begin });
-  } catch (error) {
-    postMessage({ id, failed: error instanceof Error ? error.message : String(error) });
+async function lay({ id, dot }: LayoutRequest): Promise<LayoutResult> {
+  const viz = await graphviz;
+  const begin = performance.now();
+  const result = viz.render(dot, { format: 'json0', engine: 'dot' });
+  if (result.status !== 'success') {
+    throw new Error(result.errors.map(({ message }) => message).join('; '));
   }
+  return { id, ...read(JSON.parse(result.output) as Json), took: performance.now() - begin };
 }
 
 /** Graphviz counts from the bottom; screens from the top. */

@@ -1,6 +1,6 @@
 // A chart over steps: training, validation, and faint the run before.
 import uPlot from 'uplot';
-import { isWide, shortNumber, type Columns } from './series';
+import { amountOf, isWide, shortNumber, type Amount, type Columns } from './series';
 
 const HEIGHT = 260;
 
@@ -26,8 +26,8 @@ export class Chart {
 
   draw(columns: Columns, logarithmic: boolean | undefined): void {
     const log = logarithmic ?? isWide(columns);
-    const present = columns.values.map((values) => values.some((value) => value !== null));
-    const made = JSON.stringify([log, present, this.place.clientWidth, colors()]);
+    const amounts = columns.values.map(amountOf);
+    const made = JSON.stringify([log, amounts, this.place.clientWidth, colors()]);
     const data = [columns.steps, ...columns.values] as uPlot.AlignedData;
     if (made === this.made && this.plot !== undefined) {
       this.plot.setData(data);
@@ -36,7 +36,7 @@ export class Chart {
     }
     this.plot?.destroy();
     this.made = made;
-    this.plot = new uPlot(this.options(log, present), data, this.place);
+    this.plot = new uPlot(this.options(log, amounts), data, this.place);
     this.tellLast(columns);
   }
 
@@ -48,20 +48,22 @@ export class Chart {
     }
   }
 
-  private options(log: boolean, present: readonly boolean[]): uPlot.Options {
-    const { text, grid, training, validation } = colors();
+  private options(log: boolean, [own = 'none', validation = 'none', last = 'none']: readonly Amount[]): uPlot.Options {
+    const { text, grid, training, validation: other } = colors();
     const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font: font() };
     const value = (_: uPlot, raw: number): string => shown(raw);
     const line = { width: 2, spanGaps: true, value };
-    const dots = (fill: string): uPlot.Series.Points => ({ size: 4, fill });
+    // A line of one value is none: it is a dot, also where so many steps are around it that dots are left out.
+    const dots = (fill: string, amount: Amount): uPlot.Series.Points =>
+      amount === 'one' ? { size: 9, fill, show: true } : { size: 4, fill };
     const series: uPlot.Series[] = [
       { label: 'step', value },
-      { ...line, label: this.name, stroke: training, points: dots(training), show: present[0] ?? true },
-      { ...line, label: 'validation', stroke: validation, points: dots(validation), dash: [6, 3], show: present[1] ?? false },
-      { ...line, label: 'last run', stroke: training, points: { show: false }, alpha: 0.35, width: 1.5, show: present[2] ?? false },
+      { ...line, label: this.name, stroke: training, points: dots(training, own), show: own !== 'none' },
+      { ...line, label: 'validation', stroke: other, points: dots(other, validation), dash: [6, 3], show: validation !== 'none' },
+      { ...line, label: 'last run', stroke: training, points: last === 'one' ? dots(training, last) : { show: false }, alpha: 0.35, width: 1.5, show: last !== 'none' },
     ];
     // Those without a value have no place in the legend either.
-    const told = series.map((one, index) => (index === 0 || present[index - 1] ? one : { ...one, class: 'absent' }));
+    const told = series.map((one) => (one.show === false ? { ...one, class: 'absent' } : one));
     return {
       width: this.place.clientWidth,
       height: HEIGHT,

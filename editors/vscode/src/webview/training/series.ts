@@ -36,11 +36,20 @@ export function columnsOf({ points, previous }: Pick<Training, 'points' | 'previ
   return { steps, values: [column(points, name), column(points, `val_${name}`), column(previous, name)] };
 }
 
+/** How many values there are, as far as that matters for how they are drawn. */
+export type Amount = 'none' | 'one' | 'several';
+
+export function amountOf(values: readonly (number | null)[]): Amount {
+  const amount = values.filter((value) => value !== null).length;
+  return amount === 0 ? 'none' : amount === 1 ? 'one' : 'several';
+}
+
 /** Whether values are better seen on a logarithmic axis: all above 0, and the greatest 50 times the least. */
 export function isWide(columns: Columns): boolean {
   const values = columns.values.flat().filter((value) => value !== null);
-  const least = Math.min(...values);
-  return values.length > 1 && least > 0 && Math.max(...values) / least >= 50;
+  const least = values.reduce((one, other) => Math.min(one, other), Infinity);
+  const greatest = values.reduce((one, other) => Math.max(one, other), 0);
+  return values.length > 1 && least > 0 && greatest / least >= 50;
 }
 
 /** At most so many points, spread evenly, with the last. */
