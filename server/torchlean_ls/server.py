@@ -1,14 +1,12 @@
-"""The server: registers each LSP method once and hands documents to the features."""
+"""The server: a session with a client, whose documents and files are handed to the features."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import os
 import sys
-from collections.abc import Callable, Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -16,17 +14,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from torchlean_core.check import Finding
 from torchlean_core.text import Encoding
+from torchlean_ls.answering import Answering
 from torchlean_ls.asking import Asking
 from torchlean_ls.client import Client
-from torchlean_ls.documents import Documents, Snapshot
+from torchlean_ls.documents import Snapshot
 from torchlean_ls.folders import Folders
 from torchlean_ls.interpreters import Interpreters
 from torchlean_ls.loading import Features
 from torchlean_ls.lsp import methods, types
-from torchlean_ls.lsp.errors import JsonRpcException
 from torchlean_ls.protocol import Protocol
 from torchlean_ls.python.open_texts import OpenTexts
-from torchlean_ls.settings import Settings, complaints
+from torchlean_ls.settings import Settings
+from torchlean_ls.told_settings import ToldSettings
 from torchlean_ls.unopened import Unopened
 from torchlean_ls.uris import file_uri
 
@@ -41,16 +40,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _PARENT_CHECK_SECONDS = 2.0
-_FILES = "torchlean-files"
-"""Name of the request to watch files."""
 
 
-class Server(Asking):
+class Server(Asking, Answering):
     """The TorchLean language server.
 
     Attributes:
         client: What the client can do.
-        documents: The open documents.
         folders: The workspace's folders, and the settings files in them.
         unopened: The artifacts in these folders.
         settings: The client's settings.
@@ -66,9 +62,9 @@ class Server(Asking):
     protocol: Protocol
 
     def __init__(self) -> None:
+        super().__init__()
         self.protocol = Protocol(self)
         self.client = Client({})
-        self.documents = Documents()
         self.open_texts = OpenTexts(self.documents)
         self.folders = Folders()
         self.unopened = Unopened(self)
@@ -80,19 +76,11 @@ class Server(Asking):
         self.shows_training = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unsaid: list[str] = []
-        self._complaints: list[str] = []
+        self._told = ToldSettings(self)
         self.folders.warn = self.warn
         self.documents.declares = lambda uri: self.folders.declares(uri, self.settings)
         self.features = Features(self)
-        self._handlers: dict[str, dict[str, Callable[[Any], Generator[Any, Any, Any]]]] = {}
         self._parent_watch: asyncio.Task[None] | None = None
-        self._pulling: asyncio.Future[None] | None = None
-        self._checker = ThreadPoolExecutor(1, "torchlean-check")
-        self._watched: list[str] | None = None  # patterns of the files that the client was asked to watch
-        self._registering = asyncio.Lock()
-        self._told_settings = 0  # how often the client told its settings, or was asked for them
-        self._big_documents = asyncio.Lock()
-        self._background: set[asyncio.Task[None]] = set()
         self.was_shut_down = False
         self.on_exit: Callable[[], None] = self.end
         for method, handler in (
@@ -101,7 +89,7 @@ class Server(Asking):
             (methods.TEXT_DOCUMENT_DID_CHANGE, self.did_change),
             (methods.TEXT_DOCUMENT_DID_SAVE, self._did_save),
             (methods.TEXT_DOCUMENT_DID_CLOSE, self.did_close),
-            (methods.WORKSPACE_DID_CHANGE_CONFIGURATION, self._did_change_configuration),
+            (methods.WORKSPACE_DID_CHANGE_CONFIGURATION, self._told.changed),
             (methods.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, self.did_change_folders),
             (methods.WORKSPACE_DID_CHANGE_WATCHED_FILES, self._did_change_files),
             (methods.WORKSPACE_DID_RENAME_FILES, self._did_rename_files),
@@ -109,87 +97,6 @@ class Server(Asking):
             (methods.WORKSPACE_EXECUTE_COMMAND, self.execute),
         ):
             self.on(method, handler)
-
-    def on(self, method: str, handler: Callable[[Any], Any]) -> None:
-        """Register the handler of an LSP method; `torchlean_ls.lsp.endpoint` says what it can be."""
-        self.protocol.on(method, handler)
-
-    def on_artifact(self, method: str, handler: Callable[[Snapshot, Any], Any]) -> None:
-        """Register the handler of a method about one artifact that is open; for others the answer is null.
-
-        The handler gets the present version with its report at hand, also where that takes long; it may be a
-        generator, as in `on`.
-        """
-
-        def call(params: Any) -> Generator[Any, Any, Any]:
-            document = self.documents.get(params.text_document.uri)
-            if document is None or not self.settings.enable or not document.is_artifact:
-                return None
-            if document.is_slow:
-                document = yield self.checked(document)
-            answer = handler(document, params) if document is not None else None
-            return (yield from answer) if inspect.isgenerator(answer) else answer
-
-        self._on_kind(method, "artifact", call)
-
-    def on_python(self, method: str, handler: Callable[[Snapshot, Any], Any]) -> None:
-        """Register the handler of a method about one Python file that is open; it may be a generator, as in `on`."""
-
-        def call(params: Any) -> Generator[Any, Any, Any]:
-            document = self.documents.get(params.text_document.uri)
-            if document is None or not self.settings.enable or not document.is_python:
-                return None
-            answer = handler(document, params)
-            return (yield from answer) if inspect.isgenerator(answer) else answer
-
-        self._on_kind(method, "python", call)
-
-    def _on_kind(self, method: str, kind: str, call: Callable[[Any], Generator[Any, Any, Any]]) -> None:
-        """Register a method once for all kinds of documents; for those that nobody answers for, it is null."""
-        handlers = self._handlers.setdefault(method, {})
-        handlers[kind] = call
-        if len(handlers) > 1:
-            return
-
-        def fan_out(params: Any) -> Generator[Any, Any, Any]:
-            document = self.documents.get(params.text_document.uri)
-            python = document is not None and document.is_python and not document.is_artifact
-            handler = handlers.get("python" if python else "artifact")
-            return (yield from handler(params)) if handler is not None else None
-
-        self.on(method, fan_out)
-
-    async def checked(self, document: Snapshot) -> Snapshot | None:
-        """A document whose report is at hand; a big one is checked in a thread, while others are served.
-
-        Returns:
-            The latest version; None where the document was closed meanwhile.
-        """
-        latest: Snapshot | None = document
-        while latest is not None and latest.is_slow and latest.is_artifact:
-            async with self._big_documents:
-                latest = self.documents.get(document.uri)
-                if latest is None or not latest.is_slow:
-                    continue
-                latest.busy = True
-                await self.in_thread(_check, latest)
-                latest.busy = False
-            self._background.add(task := asyncio.ensure_future(self._prepare(latest)))
-            task.add_done_callback(self._background.discard)
-            latest = self.documents.get(document.uri)
-        return latest
-
-    async def _prepare(self, document: Snapshot) -> None:
-        """Make a big document ready to be edited, once it has been checked and its report was sent."""
-        async with self._big_documents:
-            if self.documents.get(document.uri) is document:
-                document.busy = True
-                await self.in_thread(document.prepare)
-                document.busy = False
-
-    async def in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
-        """Do long work in the one thread for it, while others are served."""
-        return await asyncio.get_running_loop().run_in_executor(self._checker, work, *args)
 
     async def execute(self, params: types.ExecuteCommandParams) -> Any:
         """Run a command; see `features.commands`."""
@@ -278,7 +185,7 @@ class Server(Asking):
             self.confirms = options.get("confirms") is True
             self.forms = options.get("forms") is True
             self.shows_training = options.get("training") is True
-            self.settings = self._read_settings(options.get("settings"))
+            self.settings = self._told.read(options.get("settings"))
         self.features.register(client)
         if params.process_id:
             self._parent_watch = asyncio.ensure_future(self._watch_parent(params.process_id))
@@ -287,80 +194,10 @@ class Server(Asking):
         self._loop = asyncio.get_running_loop()
         while self._unsaid:
             self._show_warning(self._unsaid.pop(0))
-        await self._register_dynamically()
-        await self._pull_settings()
+        await self._told.register()
+        await self._told.pull()
 
-    async def _register_dynamically(self) -> None:
-        """Ask the client to watch files and to tell of other settings, where it can be asked that."""
-        wanted = []
-        if self.client.watches:
-            wanted.append(self._watching())
-        if self.client.has("workspace.didChangeConfiguration.dynamicRegistration"):
-            section = types.DidChangeConfigurationRegistrationOptions("torchlean")
-            method = methods.WORKSPACE_DID_CHANGE_CONFIGURATION
-            wanted.append(types.Registration("torchlean-settings", method, section))
-        if wanted:
-            try:
-                await self.client_register_capability_async(types.RegistrationParams(wanted))
-            except JsonRpcException as error:
-                _log.warning("the client does not register what it announced: %s", error)
-
-    def _watching(self) -> types.Registration:
-        """The request to watch files, by the patterns that the settings have now."""
-        self._watched = self.folders.watched(self.settings)
-        watchers = [types.FileSystemWatcher(pattern) for pattern in self._watched]
-        options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
-        return types.Registration(_FILES, methods.WORKSPACE_DID_CHANGE_WATCHED_FILES, options)
-
-    async def _watch_anew(self) -> None:
-        """Have other files watched: a setting names others as artifacts."""
-        async with self._registering:
-            if self._watched == self.folders.watched(self.settings):
-                return
-            method = methods.WORKSPACE_DID_CHANGE_WATCHED_FILES
-            old = types.UnregistrationParams([types.Unregistration(_FILES, method)])
-            new = types.RegistrationParams([self._watching()])
-            try:
-                await self.client_unregister_capability_async(old)
-                await self.client_register_capability_async(new)
-            except JsonRpcException as error:
-                _log.warning("the client does not watch other files: %s", error)
-
-    async def _pull_settings(self) -> None:
-        """Ask the client for its settings, where it answers that."""
-        if not self.client.has("workspace.configuration"):
-            return
-        self._told_settings += 1
-        asked = self._told_settings
-        folders = list(self.folders.roots)
-        items = [types.ConfigurationItem(folder, "torchlean") for folder in (None, *folders)]
-        try:
-            answer = await self.workspace_configuration_async(types.ConfigurationParams(items))
-        except JsonRpcException as error:
-            _log.warning("the client does not tell its settings: %s", error)
-            return
-        if asked != self._told_settings:
-            return  # it told newer ones meanwhile
-        if answer and isinstance(answer[0], dict):
-            of_folder = dict(zip(folders, answer[1:], strict=False))
-            self._complain(*answer)
-            told = {folder: Settings.read(values) for folder, values in of_folder.items() if values}
-            self._use(Settings.read(answer[0]), told)
-
-    def _read_settings(self, values: Any) -> Settings:
-        """The client's settings; what is wrong with them is told once."""
-        self._complain(values)
-        return Settings.read(values)
-
-    def _complain(self, *sections: Any) -> None:
-        """Say what is wrong with settings, once for each fault."""
-        found = list(dict.fromkeys(complaint for values in sections for complaint in complaints(values)))
-        for complaint in found:
-            if complaint not in self._complaints:
-                self.warn(complaint)
-        self._complaints = found
-
-    def _use(self, settings: Settings, of_folder: Mapping[str, Settings] | None = None) -> None:
+    def use(self, settings: Settings, of_folder: Mapping[str, Settings] | None = None) -> None:
         """Work by other settings.
 
         Args:
@@ -373,9 +210,7 @@ class Server(Asking):
             self.documents.declare_anew()
             self.unopened.forget()
             self._each(lambda feature: feature.settings_change())
-            if self._watched is not None:
-                self._background.add(task := asyncio.ensure_future(self._watch_anew()))
-                task.add_done_callback(self._background.discard)
+            self._told.watch_anew()
 
     def shut_down(self) -> None:
         """Do nothing more."""
@@ -438,7 +273,7 @@ class Server(Asking):
         self.folders.change(params)
         self.unopened.forget()
         self._each(lambda feature: feature.settings_change())
-        self._pulling = asyncio.ensure_future(self._pull_settings())
+        self.in_background(self._told.pull())
 
     def _did_change_files(self, params: types.DidChangeWatchedFilesParams) -> None:
         deleted = types.FileChangeType.Deleted
@@ -462,18 +297,6 @@ class Server(Asking):
             self._each(lambda feature: feature.settings_change())
         self._each(lambda feature: feature.files_change(changes))
 
-    def _did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
-        settings = params.settings
-        if isinstance(settings, dict) and "torchlean" in settings:
-            self._told_settings += 1
-            # What is told is the window's; where there are several folders, each may have its own.
-            several = len(self.folders.roots) > 1
-            self._use(self._read_settings(settings["torchlean"]), None if several else {})
-        else:
-            several = True
-        if several:
-            self._pulling = asyncio.ensure_future(self._pull_settings())
-
     def settings_path(self, uri: str) -> Path | None:
         """The file whose folder decides which settings apply to a document."""
         return self.folders.path_for(uri)
@@ -485,11 +308,6 @@ class Server(Asking):
                 call(feature)
             except Exception:
                 _log.exception("%s failed", type(feature).__name__)
-
-
-def _check(document: Snapshot) -> None:
-    """Make the report, which the document keeps."""
-    _ = document.report
 
 
 def _alive(process_id: int) -> bool:

@@ -9,6 +9,7 @@ from lsprotocol import types
 
 from tests.server.conftest import BROKEN, GOOD, INPUT, RELU, Failed, artifact
 from torchlean_ls.capabilities import TOKEN_TYPES
+from torchlean_ls.documents import BIG
 
 pytestmark = pytest.mark.asyncio
 
@@ -135,6 +136,23 @@ async def test_rename_changes_an_id_everywhere_and_refuses_what_breaks_the_order
     assert await editor.ask("textDocument/prepareRename", uri, types.Position(2, 15)) is None
     with pytest.raises(Failed, match="no node id stands here"):
         await editor.ask("textDocument/rename", uri, types.Position(2, 15), newName="7")
+
+
+async def test_rename_in_a_big_file_holds_for_the_version_that_it_was_asked_for(editor):
+    last = 4_000
+    nodes = [INPUT, *({**RELU, "id": i, "parents": [i - 1]} for i in range(1, last + 1))]
+    content = {"format": "torchlean.ir.v1", "input_id": 0, "output_id": last, "nodes": nodes}
+    text = json.dumps(content, indent=1)
+    assert len(text) > BIG
+    uri = await editor.open("big.ir.json", text)
+    lines = text.split("\n")
+    line = next(number for number, found in enumerate(lines) if found.strip().startswith(f'"id": {last}'))
+    position = types.Position(line, lines[line].index(str(last)))
+    edit = await editor.ask("textDocument/rename", uri, position, newName="9999")
+    edits = edit["changes"][uri] if "changes" in edit else edit["documentChanges"][0]["edits"]
+    assert json.loads(edited(text, edits))["output_id"] == 9999
+    with pytest.raises(Failed, match="belongs to another node"):
+        await editor.ask("textDocument/rename", uri, position, newName="5")
 
 
 async def test_completion_works_in_the_text_that_is_broken_by_typing(editor):

@@ -33,7 +33,7 @@ def opened(server: Server, name: str, text: str) -> None:
 
 
 def change(server: Server, **values: Any) -> None:
-    server._use(replace(server.settings, **values))
+    server.use(replace(server.settings, **values))
 
 
 @pytest.mark.parametrize(("name", "text"), [("m.py", MODEL), ("m.ir.json", CAPTURED)])
@@ -114,7 +114,7 @@ def test_each_folder_has_its_interpreter_and_its_worker(seen: list[str]) -> None
         "file:///work/one": replace(window, python="${workspaceFolder}/.venv/bin/python"),
         "file:///work/two": replace(window, python="/opt/python"),
     }
-    server._use(window, told)
+    server.use(window, told)
     of = server.interpreters.of
     assert of("file:///work/one/m.py") == "/work/one/.venv/bin/python"
     assert of("file:///work/two/sub/m.py") == "/opt/python"
@@ -124,7 +124,7 @@ def test_each_folder_has_its_interpreter_and_its_worker(seen: list[str]) -> None
     assert seen == ["start /work/one/.venv/bin/python", "start /opt/python"]
     assert server.workers.warm("/opt/python") is not server.workers.warm("/work/one/.venv/bin/python")
     # Only the one whose folder chose anew is replaced.
-    server._use(window, told | {"file:///work/two": replace(window, python="/opt/other")})
+    server.use(window, told | {"file:///work/two": replace(window, python="/opt/other")})
     assert seen[2:] == ["close /opt/python", "start /work/one/.venv/bin/python", "start /opt/other"]
     server.trusted = False
     assert of("file:///work/one/m.py") is None

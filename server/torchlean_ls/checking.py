@@ -1,0 +1,74 @@
+"""Long work on documents: done in a thread, while others are served."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from torchlean_ls.documents import Documents, Snapshot
+
+
+class Checking:
+    """The open documents, and the one thread for long work.
+
+    Attributes:
+        documents: The open documents.
+    """
+
+    def __init__(self) -> None:
+        self.documents = Documents()
+        self._thread = ThreadPoolExecutor(1, "torchlean-check")
+        self._big_documents = asyncio.Lock()
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Do long work in the one thread for it, while others are served."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something go on that nobody waits for."""
+        self._background.add(task := asyncio.ensure_future(work))
+        task.add_done_callback(self._background.discard)
+
+    async def on_document(self, document: Snapshot, work: Callable[..., Any], *args: Any) -> Any:
+        """Do long work on a document in the thread; what is edited meanwhile is checked as a whole."""
+        async with self._big_documents:
+            document.busy = True
+            try:
+                return await self.in_thread(work, *args)
+            finally:
+                document.busy = False
+
+    async def checked(self, document: Snapshot) -> Snapshot | None:
+        """A document whose report is at hand; a big one is checked in a thread, while others are served.
+
+        Returns:
+            The latest version; None where the document was closed meanwhile.
+        """
+        latest: Snapshot | None = document
+        while latest is not None and latest.is_slow and latest.is_artifact:
+            async with self._big_documents:
+                latest = self.documents.get(document.uri)
+                if latest is None or not latest.is_slow:
+                    continue
+                latest.busy = True
+                await self.in_thread(_check, latest)
+                latest.busy = False
+            self.in_background(self._prepare(latest))
+            latest = self.documents.get(document.uri)
+        return latest
+
+    async def _prepare(self, document: Snapshot) -> None:
+        """Make a big document ready to be edited, once it has been checked and its report was sent."""
+        async with self._big_documents:
+            if self.documents.get(document.uri) is document:
+                document.busy = True
+                await self.in_thread(document.prepare)
+                document.busy = False
+
+
+def _check(document: Snapshot) -> None:
+    """Make the report, which the document keeps."""
+    _ = document.report
