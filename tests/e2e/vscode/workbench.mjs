@@ -142,9 +142,13 @@ export class Workbench {
     await this.page.waitForSelector('.monaco-workbench .part.statusbar .statusbar-item');
   }
 
-  /** Also while it runs: the files are watched. The extension's own may be those of a machine, which are read from a file of their own. */
+  /**
+   * Also while it runs: the files are watched. Those of a machine are read from a file of their own, which goes before the
+   * user's, and in which a change of the theme is seen sooner.
+   */
   changeSettings(settings) {
-    const own = Object.fromEntries(Object.entries(settings).filter(([name]) => name.startsWith('torchlean.')));
+    const ofMachine = ([name]) => name.startsWith('torchlean.') || name === 'workbench.colorTheme';
+    const own = Object.fromEntries(Object.entries(settings).filter(ofMachine));
     for (const [place, values] of [['User', { ...QUIET_SETTINGS, ...settings }], ['Machine', own]]) {
       fs.mkdirSync(path.join(this.data, place), { recursive: true });
       fs.writeFileSync(path.join(this.data, place, 'settings.json'), JSON.stringify(values, null, 2));
