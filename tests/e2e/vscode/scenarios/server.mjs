@@ -127,6 +127,13 @@ class Model(torch.nn.Module):
       await workbench.until(() => fs.existsSync(`${ran}-server`), 'the server named by the trusted workspace was run');
       await workbench.waitForStatus('running');
       assert.ok(!fs.existsSync(`${ran}-model`), 'trusting the workspace ran its model file');
+
+      // Its settings hold from now on.
+      await workbench.openFile('small.ir.json');
+      await workbench.lens('Refresh').waitFor();
+      await retype(workbench, RELU.replace('relu', 'tanh'), 'tanh', 'sigmoid');
+      await workbench.page.keyboard.press('Control+s');
+      await workbench.until(() => fs.readFileSync(module, 'utf8').includes('sigmoid'), 'the module was refreshed on save');
     });
   },
 };
