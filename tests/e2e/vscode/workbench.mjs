@@ -257,9 +257,13 @@ export class Workbench {
     return proposal;
   }
 
+  /** Again where the editor says that there are none: it does so while findings are renewed, as after a file was opened. */
   async openQuickFixes() {
-    await this.page.keyboard.press('Control+.');
-    await this.page.waitForSelector('.action-widget .monaco-list-row.action');
+    const action = this.page.locator('.action-widget .monaco-list-row.action').first();
+    await this.until(async () => {
+      await this.page.keyboard.press('Control+.');
+      return action.waitFor({ timeout: 5000 }).then(() => true, () => false);
+    }, 'quick fixes are shown');
   }
 
   async openSourceActions() {

@@ -123,11 +123,12 @@ export class App {
       const place = model.nodes.findIndex(({ id }) => id === this.wanted?.selected);
       this.selected = place < 0 ? undefined : place;
     }
+    const isFirst = this.picture === undefined; // a version before may not have been drawn
     let isShown = false;
     await this.refresh(before, undefined, () => {
       if (!isShown) {
         isShown = true;
-        painted(before === undefined ? 'first' : 'edit', before === undefined ? 0 : begin);
+        painted(isFirst ? 'first' : 'edit', isFirst ? 0 : begin);
       }
     });
   }
