@@ -95,8 +95,7 @@ def _state(session: Session) -> list[Any]:
     answers = [session.ask("textDocument/inlayHint", range=everything)]
     answers += [session.ask(f"textDocument/{name}") for name in ("documentSymbol", "foldingRange")]
     answers.append(session.ask("textDocument/diagnostic"))
-    reports = [answer.value for answer in answers]
-    return [*reports[:-1], reports[-1]["items"]]
+    return [*answers[:-1], answers[-1]["items"]]
 
 
 def _resident() -> float:

@@ -149,6 +149,8 @@ OWN = {
     "core/torchlean_core/files.py",
     "core/torchlean_core/jobs/pages.py",
     "core/torchlean_core/jobs/process.py",
+    "core/torchlean_core/cli/versions.py",
+    "core/torchlean_core/completion/__init__.py",
     "core/torchlean_core/jobs/worker.py",
     "core/torchlean_core/params/content.py",
     "core/torchlean_core/params/weights.py",

@@ -109,7 +109,7 @@ def _do(request: Mapping[str, Any], channel: _Channel) -> dict[str, Any]:
     if not os.environ.get("TORCHLEAN_DEBUG"):
         # What torch warns of at lines of its own is about calls that nobody here wrote, and would stand before what a
         # command says. What it warns of at a line of the user's is told.
-        warnings.filterwarnings("ignore", module=r"torch(\.|$)")
+        warnings.filterwarnings("ignore", module=r"torch(\.|$)", append=True)
     if request["memory_limit"] is not None:
         import resource
 

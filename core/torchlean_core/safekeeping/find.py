@@ -120,7 +120,7 @@ def _root(text: str) -> dict[str, Any] | None:
     document = read_text(text)
     root = document.value
     try:
-        if document.exact or document.troubles:
+        if document.as_spelled or document.troubles:
             # Not read quickly. Other than the exact parser, Python's tells 1.0 from 1 and takes whatever it can.
             root = json.loads(text)
     except (ValueError, RecursionError):
