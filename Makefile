@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DOCS_VENV ?= .venv-docs
 DOCS_STAMP := $(DOCS_VENV)/.installed
 
-.PHONY: demo test lint bench schema completion docs tutorial coverage vsix packages clean-machine e2e clean
+.PHONY: demo test test-quick fuzz lint bench schema completion docs tutorial coverage vsix packages clean-machine e2e clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -24,6 +24,17 @@ demo: $(STAMP)  ## show the whole loop on examples/tiny_mlp.py (creates .venv an
 
 test: lint  ## lint, type-check and run all tests (creates .venv and installs first)
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+# What needs neither torch nor a process of its own: the format, its rules and fixes, and how the server reads edits.
+QUICK := $(addprefix tests/core/,artifact check companions graph kinds live navigate params text) \
+	$(addprefix tests/server/,lsp test_frames.py test_incremental.py test_settings.py test_splice.py test_wording.py)
+
+test-quick: $(STAMP)  ## the tests for in between: style, and what is quick, in less than a minute
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest -n 2 -q -m "not slow and not thorough" $(QUICK)
+
+fuzz: $(STAMP)  ## edit artifacts at random for an hour, guided by coverage (FUZZ_SECONDS=3600); what teaches something is kept
+	$(BIN)/python -m tests.fuzz -max_total_time=$(or $(FUZZ_SECONDS),3600) tests/fuzz/corpus
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -10,11 +10,12 @@ import pytest
 from lsprotocol import types
 
 from tests.core.lean.lake_projects import project, torchlean_sources
-from tests.server.conftest import BROKEN, artifact
+from tests.server.conftest import BROKEN, PROFILES, artifact
 from torchlean_core.dialect_around import spoken
 from torchlean_core.kinds.dialects import CLASSIC, GENERALIZED
 
-pytestmark = pytest.mark.asyncio
+# What a command does is the same for every client, and its workers take their time: one of them is enough.
+pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("client", PROFILES[:1], indirect=True)]
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

@@ -288,6 +288,7 @@ def test_an_edited_shape_of_an_input_is_compared_with_the_others() -> None:
     assert told(now.report) == told(check_text(now.text))
 
 
+@pytest.mark.thorough
 def test_a_stray_bracket_before_the_root_is_read_as_in_a_fresh_text():
     """Whether it is too much is known at the end of the text only, so what stands between depends on it."""
     draw = random.Random(16)

@@ -63,6 +63,7 @@ def raised() -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.thorough
 def test_no_error_of_the_package_reaches_an_editor_with_options_or_paths():
     texts = raised()
     assert sum("--" in text for _, text in texts) > 40, "they are found"

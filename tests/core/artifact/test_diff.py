@@ -204,6 +204,7 @@ def test_what_is_reported_is_what_there_is(seed):
             assert tuple(diff.ids[parent] for parent in old.nodes[a].parents) == new.nodes[b].parents
 
 
+@pytest.mark.thorough
 def test_ten_thousand_nodes_take_seconds_even_where_little_is_alike():
     rng = random.Random(1)
 

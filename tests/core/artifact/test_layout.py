@@ -30,6 +30,7 @@ def exact(text: str) -> object:
     )
 
 
+@pytest.mark.thorough
 def test_the_corpus_is_formatted_without_a_change_of_meaning():
     formatted = 0
     for path in CASES:

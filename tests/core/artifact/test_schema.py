@@ -13,6 +13,8 @@ import pytest
 
 from torchlean_core.artifact.schema import artifact_schema
 
+pytestmark = pytest.mark.thorough
+
 TESTS = Path(__file__).parents[2]
 SCHEMA = jsonschema.Draft202012Validator(artifact_schema())
 

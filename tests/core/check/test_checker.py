@@ -195,6 +195,7 @@ def test_a_million_parents_and_a_million_bad_ones_stay_fast():
     assert time.perf_counter() - start < 20
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("parents", "code"), [([9] * 400_000, "TL103"), ([0, *[1] * 400_000], "TL202"), ([2] * 400_000, "TL301")]
 )

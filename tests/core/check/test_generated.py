@@ -18,6 +18,8 @@ from torchlean_core.artifact.schema import artifact_schema
 from torchlean_core.check import Severity, check_text
 from torchlean_core.kinds import CLASSIC
 
+pytestmark = pytest.mark.thorough
+
 SCHEMA = jsonschema.Draft202012Validator(artifact_schema())
 
 

@@ -15,6 +15,8 @@ from torchlean_core.check import Severity, check_text
 from torchlean_core.cli.main import main
 from torchlean_core.companions import artifact_findings, model_findings, remedies
 
+pytestmark = pytest.mark.thorough
+
 SOURCE = "from torch import nn\n\n\nclass Net(nn.ReLU):\n    pass\n"
 SHA256 = hashlib.sha256(SOURCE.encode()).hexdigest()
 NODES = ({"kind": "input", "shape": [1, 4]}, {"kind": "relu", "parents": [0], "shape": [1, 4]})

@@ -22,6 +22,8 @@ from torchlean_core.params.held import HeldStore
 from torchlean_core.params.match import with_attention_scales
 from torchlean_core.params.resolve import resolve
 
+pytestmark = pytest.mark.thorough
+
 NOWHERE = Path("nowhere.json")
 RANDOM = ("rand_uniform", "bernoulli_mask")
 

@@ -24,6 +24,7 @@ class Net(nn.Module):
 """
 
 
+@pytest.mark.thorough
 def test_the_listing_shows_shapes_at_the_margin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -36,6 +37,7 @@ def test_the_listing_shows_shapes_at_the_margin(
     assert any(row.startswith("11 │     def forward(self, x):") and row.endswith("  [1, 4]") for row in rows)
 
 
+@pytest.mark.thorough
 def test_the_listing_marks_a_finding_under_its_expression_and_the_capture_fails_as_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,8 @@ from torchlean_core.text.numbers import Numbers
 from torchlean_core.text.parser import parse_tree
 from torchlean_core.text.tree import BAD, HUGE, Tree
 
+pytestmark = pytest.mark.thorough
+
 
 def weights(draw: random.Random, shape: list[int]):
     if not shape:

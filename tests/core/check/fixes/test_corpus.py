@@ -14,6 +14,8 @@ from torchlean_core.check.fixes import PASSES, apply_edits, fixes
 from torchlean_core.check.fixing import fix_text
 from torchlean_core.check.rules import RULES
 
+pytestmark = pytest.mark.thorough
+
 TESTS = Path(__file__).parents[3]
 CORPORA = ("conformance", "conformance-general")
 

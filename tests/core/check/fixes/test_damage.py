@@ -12,6 +12,8 @@ from torchlean_core.check import check_text
 from torchlean_core.check.fixes import apply_edits, fixes
 from torchlean_core.check.fixing import fix_text
 
+pytestmark = pytest.mark.thorough
+
 SEEDS = 60
 GROUPS = 4
 

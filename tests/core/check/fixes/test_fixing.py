@@ -15,6 +15,8 @@ from torchlean_core.check.fixes import Edit, apply_edits
 from torchlean_core.check.fixes.pieces import Pieces
 from torchlean_core.check.fixing import fix_text
 
+pytestmark = pytest.mark.thorough
+
 MANY = 10_000
 
 

@@ -21,6 +21,8 @@ from torchlean_core.navigate.cursor import cursor_at
 from torchlean_core.navigate.explain import explain
 from torchlean_core.navigate.suggest import suggest
 
+pytestmark = pytest.mark.thorough
+
 SCHEMA = jsonschema.Draft202012Validator(artifact_schema())
 
 
