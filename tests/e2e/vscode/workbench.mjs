@@ -113,8 +113,7 @@ export class Workbench {
     this.page.setDefaultTimeout(PATIENCE_MS);
     await this.page.setViewportSize(VIEWPORT);
     // The title tells when the settings are those of now.
-    this.changeSettings({ ...settings.settings, 'window.title': name });
-    await this.until(async () => (await this.page.title()) === name, 'the settings are read');
+    await this.showSettings({ ...settings.settings, 'window.title': name }, async () => (await this.page.title()) === name, 'the settings are read');
     await this.rowOfScenario().click();
     await this.until(async () => (await this.rowOfScenario().getAttribute('aria-expanded')) === 'true', `${name} is unfolded`);
   }
@@ -142,17 +141,28 @@ export class Workbench {
     await this.page.waitForSelector('.monaco-workbench .part.statusbar .statusbar-item');
   }
 
-  /**
-   * Also while it runs: the files are watched. Those of a machine are read from a file of their own, which goes before the
-   * user's, and in which a change of the theme is seen sooner.
-   */
+  /** Also while it runs: the files are watched. The extension's own may be those of a machine, which are read from a file of their own. */
   changeSettings(settings) {
-    const ofMachine = ([name]) => name.startsWith('torchlean.') || name === 'workbench.colorTheme';
-    const own = Object.fromEntries(Object.entries(settings).filter(ofMachine));
+    const own = Object.fromEntries(Object.entries(settings).filter(([name]) => name.startsWith('torchlean.')));
     for (const [place, values] of [['User', { ...QUIET_SETTINGS, ...settings }], ['Machine', own]]) {
       fs.mkdirSync(path.join(this.data, place), { recursive: true });
       fs.writeFileSync(path.join(this.data, place, 'settings.json'), JSON.stringify(values, null, 2));
     }
+  }
+
+  /**
+   * Changes settings of the window, and waits until that is seen. The editor reads a file that is being written as an empty one,
+   * and then may not look again: so it is written again now and then.
+   */
+  async showSettings(settings, condition, what) {
+    let written = -Infinity;
+    await this.until(async () => {
+      if (performance.now() - written > 4000) {
+        this.changeSettings(settings);
+        written = performance.now();
+      }
+      return condition();
+    }, what);
   }
 
   /** The whole process group: code-server, the extension host, the language server. */

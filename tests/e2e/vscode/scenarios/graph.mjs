@@ -230,8 +230,8 @@ export const scenarios = {
       await workbench.screenshot('light');
       for (const [theme, name] of [['Default Dark Modern', 'dark'], ['Default High Contrast', 'high-contrast'], ['Default High Contrast Light', 'high-contrast-light']]) {
         const before = await graph.locator('body').getAttribute('data-vscode-theme-id');
-        workbench.changeSettings({ ...SETTINGS, 'workbench.colorTheme': theme });
-        await workbench.until(async () => (await graph.locator('body').getAttribute('data-vscode-theme-id')) !== before, `${theme} is on`);
+        const isOn = async () => (await graph.locator('body').getAttribute('data-vscode-theme-id')) !== before;
+        await workbench.showSettings({ ...SETTINGS, 'workbench.colorTheme': theme }, isOn, `${theme} is on`);
         await workbench.screenshot(name);
         seen.add(await ground());
       }

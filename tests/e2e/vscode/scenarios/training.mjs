@@ -69,8 +69,8 @@ export const scenarios = {
       const color = () => page.locator('body').evaluate((body) => getComputedStyle(body).color);
       const colors = new Set([await color()]);
       for (const theme of ['Default Dark Modern', 'Default High Contrast']) {
-        workbench.changeSettings({ ...settings, 'workbench.colorTheme': theme });
-        await workbench.until(async () => !colors.has(await color()), `the page has the colours of ${theme}`);
+        const isOn = async () => !colors.has(await color());
+        await workbench.showSettings({ ...settings, 'workbench.colorTheme': theme }, isOn, `the page has the colours of ${theme}`);
         colors.add(await color());
         await workbench.screenshot(theme.includes('Dark') ? 'dark' : 'high-contrast');
       }
