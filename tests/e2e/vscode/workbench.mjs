@@ -7,6 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** Long: a machine that has other work to do is slow, and only a failure waits for all of it. */
 export const PATIENCE_MS = 60_000;
+/** How long the editor may take to notice that a file of settings was written. */
+const NOTICED_MS = 5_000;
 
 const VIEWPORT = { width: 1100, height: 620 };
 
@@ -113,7 +115,16 @@ export class Workbench {
     this.page.setDefaultTimeout(PATIENCE_MS);
     await this.page.setViewportSize(VIEWPORT);
     // The title tells when the settings are those of now.
-    await this.showSettings({ ...settings.settings, 'window.title': name }, async () => (await this.page.title()) === name, 'the settings are read');
+    this.changeSettings({ ...settings.settings, 'window.title': name });
+    const isRead = async () => (await this.page.title()) === name;
+    const deadline = performance.now() + NOTICED_MS;
+    while (!(await isRead()) && performance.now() < deadline) {
+      await delay(200);
+    }
+    if (!(await isRead())) {
+      await this.reload(); // the editor has not noticed that its file was written; it reads it when it begins
+    }
+    await this.until(isRead, 'the settings are read');
     await this.rowOfScenario().click();
     await this.until(async () => (await this.rowOfScenario().getAttribute('aria-expanded')) === 'true', `${name} is unfolded`);
   }
@@ -150,19 +161,16 @@ export class Workbench {
     }
   }
 
-  /**
-   * Changes settings of the window, and waits until that is seen. The editor reads a file that is being written as an empty one,
-   * and then may not look again: so it is written again now and then.
-   */
-  async showSettings(settings, condition, what) {
-    let written = -Infinity;
-    await this.until(async () => {
-      if (performance.now() - written > 4000) {
-        this.changeSettings(settings);
-        written = performance.now();
-      }
-      return condition();
-    }, what);
+  /** Another theme, as a user chooses it: by its label. */
+  async chooseTheme(theme) {
+    await this.page.keyboard.press('Control+k');
+    await this.page.keyboard.press('Control+t');
+    const input = this.page.locator('.quick-input-widget input.input');
+    await input.waitFor();
+    await input.fill(theme);
+    await this.page.locator('.quick-input-widget .monaco-list-row.focused').waitFor();
+    await this.page.keyboard.press('Enter');
+    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
   }
 
   /** The whole process group: code-server, the extension host, the language server. */

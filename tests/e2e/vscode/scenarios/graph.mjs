@@ -228,10 +228,10 @@ export const scenarios = {
       const ground = () => graph.locator('body').evaluate((body) => getComputedStyle(body).backgroundColor);
       const seen = new Set([await ground()]);
       await workbench.screenshot('light');
-      for (const [theme, name] of [['Default Dark Modern', 'dark'], ['Default High Contrast', 'high-contrast'], ['Default High Contrast Light', 'high-contrast-light']]) {
+      for (const [theme, name] of [['Dark Modern', 'dark'], ['Dark High Contrast', 'high-contrast'], ['Light High Contrast', 'high-contrast-light']]) {
         const before = await graph.locator('body').getAttribute('data-vscode-theme-id');
-        const isOn = async () => (await graph.locator('body').getAttribute('data-vscode-theme-id')) !== before;
-        await workbench.showSettings({ ...SETTINGS, 'workbench.colorTheme': theme }, isOn, `${theme} is on`);
+        await workbench.chooseTheme(theme);
+        await workbench.until(async () => (await graph.locator('body').getAttribute('data-vscode-theme-id')) !== before, `${theme} is on`);
         await workbench.screenshot(name);
         seen.add(await ground());
       }

@@ -68,11 +68,11 @@ export const scenarios = {
       await workbench.closeNotifications();
       const color = () => page.locator('body').evaluate((body) => getComputedStyle(body).color);
       const colors = new Set([await color()]);
-      for (const theme of ['Default Dark Modern', 'Default High Contrast']) {
-        const isOn = async () => !colors.has(await color());
-        await workbench.showSettings({ ...settings, 'workbench.colorTheme': theme }, isOn, `the page has the colours of ${theme}`);
+      for (const theme of ['Dark Modern', 'Dark High Contrast']) {
+        await workbench.chooseTheme(theme);
+        await workbench.until(async () => !colors.has(await color()), `the page has the colours of ${theme}`);
         colors.add(await color());
-        await workbench.screenshot(theme.includes('Dark') ? 'dark' : 'high-contrast');
+        await workbench.screenshot(theme === 'Dark Modern' ? 'dark' : 'high-contrast');
       }
       assert.match(await page.locator('[aria-live]').innerText(), /^Finished: step 400 of 400, loss /);
 
