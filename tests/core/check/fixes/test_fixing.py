@@ -100,10 +100,10 @@ def test_a_shape_that_would_break_something_else_does_not_keep_others_out():
     ids=["chain", "comb", "fields", "ids"],
 )
 def test_ten_thousand_findings_take_a_few_rounds(nodes):
-    start = time.perf_counter()
+    start = time.process_time()
     result = fix_text(minified(INPUT, *nodes, output_id=nodes[-1]["id"]))
     assert result.report.ok
-    assert time.perf_counter() - start < 30
+    assert time.process_time() - start < 30
 
 
 def test_ten_thousand_insertions_are_written_once():
