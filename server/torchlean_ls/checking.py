@@ -35,11 +35,15 @@ class Checking:
     async def on_document(self, document: Snapshot, work: Callable[..., Any], *args: Any) -> Any:
         """Do long work on a document in the thread; what is edited meanwhile is checked as a whole."""
         async with self._big_documents:
-            document.busy = True
-            try:
-                return await self.in_thread(work, *args)
-            finally:
-                document.busy = False
+            return await self._at_work(document, work, *args)
+
+    async def _at_work(self, document: Snapshot, work: Callable[..., Any], *args: Any) -> Any:
+        """The same for who holds the lock."""
+        document.busy = True
+        try:
+            return await self.in_thread(work, *args)
+        finally:
+            document.busy = False
 
     async def checked(self, document: Snapshot) -> Snapshot | None:
         """A document whose report is at hand; a big one is checked in a thread, while others are served.
@@ -53,9 +57,7 @@ class Checking:
                 latest = self.documents.get(document.uri)
                 if latest is None or not latest.is_slow:
                     continue
-                latest.busy = True
-                await self.in_thread(_check, latest)
-                latest.busy = False
+                await self._at_work(latest, _check, latest)
             self.in_background(self._prepare(latest))
             latest = self.documents.get(document.uri)
         return latest
@@ -64,9 +66,7 @@ class Checking:
         """Make a big document ready to be edited, once it has been checked and its report was sent."""
         async with self._big_documents:
             if self.documents.get(document.uri) is document:
-                document.busy = True
-                await self.in_thread(document.prepare)
-                document.busy = False
+                await self._at_work(document, document.prepare)
 
 
 def _check(document: Snapshot) -> None:

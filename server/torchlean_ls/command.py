@@ -54,10 +54,10 @@ def run(args: argparse.Namespace) -> int:
         serve(server, greeting)
     elif address is not None:
         from torchlean_ls import network
+        from torchlean_ls.loading import collect_again
 
         server.features.make_all()
-        gc.freeze()  # what was loaded stays: the collector need not look at it again and again
-        gc.enable()
+        collect_again()
         (network.serve_tcp if args.tcp else network.serve_ws)(server, *address)
     return 0 if server.was_shut_down else 1  # as LSP wants it of an `exit` without `shutdown`
 

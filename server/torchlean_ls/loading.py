@@ -53,6 +53,11 @@ class Features:
     def __iter__(self) -> Iterator[Feature]:
         return iter([self._made[name] for name in FEATURES if name in self._made])
 
+    def each(self, call: Callable[[Feature], None]) -> None:
+        """Call a hook of every feature that was made; one that fails is logged, and the others still run."""
+        for feature in self:
+            _alone(feature, call, feature)
+
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
             self._made[name] = getattr(import_module(f"torchlean_ls.{FEATURES[name]}"), name)(self._server)
@@ -62,16 +67,15 @@ class Features:
     def register(self, client: Client) -> None:
         """The session begins: what the client can do is known."""
         self._client = client
-        for feature in self:
-            _call(feature.register, client)
+        self.each(lambda feature: feature.register(client))
 
     def _catch_up(self, feature: Feature) -> None:
         """Have a feature do what the others have done already."""
         client = self._client
         if client is not None:
-            _call(feature.register, client)
+            _alone(feature, feature.register, client)
         for document in self._server.documents:
-            _call(feature.document_open, document)
+            _alone(feature, feature.document_open, document)
 
     def make_next(self) -> bool:
         """Make one more; one that cannot be made is left out. Whether others are left."""
@@ -118,16 +122,21 @@ class Loading:
         if self._server.features.make_next():
             asyncio.get_running_loop().call_soon(self._next)
             return
-        gc.freeze()  # what was loaded stays: the collector need not look at it again and again
-        gc.enable()
+        collect_again()
         self._server.protocol.hold = None
         for handle in self._waiting:
             handle()
 
 
-def _call(hook: Callable[[Any], None], argument: Any) -> None:
+def collect_again() -> None:
+    """Have the collector work, which a start has switched off: what was loaded stays, and is not looked at any more."""
+    gc.freeze()
+    gc.enable()
+
+
+def _alone(feature: Feature, hook: Callable[..., None], argument: Any) -> None:
     """Call a hook of a feature, which fails alone."""
     try:
         hook(argument)
     except Exception:
-        _log.exception("%s failed", hook.__qualname__)
+        _log.exception("%s failed", type(feature).__name__)

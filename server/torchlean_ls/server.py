@@ -31,7 +31,6 @@ from torchlean_ls.uris import file_uri
 
 if TYPE_CHECKING:
     from torchlean_core.capture.workspace import Sources
-    from torchlean_ls.features.base import Feature
     from torchlean_ls.features.commands import Commands
     from torchlean_ls.features.companions import Companions
     from torchlean_ls.python.live import Live
@@ -151,7 +150,7 @@ class Server(Asking, Answering):
 
     def findings_changed(self, uri: str) -> None:
         """The findings of a document are others, though its text is not."""
-        self._each(lambda feature: feature.findings_change(uri))
+        self.features.each(lambda feature: feature.findings_change(uri))
 
     def files_written(self, *paths: Path) -> None:
         """A command wrote files: whoever watches none is told so too."""
@@ -209,13 +208,13 @@ class Server(Asking, Answering):
             self.settings = settings
             self.documents.declare_anew()
             self.unopened.forget()
-            self._each(lambda feature: feature.settings_change())
+            self.features.each(lambda feature: feature.settings_change())
             self._told.watch_anew()
 
     def shut_down(self) -> None:
         """Do nothing more."""
         self.was_shut_down = True
-        self._each(lambda feature: feature.shutdown())
+        self.features.each(lambda feature: feature.shutdown())
 
     def end(self) -> NoReturn:
         """End the process, with 0 after a `shutdown` and 1 otherwise; what still runs is stopped.
@@ -223,7 +222,7 @@ class Server(Asking, Answering):
         Nothing is waited for: the interpreter would wait for its threads, and one that checks a big file for nobody
         takes seconds.
         """
-        self._each(lambda feature: feature.shutdown())
+        self.features.each(lambda feature: feature.shutdown())
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):  # whoever would read it may be gone
                 stream.flush()
@@ -242,7 +241,7 @@ class Server(Asking, Answering):
         """Take a document in."""
         document = self.documents.open(params.text_document)
         self.open_texts.forget(document.uri)
-        self._each(lambda feature: feature.document_open(document))
+        self.features.each(lambda feature: feature.document_open(document))
 
     def did_change(self, params: types.DidChangeTextDocumentParams) -> None:
         """Take a new version of a document in."""
@@ -252,19 +251,19 @@ class Server(Asking, Answering):
             places = [change.range for change in params.content_changes if change.range is not None]
             if places:
                 self.live.touched(document.uri, places[-1].start.line)
-            self._each(lambda feature: feature.document_change(document))
+            self.features.each(lambda feature: feature.document_change(document))
 
     def _did_save(self, params: types.DidSaveTextDocumentParams) -> None:
         document = self.documents.get(params.text_document.uri)
         if document is not None:
             self.open_texts.saved(document)
-            self._each(lambda feature: feature.document_save(document))
+            self.features.each(lambda feature: feature.document_save(document))
 
     def did_close(self, params: types.DidCloseTextDocumentParams) -> None:
         """Let a document go."""
         self.documents.close(params.text_document.uri)
         self.open_texts.forget(params.text_document.uri)
-        self._each(lambda feature: feature.document_close(params.text_document.uri))
+        self.features.each(lambda feature: feature.document_close(params.text_document.uri))
 
     # -- the workspace ------------------------------------------------------------------------------------
 
@@ -272,7 +271,7 @@ class Server(Asking, Answering):
         """The workspace has other folders."""
         self.folders.change(params)
         self.unopened.forget()
-        self._each(lambda feature: feature.settings_change())
+        self.features.each(lambda feature: feature.settings_change())
         self.in_background(self._told.pull())
 
     def _did_change_files(self, params: types.DidChangeWatchedFilesParams) -> None:
@@ -294,20 +293,12 @@ class Server(Asking, Answering):
         self.open_texts.files_changed(changes)
         if self.folders.holds_settings(changes):
             self.folders.forget_settings()
-            self._each(lambda feature: feature.settings_change())
-        self._each(lambda feature: feature.files_change(changes))
+            self.features.each(lambda feature: feature.settings_change())
+        self.features.each(lambda feature: feature.files_change(changes))
 
     def settings_path(self, uri: str) -> Path | None:
         """The file whose folder decides which settings apply to a document."""
         return self.folders.path_for(uri)
-
-    def _each(self, call: Callable[[Feature], None]) -> None:
-        """Call a hook of every feature; one that fails is logged, and the others still run."""
-        for feature in self.features:
-            try:
-                call(feature)
-            except Exception:
-                _log.exception("%s failed", type(feature).__name__)
 
 
 def _alive(process_id: int) -> bool:

@@ -7,10 +7,10 @@ can be applied.
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
+from tests.spelling import spelled_as_floats
 from torchlean_core.check import Report, check_text
 from torchlean_core.check.checker import Check
 from torchlean_core.check.fixes import apply_edits, fixes
@@ -61,12 +61,8 @@ def bases() -> list[str]:
         '[{"nodes":[{"id": 0 "kind": "relu"}, {"id": 1]}',
         *small,
         *map(_minified, small[:10]),
-        *map(_as_floats, small[:6]),
+        *map(spelled_as_floats, small[:6]),
     ]
-
-
-def _as_floats(text: str) -> str:
-    return re.sub(r"(?<=[\[\s,:])(\d+)(?=[,\]\s}])", r"\1.0", text)
 
 
 def _minified(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import time
 from array import array
 from itertools import chain, product
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from benchmarks.artifacts import make_artifact
 
+from tests.spelling import spelled_as_floats
 from torchlean_core.check import check_text
 from torchlean_core.text import Encoding, LineIndex
 from torchlean_ls.documents import Documents
@@ -139,11 +139,6 @@ def texts() -> list[str]:
         *(spelled_as_floats(make_artifact(30, 3, layout)) for layout in ("indented", "lines", "minified")),
         *map(spelled_as_floats, small[::4]),
     ]
-
-
-def spelled_as_floats(text: str) -> str:
-    """The text with its integers as `2.0`."""
-    return re.sub(r"(?<=[\[\s,:])(\d+)(?=[,\]\s}])", r"\1.0", text)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torchlean_core.cli.versions import NOT_INSTALLED, python_in_words, version_of
+from torchlean_core.cli.versions import NOT_INSTALLED, lines_of, python_in_words, version_of
 from torchlean_core.compiler import compiler_names, find_compiler, python_header
 from torchlean_core.config import NAMES, SettingsFinder
 from torchlean_core.dialect_choice import choose
@@ -237,18 +237,9 @@ def _compiler() -> Iterator[Item]:
 
 def _first_line(command: list[str]) -> str:
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=20,
-            check=False,
-        )
+        lines = lines_of(command, 20)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"no answer: {error}"
-    lines = (done.stdout or done.stderr).strip().splitlines()
     return lines[0] if lines else "no version"
 
 

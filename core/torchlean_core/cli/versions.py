@@ -75,16 +75,25 @@ def _nvidia() -> str:
     if program is None:
         return "no nvidia-smi on PATH"
     try:
-        done = subprocess.run(
-            [program, *_SMI],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_SMI_SECONDS,
-            check=False,
-        )
+        return "; ".join(lines_of([program, *_SMI], _SMI_SECONDS)) or "no card"
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"nvidia-smi does not answer ({type(error).__name__})"
-    lines = (done.stdout or done.stderr).strip().splitlines()
-    return "; ".join(lines) or "no card"
+
+
+def lines_of(command: list[str], seconds: float) -> list[str]:
+    """What a program prints, on standard error where on standard output there is nothing.
+
+    Raises:
+        OSError: It cannot be run.
+        subprocess.TimeoutExpired: It takes longer.
+    """
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=seconds,
+        check=False,
+    )
+    return (done.stdout or done.stderr).strip().splitlines()

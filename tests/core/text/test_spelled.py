@@ -11,14 +11,13 @@ import pytest
 from benchmarks.artifacts import make_artifact
 
 from tests.core.check.graphs import random_graph
+from tests.spelling import INTEGER, spelled_as_floats
 from torchlean_core.check import check_text
 from torchlean_core.check.checker import Check
 from torchlean_core.kinds.numbers import parse_number
 from torchlean_core.text import read_text
 from torchlean_core.text.document import Document
 from torchlean_core.text.quick_json import read_as_spelled
-
-NUMBER = re.compile(r"(?<=[\[\s,:])(\d+)(?=[,\]\s}])")
 
 
 def spelled(text: str, draw: random.Random, share: float) -> str:
@@ -30,7 +29,7 @@ def spelled(text: str, draw: random.Random, share: float) -> str:
         odd = (".5", ".0000000000000000000000001", "e-1", "e400") if draw.random() < 0.01 else ()
         return match[0] + draw.choice(odd or (".0", ".00", "e0", "E0", "0e-1", ".0e0"))
 
-    return NUMBER.sub(other, text)
+    return INTEGER.sub(other, text)
 
 
 def told(check: Check):
@@ -69,7 +68,7 @@ def test_it_takes_little_more_time(is_late, monkeypatch):
     monkeypatch.setattr(Document, "exactly", lambda self: pytest.fail("the whole text was read exactly"))
     plain = make_artifact(3_000, 1, "indented")
     first = plain.index("}", 8_000) if is_late else 0
-    floats = plain[:first] + NUMBER.sub(r"\1.0", plain[first:])
+    floats = plain[:first] + spelled_as_floats(plain[first:])
     took = {}
     for name, text in (("plain", plain), ("floats", floats)):
         times = []
