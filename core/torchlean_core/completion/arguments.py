@@ -92,6 +92,7 @@ _TAKEN: Mapping[str, Taken] = {
     "params": _PARAMETERS,
     "patience": _FREE,
     "plan": _ARTIFACT,
+    "property": Files((".vnnlib", ".vnnlib.gz")),
     "resume": Files((".safetensors",)),
     "run input": Files((".npy",)),
     "run out": Files((".npy",)),

@@ -18,8 +18,19 @@ function _shtab_glob_compgen_73e031ea {
   Get-ChildItem -Path "$WordToComplete*" -Directory -ErrorAction SilentlyContinue |
     ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
 }
+
+function _shtab_glob_compgen_6ae72cc8 {
+  param([string]$WordToComplete)
+  $dir = ''
+  if ($WordToComplete -match '^(.*[\\/])') { $dir = $Matches[1] }
+  Get-ChildItem -Path "$WordToComplete*" `
+  -Include @('*.vnnlib', '*.vnnlib.gz') -File -ErrorAction SilentlyContinue |
+    ForEach-Object { $dir + $_.Name }
+  Get-ChildItem -Path "$WordToComplete*" -Directory -ErrorAction SilentlyContinue |
+    ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
+}
 function _torchlean_list { param([string]$WordToComplete)
-  @('TL001', 'TL002', 'TL003', 'TL010', 'TL011', 'TL012', 'TL013', 'TL014', 'TL015', 'TL017', 'TL101', 'TL102', 'TL103', 'TL104', 'TL105', 'TL106', 'TL201', 'TL202', 'TL203', 'TL204', 'TL205', 'TL206', 'TL207', 'TL208', 'TL209', 'TL210', 'TL211', 'TL212', 'TL301', 'TL302', 'TL303', 'TL304', 'TL401', 'TL402', 'TL403', 'TL404', 'TL405', 'TL406', 'TL407', 'TL501', 'TL502', 'TL503', 'TL504', 'TL511', 'TL512', 'TL521', 'TL601', 'TL602', 'TL603', 'TL604', 'TL605', 'TL606', 'TL607', 'TL608') | Where-Object { $_ -like "$WordToComplete*" }
+  @('TL001', 'TL002', 'TL003', 'TL010', 'TL011', 'TL012', 'TL013', 'TL014', 'TL015', 'TL017', 'TL101', 'TL102', 'TL103', 'TL104', 'TL105', 'TL106', 'TL201', 'TL202', 'TL203', 'TL204', 'TL205', 'TL206', 'TL207', 'TL208', 'TL209', 'TL210', 'TL211', 'TL212', 'TL301', 'TL302', 'TL303', 'TL304', 'TL401', 'TL402', 'TL403', 'TL404', 'TL405', 'TL406', 'TL407', 'TL501', 'TL502', 'TL503', 'TL504', 'TL511', 'TL512', 'TL521', 'TL601', 'TL602', 'TL603', 'TL604', 'TL605', 'TL606', 'TL607', 'TL608', 'TL701', 'TL702', 'TL703', 'TL704', 'TL705', 'TL706', 'TL707') | Where-Object { $_ -like "$WordToComplete*" }
 }
 
 function _shtab_glob_compgen_d0172c68 {
@@ -131,7 +142,7 @@ $_shtab_torchlean_option_strings = @{
     '_shtab_torchlean' = @('-h', '--help', '--version', '--verbose')
     '_shtab_torchlean_adapter' = @('-h', '--help', '-q', '--quiet', '--no-color', '-o', '--output', '--function-name', '--force', '--prefer-torch-export', '--no-prefer-torch-export', '--debug-targets', '--no-debug-targets', '--include-debug-targets', '--no-include-debug-targets', '--params', '--no-params', '--dialect', '--inline', '--no-inline', '--verify', '--no-verify', '--approximate', '--fold', '--no-fold', '--max-parameters')
     '_shtab_torchlean_capture' = @('-h', '--help', '-q', '--quiet', '--no-color', '-o', '--output', '--example-shape', '--prefer-torch-export', '--no-prefer-torch-export', '--debug-targets', '--no-debug-targets', '--include-debug-targets', '--no-include-debug-targets', '--params', '--no-params', '--dialect', '--inline', '--no-inline', '--verify', '--no-verify', '--approximate', '--fold', '--no-fold', '--max-parameters', '--explain', '--force', '--timeout')
-    '_shtab_torchlean_check' = @('-h', '--help', '-q', '--quiet', '--no-color', '--output-format', '--fix', '--diff', '--unsafe-fixes', '--select', '--ignore', '--exclude', '--force-exclude')
+    '_shtab_torchlean_check' = @('-h', '--help', '-q', '--quiet', '--no-color', '--property', '--output-format', '--fix', '--diff', '--unsafe-fixes', '--select', '--ignore', '--exclude', '--force-exclude')
     '_shtab_torchlean_completion' = @('-h', '--help', '-q', '--quiet', '--no-color')
     '_shtab_torchlean_convert' = @('-h', '--help', '-q', '--quiet', '--no-color', '-o', '--out', '--dialect', '--params', '--output')
     '_shtab_torchlean_diff' = @('-h', '--help', '-q', '--quiet', '--no-color', '--output-format', '--graph', '-o', '--output')
@@ -157,6 +168,7 @@ $_shtab_torchlean_compgens = @{
     '_shtab_torchlean_capture__o' = '_shtab_glob_compgen_d0172c68'
     '_shtab_torchlean_capture_pos_0' = '_shtab_glob_compgen_08fe7330'
     '_shtab_torchlean_check___ignore' = '_torchlean_list'
+    '_shtab_torchlean_check___property' = '_shtab_glob_compgen_6ae72cc8'
     '_shtab_torchlean_check___select' = '_torchlean_list'
     '_shtab_torchlean_check_pos_0' = '_shtab_glob_compgen_73e031ea'
     '_shtab_torchlean_convert___out' = '_shtab_glob_compgen_d0172c68'
@@ -231,7 +243,7 @@ $_shtab_torchlean_choices = @{
     '_shtab_torchlean_params_pos_0' = @('convert', 'inline', 'extract', 'use')
     '_shtab_torchlean_pos_0' = @('check', 'emit', 'capture', 'adapter', 'convert', 'init', 'params', 'run', 'train', 'eval', 'graph', 'diff', 'doctor', 'rules', 'server', 'completion')
     '_shtab_torchlean_rules___output_format' = @('text', 'json')
-    '_shtab_torchlean_rules_pos_0' = @('TL001', 'TL002', 'TL003', 'TL010', 'TL011', 'TL012', 'TL013', 'TL014', 'TL015', 'TL017', 'TL101', 'TL102', 'TL103', 'TL104', 'TL105', 'TL106', 'TL201', 'TL202', 'TL203', 'TL204', 'TL205', 'TL206', 'TL207', 'TL208', 'TL209', 'TL210', 'TL211', 'TL212', 'TL301', 'TL302', 'TL303', 'TL304', 'TL401', 'TL402', 'TL403', 'TL404', 'TL405', 'TL406', 'TL407', 'TL501', 'TL502', 'TL503', 'TL504', 'TL511', 'TL512', 'TL521', 'TL601', 'TL602', 'TL603', 'TL604', 'TL605', 'TL606', 'TL607', 'TL608')
+    '_shtab_torchlean_rules_pos_0' = @('TL001', 'TL002', 'TL003', 'TL010', 'TL011', 'TL012', 'TL013', 'TL014', 'TL015', 'TL017', 'TL101', 'TL102', 'TL103', 'TL104', 'TL105', 'TL106', 'TL201', 'TL202', 'TL203', 'TL204', 'TL205', 'TL206', 'TL207', 'TL208', 'TL209', 'TL210', 'TL211', 'TL212', 'TL301', 'TL302', 'TL303', 'TL304', 'TL401', 'TL402', 'TL403', 'TL404', 'TL405', 'TL406', 'TL407', 'TL501', 'TL502', 'TL503', 'TL504', 'TL511', 'TL512', 'TL521', 'TL601', 'TL602', 'TL603', 'TL604', 'TL605', 'TL606', 'TL607', 'TL608', 'TL701', 'TL702', 'TL703', 'TL704', 'TL705', 'TL706', 'TL707')
     '_shtab_torchlean_run___device' = @('auto', 'cpu', 'cuda')
     '_shtab_torchlean_run___dtype' = @('float32', 'float64')
     '_shtab_torchlean_server___log_level' = @('debug', 'info', 'warning', 'error')
@@ -470,6 +482,7 @@ $_shtab_torchlean_help = @{
     '_shtab_torchlean_check___ignore' = 'do not report these codes (comma-separated prefixes)'
     '_shtab_torchlean_check___no_color' = 'no colours (also: NO_COLOR is set)'
     '_shtab_torchlean_check___output_format' = 'how findings are printed'
+    '_shtab_torchlean_check___property' = 'VNN-LIB property (p.vnnlib, p.vnnlib.gz): whether its variables fit the artifact''s input and output'
     '_shtab_torchlean_check___quiet' = 'print results and errors only'
     '_shtab_torchlean_check___select' = 'report these codes only (comma-separated prefixes)'
     '_shtab_torchlean_check___unsafe_fixes' = 'apply fixes too that may change what the file means'

@@ -98,12 +98,13 @@ _shtab_torchlean_check_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   {-q,--quiet}"[print results and errors only]"
   "--no-color[no colours (also\: NO_COLOR is set)]"
+  "*--property[VNN-LIB property (p.vnnlib, p.vnnlib.gz)\: whether its variables fit the artifact\'s input and output]:FILE:_files -g '(*.vnnlib|*.vnnlib.gz)'"
   "--output-format[how findings are printed]:output_format:(text json sarif github)"
   "--fix[apply the safe fixes in place (for -\: print the text)]"
   "--diff[show what --fix would change, and write nothing]"
   "--unsafe-fixes[apply fixes too that may change what the file means]"
-  "--select[report these codes only (comma-separated prefixes)]:CODES:_values -s , code TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608"
-  "--ignore[do not report these codes (comma-separated prefixes)]:CODES:_values -s , code TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608"
+  "--select[report these codes only (comma-separated prefixes)]:CODES:_values -s , code TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608 TL701 TL702 TL703 TL704 TL705 TL706 TL707"
+  "--ignore[do not report these codes (comma-separated prefixes)]:CODES:_values -s , code TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608 TL701 TL702 TL703 TL704 TL705 TL706 TL707"
   "*--exclude[skip these files when searching folders]:GLOB:"
   "--force-exclude[skip excluded files even where they are named]"
   "(*):artifact, Python file (what is known of it without running it), folder, or - for standard input:_files -g '(*.json|*.py)'"
@@ -300,7 +301,7 @@ _shtab_torchlean_rules_options=(
   {-q,--quiet}"[print results and errors only]"
   "--no-color[no colours (also\: NO_COLOR is set)]"
   "--output-format[how rules are printed]:output_format:(text json)"
-  ":explain this rule:(TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608)"
+  ":explain this rule:(TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608 TL701 TL702 TL703 TL704 TL705 TL706 TL707)"
 )
 
 # guard to ensure default positional specs are added only once per session
