@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
         "target",
-        metavar="FILE.py:Name|FILE.pt2",
+        metavar="FILE.py:Name|FILE.pt2|FILE.onnx",
         nargs="?",
         help="a module class, or a function without arguments that builds one; or a program that "
         "torch.export.save wrote; "

@@ -39,7 +39,8 @@ class Model(NamedTuple):
         parts: A hash of what the model uses of each file, its own included, where that is recorded.
         texts: A short hash of the text of each file, where that is recorded.
         folder: The artifact's folder.
-        is_program: Whether the file is a program of `torch.export`, which has no names.
+        is_program: Whether the file is one program or graph, which has no names.
+        takes_shape: Whether that is of any shape, so that a capture may have to be told one.
     """
 
     file: Path
@@ -54,6 +55,7 @@ class Model(NamedTuple):
     texts: tuple[tuple[str, str], ...] = ()
     folder: Path = Path()
     is_program: bool = False
+    takes_shape: bool = True
 
 
 def model_of(root: Any, artifact: Path) -> Model | None:
@@ -90,6 +92,7 @@ def model_of(root: Any, artifact: Path) -> Model | None:
         _parts(recorded.get("files"), recorded.get("texts")),
         folder,
         "format" in captured and "class" not in captured,
+        captured.get("format") != "pt2",
     )
 
 
@@ -333,7 +336,7 @@ def _command(model: Model, artifact: Path) -> str:
     """The command line, to be run in the artifact's folder."""
     what = model.shown if model.is_program else f"{model.shown}:{model.name}"
     parts = ["torchlean", "capture", what, "-o", artifact.name]
-    if model.shape is not None and not model.is_program:
+    if model.shape is not None and model.takes_shape:
         parts += ["--example-shape", ",".join(map(str, model.shape))]
     for text in model.approximate:
         parts += ["--approximate", text]
