@@ -67,7 +67,7 @@ TORCH = Extra(
 )
 ONNX = Extra(
     "onnx",
-    "capture FILE.onnx",
+    "capture FILE.onnx, emit --style onnx",
     (Package("onnx", "onnx"), Package("onnxruntime", "onnxruntime")),
 )
 TENSORBOARD = Extra("tensorboard", "train --logdir", (Package("tensorboard", "tensorboard"),))

@@ -86,7 +86,7 @@ _TAKEN: Mapping[str, Taken] = {
     "adapter output": Files((".py",)),
     "capture output": _ARTIFACT,
     "convert output": _FREE,
-    "emit output": Files((".py",)),
+    "emit output": Files((".py", ".onnx")),
     "eval output": _FREE,
     "train output": _FREE,
     "params": _PARAMETERS,

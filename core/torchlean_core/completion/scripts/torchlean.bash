@@ -35,8 +35,8 @@ _shtab_torchlean_check___property_COMPGEN=_shtab_glob_compgen_6ae72cc8
 _shtab_torchlean_check___select_COMPGEN=_torchlean_list
 _shtab_torchlean_check___ignore_COMPGEN=_torchlean_list
 _shtab_torchlean_emit_pos_0_COMPGEN=_shtab_glob_compgen_d0172c68
-_shtab_torchlean_emit__o_COMPGEN=_shtab_glob_compgen_c4f2c37b
-_shtab_torchlean_emit___output_COMPGEN=_shtab_glob_compgen_c4f2c37b
+_shtab_torchlean_emit__o_COMPGEN=_shtab_glob_compgen_7c3186e9
+_shtab_torchlean_emit___output_COMPGEN=_shtab_glob_compgen_7c3186e9
 _shtab_torchlean_emit___params_COMPGEN=_shtab_glob_compgen_bbbf43dd
 _shtab_torchlean_capture_pos_0_COMPGEN=_shtab_glob_compgen_08fe7330
 _shtab_torchlean_capture__o_COMPGEN=_shtab_glob_compgen_d0172c68
@@ -87,7 +87,7 @@ _shtab_torchlean_diff__o_COMPGEN=_shtab_compgen_files
 _shtab_torchlean_diff___output_COMPGEN=_shtab_compgen_files
 
 _shtab_torchlean_check___output_format_choices=(text json sarif github)
-_shtab_torchlean_emit___style_choices=(module sequential)
+_shtab_torchlean_emit___style_choices=(module sequential onnx)
 _shtab_torchlean_emit___names_choices=(artifact model)
 _shtab_torchlean_emit___dtype_choices=(float32 float64 float16 bfloat16)
 _shtab_torchlean_capture___dialect_choices=(auto classic generalized)
@@ -315,8 +315,8 @@ _shtab_glob_compgen_d0172c68() {
 
 
 # $1=COMP_WORDS[1]
-_shtab_glob_compgen_c4f2c37b() {
-  for ext in '*.py'; do
+_shtab_glob_compgen_7c3186e9() {
+  for ext in '*.py' '*.onnx'; do
     compgen -f -X "!$ext" -- $1
   done
   compgen -d -- $1  # recurse into subdirs
@@ -335,6 +335,15 @@ _shtab_glob_compgen_bbbf43dd() {
 # $1=COMP_WORDS[1]
 _shtab_glob_compgen_08fe7330() {
   for ext in '*.py' '*.pt2'; do
+    compgen -f -X "!$ext" -- $1
+  done
+  compgen -d -- $1  # recurse into subdirs
+}
+
+
+# $1=COMP_WORDS[1]
+_shtab_glob_compgen_c4f2c37b() {
+  for ext in '*.py'; do
     compgen -f -X "!$ext" -- $1
   done
   compgen -d -- $1  # recurse into subdirs

@@ -34,11 +34,11 @@ function _shtab_glob_compgen_73e031ea
 end
 
 
-function _shtab_glob_compgen_c4f2c37b
+function _shtab_glob_compgen_7c3186e9
   set comp (commandline -ct)
   for candidate in (__fish_complete_path "$comp")
     set -l candidate_path (string split -m1 \t -- "$candidate")[1]
-    for pattern in '*.py' '*/'  # recurse into subdirs
+    for pattern in '*.py' '*.onnx' '*/'  # recurse into subdirs
       if string match -q -- "$pattern" "$candidate_path"
         printf '%s\n' "$candidate"
         break
@@ -81,6 +81,20 @@ function _shtab_glob_compgen_08fe7330
   for candidate in (__fish_complete_path "$comp")
     set -l candidate_path (string split -m1 \t -- "$candidate")[1]
     for pattern in '*.py' '*.pt2' '*/'  # recurse into subdirs
+      if string match -q -- "$pattern" "$candidate_path"
+        printf '%s\n' "$candidate"
+        break
+      end
+    end
+  end
+end
+
+
+function _shtab_glob_compgen_c4f2c37b
+  set comp (commandline -ct)
+  for candidate in (__fish_complete_path "$comp")
+    set -l candidate_path (string split -m1 \t -- "$candidate")[1]
+    for pattern in '*.py' '*/'  # recurse into subdirs
       if string match -q -- "$pattern" "$candidate_path"
         printf '%s\n' "$candidate"
         break
@@ -233,12 +247,12 @@ complete -c torchlean -n '_shtab_torchlean_using; and test $_shtab_torchlean_npo
 complete -c torchlean -n '_shtab_torchlean_using emit' -s h -l help -d 'show this help message and exit'
 complete -c torchlean -n '_shtab_torchlean_using emit' -s q -l quiet -d 'print results and errors only'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l no-color -d 'no colours (also: NO_COLOR is set)'
-complete -c torchlean -n '_shtab_torchlean_using emit' -s o -l output -xka "(_shtab_glob_compgen_c4f2c37b)" -d 'file to write (default: m.py beside m.ir.json)'
+complete -c torchlean -n '_shtab_torchlean_using emit' -s o -l output -xka "(_shtab_glob_compgen_7c3186e9)" -d 'file to write (default: m.py beside m.ir.json, or m.onnx)'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l params -xka "(_shtab_glob_compgen_bbbf43dd)" -d 'parameters (default: m.params.safetensors)'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l check -d 'write nothing; exit 1 if stale, edited or missing'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l force -d 'write it again, even where it is fresh or was edited by hand (then kept as .orig)'
-complete -c torchlean -n '_shtab_torchlean_using emit' -l style -xka "module sequential" -d 'a module of its own (default), or an nn.Sequential for a chain of layers'
-complete -c torchlean -n '_shtab_torchlean_using emit' -l names -xka "artifact model" -d 'names of the attributes: the artifact'"'"'s (default), or those of the model that was captured, whose state_dict then loads'
+complete -c torchlean -n '_shtab_torchlean_using emit' -l style -xka "module sequential onnx" -d 'a module of its own (default), an nn.Sequential for a chain of layers, or an ONNX file (the default where -o names one), compared with the interpreter'
+complete -c torchlean -n '_shtab_torchlean_using emit' -l names -xka "artifact model" -d 'names of the attributes: the artifact'"'"'s (default), or those of the model that was captured, whose state_dict then loads (default for ONNX)'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l class-name -x -d 'name of the class (default: the captured model'"'"'s, else ExportedIRModel)'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l dtype -xka "float32 float64 float16 bfloat16" -d 'dtype of the parameters (default: torch.float32)'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l literal-limit -x -d 'scalars written as literals (default: 256)'

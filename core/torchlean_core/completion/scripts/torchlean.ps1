@@ -44,12 +44,12 @@ function _shtab_glob_compgen_d0172c68 {
     ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
 }
 
-function _shtab_glob_compgen_c4f2c37b {
+function _shtab_glob_compgen_7c3186e9 {
   param([string]$WordToComplete)
   $dir = ''
   if ($WordToComplete -match '^(.*[\\/])') { $dir = $Matches[1] }
   Get-ChildItem -Path "$WordToComplete*" `
-  -Include @('*.py') -File -ErrorAction SilentlyContinue |
+  -Include @('*.py', '*.onnx') -File -ErrorAction SilentlyContinue |
     ForEach-Object { $dir + $_.Name }
   Get-ChildItem -Path "$WordToComplete*" -Directory -ErrorAction SilentlyContinue |
     ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
@@ -72,6 +72,17 @@ function _shtab_glob_compgen_08fe7330 {
   if ($WordToComplete -match '^(.*[\\/])') { $dir = $Matches[1] }
   Get-ChildItem -Path "$WordToComplete*" `
   -Include @('*.py', '*.pt2') -File -ErrorAction SilentlyContinue |
+    ForEach-Object { $dir + $_.Name }
+  Get-ChildItem -Path "$WordToComplete*" -Directory -ErrorAction SilentlyContinue |
+    ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
+}
+
+function _shtab_glob_compgen_c4f2c37b {
+  param([string]$WordToComplete)
+  $dir = ''
+  if ($WordToComplete -match '^(.*[\\/])') { $dir = $Matches[1] }
+  Get-ChildItem -Path "$WordToComplete*" `
+  -Include @('*.py') -File -ErrorAction SilentlyContinue |
     ForEach-Object { $dir + $_.Name }
   Get-ChildItem -Path "$WordToComplete*" -Directory -ErrorAction SilentlyContinue |
     ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
@@ -179,9 +190,9 @@ $_shtab_torchlean_compgens = @{
     '_shtab_torchlean_diff__o' = '_shtab_powershell_compgen_files'
     '_shtab_torchlean_diff_pos_0' = '_shtab_glob_compgen_d0172c68'
     '_shtab_torchlean_diff_pos_1' = '_shtab_glob_compgen_d0172c68'
-    '_shtab_torchlean_emit___output' = '_shtab_glob_compgen_c4f2c37b'
+    '_shtab_torchlean_emit___output' = '_shtab_glob_compgen_7c3186e9'
     '_shtab_torchlean_emit___params' = '_shtab_glob_compgen_bbbf43dd'
-    '_shtab_torchlean_emit__o' = '_shtab_glob_compgen_c4f2c37b'
+    '_shtab_torchlean_emit__o' = '_shtab_glob_compgen_7c3186e9'
     '_shtab_torchlean_emit_pos_0' = '_shtab_glob_compgen_d0172c68'
     '_shtab_torchlean_eval___data' = '_shtab_glob_compgen_b0607401'
     '_shtab_torchlean_eval___params' = '_shtab_glob_compgen_bbbf43dd'
@@ -231,7 +242,7 @@ $_shtab_torchlean_choices = @{
     '_shtab_torchlean_doctor___output_format' = @('text', 'json')
     '_shtab_torchlean_emit___dtype' = @('float32', 'float64', 'float16', 'bfloat16')
     '_shtab_torchlean_emit___names' = @('artifact', 'model')
-    '_shtab_torchlean_emit___style' = @('module', 'sequential')
+    '_shtab_torchlean_emit___style' = @('module', 'sequential', 'onnx')
     '_shtab_torchlean_eval___device' = @('auto', 'cpu', 'cuda')
     '_shtab_torchlean_eval___loss' = @('mse', 'l1', 'huber', 'cross_entropy', 'bce_with_logits')
     '_shtab_torchlean_eval___output_format' = @('text', 'json')
@@ -536,18 +547,18 @@ $_shtab_torchlean_help = @{
     '_shtab_torchlean_emit___help' = 'show this help message and exit'
     '_shtab_torchlean_emit___learnable_consts' = 'with or without constants that train (default: with)'
     '_shtab_torchlean_emit___literal_limit' = 'scalars written as literals (default: 256)'
-    '_shtab_torchlean_emit___names' = 'names of the attributes: the artifact''s (default), or those of the model that was captured, whose state_dict then loads'
+    '_shtab_torchlean_emit___names' = 'names of the attributes: the artifact''s (default), or those of the model that was captured, whose state_dict then loads (default for ONNX)'
     '_shtab_torchlean_emit___no_color' = 'no colours (also: NO_COLOR is set)'
     '_shtab_torchlean_emit___no_compress_broadcast_params' = 'with or without repeated rows of constants as one row (default: with)'
     '_shtab_torchlean_emit___no_learnable_consts' = 'with or without constants that train (default: with)'
     '_shtab_torchlean_emit___no_training_skeleton' = 'with or without optimizer, training step and smoke test (default: with)'
-    '_shtab_torchlean_emit___output' = 'file to write (default: m.py beside m.ir.json)'
+    '_shtab_torchlean_emit___output' = 'file to write (default: m.py beside m.ir.json, or m.onnx)'
     '_shtab_torchlean_emit___params' = 'parameters (default: m.params.safetensors)'
     '_shtab_torchlean_emit___quiet' = 'print results and errors only'
-    '_shtab_torchlean_emit___style' = 'a module of its own (default), or an nn.Sequential for a chain of layers'
+    '_shtab_torchlean_emit___style' = 'a module of its own (default), an nn.Sequential for a chain of layers, or an ONNX file (the default where -o names one), compared with the interpreter'
     '_shtab_torchlean_emit___training_skeleton' = 'with or without optimizer, training step and smoke test (default: with)'
     '_shtab_torchlean_emit__h' = 'show this help message and exit'
-    '_shtab_torchlean_emit__o' = 'file to write (default: m.py beside m.ir.json)'
+    '_shtab_torchlean_emit__o' = 'file to write (default: m.py beside m.ir.json, or m.onnx)'
     '_shtab_torchlean_emit__q' = 'print results and errors only'
     '_shtab_torchlean_emit_pos_0' = 'the artifact (m.ir.json)'
     '_shtab_torchlean_eval' = 'Show loss and metrics of an artifact on a data set.'

@@ -143,8 +143,11 @@ def _reshape(writer: Writer, node: TensorNode, operands: Sequence[str]) -> str:
 
 
 def _broadcast_to(writer: Writer, node: TensorNode, operands: Sequence[str]) -> str:
-    value = writer.reshaped(operands[0], shape_of(writer, node), node.fields["aligned"])
-    return writer.op("Expand", [value, writer.integers(node.shape)])
+    shape, aligned = shape_of(writer, node), tuple(node.fields["aligned"])
+    new = len(aligned) - len(shape)
+    if aligned == (1,) * new + shape:  # operators put new axes in front by themselves
+        return writer.expanded(operands[0], node.shape)
+    return writer.expanded(writer.reshaped(operands[0], shape, aligned), node.shape)
 
 
 def _concat(writer: Writer, node: TensorNode, operands: Sequence[str]) -> str:

@@ -70,7 +70,8 @@ def verify(model: onnx.ModelProto, program: Program, store: ParameterStore | Non
         errors = [_error(*three) for three in zip(found, exact, rounded, strict=True)]
         if None in errors:
             raise UserError(
-                f"{by} computes something else of the ONNX model than the artifact says, for {what}; nothing was written"
+                f"{by} computes something else of the ONNX model than the artifact says, for {what}; nothing was "
+                "written"
             )
         told = [error for error in errors if error is not None and not np.isnan(error)]
         worst = max([worst, *told])

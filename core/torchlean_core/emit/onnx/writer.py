@@ -49,6 +49,7 @@ class Writer:
         self._node_names: set[str] = set()
         self._base = ""
         self._reshaped: dict[str, tuple[str, tuple[int, ...]]] = {}
+        self._spread: dict[str, str] = {}
         for parameter in program.parameters():
             self._taken.add(self._parameter_name(parameter))
 
@@ -75,6 +76,8 @@ class Writer:
         options = {"allowzero": 1} if 0 in after else {}
         result = self.op("Reshape", [value, self.integers(after)], **options)
         self._reshaped[result] = value, before
+        if tuple(after) == (1,) * (len(after) - len(before)) + before:
+            self._spread[result] = value
         return result
 
     def elementwise(self, kind: str, operands: Sequence[str], shape: Sequence[int]) -> str:
@@ -86,8 +89,22 @@ class Writer:
         inner = [self._reshaped.get(operand) for operand in operands]
         first = inner[0]
         if first is None or any(one is None or one[1] != first[1] for one in inner):
-            return self.op(kind, operands)
+            return self.op(kind, self._narrow(operands))
         return self.reshaped(self.op(kind, [one[0] for one in inner if one is not None]), first[1], shape)
+
+    def expanded(self, value: str, shape: Sequence[int]) -> str:
+        """A value with its axes of size 1 repeated, and new ones in front."""
+        result = self.op("Expand", [value, self.integers(shape)])
+        self._spread[result] = value
+        return result
+
+    def _narrow(self, operands: Sequence[str]) -> list[str]:
+        """The operands, one of two as it was before it was repeated: operators do that by themselves."""
+        found = list(operands)
+        place = 0 if found[-1] not in self._spread else 1
+        while len(found) == 2 and found[place] in self._spread:
+            found[place] = self._spread[found[place]]
+        return found
 
     def finish(self, result: str, name: str) -> str:
         """Give the result of a node its name, where it was just made; returns the name that it has."""
@@ -99,6 +116,8 @@ class Writer:
         last.output[0] = name
         if result in self._reshaped:
             self._reshaped[name] = self._reshaped.pop(result)
+        if result in self._spread:
+            self._spread[name] = self._spread.pop(result)
         return name
 
     def prune(self, outputs: Iterable[str]) -> None:
