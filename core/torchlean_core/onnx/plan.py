@@ -16,7 +16,7 @@ from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
 from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.errors import first_line
 from torchlean_core.onnx import operators as _operators  # noqa: F401 -- fills the table
-from torchlean_core.onnx.errors import quoted
+from torchlean_core.onnx.errors import quoted, refused
 from torchlean_core.onnx.graph import Graph, Node
 from torchlean_core.onnx.operators.constants import MOST
 from torchlean_core.onnx.operators.registry import OPERATORS, Operator
@@ -103,6 +103,16 @@ def planned(graph: Graph, shape: Sequence[int], shown: str) -> Plan:
     return planner.plan()
 
 
+def known_beforehand(graph: Graph, shape: Sequence[int], shown: str) -> Mapping[str, torch.Tensor]:
+    """All numbers of a graph that do not depend on its input, by name; see `planned`."""
+    planner = _Planner(graph, shown)
+    with torch.no_grad():
+        planner.run(shape)
+    if planner.findings:
+        raise refused_operators(shown, planner.findings)
+    return planner.known
+
+
 @dataclass(slots=True)
 class _Planner:
     """Goes through a graph once.
@@ -152,6 +162,12 @@ class _Planner:
         )
 
     def _output(self, name: str) -> Operand:
+        dtype = (self.shapes[name] if name in self.shapes else self.known[name]).dtype
+        if dtype != torch.float32:
+            kind = str(dtype).removeprefix("torch.")
+            raise refused(
+                self.shown, f"its output {quoted(name)} is {kind}; those of an artifact are float32", "TL603"
+            )
         if name in self.shapes:
             return Computed(name)
         self.held[name] = None
@@ -218,9 +234,10 @@ class _Planner:
         """The results: numbers where all operands are known, else shapes, with a step that computes them."""
         depends = any(
             isinstance(one, Computed) or (isinstance(one, Held) and one.name in self.learned)
-            for one in operands
+            for place, one in enumerate(operands)
+            if place not in operator.bare
         )
-        if operator.shape_only or not depends:
+        if not depends:
             return self._computed(node, operator, operands)
         if operator.scalars:
             operands = self._with_numbers(operands)
@@ -232,7 +249,7 @@ class _Planner:
         return results
 
     def _computed(self, node: Node, operator: Operator, operands: Sequence[Operand]) -> Sequence[Any]:
-        if len(operands) > 2 and not operator.shape_only:
+        if len(operands) > 2:
             _require_size(operator, node, [self._shape(one) for one in operands])
         return _several(operator.function(node, *map(self._value, operands)))
 

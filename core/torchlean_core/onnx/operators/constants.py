@@ -8,6 +8,7 @@ import torch
 
 from torchlean_core.capture.errors import Refused
 from torchlean_core.onnx.graph import Node
+from torchlean_core.onnx.operators.places import number
 from torchlean_core.onnx.operators.registry import operator
 from torchlean_core.onnx.tensors import NoNumbersError, type_of
 
@@ -54,13 +55,13 @@ def constant_of_shape(node: Node, shape: list[int]) -> torch.Tensor:
     return value.reshape(()).expand(sized(list(shape))).clone()
 
 
-@operator("Shape", shape_only=True)
+@operator("Shape", bare=(0,))
 def shape(node: Node, x: torch.Tensor) -> torch.Tensor:
     """The sizes, or some of them."""
     return torch.tensor(list(x.shape)[node.get("start") or 0 : node.get("end")], dtype=torch.int64)
 
 
-@operator("Size", shape_only=True)
+@operator("Size", bare=(0,))
 def size(node: Node, x: torch.Tensor) -> torch.Tensor:
     """The number of elements."""
     return torch.tensor(x.numel(), dtype=torch.int64)
@@ -79,7 +80,7 @@ def arange(node: Node, start: torch.Tensor, limit: torch.Tensor, delta: torch.Te
     return (torch.arange(count, dtype=start.dtype) * step + first).to(start.dtype)
 
 
-@operator("EyeLike", shape_only=True)
+@operator("EyeLike", bare=(0,))
 def eye_like(node: Node, x: torch.Tensor) -> torch.Tensor:
     """Ones on a diagonal."""
     try:
@@ -107,8 +108,7 @@ def one_hot(node: Node, indices: torch.Tensor, depth: object, values: torch.Tens
     """The second value at the places, the first elsewhere."""
     if indices.is_meta:
         raise Refused("its places depend on the input")
-    while isinstance(depth, list) and len(depth) == 1:
-        (depth,) = depth
+    depth = number(depth)
     if not isinstance(depth, int | float) or depth != int(depth):
         raise Refused("its depth is to be a whole number")
     count, rank = int(depth), indices.dim() + 1

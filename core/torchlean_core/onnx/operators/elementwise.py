@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from torchlean_core.capture.errors import Refused
 from torchlean_core.onnx.graph import Node
+from torchlean_core.onnx.operators.places import number
 from torchlean_core.onnx.operators.registry import operator
 from torchlean_core.onnx.tensors import NoNumbersError, type_of
 
@@ -74,15 +75,15 @@ def celu(node: Node, x: torch.Tensor) -> torch.Tensor:
     return F.celu(x, node["alpha"])
 
 
-_SELU = 1.6732632423543772, 1.0507009873554805
+_SELU = 1.67326319217681884765625, 1.05070102214813232421875
+"""The usual alpha and gamma, as float32 has them."""
 
 
 @operator("Selu")
 def selu(node: Node, x: torch.Tensor) -> torch.Tensor:
     """An Elu times gamma."""
     alpha, gamma = float(node["alpha"]), float(node["gamma"])
-    usual = torch.tensor(_SELU, dtype=torch.float32).tolist()  # those of the file are float32, too
-    return F.selu(x) if [alpha, gamma] == usual else F.elu(x, alpha) * gamma
+    return F.selu(x) if (alpha, gamma) == _SELU else F.elu(x, alpha) * gamma
 
 
 @operator("LeakyRelu")
@@ -136,7 +137,7 @@ def clip(node: Node, x: torch.Tensor, low: float | None = None, high: float | No
     """Between two bounds, which were attributes before version 11."""
     if node.version < 11:
         low, high = node.get("min"), node.get("max")
-    low, high = (None if one is None else _number(one) for one in (low, high))
+    low, high = _bound(low), _bound(high)
     most = torch.finfo(torch.float32).max
     if x.is_floating_point():
         low = None if low is not None and low <= -most else low
@@ -146,12 +147,11 @@ def clip(node: Node, x: torch.Tensor, low: float | None = None, high: float | No
     return torch.clamp(x, low, high)
 
 
-def _number(value: object) -> float:
-    while isinstance(value, list) and len(value) == 1:
-        (value,) = value
-    if not isinstance(value, int | float) or math.isnan(value):
+def _bound(value: object) -> float | None:
+    found = number(value)
+    if found is not None and (not isinstance(found, int | float) or math.isnan(found)):
         raise Refused("its bounds are to be numbers")
-    return value
+    return found
 
 
 @operator("Cast")
@@ -160,7 +160,7 @@ def cast(node: Node, x: torch.Tensor) -> torch.Tensor:
     return converted(x, _type(node["to"]))
 
 
-@operator("CastLike")
+@operator("CastLike", bare=(1,))
 def cast_like(node: Node, x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     """The type of another operand."""
     return converted(x, like.dtype)

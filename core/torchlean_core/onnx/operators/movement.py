@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torchlean_core.capture.errors import Refused
 from torchlean_core.onnx.graph import Node
 from torchlean_core.onnx.operators.constants import sized
+from torchlean_core.onnx.operators.places import coordinates, number
 from torchlean_core.onnx.operators.registry import axes_of, axis_of, only, operator
 
 
@@ -26,8 +27,7 @@ def pad(
     """Further entries around, negative ones away; pads and value were attributes before version 11."""
     if node.version < 11:
         pads, value = node["pads"], node["value"]
-    while isinstance(value, list) and len(value) == 1:
-        (value,) = value
+    value = number(value)
     chosen = list(range(x.dim())) if axes is None else axes_of(axes, x.dim())
     if pads is None or len(pads) != 2 * len(chosen):
         raise Refused(f"expected {2 * len(chosen)} pads")
@@ -69,8 +69,7 @@ def _continued(x: torch.Tensor, axis: int, before: int, after: int, mode: str) -
 @operator("Trilu", settings=(1,))
 def trilu(node: Node, x: torch.Tensor, k: Any = 0) -> torch.Tensor:
     """What is above or below a diagonal."""
-    while isinstance(k, list) and len(k) == 1:
-        (k,) = k
+    k = number(k)
     diagonal = int(k or 0)
     return torch.triu(x, diagonal) if node["upper"] else torch.tril(x, diagonal)
 
@@ -86,12 +85,7 @@ def gather_elements(node: Node, x: torch.Tensor, indices: torch.Tensor) -> torch
 def gather_nd(node: Node, x: torch.Tensor, indices: Any) -> torch.Tensor:
     """Entries at places that are known, each the first coordinates of one."""
     only(node, "batch_dims", 0)
-    places = torch.tensor(indices, dtype=torch.int64)
-    depth = places.shape[-1]
-    if not 0 < depth <= x.dim():
-        raise Refused(f"places of {depth} coordinates in a tensor of {x.dim()} axes")
-    index = [_within(places[..., axis], x.shape[axis]).to(x.device) for axis in range(depth)]
-    return x[tuple(index)]
+    return x[coordinates(indices, x)]
 
 
 @operator("ScatterElements", "Scatter")
@@ -116,18 +110,9 @@ def scatter_elements(
 def scatter_nd(node: Node, x: torch.Tensor, indices: Any, updates: torch.Tensor) -> torch.Tensor:
     """Parts put, or added, at places that are known."""
     only(node, "reduction", "none", "add")
-    places = torch.tensor(indices, dtype=torch.int64)
-    depth = places.shape[-1]
-    if not 0 < depth <= x.dim():
-        raise Refused(f"places of {depth} coordinates in a tensor of {x.dim()} axes")
-    index = [_within(places[..., axis], x.shape[axis]).to(x.device) for axis in range(depth)]
-    return torch.index_put(x, tuple(index), updates, accumulate=node.get("reduction", "none") == "add")
-
-
-def _within(places: torch.Tensor, size: int) -> torch.Tensor:
-    if places.numel() and not bool(((places >= -size) & (places < size)).all()):
-        raise Refused(f"a place is outside of {size} entries")
-    return torch.where(places < 0, places + size, places)
+    return torch.index_put(
+        x, coordinates(indices, x), updates, accumulate=node.get("reduction", "none") == "add"
+    )
 
 
 def _from_front(indices: torch.Tensor, size: int) -> torch.Tensor:
@@ -138,8 +123,7 @@ def _from_front(indices: torch.Tensor, size: int) -> torch.Tensor:
 @operator("CumSum", settings=(1,))
 def cumsum(node: Node, x: torch.Tensor, axis: Any) -> torch.Tensor:
     """Running sums along an axis."""
-    while isinstance(axis, list) and len(axis) == 1:
-        (axis,) = axis
+    axis = number(axis)
     place = axis_of(int(axis), x.dim())
     found = x.flip(place) if node["reverse"] else x
     sums = torch.cumsum(found, place)
@@ -151,9 +135,12 @@ def cumsum(node: Node, x: torch.Tensor, axis: Any) -> torch.Tensor:
 def topk(node: Node, x: torch.Tensor, k: Any = None) -> Any:
     """The largest or smallest entries of an axis, and their places."""
     count = node["k"] if node.version < 10 else k
-    while isinstance(count, list) and len(count) == 1:
-        (count,) = count
+    count = number(count)
     axis = axis_of(node["axis"], x.dim())
     if not isinstance(count, int) or not 0 <= count <= x.shape[axis]:
         raise Refused(f"{count} of {x.shape[axis]} entries")
-    return torch.topk(x, count, axis, bool(node.get("largest", 1)), True)
+    largest = bool(node.get("largest", 1))
+    if not node.wants(1):
+        return torch.topk(x, count, axis, largest, True)[0]
+    values, places = torch.sort(x, dim=axis, descending=largest, stable=True)  # of equal ones the first
+    return values.narrow(axis, 0, count), places.narrow(axis, 0, count)

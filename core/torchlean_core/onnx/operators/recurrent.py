@@ -44,7 +44,8 @@ class _Layer:
 
     def activations(self, usual: Sequence[str]) -> list[list[Callable[[torch.Tensor], torch.Tensor]]]:
         """Those of each direction."""
-        names = list(self.node.get("activations") or [*usual] * self.directions)
+        given = "activations" in self.node.given  # the default does not know the direction
+        names = list(self.node["activations"]) if given else [*usual] * self.directions
         if len(names) != len(usual) * self.directions:
             raise Refused(f"expected {len(usual) * self.directions} activations")
         found = []

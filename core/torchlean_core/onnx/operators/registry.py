@@ -24,14 +24,14 @@ class Operator:
         settings: Places of inputs that are plain numbers or lists: they must be known beforehand (`shape`, `axes`).
         learned: Places of inputs of which numbers of the file are parameters, which training changes.
         scalars: Whether an operand may be a plain number, where the file has one.
-        shape_only: Whether it reads nothing of its operand but the shape.
+        bare: Places of inputs of which it reads nothing but shape and type.
     """
 
     function: Function
     settings: frozenset[int] = frozenset()
     learned: frozenset[int] = frozenset()
     scalars: bool = False
-    shape_only: bool = False
+    bare: frozenset[int] = frozenset()
 
 
 OPERATORS: dict[str, Operator] = {}
@@ -46,12 +46,12 @@ def operator(
     settings: Iterable[int] = (),
     learned: Iterable[int] = (),
     scalars: bool = False,
-    shape_only: bool = False,
+    bare: Iterable[int] = (),
 ) -> Callable[[_Function], _Function]:
     """Put a function into the table; see `Operator`."""
 
     def register(function: _Function) -> _Function:
-        found = Operator(function, frozenset(settings), frozenset(learned), scalars, shape_only)
+        found = Operator(function, frozenset(settings), frozenset(learned), scalars, frozenset(bare))
         for name in names:
             assert name not in OPERATORS, f"{name} is there twice"
             OPERATORS[name] = found

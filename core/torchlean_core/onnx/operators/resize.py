@@ -39,7 +39,7 @@ class _Axis:
     @property
     def whole(self) -> bool:
         """Whether the ratio is that of the sizes."""
-        return self.size * self.scale == self.wanted
+        return math.isclose(self.size * self.scale, self.wanted, rel_tol=1e-6)
 
 
 @operator("Upsample", settings=(1,))
@@ -86,7 +86,13 @@ def _scaled(
         if not (math.isfinite(scale) and scale > 0):
             raise Refused(f"a scale is {scale}")
         wanted = math.floor(x.shape[axis] * scale)
-        found.append(_axis(axis, x.shape[axis], wanted, scale, transformation))
+        part = _axis(axis, x.shape[axis], wanted, scale, transformation)
+        if transformation == "align_corners" and not part.whole:
+            # What the standard's own examples take for the size there is not what other programs take.
+            raise Refused(
+                f"align_corners with a scale of {scale:g} for {part.size} entries, which is no whole size"
+            )
+        found.append(part)
     return found
 
 

@@ -11,6 +11,7 @@ import torch
 from torchlean_core.capture.errors import Refused
 from torchlean_core.onnx.graph import Node
 from torchlean_core.onnx.operators.constants import sized
+from torchlean_core.onnx.operators.places import within
 from torchlean_core.onnx.operators.registry import EVERY, axes_of, axis_of, broadcast, operator
 
 
@@ -151,20 +152,19 @@ def gather(node: Node, x: torch.Tensor, indices: Any) -> torch.Tensor:
     """Entries of an axis at known places, which may be of any shape."""
     axis = axis_of(node["axis"], x.dim())
     size = x.shape[axis]
-    places = torch.tensor(indices, dtype=torch.int64)
-    if places.numel() and not bool(((places >= -size) & (places < size)).all()):
-        raise Refused(f"a place is outside of the {size} entries of axis {axis}")
-    if places.dim() == 0:
-        return x.select(axis, int(places) % size)
-    flat = [place % size for place in places.flatten().tolist()]
-    sized([*x.shape[:axis], *places.shape, *x.shape[axis + 1 :]])
+    places = within(indices, size)
+    if places.ndim == 0:
+        return x.select(axis, int(places))
+    shape = [*x.shape[:axis], *places.shape, *x.shape[axis + 1 :]]
+    flat = places.flatten().tolist()
+    sized(shape)
     step = flat[1] - flat[0] if len(flat) > 1 else 1
     run = range(flat[0], flat[0] + step * len(flat), step) if flat and step else None
     if run is not None and list(run) == flat:
         found = _taken(x, axis, run)
     else:
         found = x.index_select(axis, torch.tensor(flat, dtype=torch.int64, device=x.device))
-    return found if places.dim() == 1 else found.reshape(*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
+    return found if places.ndim == 1 else found.reshape(shape)
 
 
 @operator("Expand", settings=(1,))
@@ -204,6 +204,8 @@ def space_to_depth(node: Node, x: torch.Tensor) -> torch.Tensor:
     batch, channels, height, width = _image(x)
     if block < 1 or height % block or width % block:
         raise Refused(f"{height} rows of {width} are no blocks of {block} times {block}")
+    if node.get("mode", "DCR") == "CRD":
+        return torch.nn.functional.pixel_unshuffle(x, block)
     parts = x.reshape(batch, channels, height // block, block, width // block, block)
     return parts.permute(0, 3, 5, 1, 2, 4).reshape(
         batch, channels * block**2, height // block, width // block
