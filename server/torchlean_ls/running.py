@@ -141,7 +141,7 @@ class Jobs:
             raise JsonRpcRequestCancelled(f"{_TITLES[name]} {path.name} was stopped") from error
         except UserError as error:
             progress.end("failed")
-            if name == "capture" and "confirm" not in error.data:
+            if name == "capture" and "confirm" not in error.data and request["name"]:
                 self._server.live.captured(uri, request, error=error)
             refusal = refused(error, path)
             ended("failed", refusal.message)
@@ -159,7 +159,8 @@ class Jobs:
         progress.end(str(result.get("message", "done")))
         ended("done", str(result.get("message", "done")))
         if name == "capture":
-            self._server.live.captured(uri, request, result=result)
+            if request["name"]:  # of a file that is a graph there is no source to show anything in
+                self._server.live.captured(uri, request, result=result)
             result.pop("record", None)  # what the editor shows of it, it asks for
         if isinstance(result.get("output"), str):
             output = Path(result["output"])

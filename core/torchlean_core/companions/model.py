@@ -17,6 +17,7 @@ from torchlean_core.capture.workspace import Sources, decoded
 from torchlean_core.check.findings import PLAIN, Finding
 from torchlean_core.check.nodes import cut
 from torchlean_core.check.rules import RULES
+from torchlean_core.onnx.names import is_onnx
 from torchlean_core.reading import MOST_SOURCE, names_host, read_regular
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -322,10 +323,12 @@ def _is_same_file(one: Path, other: Path) -> bool:
 
 def capture_arguments(model: Model, artifact: Path) -> dict[str, Any] | None:
     """What the command `capture` takes beside the model's file; None where it is not known what to capture."""
-    if model.name is None:
+    if model.name is None and not (model.is_program and is_onnx(model.file)):
         return None
-    arguments: dict[str, Any] = {"name": model.name, "out": str(artifact)}
-    if model.shape is not None:
+    arguments: dict[str, Any] = {"out": str(artifact)}
+    if model.name is not None:
+        arguments["name"] = model.name
+    if model.shape is not None and (model.takes_shape or model.name is not None):
         arguments["exampleShape"] = ",".join(map(str, model.shape))
     if model.approximate:
         arguments["approximate"] = list(model.approximate)
