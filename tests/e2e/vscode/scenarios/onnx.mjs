@@ -114,6 +114,8 @@ export const scenarios = {
     const folder = folderOf('onnx-command', { 'notes.txt': '', 'sub/notes.txt': '' });
     network(folder, 'sub/net.onnx');
     await withWorkbench('onnx-command', { folder, settings }, async (workbench) => {
+      await workbench.openFile('notes.txt');
+      await workbench.page.waitForTimeout(5000); // the palette has no command of an extension before the editor has read it
       await workbench.runCommand('TorchLean: Capture ONNX File');
       // The editor of this test cannot list files (see `openFile`), so one is asked for.
       await workbench.page.locator('.quick-input-widget:visible input.input').waitFor();
