@@ -6,7 +6,7 @@ before anything of that size is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,70 +18,12 @@ from torchlean_core.errors import first_line
 from torchlean_core.onnx import operators as _operators  # noqa: F401 -- fills the table
 from torchlean_core.onnx.errors import quoted, refused
 from torchlean_core.onnx.graph import Graph, Node
+from torchlean_core.onnx.layers import with_layers
 from torchlean_core.onnx.operators.constants import MOST
 from torchlean_core.onnx.operators.registry import OPERATORS, Operator
 from torchlean_core.onnx.reasons import why_not
+from torchlean_core.onnx.steps import Computed, Held, Operand, Plain, Plan, Step
 from torchlean_core.visible import visible
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """An operand that is computed, by its name."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """An operand that is a tensor of the module, by its name in the file."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """An operand that is a number, a list of such, or left out."""
-
-    value: Any
-
-
-Operand = Computed | Held | Plain
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One operator that depends on the input or on parameters.
-
-    Attributes:
-        node: The operator in the file.
-        function: Computes it.
-        operands: What it takes.
-        forgets: Names of values that nothing takes any more afterwards.
-    """
-
-    node: Node
-    function: Callable[..., Any]
-    operands: tuple[Operand, ...]
-    forgets: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A graph for one shape.
-
-    Attributes:
-        input: Name of the input.
-        steps: In order.
-        parameters: Tensors that training changes, by their names in the file.
-        constants: Tensors that stay as they are.
-        outputs: What is returned, by the outputs' names.
-    """
-
-    input: str
-    steps: tuple[Step, ...]
-    parameters: Mapping[str, torch.Tensor]
-    constants: Mapping[str, torch.Tensor]
-    outputs: Mapping[str, Operand]
 
 
 def planned(graph: Graph, shape: Sequence[int], shown: str) -> Plan:
@@ -153,10 +95,13 @@ class _Planner:
     def plan(self) -> Plan:
         outputs = {name: self._output(name) for name in self.graph.outputs}
         held = {name: self.known[name] for name in self.held}
+        learned = {name: one for name, one in held.items() if name in self.learned}
+        ranks = {name: one.dim() for name, one in self.shapes.items()}
+        steps = with_layers(self.steps, learned, ranks, [*outputs])
         return Plan(
             self.graph.input,
-            tuple(_forgetting(self.steps, outputs.values())),
-            {name: one for name, one in held.items() if name in self.learned},
+            tuple(_forgetting(steps, outputs.values())),
+            learned,
             {name: one for name, one in held.items() if name not in self.learned},
             outputs,
         )
