@@ -182,6 +182,8 @@ class _Planner:
             for place, one in enumerate(operands)
             if place not in operator.bare
         )
+        if depends and operator.beforehand:
+            raise Refused("its operands depend on the network's input; they have to be known beforehand")
         if not depends:
             return self._computed(node, operator, operands)
         if operator.scalars:
@@ -194,7 +196,7 @@ class _Planner:
         return results
 
     def _computed(self, node: Node, operator: Operator, operands: Sequence[Operand]) -> Sequence[Any]:
-        if len(operands) > 2:
+        if len(operands) > 2 and not operator.beforehand:
             _require_size(operator, node, [self._shape(one) for one in operands])
         return _several(operator.function(node, *map(self._value, operands)))
 
@@ -248,7 +250,7 @@ def _learned(nodes: Sequence[Node], given: Mapping[str, torch.Tensor]) -> set[st
     wanted: set[str] = set()
     for node in reversed(nodes):
         operator = OPERATORS.get(node.operator)
-        if operator is None:
+        if operator is None or operator.beforehand:
             continue
         through = any(name in static and name in wanted for name in node.outputs)
         for place, name in enumerate(node.inputs):

@@ -25,6 +25,7 @@ class Operator:
         learned: Places of inputs of which numbers of the file are parameters, which training changes.
         scalars: Whether an operand may be a plain number, where the file has one.
         bare: Places of inputs of which it reads nothing but shape and type.
+        beforehand: Whether it needs the numbers of all its inputs: what it gives is known before the network runs.
     """
 
     function: Function
@@ -32,6 +33,7 @@ class Operator:
     learned: frozenset[int] = frozenset()
     scalars: bool = False
     bare: frozenset[int] = frozenset()
+    beforehand: bool = False
 
 
 OPERATORS: dict[str, Operator] = {}
@@ -47,11 +49,12 @@ def operator(
     learned: Iterable[int] = (),
     scalars: bool = False,
     bare: Iterable[int] = (),
+    beforehand: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Put a function into the table; see `Operator`."""
 
     def register(function: _Function) -> _Function:
-        found = Operator(function, frozenset(settings), frozenset(learned), scalars, frozenset(bare))
+        found = Operator(function, frozenset(settings), frozenset(learned), scalars, frozenset(bare), beforehand)
         for name in names:
             assert name not in OPERATORS, f"{name} is there twice"
             OPERATORS[name] = found
