@@ -67,6 +67,7 @@ class _Planner:
         unknown: Names of what cannot be computed.
         learned: Names of the file's tensors that are parameters.
         held: Names of tensors that steps take.
+        copies: Further copies of parameters, which stay as they are.
     """
 
     graph: Graph
@@ -76,6 +77,7 @@ class _Planner:
     unknown: set[str] = field(default_factory=set)
     learned: set[str] = field(default_factory=set)
     held: dict[str, None] = field(default_factory=dict)
+    copies: dict[str, torch.Tensor] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     findings: list[CaptureFinding] = field(default_factory=list)
 
@@ -173,7 +175,17 @@ class _Planner:
             return Plain(self.known[name].tolist())
         if name in self.shapes:
             return Computed(name)
+        if place in operator.fixed and name in self.learned:
+            return Held(self._copied(name))
         return Held(name)
+
+    def _copied(self, name: str) -> str:
+        """The same numbers under another name: exporters write equal tensors once, whatever they are."""
+        copy = f"{name}_fixed"
+        while copy in self.known and self.known[copy] is not self.copies.get(name):
+            copy += "_"
+        self.copies[name] = self.known[copy] = self.copies.get(name, self.known[name].clone())
+        return copy
 
     def _results(self, node: Node, operator: Operator, operands: list[Operand]) -> Sequence[Any]:
         """The results: numbers where all operands are known, else shapes, with a step that computes them."""

@@ -1,4 +1,4 @@
-"""What files have that is no matter of one operator: names, shapes, outputs, versions, and what an artifact says of them."""
+"""What files have that is no matter of one operator: names, shapes, outputs, versions, types."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def test_half_numbers_that_are_cast_are_exact(tmp_path: Path) -> None:
 def test_float64_inside_is_refused_at_its_node_or_allowed(tmp_path: Path) -> None:
     nodes = [node("Cast", "x", "d", name="wide", to=11), node("Exp", "d", "e"), node("Cast", "e", to=1)]
     file = saved(model(nodes, [2, 3]), tmp_path)
-    with pytest.raises(CaptureError, match="Cast in node `wide`: .*float64"):
+    with pytest.raises(CaptureError, match=r"Cast in node `wide`: .*float64"):
         captured(file)
     found = captured(file, approximate={"float64": "float32"})
     assert root(found)["approximations"][0]["operator"] == "float64"
@@ -233,7 +233,7 @@ def test_float64_inside_is_refused_at_its_node_or_allowed(tmp_path: Path) -> Non
 
 def test_the_error_function_is_refused_at_its_node_or_allowed(tmp_path: Path) -> None:
     file = saved(model([node("Erf", "x", name="/act/Erf")], [2, 3]), tmp_path)
-    with pytest.raises(CaptureError, match="TL601 Erf in node `/act/Erf`: .*--approximate erf=composed"):
+    with pytest.raises(CaptureError, match=r"TL601 Erf in node `/act/Erf`: .*--approximate erf=composed"):
         captured(file)
     assert root(captured(file, approximate={"erf": "composed"}))["approximations"][0]["operator"] == "erf"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 from pathlib import Path
 from typing import Any
@@ -192,9 +193,7 @@ def test_functions_of_the_file(tmp_path: Path) -> None:
     proto = with_functions([function("f0", []), function("f1", ["f0", "f0"])], "f1")
     assert len(captured(saved(proto, tmp_path)).graph.nodes) == 4
     names = [f"f{n}" for n in range(30)]
-    many = [function("f0", [])] + [
-        function(one, [before] * 4) for before, one in zip(names, names[1:], strict=False)
-    ]
+    many = [function("f0", [])] + [function(one, [before] * 4) for before, one in itertools.pairwise(names)]
     assert "more than 1,000,000" in refusal(saved(with_functions(many, "f29"), tmp_path))
     assert "calls itself" in refusal(saved(with_functions([function("f0", ["f0"])], "f0"), tmp_path))
 

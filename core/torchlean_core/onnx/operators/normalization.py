@@ -12,7 +12,7 @@ from torchlean_core.onnx.graph import Node
 from torchlean_core.onnx.operators.registry import axis_of, only, operator
 
 
-@operator("BatchNormalization", learned=(1, 2))
+@operator("BatchNormalization", learned=(1, 2), fixed=(3, 4))
 def batch_norm(
     node: Node,
     x: torch.Tensor,

@@ -23,6 +23,7 @@ class Operator:
         function: The function. An input that is left out is None.
         settings: Places of inputs that are plain numbers or lists: they must be known beforehand (`shape`, `axes`).
         learned: Places of inputs of which numbers of the file are parameters, which training changes.
+        fixed: Places of inputs that stay as they are, also where the same numbers are a parameter elsewhere.
         scalars: Whether an operand may be a plain number, where the file has one.
         bare: Places of inputs of which it reads nothing but shape and type.
         beforehand: Whether it needs the numbers of all its inputs: what it gives is known before the network runs.
@@ -31,6 +32,7 @@ class Operator:
     function: Function
     settings: frozenset[int] = frozenset()
     learned: frozenset[int] = frozenset()
+    fixed: frozenset[int] = frozenset()
     scalars: bool = False
     bare: frozenset[int] = frozenset()
     beforehand: bool = False
@@ -47,6 +49,7 @@ def operator(
     *names: str,
     settings: Iterable[int] = (),
     learned: Iterable[int] = (),
+    fixed: Iterable[int] = (),
     scalars: bool = False,
     bare: Iterable[int] = (),
     beforehand: bool = False,
@@ -54,7 +57,15 @@ def operator(
     """Put a function into the table; see `Operator`."""
 
     def register(function: _Function) -> _Function:
-        found = Operator(function, frozenset(settings), frozenset(learned), scalars, frozenset(bare), beforehand)
+        found = Operator(
+            function,
+            frozenset(settings),
+            frozenset(learned),
+            frozenset(fixed),
+            scalars,
+            frozenset(bare),
+            beforehand,
+        )
         for name in names:
             assert name not in OPERATORS, f"{name} is there twice"
             OPERATORS[name] = found
