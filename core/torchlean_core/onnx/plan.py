@@ -6,8 +6,8 @@ before anything of that size is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -89,6 +89,7 @@ class _Planner:
                 self._node(node)  # a tensor of the file like any other
             else:
                 nodes.append(node)
+        nodes = _without_aliases(nodes, self.known, self.graph.outputs)
         self.learned = _learned(nodes, self.known)
         self.shapes[self.graph.input] = torch.empty(tuple(shape), device="meta")
         for node in nodes:
@@ -236,6 +237,21 @@ class _Planner:
             if tensor.numel() == 1 and tensor.dim() <= self._shape(other).dim():
                 found[place] = Plain(tensor.item())
         return found
+
+
+def _without_aliases(
+    nodes: Iterable[Node], given: Mapping[str, torch.Tensor], outputs: Collection[str]
+) -> list[Node]:
+    """The nodes without those that give a tensor of the file another name, as exporters do with equal tensors."""
+    names: dict[str, str] = {}
+    found = []
+    for node in nodes:
+        node = replace(node, inputs=tuple(names.get(name, name) for name in node.inputs))
+        if node.operator == "Identity" and node.inputs[0] in given and node.outputs[0] not in outputs:
+            names[node.outputs[0]] = node.inputs[0]
+        else:
+            found.append(node)
+    return found
 
 
 def _several(result: Any) -> Sequence[Any]:

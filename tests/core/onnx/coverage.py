@@ -16,7 +16,7 @@ _MOST_REASONS = 4
 _HEAD = """# What is covered of ONNX
 
 Every operator of an ONNX file that has an exact form is captured, others are refused with a reason. This table counts
-ONNX's own tests of operators (onnx {version}, those of operator sets from {oldest} on): of each test the first operand of
+ONNX's own tests of operators (onnx {version}, operator sets from {oldest} on): of each test the first operand of
 float32 is the network's input, the other operands are numbers of the file. *Passed*: the artifact gives what the test
 expects. *Known*: nothing depends on an input, and what is computed beforehand is what the test expects. No test gives
 anything else than it expects.

@@ -1,4 +1,4 @@
-"""Models of the zoo by way of `torch.onnx.export`, of either kind: the artifact computes what that of the module does."""
+"""Models of the zoo by way of `torch.onnx.export`, of either kind: the artifact computes what the module does."""
 
 from __future__ import annotations
 
