@@ -37,8 +37,8 @@ class Answering(Checking):
             document = self.documents.get(params.text_document.uri)
             if document is None or not self.settings.enable or not document.is_artifact:
                 return None
-            if document.is_slow:
-                document = yield self.checked(document)
+            if not document.is_ready:
+                document = yield self.ready(document)
             answer = handler(document, params) if document is not None else None
             return (yield from answer) if inspect.isgenerator(answer) else answer
 

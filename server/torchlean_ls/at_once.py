@@ -24,7 +24,7 @@ from torchlean_ls.uris import file_name, file_path
 
 if TYPE_CHECKING:
     from torchlean_core.capture.workspace import Sources
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 MAX_FINDINGS = 1_000
 """Findings that `torchlean.check` lists; it counts all."""
@@ -33,7 +33,7 @@ MAX_FINDINGS = 1_000
 class AtOnce:
     """The commands, by name without their prefix."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         self.server = server
         self.commands: dict[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "check": self._check,

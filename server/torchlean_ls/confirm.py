@@ -14,7 +14,7 @@ from torchlean_ls.refused import Refused
 
 if TYPE_CHECKING:
     from torchlean_core.safekeeping.loss import Loss
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 KEEP = "Keep"
 
@@ -63,7 +63,7 @@ class Declined(JsonRpcException):
     MESSAGE = "Server cancelled"
 
 
-async def confirm(server: Server, question: Mapping[str, Any]) -> dict[str, Any]:
+async def confirm(server: Host, question: Mapping[str, Any]) -> dict[str, Any]:
     """Ask whether to go on.
 
     Args:

@@ -36,6 +36,7 @@ class Snapshot:
         declared: Whether a setting says that this file is an artifact.
         serial: Number of this version among all of all documents, also of those closed and opened again.
         busy: Whether a thread is at work on it; then nothing is passed on.
+        is_prepared: Whether what edits and looks at single nodes need has been made ahead of time.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Snapshot:
         self.encoding = encoding
         self.serial = next(_serial)
         self.busy = False
+        self.is_prepared = False
         if lines is not None:
             self.lines = lines
         self._document: Document | None = None
@@ -71,7 +73,25 @@ class Snapshot:
     @property
     def is_slow(self) -> bool:
         """Whether asking for the report takes long enough to belong in a thread."""
-        return len(self.text) >= BIG and "report" not in self.__dict__ and self._check is None
+        if not self.is_big or "report" in self.__dict__:
+            return False
+        return not self._is_followed
+
+    @property
+    def _is_followed(self) -> bool:
+        """Whether what is known of an earlier version says most of this one."""
+        check, document = self._check, self._document
+        return check is not None and document is not None and check.is_quick(document, self._changes)
+
+    @property
+    def is_big(self) -> bool:
+        """Whether what takes time in proportion to the text belongs in a thread."""
+        return len(self.text) >= BIG
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether looking at a single node, or editing it, takes no time in proportion to the text."""
+        return not self.is_big or (self.is_prepared and not self.is_slow)
 
     @lazy
     def is_artifact(self) -> bool:
@@ -96,6 +116,7 @@ class Snapshot:
     def report(self) -> Report:
         """The check of this version: of what changed where that is known, else of everything."""
         if self._check is not None and self._document is not None:
+            self.is_prepared &= self._is_followed
             self._check.update(self._document, self._changes)
         else:
             self._document = read_text(self.text, self.lines)
@@ -104,9 +125,10 @@ class Snapshot:
         return self._check.report()
 
     def prepare(self) -> None:
-        """Make what the check of the next version needs ahead of time, so that the first edit is fast too."""
+        """Make what hovers and the check of the next version need ahead of time, so that the first is fast too."""
         if self._check is not None:
             self._check.prepare()
+        self.is_prepared = True
         give_back_memory(len(self.text))
 
     @lazy
@@ -140,7 +162,7 @@ class Snapshot:
             start, end = end, start
         text, splice = spliced(self.text, self._splice, start, end, change.text)
         self._splice = None
-        lines = None if self.busy else self.lines.edited(text, start, end, change.text)
+        lines = self.lines.edited(text, start, end, change.text) if self.is_ready and not self.busy else None
         following = Snapshot(self.uri, self.language, version, text, self.encoding, lines, self.declared)
         following._splice = splice
         if self.__dict__.get("is_artifact"):
@@ -151,6 +173,7 @@ class Snapshot:
                 following._document = edited[0]
                 following._check = self._check
                 following._changes = [*self._changes, edited[1]]
+                following.is_prepared = self.is_prepared
         return following
 
     def offset(self, position: types.Position) -> int:

@@ -13,13 +13,13 @@ from torchlean_ls.uris import file_path, plain_uri
 
 if TYPE_CHECKING:
     from torchlean_core.graph.picture import Drawing
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 ReportOf = Callable[[dict[str, Any]], Awaitable[tuple[str, Report, list[Finding]]]]
 """Gives name, report and findings of the artifact that an argument's `uri` names."""
 
 
-async def show_graph(server: Server, report_of: ReportOf, argument: dict[str, Any]) -> dict[str, Any]:
+async def show_graph(server: Host, report_of: ReportOf, argument: dict[str, Any]) -> dict[str, Any]:
     """Draw an artifact's graph, or tell it.
 
     Args:

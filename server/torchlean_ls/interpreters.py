@@ -10,7 +10,7 @@ from torchlean_ls.uris import file_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
     from torchlean_ls.settings import Settings
 
 
@@ -21,7 +21,7 @@ class Interpreters:
     choose is the one that its models are captured and trained in.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         self._server = server
         self._of_folder: dict[str, Settings] = {}
 

@@ -122,6 +122,7 @@ class Loading:
         if self._server.features.make_next():
             asyncio.get_running_loop().call_soon(self._next)
             return
+        import_module("torchlean_core.text.parser.parser")  # who places something first need not wait for it
         collect_again()
         self._server.protocol.hold = None
         for handle in self._waiting:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from torchlean_ls.lsp import methods, types
 
 if TYPE_CHECKING:
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 
 class Progress:
     """Progress of one command, where the client shows it."""
 
-    def __init__(self, server: Server, token: types.ProgressToken | None) -> None:
+    def __init__(self, server: Host, token: types.ProgressToken | None) -> None:
         self._server = server
         self._token = token
         self._percentage = 0
@@ -23,7 +23,7 @@ class Progress:
     @classmethod
     async def begin(
         cls,
-        server: Server,
+        server: Host,
         token: types.ProgressToken | None,
         supported: bool,
         title: str,

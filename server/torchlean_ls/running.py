@@ -22,7 +22,7 @@ from torchlean_ls.uris import file_uri
 from torchlean_ls.wording import COMMAND_TITLES, in_editor, in_words_of_editors
 
 if TYPE_CHECKING:
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
     from torchlean_ls.training import Run
 
 _TITLES = {
@@ -53,7 +53,7 @@ class Jobs:
         shows_progress: Whether the client shows progress that the server begins.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         self._server = server
         self.shows_progress = False
         self._running: dict[str, tuple[str, threading.Event]] = {}

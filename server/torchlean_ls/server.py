@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from torchlean_core.capture.workspace import Sources
     from torchlean_ls.features.commands import Commands
     from torchlean_ls.features.companions import Companions
+    from torchlean_ls.features.diagnostics import Diagnostics
     from torchlean_ls.python.live import Live
     from torchlean_ls.training import Trainings
     from torchlean_ls.workers import Workers
@@ -120,6 +121,12 @@ class Server(Asking, Answering):
         """Processes that have torch loaded."""
         workers: Workers = self.features["Workers"]
         return workers
+
+    @property
+    def diagnostics(self) -> Diagnostics:
+        """What sends findings."""
+        diagnostics: Diagnostics = self.features["Diagnostics"]
+        return diagnostics
 
     @property
     def commands(self) -> Commands:

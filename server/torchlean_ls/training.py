@@ -14,7 +14,7 @@ from torchlean_core.runs import MAX_ENTRIES, Entry, Kept, kept_run, paths_of, re
 from torchlean_ls.uris import file_uri, plain_uri
 
 if TYPE_CHECKING:
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 NOTIFICATION = "torchlean/training"
 """Notification of a client that sent `"training": true` in its `initializationOptions`."""
@@ -42,7 +42,7 @@ class Run:
         is_running: Whether it goes on.
     """
 
-    def __init__(self, server: Server, uri: str, path: Path, request: Mapping[str, Any]) -> None:
+    def __init__(self, server: Host, uri: str, path: Path, request: Mapping[str, Any]) -> None:
         self._server = server
         self.uri, self.path, self.id = uri, path, uuid.uuid4().hex
         out = request.get("out")
@@ -129,7 +129,7 @@ class Run:
 class Trainings:
     """The last training of each artifact in this session."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         self._server = server
         self._runs: dict[str, Run] = {}
 

@@ -15,7 +15,7 @@ from torchlean_ls.uris import file_path, file_uri
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ MAX_FILES = 10_000
 class Unopened:
     """The artifacts below the workspace's folders, as `torchlean check` finds them: ignored files are skipped."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         self._server = server
         self._listed: tuple[float, dict[str, Path]] | None = None
 

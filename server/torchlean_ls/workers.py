@@ -12,13 +12,13 @@ from torchlean_ls.uris import file_path
 if TYPE_CHECKING:
     from torchlean_core.jobs import WarmWorker
     from torchlean_ls.documents import Snapshot
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 
 class Workers(Feature):
     """Has torch loaded before a command needs it, in a trusted workspace where somebody looks at a model."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         super().__init__(server)
         self._workers: dict[str | None, WarmWorker] = {}
         self._told: dict[str | None, str] = {}

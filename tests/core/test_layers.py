@@ -109,6 +109,16 @@ def test_the_core_knows_nothing_of_the_server():
     assert users == set()
 
 
+def test_features_see_of_the_server_what_a_host_has():
+    """Only what makes the server, or is a part of its own life, knows the class."""
+    users = {
+        name.removeprefix("torchlean_ls.")
+        for name, used in graph(later=True).items()
+        if "torchlean_ls.server" in used and name.startswith("torchlean_ls.")
+    }
+    assert users == {"command", "loading", "network", "protocol", "stdio", "told_settings"}
+
+
 @pytest.mark.parametrize("later", [False, True])
 def test_the_control(later):
     edges = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}

@@ -41,11 +41,11 @@ class Evaluation:
     """Another program that computes what a file says.
 
     Attributes:
-        words: What it is called: `onnxruntime 1.32.0`.
+        words: What it is called (`onnxruntime 1.32.0`), by the type that it computes in.
         module: Computes it in the place of a module; has no parameters.
     """
 
-    words: str
+    words: Mapping[torch.dtype, str]
     module: torch.nn.Module
 
 

@@ -422,7 +422,7 @@ class Lowerer:
         made = self.traced.stacks.file_node(node)
         if made is not None:
             named = f"node `{visible(made.name)}`"
-            self.builder.provenance = Provenance(made.operator, module=named, node=made)
+            self.builder.provenance = Provenance(f"onnx.{made.operator}", module=named, node=made)
             return
         module = module_of_node(node)
         stack = self.traced.stacks.of_node(node)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torchlean_core.check.findings import Finding, Severity
+from torchlean_core.check.findings import Finding
+from torchlean_core.check.rules import RULES
 from torchlean_core.kinds import Kind
-
-_SEVERITIES = {"TL401": Severity.WARNING, "TL406": Severity.WARNING}
 
 
 def advise(
@@ -33,5 +32,5 @@ def advise(
     """
     note = None if kind.advice is None else kind.advice(fields, shape)
     if note is not None:
-        severity = _SEVERITIES.get(note.code, Severity.INFORMATION)
+        severity = RULES[note.code].severity
         findings.append(Finding(note.code, severity, note.message, index, node_id, (note.field,)))

@@ -164,14 +164,21 @@ class Check:
             document: The later version.
             changes: Which nodes became others on the way there.
         """
+        quick = self.is_quick(document, changes)
         self.document = document
-        places = {place for change in changes for place in range(change.first, change.first + change.added)}
+        if quick:
+            self._continue(_places_of(changes))
+        else:
+            self._start()
+
+    def is_quick(self, document: Document, changes: list[Change]) -> bool:
+        """Whether checking a later version takes looking at what changed, and what depends on it, only."""
         root = document.value
         decided = type(root) is dict and self.dialect.output_field in root
         if not (self._disciplined and decided) or any(c.removed != c.added for c in changes):
-            self._start()
-        else:
-            self._continue(places)
+            return False
+        nodes: list[Any] = root["nodes"]
+        return all(_has_id(nodes[place], place) for place in _places_of(changes))
 
     def prepare(self) -> None:
         """Make what the check of a later version needs, so that the first edit is as fast as the others."""
@@ -190,6 +197,7 @@ class Check:
         self._graph: list[Finding] = []
         self._unused: list[Finding] = []
         self._reach: Reach | None = None
+        self._inputs: list[int] | None = None  # places of the `input` nodes
         self._local: dict[int, list[Finding]] = {}
         self._places: dict[int, int] = {}  # of the last node with an id, where ids are not places
         self._users: dict[int, list[int]] | None = None
@@ -286,13 +294,10 @@ class Check:
         """Check again what others in place of some nodes can have changed."""
         nodes: list[Any] = self.document.value["nodes"]
         old = self._nodes
-        if any(not _has_id(nodes[place], place) for place in places):
-            self._start()
-            return
         users = self._users_by_id()
         reached = bytes(self._reach.reached) if self._reach is not None else b""
         if self._reach is not None:
-            self._reach.drop(places)
+            self._reach.drop(places, self._parents)
         for place in places:
             for parent in set(self._parents(place)):
                 users[parent].remove(place)
@@ -302,7 +307,7 @@ class Check:
             for parent in set(self._parents(place)):
                 users.setdefault(parent, []).append(place)
         if self._reach is not None:
-            self._reach.add(places)
+            self._reach.add(places, self._parents)
         affected = set(places)
         for place in places:
             affected.update(self._dependents(place))
@@ -310,6 +315,9 @@ class Check:
         for place in affected:
             self._judge(judge, place)
         if any(self._counts(old[i], i) != self._counts(nodes[i], i) for i in places):
+            if self._inputs is not None:
+                others = (place for place in self._inputs if place not in places)
+                self._inputs = sorted([*others, *self._inputs_among(places)])
             self._check_graph()
         elif self._reach is not None and self._reach.reached != reached:
             self._find_unused(self._reach.reached)
@@ -357,6 +365,7 @@ class Check:
     def _check_graph(self) -> None:
         """The input nodes, what the root's ids name, and what does not reach the output."""
         findings: list[Finding] = []
+        reach = self._reach
         self._graph, self._unused, self._reach = findings, [], None
         root = self.document.value
         nodes = self._nodes
@@ -369,20 +378,18 @@ class Check:
         if not outputs:
             return
         if self._disciplined:
-            self._reach = Reach(len(nodes), outputs, self._parents)
-            self._find_unused(self._reach.reached)
+            if reach is None or reach.outputs != outputs:
+                reach = Reach(len(nodes), outputs, self._parents)
+            self._reach = reach
+            self._find_unused(reach.reached)
         else:
             self._find_unused(self._reach_by_id(outputs))
 
     def _check_inputs(self, findings: list[Finding]) -> None:
         only_one = self.dialect.one_input
-        inputs = [
-            index
-            for index, raw in enumerate(self._nodes)
-            if type(raw) is dict
-            and raw.get("kind") == INPUT
-            and (only_one or raw.get("value_kind") != "tuple")
-        ]
+        if self._inputs is None:
+            self._inputs = self._inputs_among(range(len(self._nodes)))
+        inputs = self._inputs
         if not inputs and all(type(raw) is dict and type(raw.get("kind")) is str for raw in self._nodes):
             message = "no `input` node: nothing receives the network's input"
             findings.append(root_finding("TL105", message, ("nodes",), key=True))
@@ -403,6 +410,20 @@ class Check:
             node_id = record.id if record is not None else None
             severity = Severity.ERROR if only_one else Severity.WARNING
             findings.append(Finding("TL105", severity, message, index, node_id, ("kind",)))
+
+    def _inputs_among(self, places: Iterable[int]) -> list[int]:
+        """Which of some places hold an `input` node that receives a tensor, in order."""
+        nodes, tuples = (
+            self._nodes,
+            self.dialect.one_input,
+        )  # that dialect counts what claims to be a tuple, too
+        return [
+            place
+            for place in places
+            if type(raw := nodes[place]) is dict
+            and raw.get("kind") == INPUT
+            and (tuples or raw.get("value_kind") != "tuple")
+        ]
 
     def _named(self, node_id: int) -> Record | None:
         """The node that a root id names: of equal ids the last."""
@@ -483,6 +504,11 @@ def _has_round_float(raw: Any) -> bool:
 
 _LOOKED_AT, _MANY = 256, 8
 """Nodes of a file that are looked at for how integers are spelled, and how many are enough to read all in that way."""
+
+
+def _places_of(changes: list[Change]) -> set[int]:
+    """Places of the nodes that are others, where as many went as came."""
+    return {place for change in changes for place in range(change.first, change.first + change.added)}
 
 
 def _has_id(raw: Any, place: int) -> bool:

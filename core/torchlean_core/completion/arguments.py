@@ -101,7 +101,7 @@ _TAKEN: Mapping[str, Taken] = {
     "source": Files((".pt", ".pth", ".ckpt", ".bin", ".safetensors")),
     "std": _FREE,
     "steps": _FREE,
-    "target": Files((".py", ".pt2")),
+    "target": Files((".py", ".pt2", ".onnx")),
     "tcp": _FREE,
     "timeout": _FREE,
     "val_split": _FREE,

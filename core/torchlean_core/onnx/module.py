@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from torchlean_core.capture.places import FileNode, Stacks
-from torchlean_core.onnx.plan import Computed, Held, Operand, Plain, Plan
+from torchlean_core.onnx.steps import Computed, Held, Operand, Plain, Plan
 
 
 class OnnxModule(torch.nn.Module):

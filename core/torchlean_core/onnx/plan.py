@@ -6,8 +6,8 @@ before anything of that size is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -18,70 +18,12 @@ from torchlean_core.errors import first_line
 from torchlean_core.onnx import operators as _operators  # noqa: F401 -- fills the table
 from torchlean_core.onnx.errors import quoted, refused
 from torchlean_core.onnx.graph import Graph, Node
+from torchlean_core.onnx.layers import with_layers
 from torchlean_core.onnx.operators.constants import MOST
 from torchlean_core.onnx.operators.registry import OPERATORS, Operator
 from torchlean_core.onnx.reasons import why_not
+from torchlean_core.onnx.steps import Computed, Held, Operand, Plain, Plan, Step
 from torchlean_core.visible import visible
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """An operand that is computed, by its name."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """An operand that is a tensor of the module, by its name in the file."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """An operand that is a number, a list of such, or left out."""
-
-    value: Any
-
-
-Operand = Computed | Held | Plain
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One operator that depends on the input or on parameters.
-
-    Attributes:
-        node: The operator in the file.
-        function: Computes it.
-        operands: What it takes.
-        forgets: Names of values that nothing takes any more afterwards.
-    """
-
-    node: Node
-    function: Callable[..., Any]
-    operands: tuple[Operand, ...]
-    forgets: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A graph for one shape.
-
-    Attributes:
-        input: Name of the input.
-        steps: In order.
-        parameters: Tensors that training changes, by their names in the file.
-        constants: Tensors that stay as they are.
-        outputs: What is returned, by the outputs' names.
-    """
-
-    input: str
-    steps: tuple[Step, ...]
-    parameters: Mapping[str, torch.Tensor]
-    constants: Mapping[str, torch.Tensor]
-    outputs: Mapping[str, Operand]
 
 
 def planned(graph: Graph, shape: Sequence[int], shown: str) -> Plan:
@@ -125,6 +67,7 @@ class _Planner:
         unknown: Names of what cannot be computed.
         learned: Names of the file's tensors that are parameters.
         held: Names of tensors that steps take.
+        copies: Further copies of parameters, which stay as they are.
     """
 
     graph: Graph
@@ -134,6 +77,7 @@ class _Planner:
     unknown: set[str] = field(default_factory=set)
     learned: set[str] = field(default_factory=set)
     held: dict[str, None] = field(default_factory=dict)
+    copies: dict[str, torch.Tensor] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     findings: list[CaptureFinding] = field(default_factory=list)
 
@@ -145,6 +89,7 @@ class _Planner:
                 self._node(node)  # a tensor of the file like any other
             else:
                 nodes.append(node)
+        nodes = _without_aliases(nodes, self.known, self.graph.outputs)
         self.learned = _learned(nodes, self.known)
         self.shapes[self.graph.input] = torch.empty(tuple(shape), device="meta")
         for node in nodes:
@@ -153,10 +98,13 @@ class _Planner:
     def plan(self) -> Plan:
         outputs = {name: self._output(name) for name in self.graph.outputs}
         held = {name: self.known[name] for name in self.held}
+        learned = {name: one for name, one in held.items() if name in self.learned}
+        ranks = {name: one.dim() for name, one in self.shapes.items()}
+        steps = with_layers(self.steps, learned, ranks, [*outputs])
         return Plan(
             self.graph.input,
-            tuple(_forgetting(self.steps, outputs.values())),
-            {name: one for name, one in held.items() if name in self.learned},
+            tuple(_forgetting(steps, outputs.values())),
+            learned,
             {name: one for name, one in held.items() if name not in self.learned},
             outputs,
         )
@@ -228,7 +176,17 @@ class _Planner:
             return Plain(self.known[name].tolist())
         if name in self.shapes:
             return Computed(name)
+        if place in operator.fixed and name in self.learned:
+            return Held(self._copied(name))
         return Held(name)
+
+    def _copied(self, name: str) -> str:
+        """The same numbers under another name: exporters write equal tensors once, whatever they are."""
+        copy = f"{name}_fixed"
+        while copy in self.known and self.known[copy] is not self.copies.get(name):
+            copy += "_"
+        self.copies[name] = self.known[copy] = self.copies.get(name, self.known[name].clone())
+        return copy
 
     def _results(self, node: Node, operator: Operator, operands: list[Operand]) -> Sequence[Any]:
         """The results: numbers where all operands are known, else shapes, with a step that computes them."""
@@ -237,6 +195,8 @@ class _Planner:
             for place, one in enumerate(operands)
             if place not in operator.bare
         )
+        if depends and operator.beforehand:
+            raise Refused("its operands depend on the network's input; they have to be known beforehand")
         if not depends:
             return self._computed(node, operator, operands)
         if operator.scalars:
@@ -249,7 +209,7 @@ class _Planner:
         return results
 
     def _computed(self, node: Node, operator: Operator, operands: Sequence[Operand]) -> Sequence[Any]:
-        if len(operands) > 2:
+        if len(operands) > 2 and not operator.beforehand:
             _require_size(operator, node, [self._shape(one) for one in operands])
         return _several(operator.function(node, *map(self._value, operands)))
 
@@ -279,6 +239,21 @@ class _Planner:
         return found
 
 
+def _without_aliases(
+    nodes: Iterable[Node], given: Mapping[str, torch.Tensor], outputs: Collection[str]
+) -> list[Node]:
+    """The nodes without those that give a tensor of the file another name, as exporters do with equal tensors."""
+    names: dict[str, str] = {}
+    found = []
+    for node in nodes:
+        node = replace(node, inputs=tuple(names.get(name, name) for name in node.inputs))
+        if node.operator == "Identity" and node.inputs[0] in given and node.outputs[0] not in outputs:
+            names[node.outputs[0]] = node.inputs[0]
+        else:
+            found.append(node)
+    return found
+
+
 def _several(result: Any) -> Sequence[Any]:
     return result if isinstance(result, tuple | list) else (result,)
 
@@ -303,7 +278,7 @@ def _learned(nodes: Sequence[Node], given: Mapping[str, torch.Tensor]) -> set[st
     wanted: set[str] = set()
     for node in reversed(nodes):
         operator = OPERATORS.get(node.operator)
-        if operator is None:
+        if operator is None or operator.beforehand:
             continue
         through = any(name in static and name in wanted for name in node.outputs)
         for place, name in enumerate(node.inputs):

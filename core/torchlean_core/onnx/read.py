@@ -223,7 +223,7 @@ def _node(proto: onnx.NodeProto, opset: int, shown: str) -> Node:
         schema = onnx.defs.get_schema(operator, opset, "")
     except onnx.defs.SchemaError:
         return Node(operator, name, 0, inputs, outputs)
-    if schema.deprecated:
+    if schema.deprecated and not schema.inputs:
         return Node(operator, name, 0, inputs, outputs)
     what = _named(proto)
     for kind, count, least, most in (

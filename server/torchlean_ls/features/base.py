@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from torchlean_ls.client import Client
     from torchlean_ls.documents import Snapshot
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 
 class Feature:
@@ -19,7 +19,7 @@ class Feature:
     keep other features from theirs.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         self.server = server
 
     def register(self, client: Client) -> None:

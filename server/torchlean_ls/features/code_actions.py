@@ -58,7 +58,7 @@ class CodeActions(Feature):
             return await self._python_actions(document, params)
         if not document.is_artifact:
             return None
-        latest = await self.server.checked(document) if document.is_slow else document
+        latest = document if document.is_ready else await self.server.ready(document)
         if latest is None:
             return None
         actions: list[Action] = []

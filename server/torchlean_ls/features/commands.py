@@ -42,7 +42,7 @@ from torchlean_ls.running import JOB_NAMES, Jobs, refused
 from torchlean_ls.uris import file_path
 
 if TYPE_CHECKING:
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 CHECKPOINT_SECONDS = 5.0
 """How often a training is kept, so that one that is stopped can go on."""
@@ -51,7 +51,7 @@ CHECKPOINT_SECONDS = 5.0
 class Commands(Feature):
     """Runs `torchlean.*` commands; each takes one object with a `uri`."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         super().__init__(server)
         self.jobs = Jobs(server)
         self.at_once = AtOnce(server)

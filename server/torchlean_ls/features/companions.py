@@ -20,7 +20,7 @@ from torchlean_ls.uris import file_path, plain_uri
 
 if TYPE_CHECKING:
     from torchlean_core.capture.workspace import Sources
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ STALE = "TL521"
 class Companions(Feature):
     """Keeps what the companions of the open documents mean for them (TL5xx)."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         super().__init__(server)
         self._found: dict[str, list[Finding]] = {}
         self._stale: dict[str, list[Finding]] = {}  # that models changed: judged anew while those are edited

@@ -15,13 +15,13 @@ from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.diagnostics import python_diagnostics
 
 if TYPE_CHECKING:
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 
 class Diagnostics(Feature):
     """Sends what the checker finds, as one types or after saving, as the settings say."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         super().__init__(server)
         self.pulled = False
         self._due: dict[str, asyncio.Handle] = {}

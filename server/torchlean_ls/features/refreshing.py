@@ -16,13 +16,13 @@ from torchlean_ls.lsp.errors import JsonRpcException
 from torchlean_ls.uris import file_path
 
 if TYPE_CHECKING:
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 
 class Refreshing(Feature):
     """Refreshes on save (`torchlean.refreshOnSave`): never a module that was edited, and never a new one."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         super().__init__(server)
         self._at_work: set[str] = set()
         self._again: set[str] = set()
@@ -66,6 +66,6 @@ class Refreshing(Feature):
                 self.server.note(f"{module.name} was edited by hand: it is not refreshed on save")
                 return
             argument = {"uri": uri, "out": module.name, "quiet": True}
-            await self.server.execute(types.ExecuteCommandParams("torchlean.refresh", [argument]))
+            await self.server.commands.execute(types.ExecuteCommandParams("torchlean.refresh", [argument]))
         except (UserError, JsonRpcException) as error:
             self.server.note(f"{path.name}: its module is not refreshed: {error}")

@@ -16,7 +16,7 @@ from torchlean_ls.features.base import Feature
 from torchlean_ls.lsp import methods, types
 
 if TYPE_CHECKING:
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 MAX_NODES = 2_000
 """Nodes of one answer. A longer file is coloured by the ranges that are in sight."""
@@ -45,7 +45,7 @@ class _Result(NamedTuple):
 class SemanticTokens(Feature):
     """Answers `textDocument/semanticTokens/full`, `…/full/delta` and `…/range`."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         super().__init__(server)
         self._deltas = False
         self._sent: dict[str, _Result] = {}  # the last result of each open document

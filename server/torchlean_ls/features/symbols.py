@@ -16,7 +16,7 @@ from torchlean_ls.symbol_index import SymbolIndex
 from torchlean_ls.uris import file_name
 
 if TYPE_CHECKING:
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 MAX_SYMBOLS = 1_000
 """Nodes of one outline; the last entry says how many were left out."""
@@ -41,7 +41,7 @@ _NUMBERS = {role: kind.value for role, kind in SYMBOL_KINDS.items()}
 class Symbols(Feature):
     """Answers `textDocument/documentSymbol` and `workspace/symbol`."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         super().__init__(server)
         self._index = SymbolIndex()
 

@@ -21,7 +21,7 @@ from torchlean_ls.python.diagnostics import python_diagnostics
 from torchlean_ls.uris import file_path
 
 if TYPE_CHECKING:
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 _Report = dict[str, Any]
 
@@ -40,7 +40,7 @@ class _Known(NamedTuple):
 class WorkspaceDiagnostics(Feature):
     """Answers `workspace/diagnostic`; open documents are left to `textDocument/diagnostic`."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         super().__init__(server)
         self._epoch = 0
         self._told: set[str] = set()  # files that findings were sent of

@@ -28,7 +28,7 @@ from torchlean_ls.python.shapes import shape_edit, shape_text
 from torchlean_ls.uris import file_path, file_uri
 
 if TYPE_CHECKING:
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 _NEW = "torchlean.toml"
 
@@ -41,7 +41,7 @@ class PythonActions:
         versioned: Whether edits can name the version that they are for.
     """
 
-    def __init__(self, server: Server, *, literals: bool, versioned: bool) -> None:
+    def __init__(self, server: Host, *, literals: bool, versioned: bool) -> None:
         self.server = server
         self.literals = literals
         self.versioned = versioned

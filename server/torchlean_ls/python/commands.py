@@ -13,10 +13,10 @@ from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_name, file_path
 
 if TYPE_CHECKING:
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 
-async def open_file(server: Server, argument: dict[str, Any]) -> dict[str, Any]:
+async def open_file(server: Host, argument: dict[str, Any]) -> dict[str, Any]:
     """Have the editor show a file; for lenses, since the protocol has no command for that.
 
     Raises:
@@ -37,7 +37,7 @@ async def open_file(server: Server, argument: dict[str, Any]) -> dict[str, Any]:
     return {"uri": uri}
 
 
-async def ask_model(server: Server, argument: dict[str, Any]) -> dict[str, Any]:
+async def ask_model(server: Host, argument: dict[str, Any]) -> dict[str, Any]:
     """A capture's argument with the name of a model, where none is given.
 
     Raises:
@@ -70,7 +70,7 @@ async def ask_model(server: Server, argument: dict[str, Any]) -> dict[str, Any]:
     return {**argument, "name": chosen.title}
 
 
-async def ask_shape(server: Server, argument: dict[str, Any]) -> dict[str, Any]:
+async def ask_shape(server: Host, argument: dict[str, Any]) -> dict[str, Any]:
     """A capture's argument with an example shape, where none is known and the model's first layer suggests one.
 
     Raises:

@@ -15,12 +15,10 @@ from torchlean_ls.lsp import types
 from torchlean_ls.uris import plain_uri
 
 if TYPE_CHECKING:
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 
-def python_diagnostics(
-    server: Server, document: Snapshot, findings: Iterable[Finding]
-) -> list[dict[str, Any]]:
+def python_diagnostics(server: Host, document: Snapshot, findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Findings with spans; related information leads from the model's `forward` down to each."""
     found = []
     for finding in findings:
@@ -37,13 +35,13 @@ def python_diagnostics(
     return found
 
 
-def typed_diagnostic(server: Server, document: Snapshot, finding: Finding) -> types.Diagnostic:
+def typed_diagnostic(server: Host, document: Snapshot, finding: Finding) -> types.Diagnostic:
     """One finding in the protocol's types, for answers that have those."""
     [one] = python_diagnostics(server, document, [finding])
     return typed(one)
 
 
-def _location(server: Server, call: Call) -> dict[str, Any]:
+def _location(server: Host, call: Call) -> dict[str, Any]:
     """Where a call stands; columns are counted in the text that ran."""
     lines = server.live.lines_of(os.path.realpath(call.file))
     encoding = server.documents.encoding

@@ -27,8 +27,7 @@ from torchlean_ls.uris import file_path, plain_uri
 from torchlean_ls.wording import in_editor
 
 if TYPE_CHECKING:
-    from torchlean_ls.features.diagnostics import Diagnostics
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ class Live(Feature):
         cursors: The line (from 0) of each document where the cursor was seen last.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         super().__init__(server)
         self.classes = Classes(lambda: list(server.folders.roots.values()), server.sources)
         self.cursors: dict[str, int] = {}
@@ -310,14 +309,13 @@ class Live(Feature):
         """Push the findings of files that are not open, where the client does not pull them."""
         if self._pulled or not self.server.settings.enable or self.server.settings.validate == "off":
             return
-        pushing: Diagnostics = self.server.features["Diagnostics"]
         now = set()
         for uri, (document, found) in self.unopened().items():
             now.add(uri)
-            pushing.push_file(document, found)
+            self.server.diagnostics.push_file(document, found)
         for uri in self._told - now:
             if self.server.documents.get(uri) is None:
-                pushing.clear_file(uri)
+                self.server.diagnostics.clear_file(uri)
         self._told = now
 
     def _refresh(self) -> None:

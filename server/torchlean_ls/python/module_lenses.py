@@ -11,12 +11,12 @@ from torchlean_ls.python.lenses import OPEN, command
 from torchlean_ls.uris import file_path, plain_uri
 
 if TYPE_CHECKING:
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 _STATES = {"TL511": "stale", "TL512": "edited by hand"}
 
 
-def module_lenses(server: Server, document: Snapshot) -> list[dict[str, Any]] | None:
+def module_lenses(server: Host, document: Snapshot) -> list[dict[str, Any]] | None:
     """The lenses of a generated module as plain JSON; None for other Python files."""
     path = file_path(document.uri)
     if path is None or not is_generated(document.text):

@@ -14,7 +14,7 @@ from torchlean_ls.uris import file_path
 
 if TYPE_CHECKING:
     from torchlean_ls.client import Client
-    from torchlean_ls.server import Server
+    from torchlean_ls.host import Host
 
 SAVE_SECONDS = 0.03
 """How long a save waits for another one: formatters and "save all" save a file several times at once."""
@@ -26,7 +26,7 @@ TYPE_SECONDS = 0.6
 class Renew(Feature):
     """Captures the models of a file when it is saved or rests, as the settings say; a newer one ends an older one."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         super().__init__(server)
         self._at_work: dict[str, asyncio.Task[None]] = {}
 

@@ -75,7 +75,7 @@ export class Workbench {
     Object.assign(this, { codeServer, scratch, output, name, folder, settings, trust, withoutServer });
     this.data = path.join(scratch, `data-${name}`);
     this.log = '';
-    this.logged = 0;
+    this.logged = new Map();
   }
 
   async start(browser) {
@@ -111,7 +111,7 @@ export class Workbench {
 
   /** Begins another scenario in this workbench: in a folder in the one that is open, with these settings. */
   async begin(name, settings) {
-    Object.assign(this, { name, folderOfScenario: settings.folder, logged: this.wholeServerLog().length, log: '' });
+    Object.assign(this, { name, folderOfScenario: settings.folder, logged: this.serverLogs(), log: '' });
     this.page.setDefaultTimeout(PATIENCE_MS);
     await this.page.setViewportSize(VIEWPORT);
     // The title tells when the settings are those of now.
@@ -211,13 +211,14 @@ export class Workbench {
 
   /** The output channel of the extension, as far as it is written to disk, since the scenario began. */
   serverLog() {
-    return this.wholeServerLog().slice(this.logged);
+    return [...this.serverLogs()].map(([file, text]) => text.slice(this.logged.get(file)?.length ?? 0)).join('');
   }
 
-  wholeServerLog() {
-    const logs = fs.existsSync(this.data) ? fs.readdirSync(this.data, { recursive: true }) : [];
+  /** What was ever written to it, by file: each window that is loaded has one of its own. */
+  serverLogs() {
+    const logs = fs.existsSync(this.data) ? fs.readdirSync(this.data, { recursive: true }).sort() : [];
     const files = logs.filter((entry) => path.basename(entry) === 'TorchLean.log');
-    return files.map((file) => fs.readFileSync(path.join(this.data, file), 'utf8')).join('');
+    return new Map(files.map((file) => [file, fs.readFileSync(path.join(this.data, file), 'utf8')]));
   }
 
   saveLogs() {

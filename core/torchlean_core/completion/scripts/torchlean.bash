@@ -38,7 +38,7 @@ _shtab_torchlean_emit_pos_0_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_torchlean_emit__o_COMPGEN=_shtab_glob_compgen_7c3186e9
 _shtab_torchlean_emit___output_COMPGEN=_shtab_glob_compgen_7c3186e9
 _shtab_torchlean_emit___params_COMPGEN=_shtab_glob_compgen_bbbf43dd
-_shtab_torchlean_capture_pos_0_COMPGEN=_shtab_glob_compgen_08fe7330
+_shtab_torchlean_capture_pos_0_COMPGEN=_shtab_glob_compgen_2bb7d4bf
 _shtab_torchlean_capture__o_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_torchlean_capture___output_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_torchlean_adapter__o_COMPGEN=_shtab_glob_compgen_c4f2c37b
@@ -333,8 +333,8 @@ _shtab_glob_compgen_bbbf43dd() {
 
 
 # $1=COMP_WORDS[1]
-_shtab_glob_compgen_08fe7330() {
-  for ext in '*.py' '*.pt2'; do
+_shtab_glob_compgen_2bb7d4bf() {
+  for ext in '*.py' '*.pt2' '*.onnx'; do
     compgen -f -X "!$ext" -- $1
   done
   compgen -d -- $1  # recurse into subdirs

@@ -76,11 +76,11 @@ function _shtab_glob_compgen_d0172c68
 end
 
 
-function _shtab_glob_compgen_08fe7330
+function _shtab_glob_compgen_2bb7d4bf
   set comp (commandline -ct)
   for candidate in (__fish_complete_path "$comp")
     set -l candidate_path (string split -m1 \t -- "$candidate")[1]
-    for pattern in '*.py' '*.pt2' '*/'  # recurse into subdirs
+    for pattern in '*.py' '*.pt2' '*.onnx' '*/'  # recurse into subdirs
       if string match -q -- "$pattern" "$candidate_path"
         printf '%s\n' "$candidate"
         break
@@ -265,7 +265,7 @@ complete -c torchlean -n '_shtab_torchlean_using capture' -s h -l help -d 'show 
 complete -c torchlean -n '_shtab_torchlean_using capture' -s q -l quiet -d 'print results and errors only'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l no-color -d 'no colours (also: NO_COLOR is set)'
 complete -c torchlean -n '_shtab_torchlean_using capture' -s o -l output -xka "(_shtab_glob_compgen_d0172c68)" -d 'where to write the artifact; default: as torchlean.toml says'
-complete -c torchlean -n '_shtab_torchlean_using capture' -l example-shape -x -d 'shape of the input; default: `# torchlean: example-shape=1,4` above the class, or torchlean.toml; a .pt2 has it'
+complete -c torchlean -n '_shtab_torchlean_using capture' -l example-shape -x -d 'shape of the input; default: `# torchlean: example-shape=1,4` above the class, or torchlean.toml; a .pt2 has it, and an ONNX file but for open sizes'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l prefer-torch-export -l no-prefer-torch-export -d 'trace with torch.export first; else with FX alone (default: on)'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l debug-targets -l no-debug-targets -l include-debug-targets -l no-include-debug-targets -d 'write the source operator of each node as `debug_target` (default: on)'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l params -l no-params -d 'write the parameters (default: on)'
@@ -278,7 +278,7 @@ complete -c torchlean -n '_shtab_torchlean_using capture' -l max-parameters -x -
 complete -c torchlean -n '_shtab_torchlean_using capture' -l explain -d 'print the source that ran, with the shape of every value at the end of its line and each finding under its expression'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l force -d 'replace an artifact that was edited, or parameters that were trained, and keep them as .orig'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l timeout -x -d 'end the capture after so many seconds (default: 120)'
-complete -c torchlean -n '_shtab_torchlean_using capture; and test $_shtab_torchlean_npos -eq 0' -ka "(_shtab_glob_compgen_08fe7330)" -d 'a module class, or a function without arguments that builds one; or a program that torch.export.save wrote; default: every model that torchlean.toml gives an output'
+complete -c torchlean -n '_shtab_torchlean_using capture; and test $_shtab_torchlean_npos -eq 0' -ka "(_shtab_glob_compgen_2bb7d4bf)" -d 'a module class, or a function without arguments that builds one; or a program that torch.export.save wrote; or an ONNX file (.onnx, .onnx.gz); default: every model that torchlean.toml gives an output'
 complete -c torchlean -n '_shtab_torchlean_using; and test $_shtab_torchlean_npos -eq 0' -a adapter -d 'Write a script that captures models where only torch is installed.'
 complete -c torchlean -n '_shtab_torchlean_using adapter' -s h -l help -d 'show this help message and exit'
 complete -c torchlean -n '_shtab_torchlean_using adapter' -s q -l quiet -d 'print results and errors only'

@@ -66,12 +66,12 @@ function _shtab_glob_compgen_bbbf43dd {
     ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
 }
 
-function _shtab_glob_compgen_08fe7330 {
+function _shtab_glob_compgen_2bb7d4bf {
   param([string]$WordToComplete)
   $dir = ''
   if ($WordToComplete -match '^(.*[\\/])') { $dir = $Matches[1] }
   Get-ChildItem -Path "$WordToComplete*" `
-  -Include @('*.py', '*.pt2') -File -ErrorAction SilentlyContinue |
+  -Include @('*.py', '*.pt2', '*.onnx') -File -ErrorAction SilentlyContinue |
     ForEach-Object { $dir + $_.Name }
   Get-ChildItem -Path "$WordToComplete*" -Directory -ErrorAction SilentlyContinue |
     ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
@@ -177,7 +177,7 @@ $_shtab_torchlean_compgens = @{
     '_shtab_torchlean_adapter__o' = '_shtab_glob_compgen_c4f2c37b'
     '_shtab_torchlean_capture___output' = '_shtab_glob_compgen_d0172c68'
     '_shtab_torchlean_capture__o' = '_shtab_glob_compgen_d0172c68'
-    '_shtab_torchlean_capture_pos_0' = '_shtab_glob_compgen_08fe7330'
+    '_shtab_torchlean_capture_pos_0' = '_shtab_glob_compgen_2bb7d4bf'
     '_shtab_torchlean_check___ignore' = '_torchlean_list'
     '_shtab_torchlean_check___property' = '_shtab_glob_compgen_6ae72cc8'
     '_shtab_torchlean_check___select' = '_torchlean_list'
@@ -458,7 +458,7 @@ $_shtab_torchlean_help = @{
     '_shtab_torchlean_capture___approximate' = 'allow a substitution that is not exact (gelu=erf, gelu=tanh, erf=composed, erfc=composed, ndtr=composed, float64=float32); may be repeated'
     '_shtab_torchlean_capture___debug_targets' = 'write the source operator of each node as `debug_target` (default: on)'
     '_shtab_torchlean_capture___dialect' = 'dialect of the artifact; auto: that of the artifact that is replaced, or else the one that the project''s TorchLean reads, or of most others in its folder (default: auto)'
-    '_shtab_torchlean_capture___example_shape' = 'shape of the input; default: `# torchlean: example-shape=1,4` above the class, or torchlean.toml; a .pt2 has it'
+    '_shtab_torchlean_capture___example_shape' = 'shape of the input; default: `# torchlean: example-shape=1,4` above the class, or torchlean.toml; a .pt2 has it, and an ONNX file but for open sizes'
     '_shtab_torchlean_capture___explain' = 'print the source that ran, with the shape of every value at the end of its line and each finding under its expression'
     '_shtab_torchlean_capture___fold' = 'write weights that are computed of parameters as constants, which train by themselves (default: off)'
     '_shtab_torchlean_capture___force' = 'replace an artifact that was edited, or parameters that were trained, and keep them as .orig'
@@ -483,7 +483,7 @@ $_shtab_torchlean_help = @{
     '_shtab_torchlean_capture__h' = 'show this help message and exit'
     '_shtab_torchlean_capture__o' = 'where to write the artifact; default: as torchlean.toml says'
     '_shtab_torchlean_capture__q' = 'print results and errors only'
-    '_shtab_torchlean_capture_pos_0' = 'a module class, or a function without arguments that builds one; or a program that torch.export.save wrote; default: every model that torchlean.toml gives an output'
+    '_shtab_torchlean_capture_pos_0' = 'a module class, or a function without arguments that builds one; or a program that torch.export.save wrote; or an ONNX file (.onnx, .onnx.gz); default: every model that torchlean.toml gives an output'
     '_shtab_torchlean_check' = 'Check artifacts and show every error where it stands.'
     '_shtab_torchlean_check___diff' = 'show what --fix would change, and write nothing'
     '_shtab_torchlean_check___exclude' = 'skip these files when searching folders'

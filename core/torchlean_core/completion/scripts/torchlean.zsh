@@ -75,7 +75,7 @@ _shtab_torchlean_capture_options=(
   {-q,--quiet}"[print results and errors only]"
   "--no-color[no colours (also\: NO_COLOR is set)]"
   {-o,--output}"[where to write the artifact\; default\: as torchlean.toml says]:OUT.json:_files -g '*.json'"
-  "--example-shape[shape of the input\; default\: \`\# torchlean\: example-shape\=1,4\` above the class, or torchlean.toml\; a .pt2 has it]:1,4:"
+  "--example-shape[shape of the input\; default\: \`\# torchlean\: example-shape\=1,4\` above the class, or torchlean.toml\; a .pt2 has it, and an ONNX file but for open sizes]:1,4:"
   {--prefer-torch-export,--no-prefer-torch-export}"[trace with torch.export first\; else with FX alone (default\: on)]"
   {--debug-targets,--no-debug-targets,--include-debug-targets,--no-include-debug-targets}"[write the source operator of each node as \`debug_target\` (default\: on)]"
   {--params,--no-params}"[write the parameters (default\: on)]"
@@ -88,7 +88,7 @@ _shtab_torchlean_capture_options=(
   "--explain[print the source that ran, with the shape of every value at the end of its line and each finding under its expression]"
   "--force[replace an artifact that was edited, or parameters that were trained, and keep them as .orig]"
   "--timeout[end the capture after so many seconds (default\: 120)]:S:"
-  ":a module class, or a function without arguments that builds one\; or a program that torch.export.save wrote\; default\: every model that torchlean.toml gives an output:_files -g '(*.py|*.pt2)'"
+  ":a module class, or a function without arguments that builds one\; or a program that torch.export.save wrote\; or an ONNX file (.onnx, .onnx.gz)\; default\: every model that torchlean.toml gives an output:_files -g '(*.py|*.pt2|*.onnx)'"
 )
 
 # guard to ensure default positional specs are added only once per session

@@ -67,11 +67,9 @@ def size(node: Node, x: torch.Tensor) -> torch.Tensor:
     return torch.tensor(x.numel(), dtype=torch.int64)
 
 
-@operator("Range")
+@operator("Range", beforehand=True)
 def arange(node: Node, start: torch.Tensor, limit: torch.Tensor, delta: torch.Tensor) -> torch.Tensor:
     """Numbers in equal steps."""
-    if any(one.is_meta for one in (start, limit, delta)):
-        raise Refused("its bounds depend on the input")
     first, last, step = (one.reshape(()).item() for one in (start, limit, delta))
     if step == 0 or not all(map(math.isfinite, (first, last, step))):
         raise Refused("its bounds are to be numbers, and its step not 0")
@@ -103,11 +101,9 @@ def _diagonal(rows: int, columns: int, k: int) -> int:
     return max(0, min(rows, columns - k) if k >= 0 else min(rows + k, columns))
 
 
-@operator("OneHot", settings=(1,))
+@operator("OneHot", settings=(1,), beforehand=True)
 def one_hot(node: Node, indices: torch.Tensor, depth: object, values: torch.Tensor) -> torch.Tensor:
     """The second value at the places, the first elsewhere."""
-    if indices.is_meta:
-        raise Refused("its places depend on the input")
     depth = number(depth)
     if not isinstance(depth, int | float) or depth != int(depth):
         raise Refused("its depth is to be a whole number")
@@ -119,9 +115,7 @@ def one_hot(node: Node, indices: torch.Tensor, depth: object, values: torch.Tens
     return torch.where(found, values[1], values[0])
 
 
-@operator("NonZero")
+@operator("NonZero", beforehand=True)
 def non_zero(node: Node, x: torch.Tensor) -> torch.Tensor:
     """Places of what is not 0."""
-    if x.is_meta:
-        raise Refused("the shape of its result depends on values")
     return torch.nonzero(x).t().contiguous()

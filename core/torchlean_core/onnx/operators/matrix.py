@@ -14,9 +14,7 @@ from torchlean_core.onnx.operators.registry import EVERY, broadcast, operator
 
 @operator("MatMul", learned=(0, 1))
 def matmul(node: Node, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """As NumPy's matmul; by a matrix of the file as the layer that it is."""
-    if isinstance(b, torch.nn.Parameter) and b.dim() == 2 and a.dim() > 0:
-        return F.linear(a, b.t())
+    """As NumPy's matmul."""
     return torch.matmul(a, b)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from torchlean_core.onnx.graph import Node
 from torchlean_core.onnx.operators.registry import axis_of, only, operator
 
 
-@operator("BatchNormalization", learned=(1, 2))
+@operator("BatchNormalization", learned=(1, 2), fixed=(3, 4))
 def batch_norm(
     node: Node,
     x: torch.Tensor,
@@ -94,12 +93,3 @@ def lp_normalization(node: Node, x: torch.Tensor) -> torch.Tensor:
     """An axis by its norm."""
     only(node, "p", 1, 2)
     return F.normalize(x, float(node["p"]), axis_of(node["axis"], x.dim()), _LEAST)
-
-
-@operator("MeanVarianceNormalization")
-def mean_variance_normalization(node: Node, x: torch.Tensor) -> torch.Tensor:
-    """By mean and deviation over axes, plus 1e-9."""
-    axes: Sequence[int] = [axis_of(axis, x.dim()) for axis in node["axes"]]
-    mean = torch.mean(x, list(axes), keepdim=True)
-    deviation = torch.std(x, list(axes), correction=0, keepdim=True)
-    return (x - mean) / (deviation + 1e-9)

@@ -23,15 +23,19 @@ class Operator:
         function: The function. An input that is left out is None.
         settings: Places of inputs that are plain numbers or lists: they must be known beforehand (`shape`, `axes`).
         learned: Places of inputs of which numbers of the file are parameters, which training changes.
+        fixed: Places of inputs that stay as they are, also where the same numbers are a parameter elsewhere.
         scalars: Whether an operand may be a plain number, where the file has one.
         bare: Places of inputs of which it reads nothing but shape and type.
+        beforehand: Whether it needs the numbers of all its inputs: what it gives is known before the network runs.
     """
 
     function: Function
     settings: frozenset[int] = frozenset()
     learned: frozenset[int] = frozenset()
+    fixed: frozenset[int] = frozenset()
     scalars: bool = False
     bare: frozenset[int] = frozenset()
+    beforehand: bool = False
 
 
 OPERATORS: dict[str, Operator] = {}
@@ -45,13 +49,23 @@ def operator(
     *names: str,
     settings: Iterable[int] = (),
     learned: Iterable[int] = (),
+    fixed: Iterable[int] = (),
     scalars: bool = False,
     bare: Iterable[int] = (),
+    beforehand: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Put a function into the table; see `Operator`."""
 
     def register(function: _Function) -> _Function:
-        found = Operator(function, frozenset(settings), frozenset(learned), scalars, frozenset(bare))
+        found = Operator(
+            function,
+            frozenset(settings),
+            frozenset(learned),
+            frozenset(fixed),
+            scalars,
+            frozenset(bare),
+            beforehand,
+        )
         for name in names:
             assert name not in OPERATORS, f"{name} is there twice"
             OPERATORS[name] = found

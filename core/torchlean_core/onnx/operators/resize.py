@@ -227,3 +227,20 @@ def _cubic(t: float, a: float) -> dict[int, float]:
         return a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a
 
     return {-1: far(1 + t), 0: near(t), 1: near(1 - t), 2: far(2 - t)}
+
+
+@operator("AffineGrid", settings=(1,))
+def affine_grid(node: Node, theta: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """Places of a turned and moved image."""
+    sized([int(one) for one in size])
+    return F.affine_grid(theta, [int(one) for one in size], align_corners=bool(node["align_corners"]))
+
+
+_SAMPLED = {"linear": "bilinear", "cubic": "bicubic"}
+
+
+@operator("GridSample")
+def grid_sample(node: Node, x: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+    """Entries at places of a grid, which has to be known for there to be a form."""
+    mode = _SAMPLED.get(node["mode"], node["mode"])
+    return F.grid_sample(x, grid, mode, node["padding_mode"], bool(node["align_corners"]))

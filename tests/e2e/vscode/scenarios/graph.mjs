@@ -284,6 +284,38 @@ export const scenarios = {
     });
   }),
 
+  async 'graph: an artifact has one page, however often it is asked for, and also after a reload'() {
+    const folder = folderOf('graph-once', { 'tiny.ir.json': TINY, 'other.ir.json': residual(7) });
+    await withWorkbench('graph-once', { folder, settings: SETTINGS }, async (workbench) => {
+      await openGraph(workbench, 'tiny.ir.json');
+      const pages = workbench.page.locator('.tab', { hasText: 'Graph: tiny.ir.json' });
+      await workbench.runCommand('TorchLean: Show Graph');
+      await graphOf(workbench);
+      assert.equal(await pages.count(), 1, 'asked for twice, it has one page');
+
+      // After a reload a page that is behind another one is not loaded until it is looked at: a second one may be opened.
+      await pages.click();
+      await workbench.openFile('other.ir.json');
+      const gone = workbench.page.waitForEvent('load');
+      await workbench.runCommand('Developer: Reload Window');
+      await gone;
+      await workbench.page.locator('.tab[data-resource-name="tiny.ir.json"]').click();
+      await workbench.waitForStatus('running');
+      await workbench.runCommand('TorchLean: Show Graph');
+      await graphOf(workbench);
+      await workbench.until(async () => (await pages.count()) === 2, 'the old page waits behind the new one');
+      await workbench.screenshot('two');
+      for (const at of [0, 1]) {
+        if ((await pages.count()) > 1) {
+          await pages.nth(at).click();
+        }
+      }
+      await workbench.until(async () => (await pages.count()) === 1, 'one page is left');
+      await graphOf(workbench);
+      await workbench.screenshot('one');
+    });
+  },
+
   async 'graph: two versions are compared, from a file and from Git'() {
     const old = residual(31);
     const changed = JSON.parse(old);

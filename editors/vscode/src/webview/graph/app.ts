@@ -141,8 +141,10 @@ export class App {
   private show(picture: Picture, shown?: () => void): void {
     this.picture = picture;
     this.drawing.show(picture, describer(picture.scene));
-    this.colors();
+    this.tint();
     shown?.();
+    // Asking for a style has it computed for all cards: the map is drawn when they are on the screen.
+    requestAnimationFrame(() => setTimeout(() => this.colors()));
   }
 
   /**
@@ -227,17 +229,23 @@ export class App {
   }
 
   /** The families' colours follow the theme: whether it is dark, its colours tell. */
-  colors(): void {
-    const { model, picture } = this;
-    if (model === undefined || picture === undefined) {
-      return;
-    }
+  private tint(): Map<string, string> {
     const kind = document.body.dataset.vscodeThemeKind ?? '';
     const isDark = kind.includes('dark') || kind === 'vscode-high-contrast';
-    const colors = familyColors(model.families, isDark);
+    const colors = familyColors(this.model?.families ?? [], isDark);
     for (const [slug, color] of colors) {
       document.body.style.setProperty(`--family-${slug}`, color);
     }
+    return colors;
+  }
+
+  /** Colours cards and the small map as the theme has it. */
+  colors(): void {
+    const { picture } = this;
+    if (picture === undefined) {
+      return;
+    }
+    const colors = this.tint();
     const style = getComputedStyle(document.body);
     const plain = style.getPropertyValue('--card-line').trim();
     const error = style.getPropertyValue('--error').trim();
