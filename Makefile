@@ -70,8 +70,9 @@ docs: $(DOCS_STAMP)  ## write the generated pages of docs/ again, and build the 
 tutorial: $(STAMP)  ## run the commands that pages of docs/ show, and write what they print into them
 	$(BIN)/python -m tests.docs.transcript docs/tutorial.md docs/how-to/migrate.md
 
-coverage: $(STAMP)  ## write docs/capture-coverage.md again: every model of the zoo, captured and measured
+coverage: $(STAMP)  ## write docs/capture-coverage.md again: every model of the zoo, captured and measured; and docs/onnx-coverage.md
 	$(BIN)/python -m tests.core.capture.zoo
+	$(BIN)/python -m tests.core.onnx
 
 # The same bytes each time: vsce takes the date of the files from here. It is the one that hatchling takes by itself.
 vsix: export SOURCE_DATE_EPOCH := $(or $(SOURCE_DATE_EPOCH),1580601600)

@@ -45,7 +45,7 @@ class Settings:
             file's folder.
         per_file_ignores: Pattern to prefixes of codes not to report in files that match.
         dialect: Name of the dialect that captures write, or `auto`.
-        capture: `FILE.py:Name` or `FILE.pt2`, the file relative to this one's folder, to the settings of that capture.
+        capture: `FILE.py:Name`, `FILE.pt2` or `FILE.onnx`, the file relative to this one's folder, to its settings.
     """
 
     path: Path | None = None
@@ -363,7 +363,7 @@ SETTINGS: tuple[_Setting, ...] = (
     ),
     _Setting(
         "capture",
-        'How to capture a model, by "FILE.py:Name" or "FILE.pt2", the file relative to this one.',
+        'How to capture a model, by "FILE.py:Name", "FILE.pt2" or "FILE.onnx", the file relative to this one.',
         _capture,
         {
             "type": "object",

@@ -65,11 +65,16 @@ TORCH = Extra(
     "capture, emit, init, run and train",
     (Package("torch", "torch"), Package("numpy", "numpy"), Package("safetensors", "safetensors")),
 )
+ONNX = Extra(
+    "onnx",
+    "capture FILE.onnx, emit --style onnx",
+    (Package("onnx", "onnx"), Package("onnxruntime", "onnxruntime")),
+)
 TENSORBOARD = Extra("tensorboard", "train --logdir", (Package("tensorboard", "tensorboard"),))
 WEBSOCKETS = Extra("ws", "server --ws", (Package("websockets", "websockets"),))
 PNG = Extra("png", "train --curve F.png", (Package("pillow", "PIL"),))
 
-EXTRAS = (TORCH, TENSORBOARD, WEBSOCKETS, PNG)
+EXTRAS = (TORCH, ONNX, TENSORBOARD, WEBSOCKETS, PNG)
 """Every extra that is for users."""
 
 
@@ -80,6 +85,16 @@ def require_torch() -> None:
         UsageError: Something of it is missing; the message names it and says how to get it.
     """
     _require(TORCH, "this")
+
+
+def require_onnx() -> None:
+    """Check that the package `onnx` is installed, without importing it; `onnxruntime` is used where it is there.
+
+    Raises:
+        UsageError: It is missing; the message says how to get it.
+    """
+    if importlib.util.find_spec("onnx") is None:
+        raise UsageError(f"this needs the extra `onnx`: {ONNX.install} (missing: onnx)")
 
 
 def require_numpy() -> None:

@@ -14,6 +14,7 @@ from torchlean_core.check import Finding
 from torchlean_core.config import NAMES, SettingsFinder
 from torchlean_core.config import Settings as FileSettings
 from torchlean_core.errors import UsageError
+from torchlean_core.onnx.names import PACKED, SUFFIX
 from torchlean_ls.lsp import types
 from torchlean_ls.settings import Settings
 from torchlean_ls.uris import file_name, file_path, file_uri
@@ -67,8 +68,8 @@ class Folders:
             self.roots[uri] = path
 
     def watched(self, settings: Settings) -> list[str]:
-        """Patterns of the files whose changes matter: artifacts, parameters, Python files, settings."""
-        patterns = [f"**/*{suffix}" for suffix in ARTIFACT_SUFFIXES]
+        """Patterns of the files whose changes matter: artifacts, parameters, models, settings."""
+        patterns = [f"**/*{suffix}" for suffix in (*ARTIFACT_SUFFIXES, SUFFIX, SUFFIX + PACKED)]
         patterns += ["**/*.safetensors", "**/*.py", *(f"**/{name}" for name in NAMES)]
         return [*patterns, *settings.artifacts]
 

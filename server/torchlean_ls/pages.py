@@ -83,8 +83,9 @@ _COMMANDS = {
     "torchlean.check": "Check; answers with counts and findings.",
     "torchlean.emit": "Write the `nn.Module` (`out`, `params`, `options`, `force`).",
     "torchlean.refresh": "Write the generated module again, where there is one (`force`).",
-    "torchlean.capture": "Capture a model of a Python file (`name`, `exampleShape`, `out`, `dialect`, `approximate`, "
-    "`force`; `ask`: true asks for what is missing, see below; `write`: false for what is learned alone).",
+    "torchlean.capture": "Capture a model of a Python file, or an ONNX file (`name` of the model, `exampleShape`, "
+    "`out`, `dialect`, `approximate`, `force`; `ask`: true asks for what is missing, see below; `write`: false for "
+    "what is learned alone).",
     "torchlean.captureAndEmit": "The same, and write the `nn.Module` of the artifact.",
     "torchlean.init": "Initialize parameters (`seed`, `scheme`, `device`, `force`, …).",
     "torchlean.models": "List the models of an open Python file: `name`, `line`, `shape`, `guess`, `state`, "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from torchlean_core.artifact.companions import params_path
 from torchlean_core.check.findings import NEEDS_PARAMS, PROBLEMS
 from torchlean_core.errors import UserError
+from torchlean_core.onnx.names import is_onnx
 from torchlean_ls.lsp import types
 from torchlean_ls.lsp.errors import JsonRpcRequestCancelled
 from torchlean_ls.progress import Progress
@@ -141,7 +142,7 @@ class Jobs:
             raise JsonRpcRequestCancelled(f"{_TITLES[name]} {path.name} was stopped") from error
         except UserError as error:
             progress.end("failed")
-            if name == "capture" and "confirm" not in error.data:
+            if name == "capture" and "confirm" not in error.data and request["name"]:
                 self._server.live.captured(uri, request, error=error)
             refusal = refused(error, path)
             ended("failed", refusal.message)
@@ -159,7 +160,8 @@ class Jobs:
         progress.end(str(result.get("message", "done")))
         ended("done", str(result.get("message", "done")))
         if name == "capture":
-            self._server.live.captured(uri, request, result=result)
+            if request["name"]:  # of a file that is a graph there is no source to show anything in
+                self._server.live.captured(uri, request, result=result)
             result.pop("record", None)  # what the editor shows of it, it asks for
         if isinstance(result.get("output"), str):
             output = Path(result["output"])
@@ -210,9 +212,10 @@ def refused(error: UserError, path: Path | None = None) -> Refused:
     known: Mapping[str, Any] = getattr(error, "data", None) or {}
     data = {key: known[key] for key in ("confirm", "interpreter", "trust", "unsaved") if key in known}
     message = data["confirm"]["question"] if "confirm" in data else in_editor(error, path)
-    if known.get("findings"):
+    shown = path is None or not is_onnx(path)  # what is found in such a file stands in no text
+    if known.get("findings") and shown:
         data["findings"] = len(known["findings"])
-    if known.get("findings") or known.get(PROBLEMS):
+    if (known.get("findings") or known.get(PROBLEMS)) and shown:
         data[PROBLEMS] = True
     if known.get(NEEDS_PARAMS):
         data["offer"] = {"title": COMMAND_TITLES["init"], "command": "torchlean.init"}

@@ -119,6 +119,12 @@ def test_what_capture_did_not_write_is_somebodys(folder, text, what):
     assert name == "m.ir.json" and found.startswith(what)
 
 
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_a_file_that_holds_nothing_is_nobodys(folder, text):
+    (folder / "m.ir.json").write_text(text)
+    assert not [name for name, _ in told(folder) if name == "m.ir.json"]
+
+
 @pytest.mark.parametrize(
     ("change", "what"),
     [

@@ -241,6 +241,17 @@ def test_a_model_from_its_finding_to_its_artifact_and_back(neovim: Neovim) -> No
     assert seen["definition"] == 'F.gelu(h, approximate="tanh")'
 
 
+def test_an_onnx_file_is_captured_by_its_name(neovim: Neovim) -> None:
+    pytest.importorskip("onnx")
+    from tests.server.test_onnx import network
+
+    (neovim.project / "net.onnx").write_bytes(network())
+    seen = neovim.run("onnx", CLEAN)
+    assert seen["offered"] == ["net.onnx"]
+    assert [node["kind"] for node in json.loads(seen["text"])["nodes"]] == ["input", "linear", "relu"]
+    assert json.loads(seen["text"])["captured_from"]["file"] == "net.onnx"
+
+
 def test_what_is_missing_is_asked_and_training_is_shown_and_stopped(neovim: Neovim) -> None:
     pytest.importorskip("torch")
     rows = "".join(f"{row},0,1,0,1,0,{row}\n" for row in range(40))

@@ -217,6 +217,22 @@ def test_capture_is_refused_where_the_workspace_is_not_trusted(raw, tmp_path):
     assert "not trusted" in error["message"] and error["data"]["trust"] is True
 
 
+def test_of_an_onnx_file_nothing_is_read_where_the_workspace_is_not_trusted(raw, tmp_path):
+    (tmp_path / "net.onnx").write_bytes(b"\x00")
+    (tmp_path / "new.ir.json").write_text("")
+    raw.initialize(initializationOptions={"trusted": False})
+    argument = {"uri": (tmp_path / "net.onnx").as_uri()}
+    raw.send("workspace/executeCommand", {"command": "torchlean.capture", "arguments": [argument]}, 8)
+    error = raw.answer(8)["error"]
+    assert "not trusted" in error["message"] and error["data"]["trust"] is True
+    uri = (tmp_path / "new.ir.json").as_uri()
+    raw.open(uri, "")
+    where = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
+    asked = {"textDocument": {"uri": uri}, "range": where, "context": {"diagnostics": []}}
+    raw.send("textDocument/codeAction", asked, 9)
+    assert not any("net.onnx" in one["title"] for one in raw.answer(9)["result"] or [])
+
+
 def test_data_functions_are_refused_where_the_workspace_is_not_trusted(raw, tmp_path):
     artifact = tmp_path / "m.ir.json"
     artifact.write_text("{}")

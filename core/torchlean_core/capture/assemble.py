@@ -159,7 +159,9 @@ def _origin(where: Provenance, debug_targets: bool, file: Path) -> dict[str, Any
     if debug_targets and where.debug_target is not None:
         extra["debug_target"] = where.debug_target
     source: dict[str, Any] = {"line": where.line, "module": where.module}
-    if where.stack:
+    if where.node is not None:
+        source = {"node": where.node.name, "output": where.node.output}
+    elif where.stack:
         place = where.stack[-1]
         if place.is_here:
             span = place.span

@@ -13,7 +13,7 @@ import torch
 from torchlean_core.capture.early import selected_early
 from torchlean_core.capture.errors import CaptureFinding, Refused, TooLarge
 from torchlean_core.capture.forms import Forms
-from torchlean_core.capture.places import Stack, located
+from torchlean_core.capture.places import FileNode, Stack, located
 from torchlean_core.capture.ranges import Range
 from torchlean_core.capture.values import (
     Known,
@@ -46,12 +46,14 @@ class Provenance:
         line: Line in the user's file.
         module: Path of the submodule.
         stack: The user's frames, innermost last.
+        node: The node of the model's file, where that is a graph; then `module` names it for messages.
     """
 
     debug_target: str | None = None
     line: int | None = None
     module: str | None = None
     stack: Stack = ()
+    node: FileNode | None = None
 
     def marked(self, what: str) -> Provenance:
         """The same, where the node stands for something else than the operator itself."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -96,6 +97,12 @@ class Instances:
         if self._pristine is not None:
             self._pristine = None if self.shares else self._copied(first)
         self._sharing = None
+
+    def in_place_of_module(self, module: torch.nn.Module) -> Instances:
+        """Instances of another module that stands for the same model, and gives the same outputs."""
+        found = Instances(replace(self.loaded, module=module, construct=None, export=None), self.shape)
+        found.outputs = self.outputs
+        return found
 
     def check_weights(self) -> None:
         """Look whether the parameters that instances share are what they were.

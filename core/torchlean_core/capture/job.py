@@ -9,13 +9,16 @@ from typing import Any
 from torchlean_core.artifact import ArtifactError, parse_graph
 from torchlean_core.capture.errors import CaptureError, CaptureFinding
 from torchlean_core.capture.explain import Explainer
+from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.options import Options
 from torchlean_core.capture.originals import Originals
 from torchlean_core.capture.pipeline import Captured
-from torchlean_core.capture.target import Target, source_words
+from torchlean_core.capture.target import Shape, Target, source_words
 from torchlean_core.capture.write import capture_file
 from torchlean_core.errors import UserError
+from torchlean_core.extras import require_onnx
 from torchlean_core.files import keep_aside
+from torchlean_core.onnx.names import is_onnx
 from torchlean_core.safekeeping.find import LostByCapture
 from torchlean_core.safekeeping.loss import WouldReplace
 
@@ -116,22 +119,41 @@ def _run_program(
     write: bool,
     report: Callable[[dict[str, Any]], None],
 ) -> dict[str, Any]:
-    """The same of a program of `torch.export`, of which there is no code and so no record."""
-    # Here alone: what torch reads programs with takes as long to import as a small capture.
-    from torchlean_core.capture.program.load import load_program
-    from torchlean_core.capture.program.read import read_program
-
-    archive, description = read_program(target.file, shape, options)
+    """The same of a file that is one program or graph, of which there is no code and so no record."""
+    shape, load = _onnx(target, shape, options) if is_onnx(target.file) else _program(target, shape, options)
     return capture_file(
         target,
-        description.shape,
+        shape,
         output,
         options,
         stage=lambda name: report({"event": "stage", "name": name}),
         judge=judge,
         write=write,
-        load=lambda *_: load_program(archive, description),
+        load=lambda *_: load(),
     )
+
+
+def _program(
+    target: Target, shape: Sequence[int] | None, options: Options
+) -> tuple[Shape, Callable[[], Loaded]]:
+    """A program of `torch.export`: the shape of its input, and what loads it."""
+    # Here alone: what torch reads programs with takes as long to import as a small capture.
+    from torchlean_core.capture.program.load import load_program
+    from torchlean_core.capture.program.read import read_program
+
+    archive, description = read_program(target.file, shape, options)
+    return description.shape, lambda: load_program(archive, description)
+
+
+def _onnx(
+    target: Target, shape: Sequence[int] | None, options: Options
+) -> tuple[Shape, Callable[[], Loaded]]:
+    """An ONNX file, likewise."""
+    require_onnx()
+    from torchlean_core.onnx.load import load_onnx, read_onnx
+
+    source = read_onnx(target.file, shape, options)
+    return source.shape, lambda: load_onnx(source)
 
 
 def _require_no_errors(captured: Captured) -> None:

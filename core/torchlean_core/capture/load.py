@@ -11,7 +11,7 @@ import os
 import random
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -36,6 +36,19 @@ from torchlean_core.capture.workspace import project_folders
 from torchlean_core.errors import UsageError
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Another program that computes what a file says.
+
+    Attributes:
+        words: What it is called (`onnxruntime 1.32.0`), by the type that it computes in.
+        module: Computes it in the place of a module; has no parameters.
+    """
+
+    words: Mapping[torch.dtype, str]
+    module: torch.nn.Module
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A model that was constructed.
@@ -51,9 +64,12 @@ class Loaded:
         namespace: The globals of the file.
         source: The text that ran; None where it is that of the file.
         meaning: What of the file and of others the model uses; None where that cannot be told.
-        format: What the file is, where it is no Python file (`pt2`).
+        format: What the file is, where it is no Python file (`pt2`, `onnx`).
         export: Gives the program of the module for an example, where it comes from `torch.export` and is not to be
             traced; it may be changed.
+        about: What else the artifact says of the file (`opset`, `producer`).
+        evaluation: Gives another program that computes what the file says, where the module was made of it here; None
+            where the module itself is what is captured.
     """
 
     module: torch.nn.Module
@@ -68,6 +84,8 @@ class Loaded:
     meaning: Meaning | None = None
     format: str | None = None
     export: Callable[[torch.nn.Module, torch.Tensor, Stacks], torch.export.ExportedProgram] | None = None
+    about: Mapping[str, object] = field(default_factory=dict)
+    evaluation: Callable[[], Evaluation] | None = None
 
     @cached_property
     def user(self) -> UserCode:

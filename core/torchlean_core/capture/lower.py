@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from torchlean_core.capture.lowerings.ties import at_least, at_most
 from torchlean_core.capture.memory import UNINITIALIZED, Memory, combined, moved, unwritten
 from torchlean_core.capture.needed import leave_out, needed_of, part_of
 from torchlean_core.capture.pieces import Pieces, compared, joined
-from torchlean_core.capture.places import line_in, located, module_of_node
+from torchlean_core.capture.places import FileNode, line_in, located, module_of_node
 from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.capture.registry import LOWERINGS, Lowering, arguments
 from torchlean_core.capture.state_values import gives_open_size
@@ -38,6 +38,7 @@ from torchlean_core.capture.steps import (
 )
 from torchlean_core.capture.trace import Traced
 from torchlean_core.capture.values import Known, Masked, Unknown, Value
+from torchlean_core.visible import visible
 
 _SHAPE_ONLY = frozenset(
     f"aten::{name}"
@@ -84,6 +85,7 @@ class Lowerer:
     _constants: dict[torch.fx.Node, bool] = field(default_factory=dict)
     _folded: dict[torch.fx.Node, Any] = field(default_factory=dict)
     _steps: set[torch.fx.Node] = field(default_factory=set)
+    _refused_nodes: set[FileNode] = field(default_factory=set)
     _pairs: dict[int, tuple[Known, Complex]] = field(default_factory=dict)
 
     def run(self, shape: Sequence[int]) -> tuple[Value, list[Value]]:
@@ -129,6 +131,10 @@ class Lowerer:
     ) -> None:
         self._locate(node)
         module = module_of_node(node)
+        made = self.builder.provenance.node
+        if made is not None:
+            self._refuse_file_node(made, message, allow, alternatives)
+            return
         finding = CaptureFinding(
             "TL601",
             message + part_of(node),
@@ -140,6 +146,17 @@ class Lowerer:
             alternatives=alternatives,
         )
         self.refusals.append(located(finding, self.builder.provenance.stack, self.file))
+
+    def _refuse_file_node(
+        self, made: FileNode, message: str, allow: str | None, alternatives: tuple[str, ...]
+    ) -> None:
+        """Refuse a node of the file, once for all that it comes to."""
+        if made not in self._refused_nodes:
+            self._refused_nodes.add(made)
+            where = self.builder.provenance.module
+            modules = (visible(made.name),)
+            finding = CaptureFinding("TL601", message, None, visible(made.operator), where, modules=modules)
+            self.refusals.append(replace(finding, allow=allow, alternatives=alternatives))
 
     def _refused(self, node: torch.fx.Node, error: Refused) -> Any:
         """Take up a refusal; what follows goes on with a stand-in."""
@@ -402,6 +419,11 @@ class Lowerer:
         return result
 
     def _locate(self, node: torch.fx.Node) -> None:
+        made = self.traced.stacks.file_node(node)
+        if made is not None:
+            named = f"node `{visible(made.name)}`"
+            self.builder.provenance = Provenance(f"onnx.{made.operator}", module=named, node=made)
+            return
         module = module_of_node(node)
         stack = self.traced.stacks.of_node(node)
         self.builder.provenance = Provenance(

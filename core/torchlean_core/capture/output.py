@@ -62,8 +62,9 @@ def summary(result: dict[str, Any], output: Path, seconds: float) -> str:
     reason = f" ({result['reason']})" if result["reason"] else ""
     lines.append(f"  traced with: {result['path']}{reason}")
     if result["max_relative_error"] is not None:
+        by = f", {result['verified_by']}" if result.get("verified_by") else ""
         lines.append(
-            f"  verified: largest relative error {result['max_relative_error']:.1e} ({result['dtype']})"
+            f"  verified: largest relative error {result['max_relative_error']:.1e} ({result['dtype']}{by})"
         )
     lines += [f"  kept: {output.with_name(Path(path).name)}" for path in result.get("kept", ())]
     lines += [f"  {note}" for note in notes_of(result)]

@@ -150,11 +150,13 @@ def capture(
     verification = None
     if options.verify:
         stage("verifying")
-        verification = verify(
-            instances,
-            finished,
-            approximated=[approximation(name, options.approximate[name]) for name in builder.approximated],
-        )
+        approximated = [approximation(name, options.approximate[name]) for name in builder.approximated]
+        verification = verify(instances, finished, approximated=approximated)
+        if loaded.evaluation is not None:
+            # The module was made here: that it is what the file says another program tells.
+            evaluation = loaded.evaluation()
+            others = instances.in_place_of_module(evaluation.module)
+            verification = verify(others, finished, approximated=approximated, by=evaluation.words)
     # Where another function stands for an operator, TL405 says that the gradients are its own.
     taken = [approximation(name, options.approximate[name]) for name in sorted(builder.approximated)]
     compare = options.verify and all(one.below_rounding for one in taken)
@@ -229,6 +231,7 @@ def _provenance(loaded: Loaded, shape: Shape, output: Path) -> dict[str, object]
         "format": loaded.format,
         "example_shape": list(shape),
         "sha256": loaded.sha256,
+        **loaded.about,
     }
     if loaded.meaning is not None:
         found["meaning"] = loaded.meaning.recorded(folder)

@@ -24,6 +24,7 @@ from torchlean_core.capture.target import read_source, span_of_syntax_error, spl
 from torchlean_core.errors import UserError, exit_told, text_of, told
 
 _NUMBER = re.compile(r"<torchlean stack (?P<number>\d+)>")
+_FILE_NODE = re.compile(r"<torchlean file node (?P<number>\d+)>")
 _NO_GRAD = "<torchlean no grad>"
 _HERE = Path((lambda: None).__code__.co_filename)
 # In the standalone script all modules are one file, beside which the user's may lie.
@@ -50,6 +51,21 @@ class Place:
 
 Stack = tuple[Place, ...]
 """The user's frames from the outermost to the innermost."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileNode:
+    """A node of a file that is a graph, which has nodes where code has lines.
+
+    Attributes:
+        operator: What it computes (`Conv`).
+        name: Its name.
+        output: Name of its first result.
+    """
+
+    operator: str
+    name: str
+    output: str
 
 
 class UserCode:
@@ -201,6 +217,8 @@ class Stacks:
         self._last: Stack = ()
         self._found: list[Stack] = []
         self._grad: bool | None = None
+        self._file_nodes: list[FileNode] = []
+        self._in_file_node = False
         self._outermost: FrameType | None = None
 
     @property
@@ -216,6 +234,16 @@ class Stacks:
             yield
         finally:
             self._grad = before
+
+    @contextmanager
+    def in_file_node(self, node: FileNode) -> Iterator[None]:
+        """Operators that are traced meanwhile are those that a node of a file comes to."""
+        self._file_nodes.append(node)
+        self._in_file_node = True
+        try:
+            yield
+        finally:
+            self._in_file_node = False
 
     def here(self) -> Stack:
         """The user's frames of the caller, while tracing."""
@@ -236,6 +264,8 @@ class Stacks:
             node = create_node(graph, *args, **kwargs)
             number = self._number(sys._getframe(1), outermost)
             text = "" if number is None else self._text(number)
+            if self._in_file_node:
+                text += f"<torchlean file node {len(self._file_nodes) - 1}>"
             if not self.grad_is_on:
                 text += _NO_GRAD
             if text:
@@ -292,6 +322,11 @@ class Stacks:
         """The user's frames that made a node, innermost last; empty where none is known."""
         found = _NUMBER.findall(node.meta.get("stack_trace") or "")
         return self._found[int(found[-1])] if found else ()
+
+    def file_node(self, node: torch.fx.Node) -> FileNode | None:
+        """The node of a file that made a node; None for one that code made."""
+        found = _FILE_NODE.findall(node.meta.get("stack_trace") or "")
+        return self._file_nodes[int(found[-1])] if found else None
 
     def grad_is_off(self, node: torch.fx.Node) -> bool:
         """Whether a node was made where the user's code has gradients switched off."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -40,15 +40,21 @@ class Verification:
         max_relative_error: Largest max|a-b| / max|b| over the inputs.
         dtype: What both sides were computed in.
         inputs: Number of inputs.
+        by: The program that computed the model, where it is not the module that was traced.
     """
 
     max_relative_error: float
     dtype: torch.dtype
     inputs: int
+    by: str | None = None
 
 
 def verify(
-    instances: Instances, artifact: Finished, *, approximated: Sequence[Approximation] = ()
+    instances: Instances,
+    artifact: Finished,
+    *,
+    approximated: Sequence[Approximation] = (),
+    by: Mapping[torch.dtype, str] | None = None,
 ) -> Verification:
     """Compare on random inputs, in float64 where the module can be converted; then in float32 on special ones.
 
@@ -63,11 +69,12 @@ def verify(
         approximated: Forms that are not exact but were allowed and taken. Where their error is below rounding,
             nothing is different; else the error on random inputs is measured, and may be as large as the largest of
             their bounds, and special inputs are not looked at.
+        by: The program that computes the model in place of the module that was traced, where it is one, by type.
 
     Raises:
         CaptureError: They differ by more than rounding, or forward is no function of its input.
     """
-    comparison = _Comparison(instances, artifact)
+    comparison = _Comparison(instances, artifact, by)
     if not all(one.below_rounding for one in approximated):
         return comparison.measured(approximated)
     verification, same_in_float64 = comparison.of_values()
@@ -78,8 +85,11 @@ def verify(
 class _Comparison:
     """Artifact and module, side by side."""
 
-    def __init__(self, instances: Instances, artifact: Finished) -> None:
+    def __init__(
+        self, instances: Instances, artifact: Finished, by: Mapping[torch.dtype, str] | None = None
+    ) -> None:
         self.instances = instances
+        self.by = by or {}
         self.artifact = artifact
         self.small = is_small(artifact)
         self._reference: _Calls | None = None
@@ -94,11 +104,11 @@ class _Comparison:
             calls.check_state()
         if worst <= LIMITS[dtype]:
             self._reference = calls if self.small else None
-            return Verification(worst, dtype, len(inputs)), dtype == torch.float64
+            return Verification(worst, dtype, len(inputs), self.by.get(dtype)), dtype == torch.float64
         error = self._in_float32(inputs, found, expected) if dtype == torch.float64 else None
         if error is None or error > LIMITS[torch.float32]:
             raise self._different(calls.new, inputs, found, worst)
-        return Verification(error, torch.float32, len(inputs)), False
+        return Verification(error, torch.float32, len(inputs), self.by.get(torch.float32)), False
 
     def _random(self, *, in_float64: bool) -> tuple[_Calls, list[torch.Tensor], list[Results], list[Results]]:
         """An instance, in float64 where asked for and possible; random inputs, the artifact's results and its own."""
@@ -185,6 +195,11 @@ class _Comparison:
                     if (error := self._without_number(x, place, "random numbers")) is not None:
                         return error
         name = str(dtype).removeprefix("torch.")
+        if self.by:
+            return self._error(
+                f"the artifact differs from what {self.by[dtype]} computes by a relative error of {worst:.3g} (limit "
+                f"{LIMITS[dtype]:g} in {name}); nothing was written. A report with the model helps"
+            )
         return self._error(
             f"the artifact differs from the model by a relative error of {worst:.3g} (limit "
             f"{LIMITS[dtype]:g} in {name}); nothing was written. The model does something that its trace does "
@@ -243,6 +258,10 @@ class _Comparison:
             f"{self.instances.shown_output(loss.output)}for inputs that are {loss.probe.kind} the artifact is {size}, "
             "where the model's result is at most "
         )
+        if not loss.of_rounding and self.by:
+            return self._error(
+                f"{there}{loss.scale:.3g} as {self.by[torch.float32]} computes it; nothing was written"
+            )
         if not loss.of_rounding:
             return self._error(
                 f"{there}{loss.scale:.3g}; nothing was written. There the model does something that its trace does "
@@ -276,7 +295,7 @@ class _Comparison:
                 f"with {', '.join(bounds)} the artifact differs from the model by a relative error of {worst:.3g}, "
                 f"more than the {max(bounds.values()):g} that this may cost; nothing was written"
             )
-        return Verification(worst, inputs[0].dtype, len(inputs))
+        return Verification(worst, inputs[0].dtype, len(inputs), self.by.get(inputs[0].dtype))
 
     def _error(self, message: str) -> CaptureError:
         loaded = self.instances.loaded

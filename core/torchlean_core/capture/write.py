@@ -54,7 +54,8 @@ def capture_file(
         `output` (path; null where nothing was written), `params` (path or null), `dialect` (its name), `outputs`
         (how many), `inline` (whether the parameters are in the artifact), `beside` (why not, or null),
         `nodes`, `operators` (of the source), `parameters` (scalars), `constants` (scalars), `path`,
-        `reason`, `max_relative_error` (or null), `dtype` (or null), `notes`, `message` (one line).
+        `reason`, `max_relative_error` (or null), `dtype` (or null), `verified_by` (or null), `notes`,
+        `message` (one line).
 
     Raises:
         CaptureError: The model cannot be captured; `data["findings"]` has the places.
@@ -140,6 +141,7 @@ def _result(captured: Captured, output: Path | None, params: Path | None) -> dic
         "path": captured.path,
         "reason": captured.reason,
         "max_relative_error": None if checked is None else checked.max_relative_error,
+        "verified_by": None if checked is None else checked.by,
         "dtype": None if checked is None else str(checked.dtype).removeprefix("torch."),
         "notes": [asdict(note) for note in captured.notes],
         "message": message,

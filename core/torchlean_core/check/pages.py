@@ -24,6 +24,7 @@ _GROUPS = (
     ("TL4", "Good to know"),
     ("TL5", "Files beside the artifact"),
     ("TL6", "Python model files"),
+    ("TL7", "Properties (VNN-LIB)"),
 )
 _NOT_ARTIFACTS = {
     "TL4": "`torchlean check` does not report this rule from the text of an artifact alone.",
@@ -57,6 +58,11 @@ def _example(rule: Rule) -> str:
     parts.append(f"```{example.language}\n{shown_text(example)}```")
     if example.is_artifact:
         parts.append(f"`torchlean check` says:\n\n```text\n{_said(rule)}```")
+    elif example.is_property:
+        parts.append(
+            "`torchlean check m.ir.json --property p.vnnlib` says, where the network's input has the shape "
+            f"{list(_NETWORK[0])} and its output {list(_NETWORK[1][0])}:\n\n```text\n{_said(rule)}```"
+        )
     else:
         parts.append(_NOT_ARTIFACTS[rule.code[:3]])
     return "\n\n".join(parts)
@@ -67,7 +73,15 @@ def shown_text(example: Example) -> str:
     return example.text.replace("\ufeff", "<U+FEFF>")
 
 
+_NETWORK = (1, 2), ((1, 1),)
+"""Shapes of the network that examples of properties are about: its input, its outputs."""
+
+
 def _report(rule: Rule) -> Report:
+    if rule.example.is_property:
+        from torchlean_core.vnnlib import Network, check_property_text
+
+        return check_property_text(rule.example.text, Network(*_NETWORK))
     return check_bytes(rule.example.text.encode("utf-8"))
 
 
@@ -76,7 +90,8 @@ def _said(rule: Rule) -> str:
     from torchlean_core.check.output.text import finding_text
 
     report = _report(rule)
-    blocks = (finding_text("m.ir.json", report, finding).plain for finding in report.findings)
+    name = "p.vnnlib" if rule.example.is_property else "m.ir.json"
+    blocks = (finding_text(name, report, finding).plain for finding in report.findings)
     lines = "\n\n".join(blocks).replace("\ufeff", "<U+FEFF>").split("\n")
     return "\n".join(line.rstrip() for line in lines) + "\n"
 

@@ -17,8 +17,9 @@ from torchlean_core.cli.capture_list import Entry, capture_all, listed
 from torchlean_core.cli.capture_worker import Progress, run_worker
 from torchlean_core.cli.console import out
 from torchlean_core.errors import UsageError
-from torchlean_core.extras import require_torch
+from torchlean_core.extras import require_onnx, require_torch
 from torchlean_core.jobs import JobError
+from torchlean_core.onnx.names import is_onnx
 
 DEFAULT_TIMEOUT = 120.0
 
@@ -27,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
         "target",
-        metavar="FILE.py:Name|FILE.pt2",
+        metavar="FILE.py:Name|FILE.pt2|FILE.onnx",
         nargs="?",
         help="a module class, or a function without arguments that builds one; or a program that "
-        "torch.export.save wrote; "
+        "torch.export.save wrote; or an ONNX file (.onnx, .onnx.gz); "
         "default: every model that torchlean.toml gives an output",
     )
     parser.add_argument(
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--example-shape",
         metavar="1,4",
         help="shape of the input; default: `# torchlean: example-shape=1,4` above the class, or torchlean.toml; "
-        "a .pt2 has it",
+        "a .pt2 has it, and an ONNX file but for open sizes",
     )
     add_options(parser)
     parser.add_argument(
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if args.target is None:
         if args.output is not None or args.example_shape is not None or args.explain:
             raise UsageError(
-                "-o, --example-shape and --explain are for one model: name it, as FILE.py:Name or FILE.pt2"
+                "-o, --example-shape and --explain are for one model: name it, as FILE.py:Name, FILE.pt2 or FILE.onnx"
             )
         entries = listed(Path.cwd())
         require_torch()
@@ -92,6 +93,8 @@ def _capture_one(target: Target, given: dict[str, Any], args: argparse.Namespace
     request = with_dialect(capture_request(target, entry.output, shape, given)) | {"force": args.force}
     timeout = {"timeout": DEFAULT_TIMEOUT, **configured(target), **given}["timeout"]
     require_torch()
+    if is_onnx(target.file):
+        require_onnx()
     start = time.monotonic()
     try:
         with Progress(args) as progress:

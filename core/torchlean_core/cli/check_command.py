@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from torchlean_core.vnnlib import Network
+
 _STDIN = "-"
 
 
@@ -40,6 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="PATH",
         help="artifact, Python file (what is known of it without running it), folder, or - for standard input",
+    )
+    add(
+        "--property",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        help="VNN-LIB property (p.vnnlib, p.vnnlib.gz): whether its variables fit the artifact's input and output",
     )
     add("--output-format", choices=FORMATS, default="text", help="how findings are printed")
     add("--fix", action="store_true", help="apply the safe fixes in place (for -: print the text)")
@@ -73,6 +82,9 @@ class _Run:
             raise UsageError("--unsafe-fixes: works with --fix or --diff")
         if args.diff and args.output_format != "text":
             raise UsageError("--diff: prints a diff, and knows no --output-format")
+        self.properties: list[Path] = args.property or []
+        if self.properties and not _is_one_artifact(args.paths):
+            raise UsageError("--property: goes with one artifact, the network that the property is of")
         self.select, self.ignore = _codes(args.select, "--select"), _codes(args.ignore, "--ignore")
         self.settings = SettingsFinder(self._wrong_settings)
         # With `--fix -` the fixed text is the result; what is left to say goes to stderr.
@@ -81,6 +93,7 @@ class _Run:
         self.counts: Counter[Severity] = Counter()
         self.files = self.fixed = self.changed = 0
         self.unreadable = self.python = False
+        self.checked_properties = 0
 
     def run(self) -> int:
         """Check everything named; returns the exit code."""
@@ -115,13 +128,44 @@ class _Run:
         else:
             content, document = b"", read_file(path)  # one copy at a time: it may hold weights
         self.files += 1
+        network: Network | None = None
         if path is not None and document is None:
             report = self._python(name, path, content)
         else:
             assert document is not None, "what is no Python file was read"
             report = check_document(document)
+            network = self._network(report)
             if path is not None and _companions_count(wanted):
                 report.findings += _of_companions(path, report)
+        self._add(name, report, wanted)
+        for file in self.properties:
+            self._check_property(file, network)
+
+    def _network(self, report: Report) -> Network | None:
+        """The network that properties are compared with."""
+        if not self.properties:
+            return None
+        from torchlean_core.vnnlib import network_of
+
+        return network_of(report)
+
+    def _check_property(self, file: Path, network: Network | None) -> None:
+        """Check a property of the artifact; where the artifact has errors, what the property says by itself."""
+        from torchlean_core.vnnlib import check_property
+
+        name = str(file)
+        try:
+            report = check_property(file, network)
+        except OSError as error:
+            self._cannot(name, error)
+            return
+        if network is None and not self.args.quiet:
+            say(f"{name}: not compared with the artifact, which has errors")
+        self.checked_properties += 1
+        self._add(name, report, self._wanted(file))
+
+    def _add(self, name: str, report: Report, wanted: _Wanted) -> None:
+        """Take what counts of a report, and hand it on."""
         _keep(report, wanted)
         self.counts.update(finding.severity for finding in report.findings)
         if not self.args.diff:
@@ -245,11 +289,20 @@ class _Run:
     def _summary(self) -> str:
         if not self.files:
             return "no artifacts found"
-        checked = f"{_count(self.files, 'file' if self.python else 'artifact')} checked: "
+        checked = _count(self.files, "file" if self.python else "artifact")
+        if self.properties:
+            number = self.checked_properties
+            checked += f" and {number} propert{'y' if number == 1 else 'ies'}"
+        checked += " checked: "
         if not self.fixed:
             return checked + (_tally(self.counts) or "all clean")
         mended = f"{'would fix' if self.args.diff else 'fixed'} {_count(self.fixed, 'finding')}"
         return f"{checked}{mended}; left: {_tally(self.counts) or 'none'}"
+
+
+def _is_one_artifact(names: list[str]) -> bool:
+    """Whether paths are one that is neither a folder nor a Python file."""
+    return len(names) == 1 and Path(names[0]).suffix != ".py" and not os.path.isdir(names[0])  # noqa: PTH112
 
 
 def _codes(value: str | None, option: str) -> tuple[str, ...] | None:

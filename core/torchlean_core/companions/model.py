@@ -17,6 +17,7 @@ from torchlean_core.capture.workspace import Sources, decoded
 from torchlean_core.check.findings import PLAIN, Finding
 from torchlean_core.check.nodes import cut
 from torchlean_core.check.rules import RULES
+from torchlean_core.onnx.names import is_onnx
 from torchlean_core.reading import MOST_SOURCE, names_host, read_regular
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -39,7 +40,8 @@ class Model(NamedTuple):
         parts: A hash of what the model uses of each file, its own included, where that is recorded.
         texts: A short hash of the text of each file, where that is recorded.
         folder: The artifact's folder.
-        is_program: Whether the file is a program of `torch.export`, which has no names.
+        is_program: Whether the file is one program or graph, which has no names.
+        takes_shape: Whether that is of any shape, so that a capture may have to be told one.
     """
 
     file: Path
@@ -54,6 +56,7 @@ class Model(NamedTuple):
     texts: tuple[tuple[str, str], ...] = ()
     folder: Path = Path()
     is_program: bool = False
+    takes_shape: bool = True
 
 
 def model_of(root: Any, artifact: Path) -> Model | None:
@@ -90,6 +93,7 @@ def model_of(root: Any, artifact: Path) -> Model | None:
         _parts(recorded.get("files"), recorded.get("texts")),
         folder,
         "format" in captured and "class" not in captured,
+        captured.get("format") != "pt2",
     )
 
 
@@ -319,10 +323,12 @@ def _is_same_file(one: Path, other: Path) -> bool:
 
 def capture_arguments(model: Model, artifact: Path) -> dict[str, Any] | None:
     """What the command `capture` takes beside the model's file; None where it is not known what to capture."""
-    if model.name is None:
+    if model.name is None and not (model.is_program and is_onnx(model.file)):
         return None
-    arguments: dict[str, Any] = {"name": model.name, "out": str(artifact)}
-    if model.shape is not None:
+    arguments: dict[str, Any] = {"out": str(artifact)}
+    if model.name is not None:
+        arguments["name"] = model.name
+    if model.shape is not None and (model.takes_shape or model.name is not None):
         arguments["exampleShape"] = ",".join(map(str, model.shape))
     if model.approximate:
         arguments["approximate"] = list(model.approximate)
@@ -333,7 +339,7 @@ def _command(model: Model, artifact: Path) -> str:
     """The command line, to be run in the artifact's folder."""
     what = model.shown if model.is_program else f"{model.shown}:{model.name}"
     parts = ["torchlean", "capture", what, "-o", artifact.name]
-    if model.shape is not None and not model.is_program:
+    if model.shape is not None and model.takes_shape:
         parts += ["--example-shape", ",".join(map(str, model.shape))]
     for text in model.approximate:
         parts += ["--approximate", text]

@@ -48,5 +48,6 @@ def remedies(finding: Finding) -> list[Remedy]:
         return [Remedy(f"Initialize {name} anew", "init", {}, False)]
     if finding.code == "TL521" and finding.data["arguments"] is not None:
         arguments = finding.data["arguments"]
-        return [Remedy(f"Capture {arguments['name']} again", "capture", arguments, False)]
+        name = arguments.get("name") or Path(finding.data["model"]).name
+        return [Remedy(f"Capture {name} again", "capture", arguments, False)]
     return []

@@ -36,7 +36,7 @@ def owner_comment(node: TensorNode, parameter: Parameter | None = None) -> str:
 def constant_name(node: TensorNode) -> str:
     """The name that a captured constant had in the model; "" where it has none, or it is not known."""
     name = _plain(node.extra.get("debug_target"))
-    return "" if name.startswith("aten.") else name
+    return "" if name.startswith(("aten.", "onnx.")) else name
 
 
 def origin(graph: Graph) -> str:

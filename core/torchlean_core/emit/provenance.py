@@ -52,6 +52,11 @@ class Header:
 
 def with_header(body: str, header: Header) -> str:
     """The whole file. The header is JSON in ASCII, so that nothing in it can end the comment."""
+    return f"{_NOTE}\n{_MARK}{header_json(header)}\n\n{body}"
+
+
+def header_json(header: Header) -> str:
+    """A header as JSON in ASCII, in one line."""
     content = {
         "artifact": header.artifact,
         "artifact_sha256": header.artifact_sha256,
@@ -60,7 +65,25 @@ def with_header(body: str, header: Header) -> str:
         "options": dict(header.options),
         "body_sha256": header.body_sha256,
     }
-    return f"{_NOTE}\n{_MARK}{json.dumps(content)}\n\n{body}"
+    return json.dumps(content)
+
+
+def header_of(text: str) -> Header | None:
+    """A header from its JSON; None where it is none that was written here."""
+    try:
+        content = json.loads(text)
+        header = Header(
+            str(content["artifact"]),
+            str(content["artifact_sha256"]),
+            None if content["params"] is None else str(content["params"]),
+            None if content["params_sha256"] is None else str(content["params_sha256"]),
+            dict(content["options"]),
+            str(content["body_sha256"]),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    leads_out = names_host(header.artifact) or (header.params is not None and names_host(header.params))
+    return None if leads_out else header
 
 
 def body_hash(body: str) -> str:
@@ -74,19 +97,8 @@ def read_header(text: str) -> tuple[Header, str] | None:
     lines = text.replace("\r\n", "\n").split("\n")
     for number, line in enumerate(lines[:10]):
         if line.startswith(_MARK):
-            try:
-                content = json.loads(line.removeprefix(_MARK))
-                header = Header(
-                    str(content["artifact"]),
-                    str(content["artifact_sha256"]),
-                    None if content["params"] is None else str(content["params"]),
-                    None if content["params_sha256"] is None else str(content["params_sha256"]),
-                    dict(content["options"]),
-                    str(content["body_sha256"]),
-                )
-            except (ValueError, KeyError, TypeError, RecursionError):
-                return None  # not a header that was written here
-            if names_host(header.artifact) or (header.params is not None and names_host(header.params)):
+            header = header_of(line.removeprefix(_MARK))
+            if header is None:
                 return None
             above = [other for other in lines[:number] if not other.startswith(_WRITTEN_BY)]
             return header, "\n".join([*above, *lines[number + 1 :]])
@@ -110,6 +122,14 @@ def is_edited(header: Header, body: str) -> bool:
 
 def changes_of(header: Header, expected: Header) -> list[str]:
     """What differs between a header and the one that emitting would write now, in words."""
+    changed = changed_sources(header, expected)
+    if _options(header) != _options(expected):
+        changed.append("the options")
+    return changed
+
+
+def changed_sources(header: Header, expected: Header) -> list[str]:
+    """What differs of the files that something was made from, in words."""
     changed = []
     if (header.artifact, header.params) != (expected.artifact, expected.params):
         changed.append("the names of its files")
@@ -117,8 +137,6 @@ def changes_of(header: Header, expected: Header) -> list[str]:
         changed.append("the artifact")
     if header.params_sha256 != expected.params_sha256:
         changed.append("the parameters")
-    if _options(header) != _options(expected):
-        changed.append("the options")
     return changed
 
 

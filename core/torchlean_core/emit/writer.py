@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -124,10 +125,15 @@ def module_state(artifact: Path, output: Path | None = None, params: Path | None
 def used_params(text: str, target: Path, artifact: Path) -> Path | None:
     """The parameter file that a generated module was made from, where that is not what the artifact has by itself."""
     found = read_header(text)
-    if found is None or (target.parent / found[0].artifact).resolve() != artifact.resolve():
+    return None if found is None else recorded_params(found[0], target, artifact)
+
+
+def recorded_params(header: Header, target: Path, artifact: Path) -> Path | None:
+    """The parameter file that a header names, where that is not what the artifact has by itself."""
+    if (target.parent / header.artifact).resolve() != artifact.resolve():
         return None
-    if found[0].params is not None and found[0].params_sha256 is not None:
-        recorded = target.parent / found[0].params
+    if header.params is not None and header.params_sha256 is not None:
+        recorded = target.parent / header.params
         if recorded.is_file() and recorded.resolve() != params_path(artifact).resolve():
             return recorded
     return None
@@ -180,7 +186,7 @@ def emit_file(
         found = read_header(text or "")
         changed = changes_of(found[0], _as_recorded(sources.header, text or "")) if found is not None else []
         return EmitResult(target, before, False, changed=tuple(changed))
-    doubt = _doubt(sources, artifact)
+    doubt = doubt_of(sources.store, sources.header, artifact)
     if before in (State.EDITED, State.FOREIGN) and not force:
         raise WouldReplace([_loss(target, before)], _refusal(target, before), doubt)
     if doubt is not None and ask and not force:
@@ -198,11 +204,10 @@ def emit_file(
     return EmitResult(target, before, True, kept, (), doubt, weights_path(target) if weights else None)
 
 
-def _doubt(sources: _Sources, artifact: Path) -> str | None:
-    """Whether the parameters were made for another version of the artifact (TL503), in words."""
-    store = sources.store
+def doubt_of(store: ParameterStore | None, header: Header, artifact: Path) -> str | None:
+    """Whether parameters were made for another version of the artifact (TL503), in words."""
     made_for = None if store is None else store.metadata.get("artifact")
-    if store is None or made_for is None or made_for == sources.header.artifact_sha256:
+    if store is None or made_for is None or made_for == header.artifact_sha256:
         return None
     return f"{store.file_name} was made for another version of {artifact.name}"
 
@@ -265,7 +270,7 @@ def _load(graph: Graph, artifact: Path, target: Path, params: Path | None, optio
     file = params or params_path(artifact)
     found = resolve(graph, artifact, params)
     return _sources(
-        found, options, _relative(artifact, target), _relative(file, target), file, weights_path(target).name
+        found, options, relative(artifact, target), relative(file, target), file, weights_path(target).name
     )
 
 
@@ -282,13 +287,29 @@ def _sources(
     params_file: Path | None = None,
     weights: str | None = None,
 ) -> _Sources:
-    program, store = found.program, found.store
+    program = found.program
     program.graph.require_one_input_shape()
+    store = required(found, str(params_file) if params_file is not None else params_name)
+    header = expected_header(program, store, options.as_mapping(), artifact_name, params_name)
+    held = weights if isinstance(store, HeldStore) else None
+    return _Sources(program.graph, program, store, header, options, held)
+
+
+def required(found: Resolved, name: str) -> ParameterStore | None:
+    """The parameters of a program, all of them; None where it needs none.
+
+    Args:
+        found: The program, with what there is.
+        name: The parameter file, for a message.
+
+    Raises:
+        UserError: Some are missing, or do not fit.
+    """
+    program, store = found.program, found.store
     needed = program.parameters()
     if not needed:
-        store = None
-    elif store is None:
-        name = str(params_file) if params_file is not None else params_name
+        return None
+    if store is None:
         message = (
             f"TL501 no parameter file {name}: the artifact needs {len(needed)} "
             f"tensor{'s' if len(needed) > 1 else ''} (`{needed[0].name}`, …)"
@@ -296,15 +317,16 @@ def _sources(
         error = UserError(f"{message}; run `torchlean init`, or name one with --params")
         error.data = {PLAIN: message, NEEDS_PARAMS: True}
         raise error
-    else:
-        store.require(program)
-    header = _expected_header(program, store, options, artifact_name, params_name)
-    held = weights if isinstance(store, HeldStore) else None
-    return _Sources(program.graph, program, store, header, options, held)
+    store.require(program)
+    return store
 
 
-def _expected_header(
-    program: Program, store: ParameterStore | None, options: EmitOptions, artifact_name: str, params_name: str
+def expected_header(
+    program: Program,
+    store: ParameterStore | None,
+    options: Mapping[str, object],
+    artifact_name: str,
+    params_name: str,
 ) -> Header:
     """The header that emitting now would write, but for the hash of the body.
 
@@ -316,7 +338,7 @@ def _expected_header(
         artifact_hash(program.graph),
         params_name if store is not None and not held else None,
         store.sha256 if store is not None and not held else None,
-        options.as_mapping(),
+        options,
         "",
     )
 
@@ -355,7 +377,8 @@ def _write_weights(sources: _Sources, path: Path) -> None:
     write_store(path, arrays, digest, f"emitted from {sources.header.artifact}", Origin.EMIT)
 
 
-def _relative(path: Path, target: Path) -> str:
+def relative(path: Path, target: Path) -> str:
+    """The way to a file as the folder of a generated one sees it."""
     try:
         return Path(os.path.relpath(path.resolve(), target.resolve().parent)).as_posix()
     except ValueError:  # another drive

@@ -428,6 +428,13 @@ def _comments(record: Record, expression: Expression) -> list[str]:
         where += [known] if known else [f"line {line}{of}"] if type(line) is int else []
         if where:
             lines.append(f"- in the model: {', '.join(where)}")
+        named = [
+            f"{what} `{code(said)}`"
+            for what in ("node", "output")
+            if isinstance(said := source.get(what), str) and said
+        ]
+        if named:
+            lines.append(f"- in the ONNX file: {', '.join(named)}")
     return lines
 
 

@@ -83,11 +83,12 @@ def _role(dialect: Dialect, kind: str | None) -> str:
 
 
 def search_texts(record: Record) -> tuple[str, ...]:
-    """What a node is searched by, in small letters: id and kind, module, and target."""
+    """What a node is searched by, in small letters: id and kind, module, the node of an ONNX file, and target."""
     source = record.raw.get("source")
     module = source.get("module") if isinstance(source, dict) else None
+    node = source.get("node") if isinstance(source, dict) else None
     target = record.raw.get("debug_target")
-    texts = [f"{record.ref} {record.kind or ''}", module, target]
+    texts = [f"{record.ref} {record.kind or ''}", module, node, target]
     return tuple(text.lower() for text in texts if isinstance(text, str))
 
 

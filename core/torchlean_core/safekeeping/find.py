@@ -95,7 +95,7 @@ def lost_by_initializing(artifact: Path) -> list[Loss]:
 
 def _artifact_loss(path: Path, name: str) -> Loss | None:
     text = _text(path)
-    if text is None:
+    if text is None or not text.strip():  # a file that was just made holds nobody's work
         return None
     root = _root(text)
     if root is None:

@@ -5,6 +5,7 @@ import type { Server } from './client';
 import { remember } from './asking';
 import { offerLanguage } from './language';
 import { isEnabled } from './launch';
+import { pickOnnxFile } from './onnxFiles';
 import { runCommand } from './results';
 import { mayEnd } from './training/running';
 import { registerTraining } from './training/views';
@@ -23,6 +24,7 @@ export function registerCommands(server: Server, context: vscode.ExtensionContex
     register('check', async (uri) => onOpenText(server, 'torchlean.check', uri)),
     register('init', async (uri) => onDocument(server, 'torchlean.init', uri)),
     register('capture', async (uri) => onDocument(server, 'torchlean.capture', uri, { ask: true })),
+    register('captureOnnx', async (uri) => onOnnxFile(server, uri)),
     register('train', async (uri) => onDocument(server, 'torchlean.train', uri, { ask: true })),
     register('useParams', async (uri) => onDocument(server, 'torchlean.useParams', uri)),
     register('convert', async (uri) => onDocument(server, 'torchlean.convert', uri)),
@@ -46,6 +48,12 @@ async function onDocument(server: Server, command: string, uri: vscode.Uri | und
   }
   const saved = document.isUntitled ? vscode.window.activeTextEditor?.document.uri : document.uri;
   return execute(server, command, { uri: (saved ?? document.uri).toString(), ...more });
+}
+
+/** Captures an ONNX file, which no editor shows: the one of the menu, else one that is picked. */
+async function onOnnxFile(server: Server, uri: vscode.Uri | undefined): Promise<unknown> {
+  const file = uri ?? (await pickOnnxFile());
+  return file && execute(server, 'torchlean.capture', { uri: file.toString(), ask: true });
 }
 
 /** A command about the text as it is in the editor, saved or not. */

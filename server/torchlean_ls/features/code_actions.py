@@ -11,6 +11,7 @@ from torchlean_core.check import Finding
 from torchlean_core.check.fixes import Edit, Fix, fixes
 from torchlean_core.check.fixing import FixResult, fix_text, has_unasked
 from torchlean_core.errors import UserError
+from torchlean_core.onnx.names import onnx_files
 from torchlean_ls.capabilities import FIX_ALL, QUICK_FIX, SOURCE
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
@@ -28,6 +29,9 @@ MAX_FIXES = 50
 
 MAX_EAGER = 500
 """Nodes up to which the edits of a quick fix are written before somebody chooses it: renumbering changes every node."""
+
+MAX_FILES = 8
+"""ONNX files that are offered to be captured into an empty artifact."""
 
 MAX_CHAIN = 500
 """Nodes up to which it is found out whether a graph is a chain; `torchlean emit --style sequential` knows no limit."""
@@ -228,6 +232,7 @@ class CodeActions(Feature):
             found += self._command(only, "train", "Train…", "torchlean.train", {**argument, "ask": True})
         if path is not None:
             found += self._capture_again(document, path, only)
+            found += self._capture_here(document, path, only)
         if document.report.ok:
             found += self._command(only, "graph", "Show the graph", "torchlean.showGraph", argument)
         return found
@@ -243,7 +248,19 @@ class CodeActions(Feature):
         if model is None or arguments is None:
             return []
         argument = {"uri": plain_uri(model.file), **arguments}
-        return self._command(only, "capture", f"Capture {model.name} again", "torchlean.capture", argument)
+        title = f"Capture {model.name or model.file.name} again"
+        return self._command(only, "capture", title, "torchlean.capture", argument)
+
+    def _capture_here(self, document: Snapshot, path: Path, only: Any) -> list[Action]:
+        """Capture an ONNX file of the folder into an artifact that holds nothing yet."""
+        if document.text.strip() or not self.server.trusted or not _wanted(only, f"{SOURCE}.capture"):
+            return []
+        found: list[Action] = []
+        for file in onnx_files(path.parent)[:MAX_FILES]:
+            argument = {"uri": plain_uri(file), "out": path.name}
+            title = f"Capture {file.name} here"
+            found += self._command(only, "capture", title, "torchlean.capture", argument)
+        return found
 
     def _command(
         self, only: Any, name: str, title: str, command: str, argument: dict[str, Any]

@@ -13,7 +13,7 @@ from torchlean_core.artifact.companions import (
     generated_module,
     generated_module_path,
 )
-from torchlean_core.capture.configured import capture_request, configured, example_shape, with_dialect
+from torchlean_core.capture.configured import capture_request, configured, needed_shape, with_dialect
 from torchlean_core.capture.models import find_models
 from torchlean_core.capture.options import parse_approximations
 from torchlean_core.capture.output import check_output
@@ -24,6 +24,7 @@ from torchlean_core.errors import UserError
 from torchlean_core.jobs.preflight import require_interpreter
 from torchlean_core.kinds.dialects import DIALECTS
 from torchlean_core.live.stored import snake
+from torchlean_core.onnx.names import artifact_name, is_onnx
 from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.safekeeping.loss import confirmation
 from torchlean_ls.at_once import AtOnce, path_of, require_artifact
@@ -182,9 +183,11 @@ class Commands(Feature):
         return request
 
     def _capture_request(self, path: Path, argument: dict[str, Any]) -> dict[str, Any]:
+        is_file = is_onnx(path)
         if not self.server.trusted:
-            raise Untrusted("capturing runs the model's code; this workspace is not trusted")
-        name = argument.get("name")
+            what = "reads the file with libraries of native code" if is_file else "runs the model's code"
+            raise Untrusted(f"capturing {what}; this workspace is not trusted")
+        name = "" if is_file else argument.get("name")
         if name is None:
             names = [model.name for model in find_models(read_source(path), path)]
             if len(names) != 1:
@@ -195,8 +198,9 @@ class Commands(Feature):
         if isinstance(shape, list):
             shape = ",".join(map(str, shape))
         target = Target(path, str(name))
-        dims = example_shape(target) if shape is None else parse_shape(str(shape))
-        out = argument.get("out") or configured(target).get("output") or f"{snake(target.name)}.ir.json"
+        dims = needed_shape(target) if shape is None else parse_shape(str(shape))
+        usual = artifact_name(path) if is_file else f"{snake(target.name)}.ir.json"
+        out = argument.get("out") or configured(target).get("output") or usual
         allowed = argument.get("approximate")
         if allowed is not None and not (
             isinstance(allowed, list) and all(type(one) is str for one in allowed)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torchlean_core.artifact.companions import has_files_beside
 from torchlean_core.check import Finding
 from torchlean_core.check.checker import check_document
+from torchlean_core.onnx.names import PACKED, SUFFIX
 from torchlean_core.text import read_text
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
@@ -26,7 +27,7 @@ _log = logging.getLogger(__name__)
 PAUSE_SECONDS = 0.3
 """How long a text must rest before its companions are compared with it again."""
 
-_ENDINGS = (".json", ".safetensors", ".py")
+_ENDINGS = (".json", ".safetensors", ".py", SUFFIX, SUFFIX + PACKED)
 
 STALE = "TL521"
 """The rule that a model changed since its artifact was captured."""

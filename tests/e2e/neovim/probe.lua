@@ -374,6 +374,22 @@ function steps.questions()
   end, seen.asked)
 end
 
+--- An ONNX file beside an artifact is captured by its name, once its folder is trusted.
+function steps.onnx()
+  wait('the server', attached)
+  seen.offered = vim.fn.getcompletion('TorchLean capture n', 'cmdline')
+  vim.cmd.TorchLean('capture', 'net.onnx')
+  notification('not trusted')
+  vim.cmd.TorchLean('trust')
+  notification('is trusted')
+  wait('the server', attached)
+  vim.cmd.TorchLean('capture', 'net.onnx')
+  notification('net.ir.json: 3 nodes')
+  vim.cmd.edit('net.ir.json')
+  wait('the server', attached)
+  seen.text = text_of(0)
+end
+
 --- A folder that is refused: nothing of it runs, and nobody is asked a second time.
 function steps.refused()
   wait('the server', attached)

@@ -40,7 +40,7 @@ class SarifLog:
     def add(self, name: str, report: Report) -> None:
         """Add a file and its findings."""
         location = {"uri": uri(name), "index": len(self._artifacts)}
-        self._artifacts.append({"location": {"uri": location["uri"]}, "mimeType": "application/json"})
+        self._artifacts.append({"location": {"uri": location["uri"]}, "mimeType": _mime(name)})
         self._results += [self._result(location, report, finding) for finding in report.findings]
 
     def unreadable(self, name: str, message: str) -> None:
@@ -115,6 +115,13 @@ class SarifLog:
             "description": {"text": fix.title},
             "artifactChanges": [{"artifactLocation": location, "replacements": replacements}],
         }
+
+
+def _mime(name: str) -> str:
+    """What a file holds, by its name."""
+    if name.endswith(".py"):
+        return "text/x-python"
+    return "text/plain" if name.endswith((".vnnlib", ".gz")) else "application/json"
 
 
 def uri(name: str) -> str:

@@ -7,6 +7,7 @@ from torchlean_core.check.rules.attention import ATTENTION_RULES
 from torchlean_core.check.rules.companions import COMPANION_RULES
 from torchlean_core.check.rules.models import MODEL_RULES
 from torchlean_core.check.rules.notes import NOTE_RULES
+from torchlean_core.check.rules.properties import PROPERTY_RULES
 from torchlean_core.check.rules.reading import READING_RULES
 from torchlean_core.check.rules.rule import DOCS, Example, Rule
 from torchlean_core.check.rules.shapes import SHAPE_RULES
@@ -22,6 +23,7 @@ RULES: dict[str, Rule] = {
         *NOTE_RULES,
         *COMPANION_RULES,
         *MODEL_RULES,
+        *PROPERTY_RULES,
     )
 }
 """Every rule by its code, in the order of the codes."""

@@ -15,8 +15,9 @@ class Example:
     """Something that a rule finds.
 
     Attributes:
-        text: An artifact that triggers the rule and no other error; in another language, what shows it.
-        language: `json` for an artifact, else the language of `text` (`python`, `console`).
+        text: An artifact that triggers the rule and no other error, or a property that does; in another language, what
+            shows it.
+        language: `json` for an artifact, `lisp` for a property, else the language of `text` (`python`, `console`).
         note: What to look at, where the text alone does not say it.
     """
 
@@ -28,6 +29,11 @@ class Example:
     def is_artifact(self) -> bool:
         """Whether checking `text` as an artifact triggers the rule."""
         return self.language == "json"
+
+    @property
+    def is_property(self) -> bool:
+        """Whether checking `text` as a property of a network with two inputs and one output triggers the rule."""
+        return self.language == "lisp"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@
 _shtab_torchlean_params_subparsers=(convert inline extract use)
 _shtab_torchlean_subparsers=(check emit capture adapter convert init params run train eval graph diff doctor rules server completion)
 
-_shtab_torchlean_check_option_strings=(-h --help -q --quiet --no-color --output-format --fix --diff --unsafe-fixes --select --ignore --exclude --force-exclude)
+_shtab_torchlean_check_option_strings=(-h --help -q --quiet --no-color --property --output-format --fix --diff --unsafe-fixes --select --ignore --exclude --force-exclude)
 _shtab_torchlean_emit_option_strings=(-h --help -q --quiet --no-color -o --output --params --check --force --style --names --class-name --dtype --literal-limit --training-skeleton --no-training-skeleton --learnable-consts --no-learnable-consts --compress-broadcast-params --no-compress-broadcast-params)
 _shtab_torchlean_capture_option_strings=(-h --help -q --quiet --no-color -o --output --example-shape --prefer-torch-export --no-prefer-torch-export --debug-targets --no-debug-targets --include-debug-targets --no-include-debug-targets --params --no-params --dialect --inline --no-inline --verify --no-verify --approximate --fold --no-fold --max-parameters --explain --force --timeout)
 _shtab_torchlean_adapter_option_strings=(-h --help -q --quiet --no-color -o --output --function-name --force --prefer-torch-export --no-prefer-torch-export --debug-targets --no-debug-targets --include-debug-targets --no-include-debug-targets --params --no-params --dialect --inline --no-inline --verify --no-verify --approximate --fold --no-fold --max-parameters)
@@ -31,13 +31,14 @@ _shtab_torchlean_completion_option_strings=(-h --help -q --quiet --no-color)
 _shtab_torchlean_option_strings=(-h --help --version --verbose)
 
 _shtab_torchlean_check_pos_0_COMPGEN=_shtab_glob_compgen_73e031ea
+_shtab_torchlean_check___property_COMPGEN=_shtab_glob_compgen_6ae72cc8
 _shtab_torchlean_check___select_COMPGEN=_torchlean_list
 _shtab_torchlean_check___ignore_COMPGEN=_torchlean_list
 _shtab_torchlean_emit_pos_0_COMPGEN=_shtab_glob_compgen_d0172c68
-_shtab_torchlean_emit__o_COMPGEN=_shtab_glob_compgen_c4f2c37b
-_shtab_torchlean_emit___output_COMPGEN=_shtab_glob_compgen_c4f2c37b
+_shtab_torchlean_emit__o_COMPGEN=_shtab_glob_compgen_7c3186e9
+_shtab_torchlean_emit___output_COMPGEN=_shtab_glob_compgen_7c3186e9
 _shtab_torchlean_emit___params_COMPGEN=_shtab_glob_compgen_bbbf43dd
-_shtab_torchlean_capture_pos_0_COMPGEN=_shtab_glob_compgen_08fe7330
+_shtab_torchlean_capture_pos_0_COMPGEN=_shtab_glob_compgen_2bb7d4bf
 _shtab_torchlean_capture__o_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_torchlean_capture___output_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_torchlean_adapter__o_COMPGEN=_shtab_glob_compgen_c4f2c37b
@@ -86,7 +87,7 @@ _shtab_torchlean_diff__o_COMPGEN=_shtab_compgen_files
 _shtab_torchlean_diff___output_COMPGEN=_shtab_compgen_files
 
 _shtab_torchlean_check___output_format_choices=(text json sarif github)
-_shtab_torchlean_emit___style_choices=(module sequential)
+_shtab_torchlean_emit___style_choices=(module sequential onnx)
 _shtab_torchlean_emit___names_choices=(artifact model)
 _shtab_torchlean_emit___dtype_choices=(float32 float64 float16 bfloat16)
 _shtab_torchlean_capture___dialect_choices=(auto classic generalized)
@@ -113,7 +114,7 @@ _shtab_torchlean_graph___depth_choices=(all)
 _shtab_torchlean_diff___output_format_choices=(text json)
 _shtab_torchlean_diff___graph_choices=(text dot mermaid svg)
 _shtab_torchlean_doctor___output_format_choices=(text json)
-_shtab_torchlean_rules_pos_0_choices=(TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608)
+_shtab_torchlean_rules_pos_0_choices=(TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608 TL701 TL702 TL703 TL704 TL705 TL706 TL707)
 _shtab_torchlean_rules___output_format_choices=(text json)
 _shtab_torchlean_server___log_level_choices=(debug info warning error)
 _shtab_torchlean_completion_pos_0_choices=(bash zsh fish powershell)
@@ -288,10 +289,19 @@ _shtab_glob_compgen_73e031ea() {
 }
 
 
+# $1=COMP_WORDS[1]
+_shtab_glob_compgen_6ae72cc8() {
+  for ext in '*.vnnlib' '*.vnnlib.gz'; do
+    compgen -f -X "!$ext" -- $1
+  done
+  compgen -d -- $1  # recurse into subdirs
+}
+
+
 # $1=COMP_WORDS[1]; the words that stand behind the last comma
 _torchlean_list() {
   local before="${1%"${1##*,}"}"
-  compgen -P "$before" -W "TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608" -- "${1##*,}"
+  compgen -P "$before" -W "TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608 TL701 TL702 TL703 TL704 TL705 TL706 TL707" -- "${1##*,}"
 }
 
 
@@ -305,8 +315,8 @@ _shtab_glob_compgen_d0172c68() {
 
 
 # $1=COMP_WORDS[1]
-_shtab_glob_compgen_c4f2c37b() {
-  for ext in '*.py'; do
+_shtab_glob_compgen_7c3186e9() {
+  for ext in '*.py' '*.onnx'; do
     compgen -f -X "!$ext" -- $1
   done
   compgen -d -- $1  # recurse into subdirs
@@ -323,8 +333,17 @@ _shtab_glob_compgen_bbbf43dd() {
 
 
 # $1=COMP_WORDS[1]
-_shtab_glob_compgen_08fe7330() {
-  for ext in '*.py' '*.pt2'; do
+_shtab_glob_compgen_2bb7d4bf() {
+  for ext in '*.py' '*.pt2' '*.onnx'; do
+    compgen -f -X "!$ext" -- $1
+  done
+  compgen -d -- $1  # recurse into subdirs
+}
+
+
+# $1=COMP_WORDS[1]
+_shtab_glob_compgen_c4f2c37b() {
+  for ext in '*.py'; do
     compgen -f -X "!$ext" -- $1
   done
   compgen -d -- $1  # recurse into subdirs

@@ -6,6 +6,20 @@
 
 # Custom Preamble
 
+function _shtab_glob_compgen_6ae72cc8
+  set comp (commandline -ct)
+  for candidate in (__fish_complete_path "$comp")
+    set -l candidate_path (string split -m1 \t -- "$candidate")[1]
+    for pattern in '*.vnnlib' '*.vnnlib.gz' '*/'  # recurse into subdirs
+      if string match -q -- "$pattern" "$candidate_path"
+        printf '%s\n' "$candidate"
+        break
+      end
+    end
+  end
+end
+
+
 function _shtab_glob_compgen_73e031ea
   set comp (commandline -ct)
   for candidate in (__fish_complete_path "$comp")
@@ -20,11 +34,11 @@ function _shtab_glob_compgen_73e031ea
 end
 
 
-function _shtab_glob_compgen_c4f2c37b
+function _shtab_glob_compgen_7c3186e9
   set comp (commandline -ct)
   for candidate in (__fish_complete_path "$comp")
     set -l candidate_path (string split -m1 \t -- "$candidate")[1]
-    for pattern in '*.py' '*/'  # recurse into subdirs
+    for pattern in '*.py' '*.onnx' '*/'  # recurse into subdirs
       if string match -q -- "$pattern" "$candidate_path"
         printf '%s\n' "$candidate"
         break
@@ -62,11 +76,25 @@ function _shtab_glob_compgen_d0172c68
 end
 
 
-function _shtab_glob_compgen_08fe7330
+function _shtab_glob_compgen_2bb7d4bf
   set comp (commandline -ct)
   for candidate in (__fish_complete_path "$comp")
     set -l candidate_path (string split -m1 \t -- "$candidate")[1]
-    for pattern in '*.py' '*.pt2' '*/'  # recurse into subdirs
+    for pattern in '*.py' '*.pt2' '*.onnx' '*/'  # recurse into subdirs
+      if string match -q -- "$pattern" "$candidate_path"
+        printf '%s\n' "$candidate"
+        break
+      end
+    end
+  end
+end
+
+
+function _shtab_glob_compgen_c4f2c37b
+  set comp (commandline -ct)
+  for candidate in (__fish_complete_path "$comp")
+    set -l candidate_path (string split -m1 \t -- "$candidate")[1]
+    for pattern in '*.py' '*/'  # recurse into subdirs
       if string match -q -- "$pattern" "$candidate_path"
         printf '%s\n' "$candidate"
         break
@@ -193,7 +221,7 @@ function _shtab_torchlean_using
 end
 
 set -g _shtab_torchlean_commands check emit capture adapter convert init params 'params convert' 'params inline' 'params extract' 'params use' run train eval graph diff doctor rules server completion
-set -g _shtab_torchlean_opts_with_value --approximate --artifact --backend --batch-size --checkpoint-every --checkpoint-seconds --class-axis --class-name --class-weights --clip --curve --data --depth --device --dialect --dtype --epochs --example-shape --exclude --format --from --function-name --graph --hi --ignore --ignore-index --input --label-smoothing --literal-limit --lo --log-every --log-level --logdir --loss --lr --max-parameters --mean --momentum --names --optimizer --out --output --output-format --params --patience --plan --resume --schedule --scheme --seed --select --std --steps --style --tcp --timeout --val-split --warmup --weight-decay --ws --x --y -o
+set -g _shtab_torchlean_opts_with_value --approximate --artifact --backend --batch-size --checkpoint-every --checkpoint-seconds --class-axis --class-name --class-weights --clip --curve --data --depth --device --dialect --dtype --epochs --example-shape --exclude --format --from --function-name --graph --hi --ignore --ignore-index --input --label-smoothing --literal-limit --lo --log-every --log-level --logdir --loss --lr --max-parameters --mean --momentum --names --optimizer --out --output --output-format --params --patience --plan --property --resume --schedule --scheme --seed --select --std --steps --style --tcp --timeout --val-split --warmup --weight-decay --ws --x --y -o
 
 complete -c torchlean -e
 complete -c torchlean -f
@@ -205,12 +233,13 @@ complete -c torchlean -n '_shtab_torchlean_using; and test $_shtab_torchlean_npo
 complete -c torchlean -n '_shtab_torchlean_using check' -s h -l help -d 'show this help message and exit'
 complete -c torchlean -n '_shtab_torchlean_using check' -s q -l quiet -d 'print results and errors only'
 complete -c torchlean -n '_shtab_torchlean_using check' -l no-color -d 'no colours (also: NO_COLOR is set)'
+complete -c torchlean -n '_shtab_torchlean_using check' -l property -xka "(_shtab_glob_compgen_6ae72cc8)" -d 'VNN-LIB property (p.vnnlib, p.vnnlib.gz): whether its variables fit the artifact'"'"'s input and output'
 complete -c torchlean -n '_shtab_torchlean_using check' -l output-format -xka "text json sarif github" -d 'how findings are printed'
 complete -c torchlean -n '_shtab_torchlean_using check' -l fix -d 'apply the safe fixes in place (for -: print the text)'
 complete -c torchlean -n '_shtab_torchlean_using check' -l diff -d 'show what --fix would change, and write nothing'
 complete -c torchlean -n '_shtab_torchlean_using check' -l unsafe-fixes -d 'apply fixes too that may change what the file means'
-complete -c torchlean -n '_shtab_torchlean_using check' -l select -xka "(__fish_complete_list , 'printf "%s\\n" TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608')" -d 'report these codes only (comma-separated prefixes)'
-complete -c torchlean -n '_shtab_torchlean_using check' -l ignore -xka "(__fish_complete_list , 'printf "%s\\n" TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608')" -d 'do not report these codes (comma-separated prefixes)'
+complete -c torchlean -n '_shtab_torchlean_using check' -l select -xka "(__fish_complete_list , 'printf "%s\\n" TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608 TL701 TL702 TL703 TL704 TL705 TL706 TL707')" -d 'report these codes only (comma-separated prefixes)'
+complete -c torchlean -n '_shtab_torchlean_using check' -l ignore -xka "(__fish_complete_list , 'printf "%s\\n" TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608 TL701 TL702 TL703 TL704 TL705 TL706 TL707')" -d 'do not report these codes (comma-separated prefixes)'
 complete -c torchlean -n '_shtab_torchlean_using check' -l exclude -x -d 'skip these files when searching folders'
 complete -c torchlean -n '_shtab_torchlean_using check' -l force-exclude -d 'skip excluded files even where they are named'
 complete -c torchlean -n '_shtab_torchlean_using check; and test $_shtab_torchlean_npos -ge 0' -ka "(_shtab_glob_compgen_73e031ea)" -d 'artifact, Python file (what is known of it without running it), folder, or - for standard input'
@@ -218,12 +247,12 @@ complete -c torchlean -n '_shtab_torchlean_using; and test $_shtab_torchlean_npo
 complete -c torchlean -n '_shtab_torchlean_using emit' -s h -l help -d 'show this help message and exit'
 complete -c torchlean -n '_shtab_torchlean_using emit' -s q -l quiet -d 'print results and errors only'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l no-color -d 'no colours (also: NO_COLOR is set)'
-complete -c torchlean -n '_shtab_torchlean_using emit' -s o -l output -xka "(_shtab_glob_compgen_c4f2c37b)" -d 'file to write (default: m.py beside m.ir.json)'
+complete -c torchlean -n '_shtab_torchlean_using emit' -s o -l output -xka "(_shtab_glob_compgen_7c3186e9)" -d 'file to write (default: m.py beside m.ir.json, or m.onnx)'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l params -xka "(_shtab_glob_compgen_bbbf43dd)" -d 'parameters (default: m.params.safetensors)'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l check -d 'write nothing; exit 1 if stale, edited or missing'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l force -d 'write it again, even where it is fresh or was edited by hand (then kept as .orig)'
-complete -c torchlean -n '_shtab_torchlean_using emit' -l style -xka "module sequential" -d 'a module of its own (default), or an nn.Sequential for a chain of layers'
-complete -c torchlean -n '_shtab_torchlean_using emit' -l names -xka "artifact model" -d 'names of the attributes: the artifact'"'"'s (default), or those of the model that was captured, whose state_dict then loads'
+complete -c torchlean -n '_shtab_torchlean_using emit' -l style -xka "module sequential onnx" -d 'a module of its own (default), an nn.Sequential for a chain of layers, or an ONNX file (the default where -o names one), compared with the interpreter'
+complete -c torchlean -n '_shtab_torchlean_using emit' -l names -xka "artifact model" -d 'names of the attributes: the artifact'"'"'s (default), or those of the model that was captured, whose state_dict then loads (default for ONNX)'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l class-name -x -d 'name of the class (default: the captured model'"'"'s, else ExportedIRModel)'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l dtype -xka "float32 float64 float16 bfloat16" -d 'dtype of the parameters (default: torch.float32)'
 complete -c torchlean -n '_shtab_torchlean_using emit' -l literal-limit -x -d 'scalars written as literals (default: 256)'
@@ -236,7 +265,7 @@ complete -c torchlean -n '_shtab_torchlean_using capture' -s h -l help -d 'show 
 complete -c torchlean -n '_shtab_torchlean_using capture' -s q -l quiet -d 'print results and errors only'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l no-color -d 'no colours (also: NO_COLOR is set)'
 complete -c torchlean -n '_shtab_torchlean_using capture' -s o -l output -xka "(_shtab_glob_compgen_d0172c68)" -d 'where to write the artifact; default: as torchlean.toml says'
-complete -c torchlean -n '_shtab_torchlean_using capture' -l example-shape -x -d 'shape of the input; default: `# torchlean: example-shape=1,4` above the class, or torchlean.toml; a .pt2 has it'
+complete -c torchlean -n '_shtab_torchlean_using capture' -l example-shape -x -d 'shape of the input; default: `# torchlean: example-shape=1,4` above the class, or torchlean.toml; a .pt2 has it, and an ONNX file but for open sizes'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l prefer-torch-export -l no-prefer-torch-export -d 'trace with torch.export first; else with FX alone (default: on)'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l debug-targets -l no-debug-targets -l include-debug-targets -l no-include-debug-targets -d 'write the source operator of each node as `debug_target` (default: on)'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l params -l no-params -d 'write the parameters (default: on)'
@@ -249,7 +278,7 @@ complete -c torchlean -n '_shtab_torchlean_using capture' -l max-parameters -x -
 complete -c torchlean -n '_shtab_torchlean_using capture' -l explain -d 'print the source that ran, with the shape of every value at the end of its line and each finding under its expression'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l force -d 'replace an artifact that was edited, or parameters that were trained, and keep them as .orig'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l timeout -x -d 'end the capture after so many seconds (default: 120)'
-complete -c torchlean -n '_shtab_torchlean_using capture; and test $_shtab_torchlean_npos -eq 0' -ka "(_shtab_glob_compgen_08fe7330)" -d 'a module class, or a function without arguments that builds one; or a program that torch.export.save wrote; default: every model that torchlean.toml gives an output'
+complete -c torchlean -n '_shtab_torchlean_using capture; and test $_shtab_torchlean_npos -eq 0' -ka "(_shtab_glob_compgen_2bb7d4bf)" -d 'a module class, or a function without arguments that builds one; or a program that torch.export.save wrote; or an ONNX file (.onnx, .onnx.gz); default: every model that torchlean.toml gives an output'
 complete -c torchlean -n '_shtab_torchlean_using; and test $_shtab_torchlean_npos -eq 0' -a adapter -d 'Write a script that captures models where only torch is installed.'
 complete -c torchlean -n '_shtab_torchlean_using adapter' -s h -l help -d 'show this help message and exit'
 complete -c torchlean -n '_shtab_torchlean_using adapter' -s q -l quiet -d 'print results and errors only'
@@ -419,7 +448,7 @@ complete -c torchlean -n '_shtab_torchlean_using rules' -s h -l help -d 'show th
 complete -c torchlean -n '_shtab_torchlean_using rules' -s q -l quiet -d 'print results and errors only'
 complete -c torchlean -n '_shtab_torchlean_using rules' -l no-color -d 'no colours (also: NO_COLOR is set)'
 complete -c torchlean -n '_shtab_torchlean_using rules' -l output-format -xka "text json" -d 'how rules are printed'
-complete -c torchlean -n '_shtab_torchlean_using rules; and test $_shtab_torchlean_npos -eq 0' -ka "TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608" -d 'explain this rule'
+complete -c torchlean -n '_shtab_torchlean_using rules; and test $_shtab_torchlean_npos -eq 0' -ka "TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608 TL701 TL702 TL703 TL704 TL705 TL706 TL707" -d 'explain this rule'
 complete -c torchlean -n '_shtab_torchlean_using; and test $_shtab_torchlean_npos -eq 0' -a server -d 'Run the language server.'
 complete -c torchlean -n '_shtab_torchlean_using server' -s h -l help -d 'show this help message and exit'
 complete -c torchlean -n '_shtab_torchlean_using server' -s q -l quiet -d 'print results and errors only'

@@ -18,8 +18,19 @@ function _shtab_glob_compgen_73e031ea {
   Get-ChildItem -Path "$WordToComplete*" -Directory -ErrorAction SilentlyContinue |
     ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
 }
+
+function _shtab_glob_compgen_6ae72cc8 {
+  param([string]$WordToComplete)
+  $dir = ''
+  if ($WordToComplete -match '^(.*[\\/])') { $dir = $Matches[1] }
+  Get-ChildItem -Path "$WordToComplete*" `
+  -Include @('*.vnnlib', '*.vnnlib.gz') -File -ErrorAction SilentlyContinue |
+    ForEach-Object { $dir + $_.Name }
+  Get-ChildItem -Path "$WordToComplete*" -Directory -ErrorAction SilentlyContinue |
+    ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
+}
 function _torchlean_list { param([string]$WordToComplete)
-  @('TL001', 'TL002', 'TL003', 'TL010', 'TL011', 'TL012', 'TL013', 'TL014', 'TL015', 'TL017', 'TL101', 'TL102', 'TL103', 'TL104', 'TL105', 'TL106', 'TL201', 'TL202', 'TL203', 'TL204', 'TL205', 'TL206', 'TL207', 'TL208', 'TL209', 'TL210', 'TL211', 'TL212', 'TL301', 'TL302', 'TL303', 'TL304', 'TL401', 'TL402', 'TL403', 'TL404', 'TL405', 'TL406', 'TL407', 'TL501', 'TL502', 'TL503', 'TL504', 'TL511', 'TL512', 'TL521', 'TL601', 'TL602', 'TL603', 'TL604', 'TL605', 'TL606', 'TL607', 'TL608') | Where-Object { $_ -like "$WordToComplete*" }
+  @('TL001', 'TL002', 'TL003', 'TL010', 'TL011', 'TL012', 'TL013', 'TL014', 'TL015', 'TL017', 'TL101', 'TL102', 'TL103', 'TL104', 'TL105', 'TL106', 'TL201', 'TL202', 'TL203', 'TL204', 'TL205', 'TL206', 'TL207', 'TL208', 'TL209', 'TL210', 'TL211', 'TL212', 'TL301', 'TL302', 'TL303', 'TL304', 'TL401', 'TL402', 'TL403', 'TL404', 'TL405', 'TL406', 'TL407', 'TL501', 'TL502', 'TL503', 'TL504', 'TL511', 'TL512', 'TL521', 'TL601', 'TL602', 'TL603', 'TL604', 'TL605', 'TL606', 'TL607', 'TL608', 'TL701', 'TL702', 'TL703', 'TL704', 'TL705', 'TL706', 'TL707') | Where-Object { $_ -like "$WordToComplete*" }
 }
 
 function _shtab_glob_compgen_d0172c68 {
@@ -33,12 +44,12 @@ function _shtab_glob_compgen_d0172c68 {
     ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
 }
 
-function _shtab_glob_compgen_c4f2c37b {
+function _shtab_glob_compgen_7c3186e9 {
   param([string]$WordToComplete)
   $dir = ''
   if ($WordToComplete -match '^(.*[\\/])') { $dir = $Matches[1] }
   Get-ChildItem -Path "$WordToComplete*" `
-  -Include @('*.py') -File -ErrorAction SilentlyContinue |
+  -Include @('*.py', '*.onnx') -File -ErrorAction SilentlyContinue |
     ForEach-Object { $dir + $_.Name }
   Get-ChildItem -Path "$WordToComplete*" -Directory -ErrorAction SilentlyContinue |
     ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
@@ -55,12 +66,23 @@ function _shtab_glob_compgen_bbbf43dd {
     ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
 }
 
-function _shtab_glob_compgen_08fe7330 {
+function _shtab_glob_compgen_2bb7d4bf {
   param([string]$WordToComplete)
   $dir = ''
   if ($WordToComplete -match '^(.*[\\/])') { $dir = $Matches[1] }
   Get-ChildItem -Path "$WordToComplete*" `
-  -Include @('*.py', '*.pt2') -File -ErrorAction SilentlyContinue |
+  -Include @('*.py', '*.pt2', '*.onnx') -File -ErrorAction SilentlyContinue |
+    ForEach-Object { $dir + $_.Name }
+  Get-ChildItem -Path "$WordToComplete*" -Directory -ErrorAction SilentlyContinue |
+    ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
+}
+
+function _shtab_glob_compgen_c4f2c37b {
+  param([string]$WordToComplete)
+  $dir = ''
+  if ($WordToComplete -match '^(.*[\\/])') { $dir = $Matches[1] }
+  Get-ChildItem -Path "$WordToComplete*" `
+  -Include @('*.py') -File -ErrorAction SilentlyContinue |
     ForEach-Object { $dir + $_.Name }
   Get-ChildItem -Path "$WordToComplete*" -Directory -ErrorAction SilentlyContinue |
     ForEach-Object { $dir + $_.Name + [System.IO.Path]::DirectorySeparatorChar }
@@ -131,7 +153,7 @@ $_shtab_torchlean_option_strings = @{
     '_shtab_torchlean' = @('-h', '--help', '--version', '--verbose')
     '_shtab_torchlean_adapter' = @('-h', '--help', '-q', '--quiet', '--no-color', '-o', '--output', '--function-name', '--force', '--prefer-torch-export', '--no-prefer-torch-export', '--debug-targets', '--no-debug-targets', '--include-debug-targets', '--no-include-debug-targets', '--params', '--no-params', '--dialect', '--inline', '--no-inline', '--verify', '--no-verify', '--approximate', '--fold', '--no-fold', '--max-parameters')
     '_shtab_torchlean_capture' = @('-h', '--help', '-q', '--quiet', '--no-color', '-o', '--output', '--example-shape', '--prefer-torch-export', '--no-prefer-torch-export', '--debug-targets', '--no-debug-targets', '--include-debug-targets', '--no-include-debug-targets', '--params', '--no-params', '--dialect', '--inline', '--no-inline', '--verify', '--no-verify', '--approximate', '--fold', '--no-fold', '--max-parameters', '--explain', '--force', '--timeout')
-    '_shtab_torchlean_check' = @('-h', '--help', '-q', '--quiet', '--no-color', '--output-format', '--fix', '--diff', '--unsafe-fixes', '--select', '--ignore', '--exclude', '--force-exclude')
+    '_shtab_torchlean_check' = @('-h', '--help', '-q', '--quiet', '--no-color', '--property', '--output-format', '--fix', '--diff', '--unsafe-fixes', '--select', '--ignore', '--exclude', '--force-exclude')
     '_shtab_torchlean_completion' = @('-h', '--help', '-q', '--quiet', '--no-color')
     '_shtab_torchlean_convert' = @('-h', '--help', '-q', '--quiet', '--no-color', '-o', '--out', '--dialect', '--params', '--output')
     '_shtab_torchlean_diff' = @('-h', '--help', '-q', '--quiet', '--no-color', '--output-format', '--graph', '-o', '--output')
@@ -155,8 +177,9 @@ $_shtab_torchlean_compgens = @{
     '_shtab_torchlean_adapter__o' = '_shtab_glob_compgen_c4f2c37b'
     '_shtab_torchlean_capture___output' = '_shtab_glob_compgen_d0172c68'
     '_shtab_torchlean_capture__o' = '_shtab_glob_compgen_d0172c68'
-    '_shtab_torchlean_capture_pos_0' = '_shtab_glob_compgen_08fe7330'
+    '_shtab_torchlean_capture_pos_0' = '_shtab_glob_compgen_2bb7d4bf'
     '_shtab_torchlean_check___ignore' = '_torchlean_list'
+    '_shtab_torchlean_check___property' = '_shtab_glob_compgen_6ae72cc8'
     '_shtab_torchlean_check___select' = '_torchlean_list'
     '_shtab_torchlean_check_pos_0' = '_shtab_glob_compgen_73e031ea'
     '_shtab_torchlean_convert___out' = '_shtab_glob_compgen_d0172c68'
@@ -167,9 +190,9 @@ $_shtab_torchlean_compgens = @{
     '_shtab_torchlean_diff__o' = '_shtab_powershell_compgen_files'
     '_shtab_torchlean_diff_pos_0' = '_shtab_glob_compgen_d0172c68'
     '_shtab_torchlean_diff_pos_1' = '_shtab_glob_compgen_d0172c68'
-    '_shtab_torchlean_emit___output' = '_shtab_glob_compgen_c4f2c37b'
+    '_shtab_torchlean_emit___output' = '_shtab_glob_compgen_7c3186e9'
     '_shtab_torchlean_emit___params' = '_shtab_glob_compgen_bbbf43dd'
-    '_shtab_torchlean_emit__o' = '_shtab_glob_compgen_c4f2c37b'
+    '_shtab_torchlean_emit__o' = '_shtab_glob_compgen_7c3186e9'
     '_shtab_torchlean_emit_pos_0' = '_shtab_glob_compgen_d0172c68'
     '_shtab_torchlean_eval___data' = '_shtab_glob_compgen_b0607401'
     '_shtab_torchlean_eval___params' = '_shtab_glob_compgen_bbbf43dd'
@@ -219,7 +242,7 @@ $_shtab_torchlean_choices = @{
     '_shtab_torchlean_doctor___output_format' = @('text', 'json')
     '_shtab_torchlean_emit___dtype' = @('float32', 'float64', 'float16', 'bfloat16')
     '_shtab_torchlean_emit___names' = @('artifact', 'model')
-    '_shtab_torchlean_emit___style' = @('module', 'sequential')
+    '_shtab_torchlean_emit___style' = @('module', 'sequential', 'onnx')
     '_shtab_torchlean_eval___device' = @('auto', 'cpu', 'cuda')
     '_shtab_torchlean_eval___loss' = @('mse', 'l1', 'huber', 'cross_entropy', 'bce_with_logits')
     '_shtab_torchlean_eval___output_format' = @('text', 'json')
@@ -231,7 +254,7 @@ $_shtab_torchlean_choices = @{
     '_shtab_torchlean_params_pos_0' = @('convert', 'inline', 'extract', 'use')
     '_shtab_torchlean_pos_0' = @('check', 'emit', 'capture', 'adapter', 'convert', 'init', 'params', 'run', 'train', 'eval', 'graph', 'diff', 'doctor', 'rules', 'server', 'completion')
     '_shtab_torchlean_rules___output_format' = @('text', 'json')
-    '_shtab_torchlean_rules_pos_0' = @('TL001', 'TL002', 'TL003', 'TL010', 'TL011', 'TL012', 'TL013', 'TL014', 'TL015', 'TL017', 'TL101', 'TL102', 'TL103', 'TL104', 'TL105', 'TL106', 'TL201', 'TL202', 'TL203', 'TL204', 'TL205', 'TL206', 'TL207', 'TL208', 'TL209', 'TL210', 'TL211', 'TL212', 'TL301', 'TL302', 'TL303', 'TL304', 'TL401', 'TL402', 'TL403', 'TL404', 'TL405', 'TL406', 'TL407', 'TL501', 'TL502', 'TL503', 'TL504', 'TL511', 'TL512', 'TL521', 'TL601', 'TL602', 'TL603', 'TL604', 'TL605', 'TL606', 'TL607', 'TL608')
+    '_shtab_torchlean_rules_pos_0' = @('TL001', 'TL002', 'TL003', 'TL010', 'TL011', 'TL012', 'TL013', 'TL014', 'TL015', 'TL017', 'TL101', 'TL102', 'TL103', 'TL104', 'TL105', 'TL106', 'TL201', 'TL202', 'TL203', 'TL204', 'TL205', 'TL206', 'TL207', 'TL208', 'TL209', 'TL210', 'TL211', 'TL212', 'TL301', 'TL302', 'TL303', 'TL304', 'TL401', 'TL402', 'TL403', 'TL404', 'TL405', 'TL406', 'TL407', 'TL501', 'TL502', 'TL503', 'TL504', 'TL511', 'TL512', 'TL521', 'TL601', 'TL602', 'TL603', 'TL604', 'TL605', 'TL606', 'TL607', 'TL608', 'TL701', 'TL702', 'TL703', 'TL704', 'TL705', 'TL706', 'TL707')
     '_shtab_torchlean_run___device' = @('auto', 'cpu', 'cuda')
     '_shtab_torchlean_run___dtype' = @('float32', 'float64')
     '_shtab_torchlean_server___log_level' = @('debug', 'info', 'warning', 'error')
@@ -435,7 +458,7 @@ $_shtab_torchlean_help = @{
     '_shtab_torchlean_capture___approximate' = 'allow a substitution that is not exact (gelu=erf, gelu=tanh, erf=composed, erfc=composed, ndtr=composed, float64=float32); may be repeated'
     '_shtab_torchlean_capture___debug_targets' = 'write the source operator of each node as `debug_target` (default: on)'
     '_shtab_torchlean_capture___dialect' = 'dialect of the artifact; auto: that of the artifact that is replaced, or else the one that the project''s TorchLean reads, or of most others in its folder (default: auto)'
-    '_shtab_torchlean_capture___example_shape' = 'shape of the input; default: `# torchlean: example-shape=1,4` above the class, or torchlean.toml; a .pt2 has it'
+    '_shtab_torchlean_capture___example_shape' = 'shape of the input; default: `# torchlean: example-shape=1,4` above the class, or torchlean.toml; a .pt2 has it, and an ONNX file but for open sizes'
     '_shtab_torchlean_capture___explain' = 'print the source that ran, with the shape of every value at the end of its line and each finding under its expression'
     '_shtab_torchlean_capture___fold' = 'write weights that are computed of parameters as constants, which train by themselves (default: off)'
     '_shtab_torchlean_capture___force' = 'replace an artifact that was edited, or parameters that were trained, and keep them as .orig'
@@ -460,7 +483,7 @@ $_shtab_torchlean_help = @{
     '_shtab_torchlean_capture__h' = 'show this help message and exit'
     '_shtab_torchlean_capture__o' = 'where to write the artifact; default: as torchlean.toml says'
     '_shtab_torchlean_capture__q' = 'print results and errors only'
-    '_shtab_torchlean_capture_pos_0' = 'a module class, or a function without arguments that builds one; or a program that torch.export.save wrote; default: every model that torchlean.toml gives an output'
+    '_shtab_torchlean_capture_pos_0' = 'a module class, or a function without arguments that builds one; or a program that torch.export.save wrote; or an ONNX file (.onnx, .onnx.gz); default: every model that torchlean.toml gives an output'
     '_shtab_torchlean_check' = 'Check artifacts and show every error where it stands.'
     '_shtab_torchlean_check___diff' = 'show what --fix would change, and write nothing'
     '_shtab_torchlean_check___exclude' = 'skip these files when searching folders'
@@ -470,6 +493,7 @@ $_shtab_torchlean_help = @{
     '_shtab_torchlean_check___ignore' = 'do not report these codes (comma-separated prefixes)'
     '_shtab_torchlean_check___no_color' = 'no colours (also: NO_COLOR is set)'
     '_shtab_torchlean_check___output_format' = 'how findings are printed'
+    '_shtab_torchlean_check___property' = 'VNN-LIB property (p.vnnlib, p.vnnlib.gz): whether its variables fit the artifact''s input and output'
     '_shtab_torchlean_check___quiet' = 'print results and errors only'
     '_shtab_torchlean_check___select' = 'report these codes only (comma-separated prefixes)'
     '_shtab_torchlean_check___unsafe_fixes' = 'apply fixes too that may change what the file means'
@@ -523,18 +547,18 @@ $_shtab_torchlean_help = @{
     '_shtab_torchlean_emit___help' = 'show this help message and exit'
     '_shtab_torchlean_emit___learnable_consts' = 'with or without constants that train (default: with)'
     '_shtab_torchlean_emit___literal_limit' = 'scalars written as literals (default: 256)'
-    '_shtab_torchlean_emit___names' = 'names of the attributes: the artifact''s (default), or those of the model that was captured, whose state_dict then loads'
+    '_shtab_torchlean_emit___names' = 'names of the attributes: the artifact''s (default), or those of the model that was captured, whose state_dict then loads (default for ONNX)'
     '_shtab_torchlean_emit___no_color' = 'no colours (also: NO_COLOR is set)'
     '_shtab_torchlean_emit___no_compress_broadcast_params' = 'with or without repeated rows of constants as one row (default: with)'
     '_shtab_torchlean_emit___no_learnable_consts' = 'with or without constants that train (default: with)'
     '_shtab_torchlean_emit___no_training_skeleton' = 'with or without optimizer, training step and smoke test (default: with)'
-    '_shtab_torchlean_emit___output' = 'file to write (default: m.py beside m.ir.json)'
+    '_shtab_torchlean_emit___output' = 'file to write (default: m.py beside m.ir.json, or m.onnx)'
     '_shtab_torchlean_emit___params' = 'parameters (default: m.params.safetensors)'
     '_shtab_torchlean_emit___quiet' = 'print results and errors only'
-    '_shtab_torchlean_emit___style' = 'a module of its own (default), or an nn.Sequential for a chain of layers'
+    '_shtab_torchlean_emit___style' = 'a module of its own (default), an nn.Sequential for a chain of layers, or an ONNX file (the default where -o names one), compared with the interpreter'
     '_shtab_torchlean_emit___training_skeleton' = 'with or without optimizer, training step and smoke test (default: with)'
     '_shtab_torchlean_emit__h' = 'show this help message and exit'
-    '_shtab_torchlean_emit__o' = 'file to write (default: m.py beside m.ir.json)'
+    '_shtab_torchlean_emit__o' = 'file to write (default: m.py beside m.ir.json, or m.onnx)'
     '_shtab_torchlean_emit__q' = 'print results and errors only'
     '_shtab_torchlean_emit_pos_0' = 'the artifact (m.ir.json)'
     '_shtab_torchlean_eval' = 'Show loss and metrics of an artifact on a data set.'

@@ -75,7 +75,7 @@ _shtab_torchlean_capture_options=(
   {-q,--quiet}"[print results and errors only]"
   "--no-color[no colours (also\: NO_COLOR is set)]"
   {-o,--output}"[where to write the artifact\; default\: as torchlean.toml says]:OUT.json:_files -g '*.json'"
-  "--example-shape[shape of the input\; default\: \`\# torchlean\: example-shape\=1,4\` above the class, or torchlean.toml\; a .pt2 has it]:1,4:"
+  "--example-shape[shape of the input\; default\: \`\# torchlean\: example-shape\=1,4\` above the class, or torchlean.toml\; a .pt2 has it, and an ONNX file but for open sizes]:1,4:"
   {--prefer-torch-export,--no-prefer-torch-export}"[trace with torch.export first\; else with FX alone (default\: on)]"
   {--debug-targets,--no-debug-targets,--include-debug-targets,--no-include-debug-targets}"[write the source operator of each node as \`debug_target\` (default\: on)]"
   {--params,--no-params}"[write the parameters (default\: on)]"
@@ -88,7 +88,7 @@ _shtab_torchlean_capture_options=(
   "--explain[print the source that ran, with the shape of every value at the end of its line and each finding under its expression]"
   "--force[replace an artifact that was edited, or parameters that were trained, and keep them as .orig]"
   "--timeout[end the capture after so many seconds (default\: 120)]:S:"
-  ":a module class, or a function without arguments that builds one\; or a program that torch.export.save wrote\; default\: every model that torchlean.toml gives an output:_files -g '(*.py|*.pt2)'"
+  ":a module class, or a function without arguments that builds one\; or a program that torch.export.save wrote\; or an ONNX file (.onnx, .onnx.gz)\; default\: every model that torchlean.toml gives an output:_files -g '(*.py|*.pt2|*.onnx)'"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -98,12 +98,13 @@ _shtab_torchlean_check_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   {-q,--quiet}"[print results and errors only]"
   "--no-color[no colours (also\: NO_COLOR is set)]"
+  "*--property[VNN-LIB property (p.vnnlib, p.vnnlib.gz)\: whether its variables fit the artifact\'s input and output]:FILE:_files -g '(*.vnnlib|*.vnnlib.gz)'"
   "--output-format[how findings are printed]:output_format:(text json sarif github)"
   "--fix[apply the safe fixes in place (for -\: print the text)]"
   "--diff[show what --fix would change, and write nothing]"
   "--unsafe-fixes[apply fixes too that may change what the file means]"
-  "--select[report these codes only (comma-separated prefixes)]:CODES:_values -s , code TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608"
-  "--ignore[do not report these codes (comma-separated prefixes)]:CODES:_values -s , code TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608"
+  "--select[report these codes only (comma-separated prefixes)]:CODES:_values -s , code TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608 TL701 TL702 TL703 TL704 TL705 TL706 TL707"
+  "--ignore[do not report these codes (comma-separated prefixes)]:CODES:_values -s , code TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608 TL701 TL702 TL703 TL704 TL705 TL706 TL707"
   "*--exclude[skip these files when searching folders]:GLOB:"
   "--force-exclude[skip excluded files even where they are named]"
   "(*):artifact, Python file (what is known of it without running it), folder, or - for standard input:_files -g '(*.json|*.py)'"
@@ -164,12 +165,12 @@ _shtab_torchlean_emit_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   {-q,--quiet}"[print results and errors only]"
   "--no-color[no colours (also\: NO_COLOR is set)]"
-  {-o,--output}"[file to write (default\: m.py beside m.ir.json)]:FILE:_files -g '*.py'"
+  {-o,--output}"[file to write (default\: m.py beside m.ir.json, or m.onnx)]:FILE:_files -g '(*.py|*.onnx)'"
   "--params[parameters (default\: m.params.safetensors)]:FILE:_files -g '(*.safetensors|*.json|*.pt|*.pth|*.ckpt|*.bin)'"
   "--check[write nothing\; exit 1 if stale, edited or missing]"
   "--force[write it again, even where it is fresh or was edited by hand (then kept as .orig)]"
-  "--style[a module of its own (default), or an nn.Sequential for a chain of layers]:style:(module sequential)"
-  "--names[names of the attributes\: the artifact\'s (default), or those of the model that was captured, whose state_dict then loads]:names:(artifact model)"
+  "--style[a module of its own (default), an nn.Sequential for a chain of layers, or an ONNX file (the default where -o names one), compared with the interpreter]:style:(module sequential onnx)"
+  "--names[names of the attributes\: the artifact\'s (default), or those of the model that was captured, whose state_dict then loads (default for ONNX)]:names:(artifact model)"
   "--class-name[name of the class (default\: the captured model\'s, else ExportedIRModel)]:NAME:"
   "--dtype[dtype of the parameters (default\: torch.float32)]:DTYPE:(float32 float64 float16 bfloat16)"
   "--literal-limit[scalars written as literals (default\: 256)]:N:"
@@ -300,7 +301,7 @@ _shtab_torchlean_rules_options=(
   {-q,--quiet}"[print results and errors only]"
   "--no-color[no colours (also\: NO_COLOR is set)]"
   "--output-format[how rules are printed]:output_format:(text json)"
-  ":explain this rule:(TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608)"
+  ":explain this rule:(TL001 TL002 TL003 TL010 TL011 TL012 TL013 TL014 TL015 TL017 TL101 TL102 TL103 TL104 TL105 TL106 TL201 TL202 TL203 TL204 TL205 TL206 TL207 TL208 TL209 TL210 TL211 TL212 TL301 TL302 TL303 TL304 TL401 TL402 TL403 TL404 TL405 TL406 TL407 TL501 TL502 TL503 TL504 TL511 TL512 TL521 TL601 TL602 TL603 TL604 TL605 TL606 TL607 TL608 TL701 TL702 TL703 TL704 TL705 TL706 TL707)"
 )
 
 # guard to ensure default positional specs are added only once per session

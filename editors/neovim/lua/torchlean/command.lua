@@ -31,6 +31,28 @@ local function of_artifact(command)
   end
 end
 
+---@param name string
+local function is_onnx(name)
+  return name:lower():find('%.onnx$') ~= nil or name:lower():find('%.onnx%.gz$') ~= nil
+end
+
+--- The ONNX file that a capture is of: the one that is named, or the buffer.
+---@param context torchlean.Context
+---@return string?
+local function onnx_file(context)
+  local name = context.words[1] or vim.api.nvim_buf_get_name(context.bufnr)
+  return is_onnx(name) and vim.fn.fnamemodify(name, ':p') or nil
+end
+
+--- The ONNX files that what was typed begins, and the folders on the way to others.
+---@param lead string
+---@return string[]
+local function onnx_files(lead)
+  return vim.tbl_filter(function(name)
+    return is_onnx(name) or (lead ~= '' and vim.endswith(name, '/'))
+  end, vim.fn.getcompletion(lead, 'file'))
+end
+
 --- The options of a training, and files behind `data=`.
 ---@param lead string
 ---@return string[]
@@ -51,14 +73,15 @@ end
 local subcommands = {
   capture = {
     most = 2,
-    complete = function(_, bufnr)
+    complete = function(lead, bufnr)
       local client = server.clients(bufnr)[1]
-      return client and models.names(client, bufnr) or {}
+      return vim.list_extend(client and models.names(client, bufnr) or {}, onnx_files(lead))
     end,
     run = function(context)
+      local file = onnx_file(context)
       require('torchlean.capture').run(context.client, 'torchlean.capture', {
-        uri = vim.uri_from_bufnr(context.bufnr),
-        name = context.words[1],
+        uri = file and vim.uri_from_fname(file) or vim.uri_from_bufnr(context.bufnr),
+        name = not file and context.words[1] or nil,
         exampleShape = context.words[2],
         force = context.bang or nil,
         ask = true,
@@ -195,6 +218,9 @@ end
 local function client_of(bufnr)
   local graph_of = vim.api.nvim_buf_get_name(bufnr):match('^torchlean%-graph://(.*)$')
   local client = server.clients(graph_of and vim.fn.bufadd(graph_of) or bufnr)[1]
+  if not client and is_onnx(vim.api.nvim_buf_get_name(bufnr)) then -- no text, which the server could read
+    client = server.clients(server.root(bufnr))[1]
+  end
   if not client then
     notify.error('the language server does not run for this file yet; :TorchLean restart starts it, :checkhealth torchlean tells more')
   elseif vim.api.nvim_buf_get_name(bufnr) == '' then

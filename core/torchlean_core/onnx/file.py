@@ -1,0 +1,104 @@
+"""An ONNX file: its bytes, unpacked and parsed. Nothing in it is run, and nothing else is opened (no torch here)."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from torchlean_core.errors import first_line
+from torchlean_core.onnx.errors import refused
+from torchlean_core.onnx.names import PACKED
+from torchlean_core.reading import NotRegularError, TooLargeError, read_regular
+
+MOST = (1 << 31) - 1
+"""Bytes of a model with its external data: what protobuf reads."""
+
+_GZIP = b"\x1f\x8b"
+_CHUNK = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a file holds.
+
+    Attributes:
+        file: Absolute path.
+        shown: The file as the user wrote it.
+        sha256: Hash of the file's bytes, as they lie there.
+        size: Number of bytes, unpacked.
+        proto: The model.
+    """
+
+    file: Path
+    shown: str
+    sha256: str
+    size: int
+    proto: onnx.ModelProto
+
+
+def read_document(file: Path) -> Document:
+    """Read a file.
+
+    Raises:
+        CaptureError: It cannot be read, or is no ONNX file.
+    """
+    shown = str(file)
+    try:
+        content = read_regular(file, MOST)
+    except IsADirectoryError as error:
+        raise refused(shown, "is a folder") from error
+    except NotRegularError as error:
+        raise refused(shown, "is no regular file") from error
+    except TooLargeError as error:
+        raise refused(shown, "has 2 GB or more, which no ONNX file has") from error
+    except OSError as error:
+        raise refused(shown, f"cannot be read: {error.strerror or error}") from error
+    sha256 = hashlib.sha256(content).hexdigest()
+    if file.name.lower().endswith(PACKED) or content.startswith(_GZIP):
+        content = _unpacked(content, shown)
+    proto = onnx.ModelProto()
+    try:
+        proto.ParseFromString(content)
+    except (DecodeError, ValueError, RecursionError) as error:
+        raise refused(shown, f"is no ONNX file, or a damaged one ({_reason(content)})") from error
+    if not proto.HasField("graph"):
+        raise refused(shown, f"is no ONNX file: it holds no graph ({_reason(content)})")
+    return Document(file.resolve(), shown, sha256, len(content), proto)
+
+
+def _unpacked(content: bytes, shown: str) -> bytes:
+    """The content of a gzip file, which is as large as it says it is only when it is unpacked."""
+    unpacker = zlib.decompressobj(wbits=31)
+    parts, size, rest = [], 0, content
+    try:
+        while rest and not unpacker.eof:
+            part = unpacker.decompress(rest, _CHUNK)
+            rest = unpacker.unconsumed_tail
+            size += len(part)
+            if size > MOST:
+                raise refused(shown, "has 2 GB or more when it is unpacked, which no ONNX file has")
+            parts.append(part)
+    except zlib.error as error:
+        raise refused(shown, f"is no gzip file, or a damaged one ({first_line(error)})") from error
+    if not unpacker.eof:
+        raise refused(shown, "is a gzip file that is cut off")
+    return b"".join(parts)
+
+
+def _reason(content: bytes) -> str:
+    """What the bytes look like."""
+    start = content[:256]
+    if not content:
+        return "the file is empty"
+    if start.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS; `git lfs pull` fetches the file itself"
+    if start.startswith(b"PK\x03\x04"):
+        return "it is a zip archive"
+    if start.isascii() and all(byte >= 32 or byte in b"\t\r\n" for byte in start):
+        return "it is text"
+    return "its bytes are no message of protobuf"
