@@ -140,6 +140,24 @@ def test_a_small_error_in_a_weight_is_found(tmp_path):
         verify(model, program, store)
 
 
+def test_a_function_that_loses_digits_in_float32_is_judged_in_float64(tmp_path, monkeypatch):
+    program = lower(load_graph(write(tmp_path, artifact_text(*MLP))))
+    store = Drawn(program)
+    model = onnx_model(program, store)
+    by, run_model = verifying._evaluation(model)
+    monkeypatch.setattr(
+        verifying,
+        "_evaluation",
+        lambda _: (by, lambda x: [one * np.float32(1 + 2e-5) for one in run_model(x)]),
+    )
+    assert 1e-5 < verify(model, program, store).error < 1e-4
+    monkeypatch.setattr(
+        verifying, "_evaluation", lambda _: (by, lambda x: [one * np.float32(1.001) for one in run_model(x)])
+    )
+    with pytest.raises(UserError, match="computes something else"):
+        verify(model, program, store)
+
+
 def test_without_onnxruntime_the_evaluator_of_onnx_computes(tmp_path, monkeypatch):
     monkeypatch.setattr(verifying.importlib.util, "find_spec", lambda name: None)
     result = emit_onnx(write(tmp_path, artifact_text(*MLP)))
