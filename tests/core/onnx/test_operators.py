@@ -11,6 +11,8 @@ import numpy as np
 import onnx
 import pytest
 
+from torchlean_core.onnx.operators.registry import OPERATORS
+
 from .coverage import DOCUMENT, document_rows
 from .support import Array, captured, drawn, ints, model, node, saved
 
@@ -79,6 +81,8 @@ CASES = [
     case("PRelu", (2, 3, 4), {"slope": drawn(3, 1)}),
     case("PRelu", (2, 3, 4), {"slope": drawn(4)}, also="last"),
     case("PRelu", (2, 3, 4), {"slope": drawn(1)}, also="one"),
+    Case("Not", [node("Not", "mask", "n"), node("Where", "n x b")], (2, 3),
+         {"mask": np.array([True, False, True]), "b": drawn(2, 3)}),
     Case("Where", [node("Where", "mask x b")], (2, 3), {"mask": np.array([True, False, True]), "b": drawn(2, 3)}),
     case("Reshape", (2, 3, 4), {"s": ints(0, -1, 2)}),
     case("Reshape", (2, 3, 4), {"s": ints(4, 6)}, opset=7),
