@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.edit import Edit
-from torchlean_core.check.fixes.fields import offer
+from torchlean_core.check.fixes.fields import errors_note, offer
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, view_of
 from torchlean_core.text.tree import MAX_TROUBLES, Tree
@@ -75,7 +75,8 @@ def _all_trailing_commas(view: View) -> Fix | None:
         "Add the missing comma": "TL001",
     },
     family=Family.TEXT,
-    why="Safe: between two members, or two brackets, nothing but a comma can be missing.",
+    why="Safe: between two members, or two brackets, nothing but a comma can be missing. Where more of the node cannot "
+    "be read, another error may show then.",
 )
 def _missing_comma(report: Report, finding: Finding) -> Iterator[Fix]:
     """Add the comma between two members of an object, or between two objects or arrays."""
@@ -86,7 +87,9 @@ def _missing_comma(report: Report, finding: Finding) -> Iterator[Fix]:
     containers = text[end - 1 : end] in ("}", "]") and text[start : start + 1] in ("{", "[")
     member = finding.message.endswith("`}`") and _MEMBER.match(text, start)
     if end and (containers or member):
-        yield Fix("Add the missing comma", (Edit(end, end, ","),), safe=True, preferred=True)
+        alone = _is_alone(report, finding)
+        title = "Add the missing comma" + errors_note(int(not alone))
+        yield Fix(title, (Edit(end, end, ","),), safe=alone, sure=not alone, preferred=True)
 
 
 @quick_fix(
@@ -138,6 +141,16 @@ def _python_constant(report: Report, finding: Finding) -> Iterator[Fix]:
     raw = {**record.raw, key: _CONSTANTS[word]}
     for fix in offer(view, record, title, (edit,), raw, safe=True):
         yield Fix(title, fix.edits, safe=True, preferred=True)
+
+
+def _is_alone(report: Report, finding: Finding) -> bool:
+    """Whether the rest of the node that a finding stands in, or of the text, can be read."""
+    place, _ = report.span(finding)
+    root = report.document.tree
+    node = _element(root, place) if root is not None else None
+    start, end = (node[1].start, node[1].end) if node is not None else (0, len(report.document.text))
+    others = (one for one in report.document.troubles if one.code == "TL001" and one.start != place)
+    return not any(start <= one.start <= end for one in others)
 
 
 def _element(root: Tree, offset: int) -> tuple[int, Tree] | None:
