@@ -16,7 +16,7 @@ from torch import nn
 from benchmarks import models
 from benchmarks.table import Table
 from torchlean_core.artifact import load_graph, params_path
-from torchlean_core.compiler import missing_for_compiling
+from torchlean_core.environment.compiler import missing_for_compiling
 from torchlean_core.graph import Program, lower
 from torchlean_core.interp import compile_batch
 from torchlean_core.jobs import run_job

@@ -7,8 +7,8 @@ import gc
 import logging
 import sys
 
+from torchlean_core.environment.extras import require_websockets
 from torchlean_core.errors import UsageError
-from torchlean_core.extras import require_websockets
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from torchlean_core.artifact.companions import is_artifact_name, names_model
 from torchlean_core.artifact.detect import looks_like_artifact
+from torchlean_core.basics.lazy import lazy
 from torchlean_core.check import Report
 from torchlean_core.check.checker import Check
-from torchlean_core.lazy import lazy
 from torchlean_core.navigate import Links, Spot, spot_at
 from torchlean_core.text import Change, Document, Encoding, LineIndex, Position, read_text
 from torchlean_ls.lsp import types

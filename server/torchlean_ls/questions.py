@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 from torchlean_core.artifact.companions import TENSOR_FILES, stem
 from torchlean_core.artifact.load import graph_of
 from torchlean_core.capture.models import Model
-from torchlean_core.choices import (
+from torchlean_core.graph import Program, lower
+from torchlean_core.jobs.warm import has_gpu
+from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.options.choices import (
     CROSS_ENTROPY,
     DEFAULT_LOSS,
     DEFAULT_LR,
@@ -21,10 +24,7 @@ from torchlean_core.choices import (
     LOSSES,
     OWN_LOSS,
 )
-from torchlean_core.datasource import SUFFIXES
-from torchlean_core.graph import Program, lower
-from torchlean_core.jobs.warm import has_gpu
-from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.options.datasource import SUFFIXES
 from torchlean_core.runs import Kept, kept_run, paths_of
 from torchlean_ls.python.shapes import shape_text
 from torchlean_ls.python.state import state_of

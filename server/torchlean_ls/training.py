@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchlean_core.datasource import is_function
+from torchlean_core.options.datasource import is_function
 from torchlean_core.runs import MAX_ENTRIES, Entry, Kept, kept_run, paths_of, read_metrics, thinned
 from torchlean_ls.uris import file_uri, plain_uri
 

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torchlean_core.basics.visible import visible
 from torchlean_core.config import SettingsFinder
 from torchlean_core.errors import UsageError
-from torchlean_core.visible import visible
 from torchlean_ls.uris import file_path, file_uri
 
 if TYPE_CHECKING:

@@ -96,7 +96,7 @@ def test_a_run_by_time_that_is_interrupted_goes_on_by_time(folder):
 
 
 def test_none_of_it_needs_torch():
-    code = "import sys, torchlean_core.runs, torchlean_core.choices; print('torch' in sys.modules)"
+    code = "import sys, torchlean_core.runs, torchlean_core.options.choices; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path.cwd(), check=True
     )

@@ -18,7 +18,7 @@ from tests.core.cli.support import torchlean
 from torchlean_core import __version__
 from torchlean_core.cli import versions
 from torchlean_core.cli.main import main
-from torchlean_core.extras import EXTRAS, REQUIRED
+from torchlean_core.environment.extras import EXTRAS, REQUIRED
 from torchlean_core.kinds.dialects import DIALECTS
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ from typing import Any
 
 from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.artifact.matching import frozen, match_nodes, node_fields
+from torchlean_core.basics.sequences import longest_increasing
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds.dialect import INPUT_FIELD
-from torchlean_core.sequences import longest_increasing
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from torchlean_core.capture.originals import Originals
 from torchlean_core.capture.pipeline import Captured
 from torchlean_core.capture.target import Shape, Target, source_words
 from torchlean_core.capture.write import capture_file
+from torchlean_core.environment.extras import require_onnx
 from torchlean_core.errors import UserError
-from torchlean_core.extras import require_onnx
 from torchlean_core.files import keep_aside
 from torchlean_core.onnx.names import is_onnx
 from torchlean_core.safekeeping.find import LostByCapture

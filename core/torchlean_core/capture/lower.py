@@ -12,6 +12,7 @@ import torch
 from torch.utils import _pytree
 
 import torchlean_core.capture.lowerings  # noqa: F401 -- fills the registry
+from torchlean_core.basics.visible import visible
 from torchlean_core.capture.builder import GraphBuilder, Provenance
 from torchlean_core.capture.complex_numbers import Complex, of_complex, pair
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused, TooLarge
@@ -38,7 +39,6 @@ from torchlean_core.capture.steps import (
 )
 from torchlean_core.capture.trace import Traced
 from torchlean_core.capture.values import Known, Masked, Unknown, Value
-from torchlean_core.visible import visible
 
 _SHAPE_ONLY = frozenset(
     f"aten::{name}"

@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 
+from torchlean_core.basics.visible import visible
 from torchlean_core.capture.directives import options_in_source
 from torchlean_core.capture.load import Loaded, describe, load_model, needed_arguments, seed
 from torchlean_core.capture.meaning import meaning_of
@@ -42,7 +43,6 @@ from torchlean_core.capture.target import (
 from torchlean_core.capture.write import capture_file, write_captured
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.reading import MOST_SOURCE, read_regular
-from torchlean_core.visible import visible
 
 
 def main(script: str, description: str, defaults: Options, argv: Sequence[str] | None = None) -> int:

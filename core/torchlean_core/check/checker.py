@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from torchlean_core.basics.lazy import lazy
 from torchlean_core.check.advice import advise
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.judge import Judge, misplaced
@@ -25,7 +26,6 @@ from torchlean_core.check.root import check_endpoints, check_root, root_finding
 from torchlean_core.kinds import INPUT, Dialect, dialect_of
 from torchlean_core.kinds.dialects import DEFAULT
 from torchlean_core.kinds.numbers import show_shape
-from torchlean_core.lazy import lazy
 from torchlean_core.text import BAD, Change, Document, Encoding, Range, no_collector, read_bytes, read_text
 
 

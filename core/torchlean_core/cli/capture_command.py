@@ -16,8 +16,8 @@ from torchlean_core.capture.target import Target, parse_shape
 from torchlean_core.cli.capture_list import Entry, capture_all, listed
 from torchlean_core.cli.capture_worker import Progress, run_worker
 from torchlean_core.cli.console import out
+from torchlean_core.environment.extras import require_onnx, require_torch
 from torchlean_core.errors import UsageError
-from torchlean_core.extras import require_onnx, require_torch
 from torchlean_core.jobs import JobError
 from torchlean_core.onnx.names import is_onnx
 

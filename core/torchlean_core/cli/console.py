@@ -7,8 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from torchlean_core.basics.visible import visible
 from torchlean_core.errors import UsageError
-from torchlean_core.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console

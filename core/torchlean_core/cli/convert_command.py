@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from torchlean_core.cli.console import err, out
+from torchlean_core.environment.extras import require_torch
 from torchlean_core.errors import UsageError
-from torchlean_core.extras import require_torch
 from torchlean_core.kinds import DIALECTS
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from torchlean_core.artifact.diff import FieldChange, GraphDiff, NodeChange, diff_graphs
 from torchlean_core.artifact.load import ArtifactError, graph_of
 from torchlean_core.artifact.write import node_object
+from torchlean_core.basics.visible import visible
 from torchlean_core.check import Report, check_bytes
 from torchlean_core.cli.console import out, plain, read_stdin, say
 from torchlean_core.errors import UsageError
@@ -22,7 +23,6 @@ from torchlean_core.graph.picture.compared import compared
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.text.numbers import Numbers, json_text
-from torchlean_core.visible import visible
 
 if TYPE_CHECKING:
     from rich.text import Text

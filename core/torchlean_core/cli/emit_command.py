@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from torchlean_core.cli.console import err, out
 from torchlean_core.emit.options import NAMES_OF
+from torchlean_core.environment.extras import require_onnx, require_torch
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.extras import require_onnx, require_torch
 
 if TYPE_CHECKING:
     from torchlean_core.emit.onnx.file import OnnxResult

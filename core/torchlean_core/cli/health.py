@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.cli.versions import NOT_INSTALLED, lines_of, python_in_words, version_of
-from torchlean_core.compiler import compiler_names, find_compiler, python_header
 from torchlean_core.config import NAMES, SettingsFinder
 from torchlean_core.dialect_choice import choose
+from torchlean_core.environment.compiler import compiler_names, find_compiler, python_header
+from torchlean_core.environment.extras import EXTRAS, REQUIRED, TORCH, Extra, Package
 from torchlean_core.errors import UserError
-from torchlean_core.extras import EXTRAS, REQUIRED, TORCH, Extra, Package
 from torchlean_core.lean import find_project
 from torchlean_core.lean.lake import NAME as TORCHLEAN
 

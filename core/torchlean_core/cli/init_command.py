@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from torchlean_core.cli.console import say
-from torchlean_core.extras import require_torch
+from torchlean_core.environment.extras import require_torch
 
 _SCHEMES = ("zeros", "ones", "uniform", "xavier_uniform", "kaiming_uniform", "normal")
 _NOT_THE_JOBS = ("command", "quiet", "no_color")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from torchlean_core.artifact import artifact_hash, load_graph
 from torchlean_core.artifact.companions import is_artifact_name
 from torchlean_core.cli.console import say
+from torchlean_core.environment.extras import require_torch
 from torchlean_core.errors import UsageError
-from torchlean_core.extras import require_torch
 from torchlean_core.files import refuse_overwriting
 from torchlean_core.graph import lower
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from torchlean_core.visible import visible
+from torchlean_core.basics.visible import visible
 
 
 class ShownConsole(Console):

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 
-from torchlean_core.sequences import longest_increasing
-from torchlean_core.visible import visible
+from torchlean_core.basics.sequences import longest_increasing
+from torchlean_core.basics.visible import visible
 
 _Opcode = tuple[str, int, int, int, int]
 _SMALL = 4_000_000

@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn
 
-from torchlean_core.choices import LOSSES
 from torchlean_core.cli.console import err, say
+from torchlean_core.environment.extras import require_torch
 from torchlean_core.errors import UsageError
-from torchlean_core.extras import require_torch
+from torchlean_core.options.choices import LOSSES
 
 _NOT_THE_JOBS = ("command", "quiet", "no_color")
 """Arguments that every command has; the others are the job's request."""

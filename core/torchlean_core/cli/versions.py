@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from torchlean_core.extras import EXTRAS, REQUIRED
+from torchlean_core.environment.extras import EXTRAS, REQUIRED
 from torchlean_core.kinds.common import FORMAT
 from torchlean_core.kinds.dialects import DIALECTS
 

@@ -14,7 +14,7 @@ from torchlean_core.convert.refusal import ConversionRefused
 from torchlean_core.convert.rules import Direction
 from torchlean_core.convert.to_classic import TO_CLASSIC
 from torchlean_core.convert.to_generalized import TO_GENERALIZED
-from torchlean_core.extras import require_numpy
+from torchlean_core.environment.extras import require_numpy
 from torchlean_core.graph.lowering import Program, lower
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds import ROOT_NAMES, Dialect

@@ -18,8 +18,8 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
+from torchlean_core.environment.extras import TORCH
 from torchlean_core.errors import UsageError
-from torchlean_core.extras import TORCH
 
 NEEDED = tuple(package.name for package in TORCH.packages)
 """What a worker's interpreter must have; nothing else."""

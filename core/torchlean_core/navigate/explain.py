@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from torchlean_core.basics.visible import visible
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.rules import RULES
 from torchlean_core.kinds import (
@@ -27,7 +28,6 @@ from torchlean_core.kinds.spec import Path, payload_name
 from torchlean_core.navigate.links import Links
 from torchlean_core.navigate.spots import Spot
 from torchlean_core.text.numbers import Numbers, numbers_of
-from torchlean_core.visible import visible
 
 MAX_USERS = 12
 """Users of a node that are named; the others are counted."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from torchlean_core.basics.visible import visible
 from torchlean_core.capture.errors import CaptureError
-from torchlean_core.visible import visible
 
 
 def refused(shown: str, message: str, code: str = "TL602") -> CaptureError:

@@ -40,13 +40,18 @@ class Evaluator:
         words: What computes it, by type: `onnxruntime 1.32.0`.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        """Take a graph.
+    def __init__(self, graph: Graph, shape: Sequence[int]) -> None:
+        """Take a graph, and try what computes it.
+
+        Args:
+            graph: The graph.
+            shape: Shape of its input.
 
         Raises:
             NotEvaluatedError: No program here computes it.
         """
         self.graph = graph
+        self.shape = tuple(shape)
         self.outputs = list(graph.outputs)
         self._precise: Run | None = None
         reason = ""
@@ -54,12 +59,16 @@ class Evaluator:
         if importlib.util.find_spec("onnxruntime") is not None:
             try:
                 found, self._run = _of_onnxruntime(graph)
+                self._run(
+                    np.zeros(self.shape, dtype=np.float32)
+                )  # some say only then what they have no code for
                 self.words = {torch.float32: found, torch.float64: name}
                 return
             except Exception as error:  # its own, of many classes
                 reason = f"onnxruntime: {first_line(error)}; "
         try:
             self._run = _of_onnx(graph, graph.proto)
+            self._run(np.zeros(self.shape, dtype=np.float32))
         except Exception as error:
             raise NotEvaluatedError(f"{reason}onnx: {first_line(error)}") from error
         self.words = {torch.float32: name, torch.float64: name}
@@ -73,10 +82,10 @@ class Evaluator:
         if x.dtype == torch.float32:
             return _tensors(self._run(x.numpy()))
         if self._precise is None:
-            self._precise = self._in_float64(x.shape)
+            self._precise = self._in_float64()
         return _tensors(self._precise(x.numpy()))
 
-    def _in_float64(self, shape: Sequence[int]) -> Run:
+    def _in_float64(self) -> Run:
         """By onnx's evaluator, where that means the same as what computes in float32."""
         large = sum(one.numel() for one in self.graph.tensors.values()) > _SMALL_TENSORS
         if large or len(self.graph.nodes) > _SMALL_NODES:
@@ -84,7 +93,7 @@ class Evaluator:
         precise = _of_onnx(self.graph, in_float64(self.graph.proto))
         generator = torch.Generator().manual_seed(7)
         for scale in _SCALES:
-            x = torch.randn(tuple(shape), generator=generator) * scale
+            x = torch.randn(self.shape, generator=generator) * scale
             if not all(map(_are_near, _tensors(precise(x.double().numpy())), self.run(x))):
                 raise NotEvaluatedError("in float64 it means something else")
         return precise

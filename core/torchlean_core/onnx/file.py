@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from torchlean_core.errors import first_line
 from torchlean_core.onnx.errors import refused
 from torchlean_core.onnx.names import PACKED
+from torchlean_core.onnx.texts import has_other_names
 from torchlean_core.reading import NotRegularError, TooLargeError, read_regular
 
 MOST = (1 << 31) - 1
@@ -68,6 +69,8 @@ def read_document(file: Path) -> Document:
         raise refused(shown, f"is no ONNX file, or a damaged one ({_reason(content)})") from error
     if not proto.HasField("graph"):
         raise refused(shown, f"is no ONNX file: it holds no graph ({_reason(content)})")
+    if has_other_names(proto):
+        raise refused(shown, "is a damaged ONNX file: a name in it is no UTF-8")
     return Document(file.resolve(), shown, sha256, len(content), proto)
 
 

@@ -117,7 +117,7 @@ def load_onnx(source: Source) -> Loaded:
 
     def evaluation() -> Evaluation:
         try:
-            evaluator = Evaluator(graph)
+            evaluator = Evaluator(graph, source.shape)
         except NotEvaluatedError as error:
             message = f"nothing here computes it, so that it cannot be verified ({error})"
             raise refused(document.shown, message, "TL603") from error

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from torchlean_core.basics.visible import visible
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
 from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.errors import first_line
@@ -23,7 +24,6 @@ from torchlean_core.onnx.operators.constants import MOST
 from torchlean_core.onnx.operators.registry import OPERATORS, Operator
 from torchlean_core.onnx.reasons import why_not
 from torchlean_core.onnx.steps import Computed, Held, Operand, Plain, Plan, Step
-from torchlean_core.visible import visible
 
 
 def planned(graph: Graph, shape: Sequence[int], shown: str) -> Plan:

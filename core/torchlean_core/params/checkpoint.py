@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from torchlean_core.basics.visible import shortened
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import replacing
 from torchlean_core.reading import open_regular
-from torchlean_core.visible import shortened
 
 if TYPE_CHECKING:
     from torchlean_core.params.format import Array

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from torchlean_core.basics.visible import shortened
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Graph, Program
-from torchlean_core.visible import shortened
 
 if TYPE_CHECKING:
     from torchlean_core.params.format import Array

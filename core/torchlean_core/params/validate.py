@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from torchlean_core.artifact.hashing import artifact_hash
+from torchlean_core.basics.visible import shortened
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Absent, Parameter, Program
 from torchlean_core.kinds import DIALECTS
@@ -21,7 +22,6 @@ from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.params.content import CARRIED
 from torchlean_core.params.finite import first_not_finite
 from torchlean_core.params.header import DTYPES, FLOAT_TYPES, TensorInfo
-from torchlean_core.visible import shortened
 
 _SHOWN = 8
 _MAX_EXTRA = 20

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.environment.extras import TENSORBOARD
 from torchlean_core.errors import UsageError
-from torchlean_core.extras import TENSORBOARD
 from torchlean_core.train.measure import METRICS
 from torchlean_core.train.metrics import Entry
 

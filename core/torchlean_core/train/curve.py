@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from torchlean_core.basics.visible import visible
 from torchlean_core.train.metrics import Entry
-from torchlean_core.visible import visible
 
 WIDTH, HEIGHT = 720, 420
 """Size of the picture, in the units of all places on it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from torchlean_core.environment.extras import PNG
 from torchlean_core.errors import UsageError
-from torchlean_core.extras import PNG
 from torchlean_core.files import replacing
 from torchlean_core.train.curve import curve_svg
 from torchlean_core.train.metrics import Entry

@@ -12,12 +12,12 @@ import torch
 
 from torchlean_core.artifact import load_graph
 from torchlean_core.artifact.companions import trained_params_path
-from torchlean_core.choices import LOSSES
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Program
 from torchlean_core.init.request import parse_request
 from torchlean_core.interp import compile_batch, resolve_device
 from torchlean_core.interp.interpreter import full_precision, require_one_input_shape
+from torchlean_core.options.choices import LOSSES
 from torchlean_core.params.tensors import load_tensors, require_parameters
 from torchlean_core.train.data import folding
 from torchlean_core.train.definition import batch_loss

@@ -9,11 +9,11 @@ from itertools import permutations
 
 import torch
 
-from torchlean_core.choices import CROSS_ENTROPY
+from torchlean_core.basics.visible import shortened
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.options.choices import CROSS_ENTROPY
 from torchlean_core.train.losses import Objective
-from torchlean_core.visible import shortened
 
 Shape = tuple[int, ...]
 _SHOWN_KEYS = 12

@@ -15,9 +15,9 @@ from typing import Any
 
 from safetensors.torch import save_file
 
-from torchlean_core.datasource import NAMED_FUNCTION
 from torchlean_core.errors import UsageError, UserError, told
 from torchlean_core.jobs import run_job
+from torchlean_core.options.datasource import NAMED_FUNCTION
 from torchlean_core.train.data import Dataset, load_dataset
 from torchlean_core.train.fitting import Wanted
 from torchlean_core.train.losses import Objective

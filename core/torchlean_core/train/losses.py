@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 import torch
 import torch.nn.functional as F
 
-from torchlean_core.choices import CROSS_ENTROPY, LOSSES
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.options.choices import CROSS_ENTROPY, LOSSES
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

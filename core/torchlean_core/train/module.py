@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from torchlean_core.compiler import missing_for_compiling
+from torchlean_core.environment.compiler import missing_for_compiling
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.train.declared import Input, require_inputs

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torchlean_core.choices import DEFAULT_LOSS, DEFAULT_LR, DEFAULT_OPTIMIZER, DEFAULT_STEPS, LOSSES
 from torchlean_core.errors import UsageError
 from torchlean_core.init.arguments import is_seed
 from torchlean_core.init.request import parse_request
+from torchlean_core.options.choices import DEFAULT_LOSS, DEFAULT_LR, DEFAULT_OPTIMIZER, DEFAULT_STEPS, LOSSES
 from torchlean_core.train.course import SCHEDULES
 from torchlean_core.train.losses import Objective
 from torchlean_core.train.module import BACKENDS

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from torchlean_core.artifact import params_path
 from torchlean_core.artifact.companions import RunPaths, run_paths, trained_params_path
-from torchlean_core.datasource import is_function
 from torchlean_core.errors import UsageError
 from torchlean_core.files import refuse_overwriting
+from torchlean_core.options.datasource import is_function
 from torchlean_core.params.files import require_store_name
 from torchlean_core.train.curve_file import require_drawable
 from torchlean_core.train.options import TrainRequest

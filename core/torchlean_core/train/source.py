@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.check.findings import PLAIN
-from torchlean_core.choices import OWN_LOSS
-from torchlean_core.datasource import is_function
 from torchlean_core.errors import UsageError
 from torchlean_core.graph import Program
+from torchlean_core.options.choices import OWN_LOSS
+from torchlean_core.options.datasource import is_function
 from torchlean_core.train.data import Dataset, load_dataset
 from torchlean_core.train.fitting import Wanted
 from torchlean_core.train.function import call_for_data

@@ -18,13 +18,13 @@ from torchlean_core.capture.models import find_models
 from torchlean_core.capture.options import parse_approximations
 from torchlean_core.capture.output import check_output
 from torchlean_core.capture.target import Target, parse_shape, read_source
-from torchlean_core.datasource import is_function
 from torchlean_core.dialect_around import AUTO, CHOICES
 from torchlean_core.errors import UserError
 from torchlean_core.jobs.preflight import require_interpreter
 from torchlean_core.kinds.dialects import DIALECTS
 from torchlean_core.live.stored import snake
 from torchlean_core.onnx.names import artifact_name, is_onnx
+from torchlean_core.options.datasource import is_function
 from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.safekeeping.loss import confirmation
 from torchlean_ls.at_once import AtOnce, path_of, require_artifact

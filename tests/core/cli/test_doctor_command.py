@@ -12,7 +12,7 @@ from tests.core.cli.support import torchlean
 from tests.core.lean.lake_projects import git_package, manifest, project
 from torchlean_core.cli import health
 from torchlean_core.cli.main import main
-from torchlean_core.extras import EXTRAS
+from torchlean_core.environment.extras import EXTRAS
 from torchlean_core.kinds.dialects import GENERALIZED
 
 

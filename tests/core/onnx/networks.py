@@ -37,7 +37,7 @@ def measured(file: Path, options: Options) -> str:
     except UserError as error:
         return f"refused  {str(error).removeprefix(str(file)).strip(': ')}"
     seconds = time.monotonic() - start
-    evaluator = Evaluator(source.graph)
+    evaluator = Evaluator(source.graph, source.shape)
     interpreter = Interpreter(lower(captured.graph), captured.tensors, torch.float32)
     generator = torch.Generator().manual_seed(3)
     worst = 0.0

@@ -263,3 +263,9 @@ def test_a_name_cannot_lead_a_terminal_astray(tmp_path: Path) -> None:
     message = refusal(saved(model([node("Nonsense\x1b[2J", "x", name="a\nb\x1b[31m")], [2]), tmp_path))
     assert "\x1b" not in message
     assert len(message.splitlines()) == 2
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    content = model([node("Relu", "x", name="name")], [2]).SerializeToString()
+    (tmp_path / "m.onnx").write_bytes(content.replace(b"name", b"\xff\xfe\xfd\xfc"))
+    assert "a name in it is no UTF-8" in refusal(tmp_path / "m.onnx")

@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from tests.core.train.train_graphs import CNN_NODES, LOG_NODES, artifact, data_x, data_y
-from torchlean_core import compiler
-from torchlean_core.choices import LOSSES
 from torchlean_core.cli import init_command, train_command
 from torchlean_core.cli.main import main
-from torchlean_core.datasource import is_function
+from torchlean_core.environment import compiler
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.init.schemes import SCHEMES
+from torchlean_core.options.choices import LOSSES
+from torchlean_core.options.datasource import is_function
 from torchlean_core.params import ParameterStore
 from torchlean_core.train import loop
 from torchlean_core.train.course import SCHEDULES

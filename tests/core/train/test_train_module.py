@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tests.core.init.init_graphs import EVERYTHING, MLP, grouped
-from torchlean_core import compiler
 from torchlean_core.artifact import parse_graph
+from torchlean_core.environment import compiler
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import lower
 from torchlean_core.init import Scheme, default_plan, materialize

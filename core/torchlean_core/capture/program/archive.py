@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from torchlean_core.basics.visible import visible
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.reading import NotRegularError, open_regular
-from torchlean_core.visible import visible
 
 SUFFIX = ".pt2"
 """The ending of files of `torch.export.save`."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from torchlean_core.basics.sequences import first_things_first
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.fixes.edit import Edit, apply_edits
 from torchlean_core.check.fixes.plan import end_edits, id_edits
@@ -20,7 +21,6 @@ from torchlean_core.check.judge import Judge
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.root import check_endpoints
 from torchlean_core.kinds.spec import Path
-from torchlean_core.sequences import first_things_first
 
 
 @dataclass(slots=True)

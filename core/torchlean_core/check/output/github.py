@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from torchlean_core.basics.visible import visible
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.text import Encoding
-from torchlean_core.visible import visible
 
 _LEVELS = {
     Severity.ERROR: "error",

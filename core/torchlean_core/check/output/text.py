@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from torchlean_core.basics.visible import visible
 from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.fixes import fixes
 from torchlean_core.check.rules import RULES
 from torchlean_core.text import Encoding
-from torchlean_core.visible import visible
 
 _COLORS = {
     Severity.ERROR: "bold red",

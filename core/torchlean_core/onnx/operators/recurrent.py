@@ -17,6 +17,7 @@ _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
 }
+_MOST_STEPS = 10_000
 Step = Callable[[torch.Tensor, tuple[torch.Tensor, ...]], tuple[torch.Tensor, ...]]
 """From an entry of the sequence and a state to the next state, whose first part is what the layer gives."""
 
@@ -34,6 +35,8 @@ class _Layer:
         if x.dim() != 3 or weight.dim() != 3:
             raise Refused("takes a sequence of 3 axes, and weights of 3")
         self.steps, self.batch = self.x.shape[0], self.x.shape[1]
+        if self.steps > _MOST_STEPS:
+            raise Refused(f"a sequence of {self.steps:,} entries is longer than {_MOST_STEPS:,}")
         if lengths is not None and any(int(one) != self.steps for one in lengths):
             raise Refused("sequences of different lengths are not supported")
         self.directions, self.hidden = weight.shape[0], weight.shape[1] // gates

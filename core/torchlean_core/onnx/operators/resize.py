@@ -15,6 +15,8 @@ from torchlean_core.onnx.graph import Node
 from torchlean_core.onnx.operators.constants import sized
 from torchlean_core.onnx.operators.registry import axes_of, operator
 
+_MOST_ENTRIES = 1 << 16
+_MOST_WEIGHTS = 1 << 22
 _LINEAR = {3: "linear", 4: "bilinear", 5: "trilinear"}
 
 
@@ -114,7 +116,8 @@ def _of_sizes(
 def _axis(axis: int, size: int, wanted: int, scale: float, transformation: str) -> _Axis:
     if wanted < 1:
         raise Refused(f"axis {axis} would have {wanted} entries")
-    sized([wanted])
+    if wanted > _MOST_ENTRIES:
+        raise Refused(f"an axis of {wanted:,} elements is longer than {_MOST_ENTRIES:,}")
     places = tuple(_place(n, size, wanted, scale, transformation) for n in range(wanted))
     return _Axis(axis, size, wanted, scale, places)
 
@@ -202,7 +205,8 @@ def _by_torch(node: Node, x: torch.Tensor, parts: Sequence[_Axis], shape: list[i
 def _rows(node: Node, part: _Axis) -> list[list[float]]:
     """The weights of each entry of the result."""
     cubic, outside = node["mode"] == "cubic", bool(node.get("exclude_outside"))
-    sized([part.wanted, part.size])
+    if part.wanted * part.size > _MOST_WEIGHTS:
+        raise Refused(f"{part.wanted} entries of {part.size} take more than {_MOST_WEIGHTS:,} weights")
     rows = []
     for place in part.places:
         first = math.floor(place)

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from torchlean_core.visible import visible
+from torchlean_core.basics.visible import visible
 
 
 @pytest.mark.parametrize("code", [*range(0xA0), *range(0x600, 0x620), *range(0x2000, 0x2070), 0xFEFF])

@@ -1,0 +1,1 @@
+"""What is installed around the package: the packages of its extras, and a compiler."""
