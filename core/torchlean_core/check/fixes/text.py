@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 
 from torchlean_core.check.checker import Report
-from torchlean_core.check.findings import Finding
+from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.fields import errors_note, offer
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
+from torchlean_core.check.fixes.trial import trial
 from torchlean_core.check.fixes.view import View, view_of
 from torchlean_core.text.tree import MAX_TROUBLES, Tree
 
@@ -87,9 +88,9 @@ def _missing_comma(report: Report, finding: Finding) -> Iterator[Fix]:
     containers = text[end - 1 : end] in ("}", "]") and text[start : start + 1] in ("{", "[")
     member = finding.message.endswith("`}`") and _MEMBER.match(text, start)
     if end and (containers or member):
-        alone = _is_alone(report, finding)
-        title = "Add the missing comma" + errors_note(int(not alone))
-        yield Fix(title, (Edit(end, end, ","),), safe=alone, sure=not alone, preferred=True)
+        hidden = _hidden_errors(report, place)
+        title = "Add the missing comma" + errors_note(hidden)
+        yield Fix(title, (Edit(end, end, ","),), safe=not hidden, sure=hidden > 0, preferred=True)
 
 
 @quick_fix(
@@ -143,14 +144,20 @@ def _python_constant(report: Report, finding: Finding) -> Iterator[Fix]:
         yield Fix(title, fix.edits, safe=True, preferred=True)
 
 
-def _is_alone(report: Report, finding: Finding) -> bool:
-    """Whether the rest of the node that a finding stands in, or of the text, can be read."""
-    place, _ = report.span(finding)
-    root = report.document.tree
+def _hidden_errors(report: Report, place: int) -> int:
+    """How many errors of the node around a place are not told while something there cannot be read, at least."""
+    view, root = view_of(report), report.document.tree
     node = _element(root, place) if root is not None else None
-    start, end = (node[1].start, node[1].end) if node is not None else (0, len(report.document.text))
-    others = (one for one in report.document.troubles if one.code == "TL001" and one.start != place)
-    return not any(start <= one.start <= end for one in others)
+    if node is None:
+        return 0
+    index, tree = node
+    others = (one.start for one in report.document.troubles if one.code == "TL001" and one.start != place)
+    if any(tree.start <= start <= tree.end for start in others):
+        return 1
+    record = view.records[index] if index < len(view.records) else None
+    found = trial(view, {index: record.raw}) if record is not None else None
+    errors = (one for one in report.findings if one.severity is Severity.ERROR and one.index == index)
+    return max(found.after - sum(1 for _ in errors), 0) if found is not None else 1
 
 
 def _element(root: Tree, offset: int) -> tuple[int, Tree] | None:
