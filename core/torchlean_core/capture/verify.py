@@ -384,10 +384,13 @@ def largest_error(found: Results, expected: Results) -> float:
 
 
 def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """max|a-b| / max|b|; equal infinities and NaN in the same places count as equal, in others as infinite.
+    """max|a-b| / max|b|; equal infinities and NaN in the same places count as equal, in others, and other
+    shapes, as infinite.
 
     What float32 does not hold counts as infinite, whatever it was computed in.
     """
+    if found.shape != expected.shape:
+        return math.inf  # also where one could be broadcast to the other
     found, expected = _as_float32_holds(found), _as_float32_holds(expected)
     finite = torch.isfinite(found) & torch.isfinite(expected)
     same = (found == expected) | (found.isnan() & expected.isnan())

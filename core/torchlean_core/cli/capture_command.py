@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--explain",
         action="store_true",
         help="print the source that ran, with the shape of every value at the end of its line and each finding "
-        "under its expression",
+        "under its expression; of a model in Python",
     )
     parser.add_argument(
         "--force",

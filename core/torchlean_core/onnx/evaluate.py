@@ -101,7 +101,12 @@ class Evaluator:
 
 def _of_onnx(graph: Graph, proto: onnx.ModelProto) -> Run:
     evaluator, outputs = onnx.reference.ReferenceEvaluator(proto), list(graph.outputs)
-    return lambda x: evaluator.run(outputs, {graph.input: x})
+
+    def run(x: np.ndarray[Any, Any]) -> Any:
+        with np.errstate(all="ignore"):  # it computes sigmoids with exponentials that overflow, rightly
+            return evaluator.run(outputs, {graph.input: x})
+
+    return run
 
 
 def _of_onnxruntime(graph: Graph) -> tuple[str, Run]:

@@ -121,6 +121,7 @@ def load_onnx(source: Source) -> Loaded:
         except NotEvaluatedError as error:
             message = f"nothing here computes it, so that it cannot be verified ({error})"
             raise refused(document.shown, message, "TL603") from error
+        _require_shapes(module, evaluator, document.shown)
         return Evaluation(evaluator.words, Evaluated(evaluator))
 
     about: dict[str, object] = {"opset": graph.opset}
@@ -141,3 +142,18 @@ def load_onnx(source: Source) -> Loaded:
         about=about,
         evaluation=evaluation,
     )
+
+
+def _require_shapes(module: OnnxModule, evaluator: Evaluator, shown: str) -> None:
+    """Refuse what comes out in another shape where somebody else computes it: the standard leaves some of them open."""
+    zeros = torch.zeros(evaluator.shape)
+    with torch.no_grad():
+        own = module(zeros)
+    results = list(own.values()) if isinstance(own, dict) else [own]
+    for name, one, other in zip(evaluator.outputs, results, evaluator.run(zeros), strict=True):
+        if one.shape != other.shape:
+            by = evaluator.words[torch.float32]
+            message = (
+                f"output {quoted(name)} has the shape {list(one.shape)}, and {list(other.shape)} in {by}"
+            )
+            raise refused(shown, message, "TL603")

@@ -49,6 +49,13 @@ def read_graph(document: Document) -> Graph:
     order = _ordered(graph.node, made, outputs, {*tensors, *(one.name for one in inputs)}, shown)
     name, sizes, dtype = _input(inputs, shown)
     nodes = tuple(_node(graph.node[place], opset, shown) for place in order)
+    if len(order) < len(
+        graph.node
+    ):  # evaluators refuse what they have no code for, also where nothing needs it
+        kept = [graph.node[place] for place in order]
+        copies = [onnx.NodeProto.FromString(one.SerializeToString()) for one in kept]
+        del graph.node[:]
+        graph.node.extend(copies)
     producer = " ".join(filter(None, (proto.producer_name, proto.producer_version)))
     return Graph(name, sizes, dtype, outputs, nodes, tensors, opset, producer[:200], proto)
 

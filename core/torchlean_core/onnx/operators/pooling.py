@@ -35,8 +35,16 @@ def _needed(windows: Windows, sizes: list[int]) -> list[tuple[int, int]]:
     return found
 
 
-def _checked(windows: Windows, x: torch.Tensor) -> list[int]:
+def _checked(node: Node, windows: Windows, x: torch.Tensor) -> list[int]:
     sizes = list(x.shape[2:])
+    if node.get("auto_pad", "NOTSET").startswith("SAME"):
+        for axis, size in enumerate(sizes):
+            stride = windows.strides[axis]
+            if (-(-size // stride) - 1) * stride + windows.reach(axis) < size:
+                raise Refused(
+                    f"auto_pad {node['auto_pad']} would have to cut an axis of {size}, not to pad it, for windows of "
+                    f"{windows.kernel[axis]} at every {stride}; evaluators do not agree on that"
+                )
     if any(windows.count(axis, size) < 1 for axis, size in enumerate(sizes)):
         raise Refused(f"windows of {list(windows.kernel)} have no place in {sizes}")
     if any(max(windows.pads[axis]) >= windows.reach(axis) for axis in range(windows.axes)):
@@ -50,7 +58,7 @@ def max_pool(node: Node, x: torch.Tensor) -> torch.Tensor:
     if node.wants(1):
         raise Refused("the places of its maxima are used, which have no form")
     windows = windows_of(node, x, node["kernel_shape"])
-    sizes = _checked(windows, x)
+    sizes = _checked(node, windows, x)
     function = _MAXIMA[windows.axes]
     if _is_plain(windows):
         padding = [before for before, _ in windows.pads]
@@ -84,7 +92,7 @@ def average_pool(node: Node, x: torch.Tensor) -> torch.Tensor:
     if any(one != 1 for one in windows.dilations):
         raise Refused(f"dilations {list(windows.dilations)} are not supported")
     include = bool(node["count_include_pad"])
-    sizes = _checked(windows, x)
+    sizes = _checked(node, windows, x)
     function = _AVERAGES[windows.axes]
     if _is_plain(windows):
         padding = [before for before, _ in windows.pads]
@@ -144,7 +152,7 @@ def lp_pool(node: Node, x: torch.Tensor) -> torch.Tensor:
     windows = windows_of(node, x, node["kernel_shape"])
     if any(one != 1 for one in windows.dilations):
         raise Refused(f"dilations {list(windows.dilations)} are not supported")
-    sizes = _checked(windows, x)
+    sizes = _checked(node, windows, x)
     powers = padded(
         x.abs() if node["p"] == 1 else torch.square(x), [(0, 0), (0, 0), *_needed(windows, sizes)]
     )
