@@ -87,10 +87,10 @@ def _cut(
         raise Refused(f"output_shape {wanted} is no shape of {len(sizes)} axes")
     found = []
     for have, want in zip(whole, wanted, strict=True):
-        if want > have:
+        if want > have and node.get("output_shape") is None:
             raise Refused(f"its output is to have {want} along an axis where it computes {have}")
-        total = have - want
+        total = max(0, have - want)
         small, large = total // 2, total - total // 2
         before, after = (small, large) if auto == "SAME_UPPER" else (large, small)
-        found.append((before, after))
+        found.append((before, after - max(0, want - have)))
     return found
