@@ -43,14 +43,13 @@ def _finite(text: str) -> float:
 def test_what_is_valid_validates_and_unknown_kinds_do_not(corpus):
     valid = refused = 0
     for case, value in cases(corpus):
-        errors = [error.message for error in SCHEMA.iter_errors(value)]
         codes = {code for finding in case["findings"] for code in finding["codes"]}
         if case["ok"]:
             valid += 1
-            assert errors == [], case["file"]
+            assert [error.message for error in SCHEMA.iter_errors(value)] == [], case["file"]
         elif codes == {"TL014"}:
             refused += 1
-            assert errors, case["file"]
+            assert not SCHEMA.is_valid(value), case["file"]
     assert valid > 100 and refused > 3
 
 
