@@ -22,6 +22,7 @@ from torchlean_core.check.rules import RULES
 from torchlean_core.cli.console import console, plain, read_stdin, say
 from torchlean_core.config import Settings, SettingsFinder
 from torchlean_core.errors import UsageError
+from torchlean_core.onnx.names import is_onnx
 from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.text import read_bytes, read_file
 
@@ -119,6 +120,8 @@ class _Run:
             OSError: It cannot be read or written.
         """
         wanted = self._wanted(path)
+        if path is not None and is_onnx(path):
+            raise OSError(0, f"an ONNX file; `torchlean capture {path.name}` makes an artifact of it")
         is_python = path is not None and path.suffix == ".py"
         if path is None or is_python or self.fixing:
             content = read_stdin() if path is None else read_regular(path, MOST_ARTIFACT)

@@ -16,6 +16,7 @@ _REASONS = {
         "SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength SplitToSequence "
         "ConcatFromSequence Optional OptionalGetElement OptionalHasElement"
     ),
+    "it is not read; an export for operator set 22 or older says the same by others": "Attention RotaryEmbedding",
     "the shape of its result depends on values": "Compress Unique NonMaxSuppression",
 }
 _BY_OPERATOR = {name: reason for reason, names in _REASONS.items() for name in names.split()}

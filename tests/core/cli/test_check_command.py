@@ -239,3 +239,11 @@ def test_a_check_needs_no_numpy_whatever_the_fixes_of_a_finding_would_compute(tm
     )
     assert done.returncode == 1 and "TL014" in done.stdout
     assert "numpy" not in done.stderr
+
+
+def test_an_onnx_file_is_captured_and_not_checked(tmp_path):
+    (tmp_path / "net.onnx").write_bytes(b"\x08\x08")
+    result = torchlean("check", "net.onnx", cwd=tmp_path)
+    assert result.returncode == 2
+    said = "torchlean: net.onnx: an ONNX file; `torchlean capture net.onnx` makes an artifact of it"
+    assert said in result.stderr.decode()

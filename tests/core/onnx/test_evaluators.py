@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from onnx import helper
+from onnx import NodeProto, helper
 
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.verify import relative_error
@@ -56,3 +56,23 @@ def test_an_evaluator_says_nothing_of_infinities(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         found = Evaluator(source.graph, (1, 3)).run(torch.full((1, 3), 1e4, dtype=torch.float64))
     assert bool(found[0].isinf().all())
+
+
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [
+        (node("LRN", "x", size=2), "size 2 is even"),
+        (node("Attention", "x x x"), "an export for operator set 22 or older says the same"),
+    ],
+)
+def test_what_has_no_agreed_meaning_is_refused_by_its_reason(
+    window: NodeProto, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(CaptureError, match=said):
+        load_onnx(read_onnx(saved(model([window], [1, 4, 3, 3], {}, opset=23), tmp_path), None))
+
+
+def test_a_mask_of_old_operator_sets_is_refused(tmp_path: Path) -> None:
+    nodes = [node("Dropout", "x", "a mask", ratio=0.5), node("Cast", "mask", to=1)]
+    with pytest.raises(CaptureError, match="its mask is used"):
+        load_onnx(read_onnx(saved(model(nodes, [1, 4], {}, opset=10), tmp_path), None))

@@ -206,5 +206,7 @@ def dropout(node: Node, x: torch.Tensor, ratio: float | None = None, training: b
     if training and ratio != 0:
         raise Refused("drops at random: training_mode is set")
     if node.wants(1):
+        if node.version < 12:
+            raise Refused("its mask is used, on which evaluators do not agree before operator set 12")
         return x, torch.ones(x.shape, dtype=torch.bool)
     return x
