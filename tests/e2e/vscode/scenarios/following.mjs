@@ -26,8 +26,13 @@ export const scenarios = {
       await kind('tanh').waitFor({ state: 'attached' });
 
       await row('tiny.ir.json').click({ button: 'right' });
-      await page.locator('.monaco-menu .action-label', { hasText: 'Rename' }).first().click();
+      const rename = page.locator('.monaco-menu .action-label', { hasText: 'Rename' }).first();
       const box = page.locator('.explorer-folders-view .monaco-inputbox input');
+      await workbench.until(async () => {
+        // A menu takes no click right after it was opened.
+        await rename.click({ timeout: 2000 }).catch(() => undefined);
+        return box.waitFor({ timeout: 3000 }).then(() => true, () => false);
+      }, 'the name can be edited');
       await box.fill('other.ir.json');
       await page.keyboard.press('Enter');
       await page.locator('.tab', { hasText: 'Graph: other.ir.json' }).waitFor();
