@@ -14,16 +14,21 @@ import torch
 
 from torchlean_core.basics.visible import visible
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
+from torchlean_core.capture.places import lack_of_memory
 from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.errors import first_line
 from torchlean_core.onnx import operators as _operators  # noqa: F401 -- fills the table
 from torchlean_core.onnx.errors import quoted, refused
 from torchlean_core.onnx.graph import Graph, Node
 from torchlean_core.onnx.layers import with_layers
+from torchlean_core.onnx.memory import Memory, too_much
 from torchlean_core.onnx.operators.constants import MOST
 from torchlean_core.onnx.operators.registry import OPERATORS, Operator
 from torchlean_core.onnx.reasons import why_not
 from torchlean_core.onnx.steps import Computed, Held, Operand, Plain, Plan, Step
+
+_SIZE_OVERFLOW = "Storage size calculation overflowed"
+"""How torch says that a shape has more elements than it can count."""
 
 
 def planned(graph: Graph, shape: Sequence[int], shown: str) -> Plan:
@@ -47,7 +52,7 @@ def planned(graph: Graph, shape: Sequence[int], shown: str) -> Plan:
 
 def known_beforehand(graph: Graph, shape: Sequence[int], shown: str) -> Mapping[str, torch.Tensor]:
     """All numbers of a graph that do not depend on its input, by name; see `planned`."""
-    planner = _Planner(graph, shown)
+    planner = _Planner(graph, shown, forgets=False)
     with torch.no_grad():
         planner.run(shape)
     if planner.findings:
@@ -68,6 +73,8 @@ class _Planner:
         learned: Names of the file's tensors that are parameters.
         held: Names of tensors that steps take.
         copies: Further copies of parameters, which stay as they are.
+        forgets: Whether known numbers go when nothing takes them any more.
+        memory: What the known numbers that were computed take.
     """
 
     graph: Graph
@@ -80,6 +87,8 @@ class _Planner:
     copies: dict[str, torch.Tensor] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     findings: list[CaptureFinding] = field(default_factory=list)
+    forgets: bool = True
+    memory: Memory = field(default_factory=Memory)
 
     def run(self, shape: Sequence[int]) -> None:
         self.known.update(self.graph.tensors)
@@ -92,8 +101,27 @@ class _Planner:
         nodes = _without_aliases(nodes, self.known, self.graph.outputs)
         self.learned = _learned(nodes, self.known)
         self.shapes[self.graph.input] = torch.empty(tuple(shape), device="meta")
-        for node in nodes:
+        self.memory = Memory.beside(self.known.values())
+        made = {name for node in nodes for name in node.outputs}
+        last = {
+            name: number
+            for number, node in enumerate(nodes)
+            for name in (*node.inputs, *node.outputs)
+            if name in made
+        }
+        ends: dict[int, list[str]] = {}
+        for name, number in last.items():
+            ends.setdefault(number, []).append(name)
+        for number, node in enumerate(nodes):
             self._node(node)
+            if self.forgets:
+                self._forget(ends.get(number, ()))
+
+    def _forget(self, names: Iterable[str]) -> None:
+        """Drop known numbers that no later node takes."""
+        for name in names:
+            if name in self.known and name not in self.held and name not in self.graph.outputs:
+                self.memory.release(self.known.pop(name))
 
     def plan(self) -> Plan:
         outputs = {name: self._output(name) for name in self.graph.outputs}
@@ -148,9 +176,11 @@ class _Planner:
             self._refuse(node, str(error))
             return
         except Exception as error:  # torch's own, of many classes: what does not fit together
-            message = (
-                f"node {quoted(node.name)} ({node.operator}) cannot be computed: {visible(first_line(error))}"
-            )
+            if _SIZE_OVERFLOW in str(error):
+                self._refuse(node, f"its result has more than {MOST:,} elements")
+                return
+            reason = lack_of_memory(error) or visible(first_line(error))
+            message = f"node {quoted(node.name)} ({node.operator}) cannot be computed: {reason}"
             raise CaptureError.at(self.shown, "TL603", message) from error
         for name, result in zip(node.outputs, results, strict=False):
             if not name or result is None:
@@ -161,8 +191,10 @@ class _Planner:
                 )
             elif result.is_meta:
                 self.shapes[name] = result
-            else:
+            elif self.memory.take(result):
                 self.known[name] = result
+            else:
+                self._refuse(node, too_much())
 
     def _operand(self, node: Node, operator: Operator, place: int) -> Operand:
         name = node.inputs[place]
@@ -209,7 +241,7 @@ class _Planner:
         return results
 
     def _computed(self, node: Node, operator: Operator, operands: Sequence[Operand]) -> Sequence[Any]:
-        if len(operands) > 2 and not operator.beforehand:
+        if not operator.beforehand:
             _require_size(operator, node, [self._shape(one) for one in operands])
         return _several(operator.function(node, *map(self._value, operands)))
 
