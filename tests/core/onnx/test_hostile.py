@@ -199,6 +199,15 @@ def test_a_lack_of_memory_is_no_bug(wrapped: bool, tmp_path: Path, monkeypatch: 
         )
 
 
+def test_what_is_computed_of_a_parameter_is_said_to_be(tmp_path: Path) -> None:
+    nodes = [node("Mul", "x s", "a"), node("ReduceMax", "s", "h", keepdims=0), node("Clip", "a - h")]
+    message = refusal(saved(model(nodes, [1, 3], {"s": drawn(3)}), tmp_path))
+    assert "its input `h` depends on a parameter" in message
+    nodes[1] = node("ReduceMax", "a", "h", keepdims=0)
+    message = refusal(saved(model(nodes, [1, 3], {"s": drawn(3)}), tmp_path))
+    assert "its input `h` depends on the network's input" in message
+
+
 def test_control_flow_is_refused_however_deep(tmp_path: Path) -> None:
     graph = helper.make_graph(
         [node("Identity", "x")], "inner", [], [helper.make_tensor_value_info("y", FLOAT, None)]
