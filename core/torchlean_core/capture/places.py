@@ -384,7 +384,7 @@ def user_error(
         text += " (the file's folder, or one above it, is called like a module that there is already)"
     elif type(error).__name__ == "BdbQuit":
         text = "it stopped in a debugger, and a capture has no terminal; take the breakpoint out"
-    elif (lack := _lack_of_memory(error)) is not None:
+    elif (lack := lack_of_memory(error)) is not None:
         text = lack
     stack = user.of_exception(error)
     finding = CaptureFinding(code, text + _operands(error, stack, user) + hint, line)
@@ -408,7 +408,7 @@ _ALLOCATION = re.compile(r"can't allocate memory: you tried to allocate (?P<size
 _MIB = 1 << 20
 
 
-def _lack_of_memory(error: BaseException) -> str | None:
+def lack_of_memory(error: BaseException) -> str | None:
     """What to say where memory ran out; None where something else is the matter."""
     asked = _ALLOCATION.search(text_of(error)) if isinstance(error, RuntimeError) else None
     if asked is None and type(error) is not MemoryError:

@@ -11,13 +11,15 @@ import torch
 
 from torchlean_core.artifact.companions import params_path
 from torchlean_core.artifact.hashing import artifact_hash
+from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.load import Loaded, load_model
 from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, Observer, capture
+from torchlean_core.capture.places import lack_of_memory
 from torchlean_core.capture.state import type_name
 from torchlean_core.capture.target import Shape, Target, source_words
 from torchlean_core.capture.values import content
-from torchlean_core.errors import UsageError
+from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import replacing
 from torchlean_core.graph import lower
 from torchlean_core.params.content import CARRIED, Content, Origin, write_content
@@ -64,7 +66,15 @@ def capture_file(
     stage("importing")
     output = output.absolute()  # before the model's code, which may change the folder
     loaded = load(target, text)
-    captured = capture(loaded, shape, output, options, stage, observer)
+    try:
+        captured = capture(loaded, shape, output, options, stage, observer)
+    except CaptureError:
+        raise
+    except (MemoryError, RuntimeError, UserError) as error:  # the last of what computes an artifact
+        lack = lack_of_memory(error) or (error.__cause__ and lack_of_memory(error.__cause__))
+        if not lack:
+            raise
+        raise CaptureError.at(loaded.shown, "TL603", lack, loaded.line) from error
     judge(captured)
     if not write:
         return _result(captured, None, None)

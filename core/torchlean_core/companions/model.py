@@ -6,7 +6,7 @@ import enum
 import hashlib
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from torchlean_core.capture.workspace import Sources, decoded
 from torchlean_core.check.findings import PLAIN, Finding
 from torchlean_core.check.nodes import cut
 from torchlean_core.check.rules import RULES
-from torchlean_core.onnx.names import is_onnx
+from torchlean_core.onnx.names import is_onnx, within
 from torchlean_core.reading import MOST_SOURCE, names_host, read_regular
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -42,6 +42,7 @@ class Model(NamedTuple):
         folder: The artifact's folder.
         is_program: Whether the file is one program or graph, which has no names.
         takes_shape: Whether that is of any shape, so that a capture may have to be told one.
+        data: SHA-256 of each file that holds further numbers of it, by its name, where there are such.
     """
 
     file: Path
@@ -57,6 +58,7 @@ class Model(NamedTuple):
     folder: Path = Path()
     is_program: bool = False
     takes_shape: bool = True
+    data: tuple[tuple[str, str], ...] = ()
 
 
 def model_of(root: Any, artifact: Path) -> Model | None:
@@ -94,6 +96,7 @@ def model_of(root: Any, artifact: Path) -> Model | None:
         folder,
         "format" in captured and "class" not in captured,
         captured.get("format") != "pt2",
+        tuple(_data(captured.get("data"))) if captured.get("format") == "onnx" else (),
     )
 
 
@@ -112,6 +115,13 @@ def _parts(files: Any, parts: Any) -> tuple[tuple[str, str], ...]:
         return ()
     known = all(isinstance(one, str) for one in [*files, *parts]) and not any(map(names_host, files))
     return tuple(zip(files, parts, strict=True)) if known else ()
+
+
+def _data(value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            if (sha256 := _sha256(one)) is not None and not names_host(name):
+                yield name, sha256
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:
@@ -181,9 +191,10 @@ def judge_model(model: Model, sources: Sources | None = None) -> Judged:
         return Judged(State.UNKNOWN)
     same = model.sha256 in text_hashes(content)
     if model.meaning is None or model.name is None or (same and not model.uses):
-        if same:
-            return Judged(State.FRESH)
-        return _judged(State.STALE, model, (model.shown,), sources)
+        if not same:
+            return _judged(State.STALE, model, (model.shown,), sources)
+        changed = tuple(_changed_data(model))
+        return Judged(State.USES_CHANGED if changed else State.FRESH, changed)
     meaning = meaning_of(model.file, model.name, sources=sources)
     if meaning is not None and meaning.sha256 == model.meaning:
         return Judged(State.FRESH)
@@ -201,6 +212,21 @@ def judge_model(model: Model, sources: Sources | None = None) -> Judged:
     own = model.shown in changed or not (same or changed)
     state = State.STALE if own else State.USES_CHANGED
     return _judged(state, model, changed, sources, dict(zip(names, meaning.files, strict=True)))
+
+
+def _changed_data(model: Model) -> Iterator[str]:
+    """Names of the files with further numbers that hold others now; only such in the model's folder are looked at."""
+    for name, sha256 in model.data:
+        try:
+            folder = model.file.resolve().parent
+            path = within(folder, name)
+            if path is None or not path.resolve().is_relative_to(folder):
+                continue
+        except (OSError, ValueError, RuntimeError):  # no name for a file, or links in a circle
+            continue
+        content = _content(path)
+        if content is not None and hashlib.sha256(content).hexdigest() != sha256:
+            yield name
 
 
 def _judged(
@@ -247,7 +273,9 @@ def model_findings(artifact: Path, root: Any, sources: Sources | None = None) ->
     if model is None or not judged.state.is_stale:
         return []
     name = "this artifact" if model.name is None else cut(model.name)
-    field = "meaning" if judged.state is State.USES_CHANGED else "sha256"
+    field = "sha256"
+    if judged.state is State.USES_CHANGED:
+        field = "meaning" if model.name is not None else "data"
     why = f"{_what_changed(model, judged)} changed since {name} was captured from it"
     plain = message = f"{why}; capture again"
     if model.name is not None or model.is_program:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import onnx
 
 from torchlean_core.onnx.errors import quoted, refused
 from torchlean_core.onnx.file import MOST, Document
+from torchlean_core.onnx.names import within
 from torchlean_core.reading import open_regular
 
 
@@ -60,12 +60,10 @@ def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
 
 def _content(document: Document, where: str, most: int) -> bytes:
     shown, folder = document.shown, document.file.parent
-    windows, posix = PureWindowsPath(where), PurePosixPath(where)
-    outside = windows.is_absolute() or windows.drive or posix.is_absolute() or ".." in windows.parts
     what = f"its numbers are to lie in {quoted(where)}"
-    if not where or "\0" in where or outside or ":" in where:
+    path = within(folder, where)
+    if path is None:
         raise refused(shown, f"{what}, which is no file in its folder; nothing else is opened")
-    path = folder / Path(*windows.parts)
     try:
         if not path.resolve(strict=True).is_relative_to(folder.resolve()):
             raise refused(shown, f"{what}, a link that leads out of its folder; it is not followed")

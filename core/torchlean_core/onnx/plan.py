@@ -14,16 +14,22 @@ import torch
 
 from torchlean_core.basics.visible import visible
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
+from torchlean_core.capture.places import lack_of_memory
 from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.errors import first_line
 from torchlean_core.onnx import operators as _operators  # noqa: F401 -- fills the table
 from torchlean_core.onnx.errors import quoted, refused
 from torchlean_core.onnx.graph import Graph, Node
 from torchlean_core.onnx.layers import with_layers
+from torchlean_core.onnx.memory import Memory, too_much
 from torchlean_core.onnx.operators.constants import MOST
 from torchlean_core.onnx.operators.registry import OPERATORS, Operator
 from torchlean_core.onnx.reasons import why_not
 from torchlean_core.onnx.steps import Computed, Held, Operand, Plain, Plan, Step
+from torchlean_core.onnx.tensors import INTEGERS
+
+_SIZE_OVERFLOW = "Storage size calculation overflowed"
+"""How torch says that a shape has more elements than it can count."""
 
 
 def planned(graph: Graph, shape: Sequence[int], shown: str) -> Plan:
@@ -47,7 +53,7 @@ def planned(graph: Graph, shape: Sequence[int], shown: str) -> Plan:
 
 def known_beforehand(graph: Graph, shape: Sequence[int], shown: str) -> Mapping[str, torch.Tensor]:
     """All numbers of a graph that do not depend on its input, by name; see `planned`."""
-    planner = _Planner(graph, shown)
+    planner = _Planner(graph, shown, forgets=False)
     with torch.no_grad():
         planner.run(shape)
     if planner.findings:
@@ -66,8 +72,11 @@ class _Planner:
         shapes: Of what is computed, and of parameters that are, a tensor without numbers.
         unknown: Names of what cannot be computed.
         learned: Names of the file's tensors that are parameters.
+        varying: Names of what depends on the network's input.
         held: Names of tensors that steps take.
         copies: Further copies of parameters, which stay as they are.
+        forgets: Whether known numbers go when nothing takes them any more.
+        memory: What the known numbers that were computed take.
     """
 
     graph: Graph
@@ -76,10 +85,13 @@ class _Planner:
     shapes: dict[str, torch.Tensor] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     learned: set[str] = field(default_factory=set)
+    varying: set[str] = field(default_factory=set)
     held: dict[str, None] = field(default_factory=dict)
     copies: dict[str, torch.Tensor] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     findings: list[CaptureFinding] = field(default_factory=list)
+    forgets: bool = True
+    memory: Memory = field(default_factory=Memory)
 
     def run(self, shape: Sequence[int]) -> None:
         self.known.update(self.graph.tensors)
@@ -91,9 +103,29 @@ class _Planner:
                 nodes.append(node)
         nodes = _without_aliases(nodes, self.known, self.graph.outputs)
         self.learned = _learned(nodes, self.known)
+        self.varying.add(self.graph.input)
         self.shapes[self.graph.input] = torch.empty(tuple(shape), device="meta")
-        for node in nodes:
+        self.memory = Memory.beside(self.known.values())
+        made = {name for node in nodes for name in node.outputs}
+        last = {
+            name: number
+            for number, node in enumerate(nodes)
+            for name in (*node.inputs, *node.outputs)
+            if name in made
+        }
+        ends: dict[int, list[str]] = {}
+        for name, number in last.items():
+            ends.setdefault(number, []).append(name)
+        for number, node in enumerate(nodes):
             self._node(node)
+            if self.forgets:
+                self._forget(ends.get(number, ()))
+
+    def _forget(self, names: Iterable[str]) -> None:
+        """Drop known numbers that no later node takes."""
+        for name in names:
+            if name in self.known and name not in self.held and name not in self.graph.outputs:
+                self.memory.release(self.known.pop(name))
 
     def plan(self) -> Plan:
         outputs = {name: self._output(name) for name in self.graph.outputs}
@@ -148,10 +180,14 @@ class _Planner:
             self._refuse(node, str(error))
             return
         except Exception as error:  # torch's own, of many classes: what does not fit together
-            message = (
-                f"node {quoted(node.name)} ({node.operator}) cannot be computed: {visible(first_line(error))}"
-            )
+            if _SIZE_OVERFLOW in str(error):
+                self._refuse(node, f"its result has more than {MOST:,} elements")
+                return
+            reason = lack_of_memory(error) or visible(first_line(error))
+            message = f"node {quoted(node.name)} ({node.operator}) cannot be computed: {reason}"
             raise CaptureError.at(self.shown, "TL603", message) from error
+        if any(name in self.varying for name in _read(node)):
+            self.varying.update(node.outputs)
         for name, result in zip(node.outputs, results, strict=False):
             if not name or result is None:
                 continue
@@ -161,8 +197,10 @@ class _Planner:
                 )
             elif result.is_meta:
                 self.shapes[name] = result
-            else:
+            elif self.memory.take(result):
                 self.known[name] = result
+            else:
+                self._refuse(node, too_much())
 
     def _operand(self, node: Node, operator: Operator, place: int) -> Operand:
         name = node.inputs[place]
@@ -171,7 +209,7 @@ class _Planner:
         if place in operator.settings:
             if name not in self.known:
                 raise Refused(
-                    f"its input {quoted(name)} depends on the network's input; it has to be known beforehand"
+                    f"its input {quoted(name)} depends on {self._cause([name])}; it has to be known beforehand"
                 )
             return Plain(self.known[name].tolist())
         if name in self.shapes:
@@ -179,6 +217,10 @@ class _Planner:
         if place in operator.fixed and name in self.learned:
             return Held(self._copied(name))
         return Held(name)
+
+    def _cause(self, names: Iterable[str]) -> str:
+        """What makes values unknown, in words."""
+        return "the network's input" if any(name in self.varying for name in names) else "a parameter"
 
     def _copied(self, name: str) -> str:
         """The same numbers under another name: exporters write equal tensors once, whatever they are."""
@@ -196,7 +238,8 @@ class _Planner:
             if place not in operator.bare
         )
         if depends and operator.beforehand:
-            raise Refused("its operands depend on the network's input; they have to be known beforehand")
+            cause = self._cause(_read(node))
+            raise Refused(f"its operands depend on {cause}; they have to be known beforehand")
         if not depends:
             return self._computed(node, operator, operands)
         if operator.scalars:
@@ -209,7 +252,7 @@ class _Planner:
         return results
 
     def _computed(self, node: Node, operator: Operator, operands: Sequence[Operand]) -> Sequence[Any]:
-        if len(operands) > 2 and not operator.beforehand:
+        if not operator.beforehand:
             _require_size(operator, node, [self._shape(one) for one in operands])
         return _several(operator.function(node, *map(self._value, operands)))
 
@@ -273,25 +316,40 @@ def _learned(nodes: Sequence[Node], given: Mapping[str, torch.Tensor]) -> set[st
     """Names of the tensors of the file that are parameters: what learned operators take, also by way of others."""
     static = set(given)
     for node in nodes:
-        if all(name in static for name in node.inputs if name):
+        if all(name in static for name in _read(node)):
             static.update(node.outputs)
     wanted: set[str] = set()
     for node in reversed(nodes):
         operator = OPERATORS.get(node.operator)
-        if operator is None or operator.beforehand:
+        if operator is None or operator.beforehand or _makes_integers(node, given):
             continue
         through = any(name in static and name in wanted for name in node.outputs)
         for place, name in enumerate(node.inputs):
-            if name not in static or place in operator.settings:
+            if name not in static or place in operator.settings or place in operator.bare:
                 continue
-            if through or (
-                place in operator.learned and not all(one in static for one in node.inputs if one)
-            ):
+            if through or (place in operator.learned and not all(one in static for one in _read(node))):
                 wanted.add(name)
     single = _single_numbers(nodes, given)
     return {
         name for name in wanted if name in given and given[name].dtype == torch.float32 and name not in single
     }
+
+
+def _read(node: Node) -> Iterator[str]:
+    """Names of what it takes numbers of, not shape and type alone."""
+    operator = OPERATORS.get(node.operator)
+    bare: Collection[int] = () if operator is None else operator.bare
+    return (name for place, name in enumerate(node.inputs) if name and place not in bare)
+
+
+def _makes_integers(node: Node, given: Mapping[str, torch.Tensor]) -> bool:
+    """Whether it makes whole numbers of real ones: behind that nothing can be learned."""
+    if node.operator == "Cast":
+        return node["to"] in INTEGERS
+    if node.operator == "CastLike":
+        like = given.get(node.inputs[1])
+        return like is not None and not like.is_floating_point() and like.dtype != torch.bool
+    return False
 
 
 def _single_numbers(nodes: Iterable[Node], given: Mapping[str, torch.Tensor]) -> set[str]:

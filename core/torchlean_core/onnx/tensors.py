@@ -27,6 +27,11 @@ _TYPES: dict[int, torch.dtype] = {
 }
 """Types of numbers; unsigned ones that torch hardly has are wider signed ones, which hold what sizes and places are."""
 
+INTEGERS = frozenset(
+    number for number, one in _TYPES.items() if not one.is_floating_point and one != torch.bool
+)
+"""Those of whole numbers."""
+
 
 class NoNumbersError(ValueError):
     """What a file holds is no tensor of numbers that there is a type for; the message says why."""

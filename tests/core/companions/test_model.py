@@ -178,3 +178,57 @@ def test_every_output_reports_it(tmp_path, model, form, capsys):
     (tmp_path / "m.ir.json").write_text(text_of())
     assert main(["check", "--output-format", form, str(tmp_path)]) == 0
     assert "TL521" in capsys.readouterr().out
+
+
+def of_onnx(folder, **data):
+    """An artifact of an ONNX file in a folder of its own, whose further numbers lie in other files."""
+    models = folder / "models"
+    models.mkdir(exist_ok=True)
+    (models / "net.onnx").write_bytes(b"net")
+    sha256 = hashlib.sha256(b"net").hexdigest()
+    recorded = {name: hashlib.sha256(content).hexdigest() for name, content in data.items()}
+    more = {"file": "models/net.onnx", "class": None, "format": "onnx", "sha256": sha256, "data": recorded}
+    return models, text_of(**more)
+
+
+def test_numbers_of_an_onnx_file_that_changed_in_another_file(tmp_path):
+    models, text = of_onnx(tmp_path, **{"d.bin": b"1", "sub/e.bin": b"2"})
+    assert findings(tmp_path, text) == []  # none of them is there
+    (models / "sub").mkdir()
+    (models / "d.bin").write_bytes(b"1")
+    (models / "sub" / "e.bin").write_bytes(b"2")
+    assert findings(tmp_path, text) == []
+    (models / "d.bin").write_bytes(b"3")
+    (found,) = findings(tmp_path, text)
+    assert (found.code, found.path) == ("TL521", ("captured_from", "data"))
+    assert found.message.startswith(
+        "what models/net.onnx uses of d.bin changed since this artifact was captured from it; capture again"
+    )
+    (models / "sub" / "e.bin").write_bytes(b"4")
+    assert "uses of d.bin and sub/e.bin changed" in findings(tmp_path, text)[0].message
+    (models / "net.onnx").write_bytes(b"other")
+    assert findings(tmp_path, text)[0].path == ("captured_from", "sha256")
+
+
+def test_numbers_elsewhere_are_not_looked_at(tmp_path):
+    (tmp_path / "other.bin").write_bytes(b"3")
+    names = [
+        "../other.bin",
+        str(tmp_path / "other.bin"),
+        "//host/other.bin",
+        "C:\\other.bin",
+        "",
+        "a\0b",
+        "link.bin",
+    ]
+    models, text = of_onnx(tmp_path, **dict.fromkeys(names, b"1"))
+    (models / "link.bin").symlink_to("../other.bin")
+    assert findings(tmp_path, text) == []
+    (models / "link.bin").unlink()
+    (models / "link.bin").write_bytes(b"3")
+    assert "uses of link.bin changed" in findings(tmp_path, text)[0].message
+    for value in ([], 3, {"link.bin": 3}, {"link.bin": "no hash"}):
+        assert (
+            findings(tmp_path, text_of(**{**json.loads(text)["captured_from"], "class": None, "data": value}))
+            == []
+        )

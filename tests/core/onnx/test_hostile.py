@@ -13,8 +13,13 @@ import onnx
 import pytest
 from onnx import helper
 
+from torchlean_core.capture import write
 from torchlean_core.capture.errors import CaptureError
+from torchlean_core.capture.options import Options
+from torchlean_core.capture.target import Target
+from torchlean_core.errors import UserError
 from torchlean_core.onnx import file as onnx_file
+from torchlean_core.onnx import memory
 from torchlean_core.onnx.load import load_onnx, read_onnx
 
 from .support import FLOAT, captured, drawn, ints, model, node, saved
@@ -135,6 +140,72 @@ def test_a_bomb_of_sizes(tmp_path: Path) -> None:
     ]  # fmt: skip
     for proto in cases:
         assert "elements" in refusal(saved(proto, tmp_path)) or pytest.fail(proto.graph.node[0].op_type)
+
+
+def test_known_numbers_of_every_type_have_a_limit(tmp_path: Path) -> None:
+    column, row = np.zeros((60_000, 1), dtype=np.int64), np.zeros((1, 60_000), dtype=np.int64)
+    used = [node("Cast", "a", "f", to=1), node("ReduceMax", "f", "r", keepdims=0), node("Mul", "x r")]
+    for operator in ("Add", "Greater"):
+        proto = model([node(operator, "k j", "a"), *used], [2], {"k": column, "j": row})
+        assert f"{operator} in node `a`: its result of shape [60000, 60000] has more than" in refusal(
+            saved(proto, tmp_path)
+        )
+    wide = [1 << 30] * 4
+    proto = model([node("Conv", "x w", pads=wide)], [1, 1, 4, 4], {"w": drawn(1, 1, 2, 2)})
+    assert "Conv in node `y`: its result has more than 268,435,456 elements" in refusal(
+        saved(proto, tmp_path)
+    )
+
+
+def test_known_numbers_go_after_their_last_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long chain needs no more than two of its values at once; what is needed later counts as a whole."""
+    monkeypatch.setattr(memory, "MOST_BYTES", 3 << 20)
+    size = {"s": ints(1 << 18)}  # 1 MiB each
+    chain = [node("ConstantOfShape", "s", "c0")]
+    chain += [node("Cos", f"c{n}", f"c{n + 1}") for n in range(20)]
+    end = [node("ReduceSum", "c20", "r", keepdims=0), node("Mul", "x r")]
+    load_onnx(read_onnx(saved(model([*chain, *end], [2], size), tmp_path)))
+    views = [node("Unsqueeze", f"c0 a{n}", f"v{n}") for n in range(9)]
+    axes = {f"a{n}": ints(0) for n in range(9)}
+    kept = " ".join(f"v{n}" for n in range(9))
+    end = [node("Sum", kept, "t"), node("ReduceSum", "t", "r", keepdims=0), node("Mul", "x r")]
+    load_onnx(read_onnx(saved(model([chain[0], *views, *end], [2], size | axes), tmp_path)))
+    kept = " ".join(f"c{n}" for n in range(21))
+    end = [node("Sum", kept, "t"), node("ReduceSum", "t", "r", keepdims=0), node("Mul", "x r")]
+    message = refusal(saved(model([*chain, *end], [2], size), tmp_path))
+    assert "Cos in node `c3`: what is known beforehand takes more than 3 MiB" in message
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_lack_of_memory_is_no_bug(wrapped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: Any) -> Any:
+        error = RuntimeError(
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 2097152 bytes."
+        )
+        if wrapped:
+            raise UserError("node 3 cannot be computed") from error
+        raise error
+
+    monkeypatch.setattr(write, "capture", lacking)
+    file = saved(model([node("Relu", "x")], [2]), tmp_path)
+    source = read_onnx(file)
+    with pytest.raises(CaptureError, match=r"m\.onnx: TL603 .*memory.* \(for a tensor of 2 MiB\)"):
+        write.capture_file(
+            Target(file, ""),
+            source.shape,
+            tmp_path / "q.ir.json",
+            Options(),
+            load=lambda *_: load_onnx(source),
+        )
+
+
+def test_what_is_computed_of_a_parameter_is_said_to_be(tmp_path: Path) -> None:
+    nodes = [node("Mul", "x s", "a"), node("ReduceMax", "s", "h", keepdims=0), node("Clip", "a - h")]
+    message = refusal(saved(model(nodes, [1, 3], {"s": drawn(3)}), tmp_path))
+    assert "its input `h` depends on a parameter" in message
+    nodes[1] = node("ReduceMax", "a", "h", keepdims=0)
+    message = refusal(saved(model(nodes, [1, 3], {"s": drawn(3)}), tmp_path))
+    assert "its input `h` depends on the network's input" in message
 
 
 def test_control_flow_is_refused_however_deep(tmp_path: Path) -> None:

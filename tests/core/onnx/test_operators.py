@@ -14,7 +14,7 @@ import pytest
 from torchlean_core.onnx.operators.registry import OPERATORS
 
 from .coverage import DOCUMENT, document_rows
-from .support import Array, captured, drawn, ints, model, node, saved
+from .support import FLOAT, Array, captured, drawn, ints, model, node, saved
 
 
 @dataclass(frozen=True)
@@ -212,3 +212,28 @@ def test_every_operator_has_a_case_here_or_tests_of_its_own() -> None:
     here = {one.op_type for case in CASES for one in case.nodes}
     tested = {name for name, row in counted.items() if any(cell.strip().isdigit() for cell in row.split("|"))}
     assert OPERATORS.keys() <= here | tested
+
+
+def test_numbers_that_sizes_are_computed_with_are_no_parameters(tmp_path: Path) -> None:
+    """As exporters write `interpolate(scale_factor=(2, 1.5))`, and a scale by the size."""
+    sizes = [
+        node("Shape", "x", "s"),
+        node("Cast", "s", "f", to=FLOAT),
+        node("Mul", "f k", "t"),
+        node("Cast", "t", "i", to=onnx.TensorProto.INT64),
+        node("Resize", "x - - i", mode="nearest", coordinate_transformation_mode="asymmetric"),
+    ]
+    factors = {"k": np.array([1, 1, 2, 1.5], dtype=np.float32)}
+    assert captured(saved(model(sizes, [1, 2, 4, 6], factors), tmp_path)).parameters == 0
+    scales = [*sizes[:2], node("Div", "f k", "t"), node("Resize", "x - t", mode="nearest")]
+    assert captured(saved(model(scales, [1, 1, 2, 3], factors), tmp_path)).parameters == 0
+
+
+def test_numbers_behind_a_cast_to_integers_are_no_parameters(tmp_path: Path) -> None:
+    nodes = [
+        node("Cast", "k", "u", to=onnx.TensorProto.INT32),
+        node("Cast", "u", "f", to=FLOAT),
+        node("Mul", "x f"),
+    ]
+    numbers = {"k": np.array([100.5, -1.7, 2.9], dtype=np.float32)}
+    assert captured(saved(model(nodes, [3], numbers), tmp_path)).parameters == 0

@@ -107,7 +107,7 @@ COMPANION_RULES = (
         "The model changed since the artifact was captured from it: its class, or what that uses (bases, helpers, "
         "constants) in the same file or in a file that it imports. Comments, documentation, the way of writing, other "
         "classes and line ends are no change, and a file that is not there is not compared. Of an artifact that "
-        "records no `meaning`, the SHA-256 of the model file decides.",
+        "records no `meaning`, the SHA-256 of the model file decides, and of an ONNX file those of its external data.",
         "The artifact may describe another network than the source does, and so do its parameters and its module.",
         "Capture again: the message has the command.",
         Example(

@@ -118,4 +118,5 @@ def one_hot(node: Node, indices: torch.Tensor, depth: object, values: torch.Tens
 @operator("NonZero", beforehand=True)
 def non_zero(node: Node, x: torch.Tensor) -> torch.Tensor:
     """Places of what is not 0."""
+    sized([max(1, x.dim()), int(torch.count_nonzero(x))])
     return torch.nonzero(x).t().contiguous()

@@ -167,7 +167,7 @@ def cast_like(node: Node, x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
 
 
 def converted(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """A tensor in another type; what is computed from the network's input stays real.
+    """A tensor in another type; what is computed from the network's input or a parameter stays real.
 
     Raises:
         Refused: It would become whole numbers.
@@ -177,7 +177,8 @@ def converted(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     if x.is_floating_point() and not dtype.is_floating_point and dtype != torch.bool and x.is_meta:
         name = str(dtype).removeprefix("torch.")
         raise Refused(
-            f"makes {name} of what is computed from the input; an artifact's values are real numbers"
+            f"makes {name} of what is computed from the network's input or a parameter; an artifact's values are real"
+            " numbers"
         )
     return x.to(dtype)
 
