@@ -275,7 +275,7 @@ complete -c torchlean -n '_shtab_torchlean_using capture' -l verify -l no-verify
 complete -c torchlean -n '_shtab_torchlean_using capture' -l approximate -xka "gelu=erf gelu=tanh erf=composed erfc=composed ndtr=composed float64=float32" -d 'allow a substitution that is not exact (gelu=erf, gelu=tanh, erf=composed, erfc=composed, ndtr=composed, float64=float32); may be repeated'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l fold -l no-fold -d 'write weights that are computed of parameters as constants, which train by themselves (default: off)'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l max-parameters -x -d 'refuse a capture with more scalars in all (default: 250000000)'
-complete -c torchlean -n '_shtab_torchlean_using capture' -l explain -d 'print the source that ran, with the shape of every value at the end of its line and each finding under its expression'
+complete -c torchlean -n '_shtab_torchlean_using capture' -l explain -d 'print the source that ran, with the shape of every value at the end of its line and each finding under its expression; of a model in Python'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l force -d 'replace an artifact that was edited, or parameters that were trained, and keep them as .orig'
 complete -c torchlean -n '_shtab_torchlean_using capture' -l timeout -x -d 'end the capture after so many seconds (default: 120)'
 complete -c torchlean -n '_shtab_torchlean_using capture; and test $_shtab_torchlean_npos -eq 0' -ka "(_shtab_glob_compgen_2bb7d4bf)" -d 'a module class, or a function without arguments that builds one; or a program that torch.export.save wrote; or an ONNX file (.onnx, .onnx.gz); default: every model that torchlean.toml gives an output'

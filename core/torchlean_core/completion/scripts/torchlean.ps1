@@ -459,7 +459,7 @@ $_shtab_torchlean_help = @{
     '_shtab_torchlean_capture___debug_targets' = 'write the source operator of each node as `debug_target` (default: on)'
     '_shtab_torchlean_capture___dialect' = 'dialect of the artifact; auto: that of the artifact that is replaced, or else the one that the project''s TorchLean reads, or of most others in its folder (default: auto)'
     '_shtab_torchlean_capture___example_shape' = 'shape of the input; default: `# torchlean: example-shape=1,4` above the class, or torchlean.toml; a .pt2 has it, and an ONNX file but for open sizes'
-    '_shtab_torchlean_capture___explain' = 'print the source that ran, with the shape of every value at the end of its line and each finding under its expression'
+    '_shtab_torchlean_capture___explain' = 'print the source that ran, with the shape of every value at the end of its line and each finding under its expression; of a model in Python'
     '_shtab_torchlean_capture___fold' = 'write weights that are computed of parameters as constants, which train by themselves (default: off)'
     '_shtab_torchlean_capture___force' = 'replace an artifact that was edited, or parameters that were trained, and keep them as .orig'
     '_shtab_torchlean_capture___help' = 'show this help message and exit'

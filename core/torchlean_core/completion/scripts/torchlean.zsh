@@ -85,7 +85,7 @@ _shtab_torchlean_capture_options=(
   "*--approximate[allow a substitution that is not exact (gelu\=erf, gelu\=tanh, erf\=composed, erfc\=composed, ndtr\=composed, float64\=float32)\; may be repeated]:NAME=FORM:(gelu=erf gelu=tanh erf=composed erfc=composed ndtr=composed float64=float32)"
   {--fold,--no-fold}"[write weights that are computed of parameters as constants, which train by themselves (default\: off)]"
   "--max-parameters[refuse a capture with more scalars in all (default\: 250000000)]:N:"
-  "--explain[print the source that ran, with the shape of every value at the end of its line and each finding under its expression]"
+  "--explain[print the source that ran, with the shape of every value at the end of its line and each finding under its expression\; of a model in Python]"
   "--force[replace an artifact that was edited, or parameters that were trained, and keep them as .orig]"
   "--timeout[end the capture after so many seconds (default\: 120)]:S:"
   ":a module class, or a function without arguments that builds one\; or a program that torch.export.save wrote\; or an ONNX file (.onnx, .onnx.gz)\; default\: every model that torchlean.toml gives an output:_files -g '(*.py|*.pt2|*.onnx)'"
