@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
+from torchlean_core.basics.gzipped import MAGIC, unpacked
 from torchlean_core.errors import first_line
 from torchlean_core.onnx.errors import refused
 from torchlean_core.onnx.names import PACKED
@@ -18,9 +19,6 @@ from torchlean_core.reading import NotRegularError, TooLargeError, read_regular
 
 MOST = (1 << 31) - 1
 """Bytes of a model with its external data: what protobuf reads."""
-
-_GZIP = b"\x1f\x8b"
-_CHUNK = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +58,15 @@ def read_document(file: Path) -> Document:
     except OSError as error:
         raise refused(shown, f"cannot be read: {error.strerror or error}") from error
     sha256 = hashlib.sha256(content).hexdigest()
-    if file.name.lower().endswith(PACKED) or content.startswith(_GZIP):
-        content = _unpacked(content, shown)
+    if file.name.lower().endswith(PACKED) or content.startswith(MAGIC):
+        try:
+            content = unpacked(file, content, MOST)
+        except TooLargeError as error:
+            raise refused(shown, "has 2 GB or more when it is unpacked, which no ONNX file has") from error
+        except EOFError as error:
+            raise refused(shown, "is a gzip file that is cut off") from error
+        except zlib.error as error:
+            raise refused(shown, f"is no gzip file, or a damaged one ({first_line(error)})") from error
     proto = onnx.ModelProto()
     try:
         proto.ParseFromString(content)
@@ -72,25 +77,6 @@ def read_document(file: Path) -> Document:
     if has_other_names(proto):
         raise refused(shown, "is a damaged ONNX file: a name in it is no UTF-8")
     return Document(file.resolve(), shown, sha256, len(content), proto)
-
-
-def _unpacked(content: bytes, shown: str) -> bytes:
-    """The content of a gzip file, which is as large as it says it is only when it is unpacked."""
-    unpacker = zlib.decompressobj(wbits=31)
-    parts, size, rest = [], 0, content
-    try:
-        while rest and not unpacker.eof:
-            part = unpacker.decompress(rest, _CHUNK)
-            rest = unpacker.unconsumed_tail
-            size += len(part)
-            if size > MOST:
-                raise refused(shown, "has 2 GB or more when it is unpacked, which no ONNX file has")
-            parts.append(part)
-    except zlib.error as error:
-        raise refused(shown, f"is no gzip file, or a damaged one ({first_line(error)})") from error
-    if not unpacker.eof:
-        raise refused(shown, "is a gzip file that is cut off")
-    return b"".join(parts)
 
 
 def _reason(content: bytes) -> str:
