@@ -12,8 +12,7 @@ from torchlean_core.environment.extras import require_onnx, require_torch
 from torchlean_core.errors import UsageError, UserError
 
 if TYPE_CHECKING:
-    from torchlean_core.emit.onnx.file import OnnxResult
-    from torchlean_core.emit.writer import EmitResult
+    from torchlean_core.emit.writer import Emission
 
 _ONNX = "onnx"
 _MODULES_ALONE = {
@@ -116,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _told_state(args: argparse.Namespace, result: EmitResult | OnnxResult) -> int:
+def _told_state(args: argparse.Namespace, result: Emission) -> int:
     """Tell what a generated file is; returns 0 where it is fresh.
 
     Raises:

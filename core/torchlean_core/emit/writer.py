@@ -42,17 +42,16 @@ from torchlean_core.safekeeping.loss import Loss, WouldReplace
 
 
 @dataclass(frozen=True, slots=True)
-class EmitResult:
-    """What an emission did.
+class Emission:
+    """What an emission did, whatever it writes.
 
     Attributes:
         output: The generated file.
         before: What the file was before.
         written: Whether it was written; a fresh file is left alone.
-        kept: Where the replaced text of an edited or foreign file was kept, if there was any.
+        kept: Where the replaced content of an edited or foreign file was kept, if there was any.
         changed: What changed since a stale file was written, in words.
         doubt: What the parameters that were used are suspected of (TL503), if anything.
-        weights: The file beside it that values of the artifact were written to, if they are too many for a module.
     """
 
     output: Path
@@ -61,6 +60,16 @@ class EmitResult:
     kept: Path | None = None
     changed: tuple[str, ...] = ()
     doubt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmitResult(Emission):
+    """What the emission of a module did.
+
+    Attributes:
+        weights: The file beside it that values of the artifact were written to, if they are too many for a module.
+    """
+
     weights: Path | None = None
 
 

@@ -15,7 +15,14 @@ from torchlean_core.emit.onnx.model import onnx_model
 from torchlean_core.emit.onnx.verify import Verified, verify
 from torchlean_core.emit.options import NAMES_OF
 from torchlean_core.emit.provenance import Header, State, changed_sources, header_json, header_of
-from torchlean_core.emit.writer import doubt_of, expected_header, recorded_params, relative, required
+from torchlean_core.emit.writer import (
+    Emission,
+    doubt_of,
+    expected_header,
+    recorded_params,
+    relative,
+    required,
+)
 from torchlean_core.errors import UsageError
 from torchlean_core.files import keep_aside, refuse_overwriting, replacing, require_regular
 from torchlean_core.params.resolve import resolve
@@ -30,26 +37,14 @@ _MODEL = "model"
 
 
 @dataclass(frozen=True, slots=True)
-class OnnxResult:
-    """What an emission did.
+class OnnxResult(Emission):
+    """What the emission of an ONNX file did.
 
     Attributes:
-        output: The ONNX file.
-        before: What the file was before.
-        written: Whether it was written; a fresh file is left alone.
-        kept: Where the replaced file was kept, if it was edited or somebody else's.
-        changed: What changed since a stale file was written, in words.
-        doubt: What the parameters that were used are suspected of (TL503), if anything.
         nodes: Number of nodes.
         verified: How it agrees with the interpreter; None where nothing was written.
     """
 
-    output: Path
-    before: State
-    written: bool
-    kept: Path | None = None
-    changed: tuple[str, ...] = ()
-    doubt: str | None = None
     nodes: int = 0
     verified: Verified | None = None
 
