@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from torchlean_core.basics.visible import visible
 from torchlean_core.errors import UserError
 
 
@@ -161,3 +162,14 @@ class Refused(Exception):
 
 class TooLarge(Refused):
     """Raised by a lowering: the form needs a tensor larger than all parameters together may be."""
+
+
+def refused(shown: str, message: str, code: str = "TL602") -> CaptureError:
+    """The error for a file that is not captured; names in it cannot lead a terminal astray.
+
+    Args:
+        shown: The file as the user wrote it.
+        message: What is the matter.
+        code: Rule code of the finding.
+    """
+    return CaptureError.at(shown, code, visible(message))

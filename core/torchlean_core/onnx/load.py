@@ -8,12 +8,13 @@ from pathlib import Path
 
 import torch
 
+from torchlean_core.capture.errors import refused
 from torchlean_core.capture.load import Evaluation, Loaded
 from torchlean_core.capture.options import Options
 from torchlean_core.capture.places import Stacks
 from torchlean_core.capture.returned import flatten_results
 from torchlean_core.capture.target import Shape
-from torchlean_core.onnx.errors import quoted, refused
+from torchlean_core.onnx.errors import quoted
 from torchlean_core.onnx.evaluate import Evaluated, Evaluator, NotEvaluatedError
 from torchlean_core.onnx.external import take_in
 from torchlean_core.onnx.file import Document, read_document

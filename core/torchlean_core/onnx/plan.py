@@ -13,12 +13,12 @@ from typing import Any
 import torch
 
 from torchlean_core.basics.visible import visible
-from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
+from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused, refused
 from torchlean_core.capture.places import lack_of_memory
 from torchlean_core.capture.refusals import refused_operators
 from torchlean_core.errors import first_line
 from torchlean_core.onnx import operators as _operators  # noqa: F401 -- fills the table
-from torchlean_core.onnx.errors import quoted, refused
+from torchlean_core.onnx.errors import quoted
 from torchlean_core.onnx.graph import Graph, Node
 from torchlean_core.onnx.layers import with_layers
 from torchlean_core.onnx.memory import Memory, too_much

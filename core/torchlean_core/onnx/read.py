@@ -9,8 +9,9 @@ import onnx
 import onnx.inliner
 import torch
 
+from torchlean_core.capture.errors import refused
 from torchlean_core.onnx.attributes import AttributeRefusedError, attributes_of
-from torchlean_core.onnx.errors import quoted, refused
+from torchlean_core.onnx.errors import quoted
 from torchlean_core.onnx.file import Document
 from torchlean_core.onnx.graph import Graph, Node, Size
 from torchlean_core.onnx.tensors import NoNumbersError, tensor_of, type_of

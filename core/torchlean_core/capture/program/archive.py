@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from torchlean_core.basics.visible import visible
-from torchlean_core.capture.errors import CaptureError
+from torchlean_core.capture.errors import refused
 from torchlean_core.reading import NotRegularError, open_regular
 
 SUFFIX = ".pt2"
@@ -82,11 +81,6 @@ def read_archive(file: Path) -> Archive:
 
 
 _AGAIN = "save the program again with torch.export.save"
-
-
-def refused(shown: str, message: str) -> CaptureError:
-    """The error for a file that is not captured; names in it cannot lead a terminal astray."""
-    return CaptureError.at(shown, "TL602", visible(message))
 
 
 def _read(file: Path, shown: str, sha256: str, opened: BinaryIO) -> Archive:

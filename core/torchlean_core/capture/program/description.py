@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torchlean_core.capture.program.archive import refused
+from torchlean_core.capture.errors import refused
 from torchlean_core.capture.program.results import Results, results_of
 from torchlean_core.capture.program.traces import metadata, places_of
 from torchlean_core.capture.program.values import FLOAT32, TYPES, Values

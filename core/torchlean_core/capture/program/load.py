@@ -12,10 +12,10 @@ from torch._export.serde import schema
 from torch._export.serde.serialize import ExportedProgramDeserializer, _dict_to_dataclass
 from torch.utils._pytree import tree_structure, treespec_dumps
 
-from torchlean_core.capture.errors import CaptureError, Span
+from torchlean_core.capture.errors import CaptureError, Span, refused
 from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.places import Place, Stacks
-from torchlean_core.capture.program.archive import Archive, refused
+from torchlean_core.capture.program.archive import Archive
 from torchlean_core.capture.program.description import Description
 from torchlean_core.capture.program.module import Program, Source
 from torchlean_core.capture.program.traces import places_of

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from torchlean_core.capture.errors import refused
 from torchlean_core.capture.options import Options
-from torchlean_core.capture.program.archive import Archive, read_archive, refused
+from torchlean_core.capture.program.archive import Archive, read_archive
 from torchlean_core.capture.program.description import Description, described
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from torchlean_core.capture.program.archive import refused
+from torchlean_core.capture.errors import refused
 
 _LARGEST = 1 << 20
 _SEQUENCES = ("builtins.tuple", "builtins.list", "collections.deque")

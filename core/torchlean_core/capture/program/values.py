@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from torchlean_core.capture.program.archive import refused
+from torchlean_core.capture.errors import refused
 
 _PART = re.compile(r"[^\x00-\x1f\x7f\"'\\()\[\]{};]{1,200}")
 """A part of a parameter's name, which torch puts into code."""
