@@ -10,6 +10,15 @@ from typing import IO, Any
 SERVER = [sys.executable, "-m", "torchlean_core", "server", "--stdio"]
 
 
+def framed(content: bytes) -> bytes:
+    return b"Content-Length: %d\r\n\r\n%s" % (len(content), content)
+
+
+def message(method: str, params: Any, number: int | str | None) -> bytes:
+    content = {"jsonrpc": "2.0", "method": method, "params": params}
+    return json.dumps(content if number is None else {**content, "id": number}).encode()
+
+
 class Raw:
     """A server process and the frames that go to and fro."""
 
@@ -26,11 +35,14 @@ class Raw:
         self.input.flush()
 
     def send_bytes(self, content: bytes) -> None:
-        self.write(b"Content-Length: %d\r\n\r\n%s" % (len(content), content))
+        self.write(framed(content))
 
     def send(self, method: str, params: Any, number: int | str | None = None) -> None:
-        message = {"jsonrpc": "2.0", "method": method, "params": params}
-        self.send_bytes(json.dumps(message if number is None else {**message, "id": number}).encode())
+        self.send_bytes(message(method, params, number))
+
+    def send_at_once(self, *messages: tuple[str, Any, int]) -> None:
+        """Several requests that arrive together."""
+        self.write(b"".join(framed(message(*one)) for one in messages))
 
     def read(self) -> dict[str, Any]:
         assert self.output is not None
