@@ -10,15 +10,6 @@ from typing import IO, Any
 SERVER = [sys.executable, "-m", "torchlean_core", "server", "--stdio"]
 
 
-def framed(content: bytes) -> bytes:
-    return b"Content-Length: %d\r\n\r\n%s" % (len(content), content)
-
-
-def message(method: str, params: Any, number: int | str | None) -> bytes:
-    content = {"jsonrpc": "2.0", "method": method, "params": params}
-    return json.dumps(content if number is None else {**content, "id": number}).encode()
-
-
 class Raw:
     """A server process and the frames that go to and fro."""
 
@@ -35,14 +26,11 @@ class Raw:
         self.input.flush()
 
     def send_bytes(self, content: bytes) -> None:
-        self.write(framed(content))
+        self.write(b"Content-Length: %d\r\n\r\n%s" % (len(content), content))
 
     def send(self, method: str, params: Any, number: int | str | None = None) -> None:
-        self.send_bytes(message(method, params, number))
-
-    def send_at_once(self, *messages: tuple[str, Any, int]) -> None:
-        """Several requests that arrive together."""
-        self.write(b"".join(framed(message(*one)) for one in messages))
+        message = {"jsonrpc": "2.0", "method": method, "params": params}
+        self.send_bytes(json.dumps(message if number is None else {**message, "id": number}).encode())
 
     def read(self) -> dict[str, Any]:
         assert self.output is not None
