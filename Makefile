@@ -7,6 +7,9 @@ STAMP := $(VENV)/.installed
 DOCS_VENV ?= .venv-docs
 DOCS_STAMP := $(DOCS_VENV)/.installed
 
+# Modules are compiled once, and not by each of the processes that tests and measurements start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-quick fuzz lint bench schema completion docs tutorial coverage vsix packages clean-machine e2e clean
 .DEFAULT_GOAL := help
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from benchmarks import (
     warm,
 )
 from benchmarks.table import Table, machine
+
+# Processes that are measured start as they do for users: without compiling the sources once more.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
 parser.add_argument("--quick", action="store_true", help="small sizes only")

@@ -41,6 +41,7 @@ class AtOnce:
             "models": self._models,
             "writeShape": self._write_shape,
             "training": self._training,
+            "trainOptions": self._train_options,
             "openFile": lambda argument: open_file(self.server, argument),
         }
 
@@ -132,6 +133,12 @@ class AtOnce:
         state = self.server.trainings.state
         found: dict[str, Any] = await self.server.in_thread(state, argument.get("uri"), path_of(argument))
         return found
+
+    async def _train_options(self, _argument: dict[str, Any]) -> dict[str, Any]:
+        """What a training can be asked for."""
+        from torchlean_ls.train_options import train_options
+
+        return {"options": await self.server.in_thread(train_options)}
 
 
 def require_artifact(uri: str) -> None:

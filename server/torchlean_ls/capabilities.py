@@ -21,13 +21,14 @@ COMMANDS = (
     "torchlean.init",
     "torchlean.train",
     "torchlean.training",
+    "torchlean.trainOptions",
     "torchlean.useParams",
     "torchlean.convert",
     "torchlean.stop",
     "torchlean.showGraph",
     "torchlean.openFile",
 )
-"""The commands; each takes one object with a `uri`."""
+"""The commands; each takes one object, most with a `uri`."""
 
 QUICK_FIX = "quickfix"
 FIX_ALL = "source.fixAll.torchlean"

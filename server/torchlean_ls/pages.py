@@ -95,6 +95,9 @@ _COMMANDS = {
     "`resume`: true goes on with a run that was stopped, `ask`: true asks first, see below).",
     "torchlean.training": "How the last training of an artifact stands: `running`, `points`, `previous`, `resume`, "
     "`trained`.",
+    "torchlean.trainOptions": "The options of `torchlean.train`: of each its `name`, `type` (`number`, `whole`, "
+    "`text`, `file`, `folder` or `flag`), `values` that it mostly gets, `endings` of files, `bare` (whether its name "
+    "alone means something), `help`.",
     "torchlean.useParams": "Make the trained parameters those of the artifact; what it had is kept (`params`).",
     "torchlean.convert": "Write the artifact in the other dialect, with its parameters, or say which node has no "
     "exact counterpart (`dialect`, `out`: a path or URI, by default `m.DIALECT.ir.json` beside it, `params`, "

@@ -288,13 +288,19 @@ def test_nothing_runs_in_a_folder_that_was_refused_until_it_is_trusted(neovim: N
 
 
 def test_words_without_a_meaning_are_refused_and_others_are_completed(neovim: Neovim) -> None:
+    from torchlean_core.options.choices import LOSSES
     from torchlean_core.train.options import TrainRequest
 
     seen = neovim.run("words", TWO_MODELS, name="model.py")
-    assert [text.split("'")[1] for text in messages(seen)] == ["many", "nan", ":TorchLean fly", "now"]
+    refused = ["many", "nan", "1.5", "lr", "no", ":TorchLean fly", "now"]
+    assert [text.split("'")[1] for text in messages(seen)] == refused
     assert {"capture", "emit", "graph", "stop", "train", "trust"} <= set(seen["subcommands"])
     assert seen["models"] == ["Net", "Second"]
-    assert {option.rstrip("=") for option in seen["options"]} <= set(TrainRequest.__dataclass_fields__)
+    fields = set(TrainRequest.__dataclass_fields__) - {"artifact"}
+    assert {option.rstrip("=") for option in seen["options"]} == fields
+    assert [option for option in seen["options"] if not option.endswith("=")] == ["best", "resume"]
+    assert seen["losses"] == [f"loss={name}" for name in LOSSES]
+    assert seen["curves"] == ["curve=model.py"]
 
 
 def test_checkhealth_shows_what_doctor_found(neovim: Neovim) -> None:

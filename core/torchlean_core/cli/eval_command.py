@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from torchlean_core.cli.console import say
-from torchlean_core.cli.train_command import add_loss_options, add_sample_options
 from torchlean_core.environment.extras import require_torch
+from torchlean_core.options.training import add_loss_options, add_sample_options
 
 _NOT_THE_JOBS = ("command", "quiet", "no_color", "output_format")
 """Arguments that are not in the job's request."""

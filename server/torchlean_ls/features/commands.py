@@ -313,9 +313,13 @@ def _convert_request(path: Path, argument: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_OF_NO_FILE = ("torchlean.stop", "torchlean.trainOptions")
+"""Commands that need no file."""
+
+
 def _argument(params: types.ExecuteCommandParams) -> dict[str, Any]:
     arguments = params.arguments or []
-    if params.command == "torchlean.stop" and not arguments:
+    if params.command in _OF_NO_FILE and not arguments:
         return {}
     if len(arguments) != 1 or not isinstance(arguments[0], dict):
         raise JsonRpcInvalidParams(f"{params.command} takes one object with a `uri`")

@@ -406,13 +406,17 @@ end
 --- Words that make no sense are refused at once, in one line; those that do are completed.
 function steps.words()
   lens('^Capture')
-  vim.cmd.TorchLean('train', 'steps=many')
-  vim.cmd.TorchLean('train', 'lr=nan')
+  for _, word in ipairs({ 'steps=many', 'lr=nan', 'epochs=1.5', 'lr', 'best=no' }) do
+    vim.cmd.TorchLean('train', word)
+    notification("'" .. word:match('[^=]+$') .. "'") -- the server knows which options there are
+  end
   vim.cmd.TorchLean('fly')
   vim.cmd.TorchLean('emit', 'now')
   seen.subcommands = vim.fn.getcompletion('TorchLean ', 'cmdline')
   seen.models = vim.fn.getcompletion('TorchLean capture ', 'cmdline')
   seen.options = vim.fn.getcompletion('TorchLean train ', 'cmdline')
+  seen.losses = vim.fn.getcompletion('TorchLean train steps=3 loss=', 'cmdline')
+  seen.curves = vim.fn.getcompletion('TorchLean train curve=mod', 'cmdline')
 end
 
 function steps.health()

@@ -8,6 +8,8 @@ root=$(cd "$here/../../.." && pwd)
 output=${1:-${TORCHLEAN_E2E_OUTPUT:-}}
 cache=${TORCHLEAN_E2E_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/torchlean-e2e}
 
+unset PYTHONDONTWRITEBYTECODE  # no user's server compiles its sources at each start
+
 say() { printf 'e2e: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 

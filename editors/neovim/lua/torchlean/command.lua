@@ -53,20 +53,27 @@ local function onnx_files(lead)
   end, vim.fn.getcompletion(lead, 'file'))
 end
 
---- The options of a training, and files behind `data=`.
+--- The options of a training, and what stands behind them: words, files.
 ---@param lead string
+---@param bufnr integer
 ---@return string[]
-local function complete_training(lead)
+local function complete_training(lead, bufnr)
   local train = require('torchlean.train')
+  local client = server.clients(bufnr)[1]
+  local options = client and train.options(client, bufnr) or {}
   local name, text = lead:match('^([%w_]+)=(.*)$')
   if not name then
-    return vim.tbl_map(function(one)
-      return one .. '='
-    end, vim.fn.sort(vim.tbl_keys(train.OPTIONS)))
+    return train.words(options)
   end
-  return vim.tbl_map(function(file)
-    return 'data=' .. file
-  end, name == 'data' and vim.fn.getcompletion(text, 'file') or {})
+  for _, option in ipairs(options) do
+    if option.name == name then
+      local kind = ({ file = 'file', folder = 'dir' })[option.type]
+      return vim.tbl_map(function(value)
+        return name .. '=' .. value
+      end, kind and vim.fn.getcompletion(text, kind) or option.values)
+    end
+  end
+  return {}
 end
 
 ---@type table<string, torchlean.Subcommand>
@@ -164,14 +171,14 @@ local subcommands = {
     most = math.huge,
     complete = complete_training,
     run = function(context)
-      local options = require('torchlean.train').read(context.words)
-      if options then
+      local train = require('torchlean.train')
+      train.read(context.client, context.words, function(options)
         options.force = context.bang or nil
         options.ask = #context.words == 0 or nil
         models.artifact(context.client, context.bufnr, function(uri)
-          require('torchlean.train').train(context.client, vim.tbl_extend('force', options, { uri = uri }))
+          train.train(context.client, vim.tbl_extend('force', options, { uri = uri }))
         end)
-      end
+      end)
     end,
   },
   trust = {
