@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from torchlean_core.options.choices import LOSSES
 from torchlean_core.train.options import TrainRequest
 
+pytestmark = pytest.mark.asyncio
 
 async def test_every_option_of_a_training_is_told(editor):
     answer = await editor.request("workspace/executeCommand", {"command": "torchlean.trainOptions"})
