@@ -9,6 +9,7 @@ from torchlean_core.train.options import TrainRequest
 
 pytestmark = pytest.mark.asyncio
 
+
 async def test_every_option_of_a_training_is_told(editor):
     answer = await editor.request("workspace/executeCommand", {"command": "torchlean.trainOptions"})
     told = {one["name"]: one for one in answer["options"]}
