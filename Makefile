@@ -54,7 +54,7 @@ schema: $(STAMP)  ## write schema/ and the editors' snippets again from the kind
 	$(BIN)/python -m torchlean_core.navigate.snippets editors/vscode/snippets
 
 completion: $(STAMP)  ## write the scripts that complete command lines again from the commands' options
-	$(BIN)/python -m torchlean_core.completion.write
+	$(BIN)/python -m torchlean_core.cli.completion_scripts
 
 $(DOCS_STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DOCS_VENV)
@@ -63,7 +63,7 @@ $(DOCS_STAMP): pyproject.toml constraints.txt
 
 # An environment of its own: small, and without torch.
 docs: $(DOCS_STAMP)  ## write the generated pages of docs/ again, and build the site into site/
-	$(DOCS_VENV)/bin/python -m torchlean_core.check.pages docs/rules
+	$(DOCS_VENV)/bin/python -m torchlean_core.rulebook.pages docs/rules
 	$(DOCS_VENV)/bin/python -m torchlean_core.kinds.pages docs
 	$(DOCS_VENV)/bin/python -m torchlean_core.cli.pages docs
 	$(DOCS_VENV)/bin/python -m torchlean_ls.pages docs

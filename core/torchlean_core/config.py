@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.approximations import known_approximations
-from torchlean_core.capture.options import Options as CaptureOptions
 from torchlean_core.dialect_around import AUTO, CHOICES
 from torchlean_core.errors import UsageError
+from torchlean_core.options.capture import Options as CaptureOptions
 from torchlean_core.reading import MOST_SETTINGS, names_host, read_regular, require_within_project
 
 if TYPE_CHECKING:

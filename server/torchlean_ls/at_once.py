@@ -17,8 +17,8 @@ from torchlean_ls.graph import show_graph
 from torchlean_ls.lsp import types
 from torchlean_ls.lsp.errors import JsonRpcInvalidParams
 from torchlean_ls.python.commands import open_file
+from torchlean_ls.python.questions import models
 from torchlean_ls.python.shapes import shape_edit, shape_text
-from torchlean_ls.questions import models
 from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_name, file_path
 

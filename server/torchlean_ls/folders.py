@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlean_core.artifact.companions import ARTIFACT_SUFFIXES
+from torchlean_core.capture.onnx_files import PACKED, SUFFIX
 from torchlean_core.check import Finding
 from torchlean_core.config import NAMES, SettingsFinder
 from torchlean_core.config import Settings as FileSettings
 from torchlean_core.errors import UsageError
-from torchlean_core.onnx.names import PACKED, SUFFIX
 from torchlean_ls.lsp import types
 from torchlean_ls.settings import Settings
 from torchlean_ls.uris import file_name, file_path, file_uri

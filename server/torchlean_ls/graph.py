@@ -12,7 +12,7 @@ from torchlean_ls.lsp.errors import JsonRpcInvalidParams
 from torchlean_ls.uris import file_path, plain_uri
 
 if TYPE_CHECKING:
-    from torchlean_core.graph.picture import Drawing
+    from torchlean_core.picture import Drawing
     from torchlean_ls.host import Host
 
 ReportOf = Callable[[dict[str, Any]], Awaitable[tuple[str, Report, list[Finding]]]]
@@ -32,7 +32,7 @@ async def show_graph(server: Host, report_of: ReportOf, argument: dict[str, Any]
         JsonRpcInvalidParams: The argument is not as it has to be.
         UserError: There is nothing to draw, or what is to be compared has errors.
     """
-    from torchlean_core.graph.picture import FORMATS
+    from torchlean_core.picture import FORMATS
 
     form = argument.get("format", "svg")
     known = (*FORMATS, "model", "node")
@@ -54,8 +54,8 @@ async def show_graph(server: Host, report_of: ReportOf, argument: dict[str, Any]
     path = file_path(argument["uri"])
 
     def work() -> Any:
-        from torchlean_core.graph.picture import draw
-        from torchlean_core.graph.picture.model import model
+        from torchlean_core.picture import draw
+        from torchlean_core.picture.model import model
 
         drawing = _drawing(name, report, old)
         if form != "model":
@@ -67,8 +67,8 @@ async def show_graph(server: Host, report_of: ReportOf, argument: dict[str, Any]
 
 
 def _details(report: Report, findings: Sequence[Finding], index: Any) -> dict[str, Any]:
-    from torchlean_core.graph.picture.details import details
     from torchlean_core.navigate.links import Links
+    from torchlean_core.picture.details import details
 
     record = report.records[index] if type(index) is int and 0 <= index < len(report.records) else None
     if record is None:
@@ -89,13 +89,13 @@ async def _other(report_of: ReportOf, against: Any) -> tuple[str, Report] | None
 
 
 def _drawing(name: str, report: Report, old: tuple[str, Report] | None) -> Drawing:
-    from torchlean_core.graph.picture import drawing_of
+    from torchlean_core.picture import drawing_of
 
     if old is None:
         return drawing_of(report, name)
     from torchlean_core.artifact.diff import diff_graphs
     from torchlean_core.artifact.load import graph_of
-    from torchlean_core.graph.picture.compared import compared
+    from torchlean_core.picture.compared import compared
 
     before, old_report = old
     changes = diff_graphs(graph_of(old_report, before), graph_of(report, name))

@@ -18,7 +18,7 @@ from torchlean_ls.lsp import methods
 
 if TYPE_CHECKING:
     from torchlean_ls.client import Client
-    from torchlean_ls.features.base import Feature
+    from torchlean_ls.feature import Feature
     from torchlean_ls.server import Server
 
 _log = logging.getLogger(__name__)

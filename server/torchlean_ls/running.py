@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.artifact.companions import params_path
+from torchlean_core.capture.onnx_files import is_onnx
 from torchlean_core.check.findings import NEEDS_PARAMS, PROBLEMS
 from torchlean_core.errors import UserError
-from torchlean_core.onnx.names import is_onnx
 from torchlean_ls.lsp import types
 from torchlean_ls.lsp.errors import JsonRpcRequestCancelled
 from torchlean_ls.progress import Progress

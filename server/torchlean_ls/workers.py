@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlean_core.capture.models import find_models
 from torchlean_core.errors import UserError
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.uris import file_path
 
 if TYPE_CHECKING:

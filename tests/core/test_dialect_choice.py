@@ -6,10 +6,10 @@ import pytest
 
 from tests.core.lean.lake_projects import manifest, project, write
 from torchlean_core.capture.configured import with_dialect
-from torchlean_core.capture.options import Options
 from torchlean_core.dialect_choice import choose, choose_for
 from torchlean_core.errors import UsageError
 from torchlean_core.kinds.dialects import CLASSIC, DEFAULT, DIALECTS, GENERALIZED, others
+from torchlean_core.options.capture import Options
 
 BOTH = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=list(DIALECTS))
 

@@ -92,6 +92,19 @@ def test_no_module_imports_itself_by_way_of_others():
     assert circles(graph(later=False)) == []
 
 
+def test_no_room_imports_itself_by_way_of_others():
+    """Packages below the top, and modules that stand there alone; entry points (`__main__`) start what they like."""
+    rooms: dict[str, set[str]] = {}
+    for name, used in graph(later=False).items():
+        if not name.endswith("__main__"):
+            rooms.setdefault(room(name), set()).update(map(room, used))
+    assert circles({name: used - {name} for name, used in rooms.items()}) == []
+
+
+def room(name: str) -> str:
+    return ".".join(name.split(".")[:2])
+
+
 def test_types_and_functions_make_no_circles_in_the_core():
     found = [
         one for one in circles(graph(later=True)) if all(name.startswith("torchlean_core") for name in one)

@@ -181,7 +181,7 @@ def test_what_a_command_takes_itself_goes_before_what_the_others_take():
 
 def test_the_scripts_are_those_of_the_command_line():
     pytest.importorskip("shtab", reason="shtab, which writes the scripts, is not installed")
-    from torchlean_core.completion.write import scripts
+    from torchlean_core.cli.completion_scripts import scripts
 
     for name, text in scripts().items():
         assert (FOLDER / name).read_text("utf-8") == text, "`make completion` writes the scripts again"

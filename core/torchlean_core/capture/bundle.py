@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from torchlean_core import __version__
-from torchlean_core.capture.options import DEFAULTS, Options
 from torchlean_core.errors import UsageError
+from torchlean_core.options.capture import DEFAULTS, Options
 
 FUNCTION_NAME = "export_torchlean_graph_json"
 FILE_NAME = "export_torchlean_graph.py"

@@ -11,11 +11,11 @@ from typing import Any
 
 from torchlean_core.capture.directives import options_in_source, shape_in_source
 from torchlean_core.capture.errors import CaptureError
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.target import Shape, Target, read_source, shape_unknown
 from torchlean_core.config import SettingsFinder
 from torchlean_core.dialect_around import AUTO
 from torchlean_core.dialect_choice import choose_for
+from torchlean_core.options.capture import Options
 
 
 def configured(target: Target, finder: SettingsFinder | None = None) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 from torchlean_core.approximations import known_approximations
 from torchlean_core.capture.errors import CaptureFinding, Span
-from torchlean_core.capture.options import parse_approximations
 from torchlean_core.capture.pyfile import lines_of, parse
 from torchlean_core.capture.target import Shape, Target, parse_shape, parsed
 from torchlean_core.errors import UsageError
+from torchlean_core.options.capture import parse_approximations
 
 _COMMENT = re.compile(r"[ \t\f]*#\s*torchlean:(?P<rest>.*)")
 _PAIR = re.compile(r"\s*(?P<key>[^\s=]*)(?P<equals>\s*=\s*)?(?P<value>.*?)\s*$")

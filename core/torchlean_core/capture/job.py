@@ -10,7 +10,7 @@ from torchlean_core.artifact import ArtifactError, parse_graph
 from torchlean_core.capture.errors import CaptureError, CaptureFinding
 from torchlean_core.capture.explain import Explainer
 from torchlean_core.capture.load import Loaded
-from torchlean_core.capture.options import Options
+from torchlean_core.capture.onnx_files import is_onnx
 from torchlean_core.capture.originals import Originals
 from torchlean_core.capture.pipeline import Captured
 from torchlean_core.capture.target import Shape, Target, source_words
@@ -18,7 +18,7 @@ from torchlean_core.capture.write import capture_file
 from torchlean_core.environment.extras import require_onnx
 from torchlean_core.errors import UserError
 from torchlean_core.files import keep_aside
-from torchlean_core.onnx.names import is_onnx
+from torchlean_core.options.capture import Options
 from torchlean_core.safekeeping.find import LostByCapture
 from torchlean_core.safekeeping.loss import WouldReplace
 

@@ -21,7 +21,6 @@ from torchlean_core.capture.inline import inlined
 from torchlean_core.capture.instances import Instances, run_example
 from torchlean_core.capture.load import Loaded
 from torchlean_core.capture.lower import Lowerer
-from torchlean_core.capture.options import DEFAULTS, Options
 from torchlean_core.capture.places import Stack, Stacks, located
 from torchlean_core.capture.sizes import require_size
 from torchlean_core.capture.state import state_of
@@ -30,6 +29,7 @@ from torchlean_core.capture.trace import Traced, trace
 from torchlean_core.capture.verify import Verification, verify
 from torchlean_core.files import relative_path
 from torchlean_core.graph import Graph, lower
+from torchlean_core.options.capture import DEFAULTS, Options
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ from torchlean_core.basics.visible import visible
 from torchlean_core.capture.directives import options_in_source
 from torchlean_core.capture.load import Loaded, describe, load_model, needed_arguments, seed
 from torchlean_core.capture.meaning import meaning_of
-from torchlean_core.capture.options import Options, add_options, given_options
 from torchlean_core.capture.output import check_output, summary
 from torchlean_core.capture.pipeline import capture
 from torchlean_core.capture.target import (
@@ -42,6 +41,7 @@ from torchlean_core.capture.target import (
 )
 from torchlean_core.capture.write import capture_file, write_captured
 from torchlean_core.errors import UsageError, UserError
+from torchlean_core.options.capture import Options, add_options, given_options
 from torchlean_core.reading import MOST_SOURCE, read_regular
 
 

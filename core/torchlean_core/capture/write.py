@@ -13,7 +13,6 @@ from torchlean_core.artifact.companions import params_path
 from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.load import Loaded, load_model
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, Observer, capture
 from torchlean_core.capture.places import lack_of_memory
 from torchlean_core.capture.state import type_name
@@ -22,6 +21,7 @@ from torchlean_core.capture.values import content
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import replacing
 from torchlean_core.graph import lower
+from torchlean_core.options.capture import Options
 from torchlean_core.params.content import CARRIED, Content, Origin, write_content
 
 

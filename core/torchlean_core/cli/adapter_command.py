@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 from torchlean_core.capture.bundle import FILE_NAME, FUNCTION_NAME, MARK, adapter_source
-from torchlean_core.capture.options import Options, add_options, given_options
 from torchlean_core.cli.console import out
 from torchlean_core.errors import UsageError
 from torchlean_core.files import require_regular, write_text
+from torchlean_core.options.capture import Options, add_options, given_options
 from torchlean_core.reading import MOST_SOURCE, read_lines
 
 

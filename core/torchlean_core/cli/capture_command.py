@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.capture.configured import capture_request, configured, needed_shape, with_dialect
-from torchlean_core.capture.options import add_options, given_options
+from torchlean_core.capture.onnx_files import is_onnx
 from torchlean_core.capture.output import check_output, summary
 from torchlean_core.capture.program.target import parse_model
 from torchlean_core.capture.record import Record
@@ -19,7 +19,7 @@ from torchlean_core.cli.console import out
 from torchlean_core.environment.extras import require_onnx, require_torch
 from torchlean_core.errors import UsageError
 from torchlean_core.jobs import JobError
-from torchlean_core.onnx.names import is_onnx
+from torchlean_core.options.capture import add_options, given_options
 
 DEFAULT_TIMEOUT = 120.0
 

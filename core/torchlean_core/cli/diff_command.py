@@ -18,9 +18,9 @@ from torchlean_core.cli.console import out, plain, read_stdin, say
 from torchlean_core.errors import UsageError
 from torchlean_core.files import refuse_overwriting, write_text
 from torchlean_core.graph.model import Graph, Node
-from torchlean_core.graph.picture import FORMATS, Drawing, draw
-from torchlean_core.graph.picture.compared import compared
 from torchlean_core.kinds.numbers import show_shape
+from torchlean_core.picture import FORMATS, Drawing, draw
+from torchlean_core.picture.compared import compared
 from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.text.numbers import Numbers, json_text
 

@@ -13,7 +13,7 @@ from torchlean_core.check.findings import Severity
 from torchlean_core.cli.console import plain, read_stdin, say
 from torchlean_core.errors import UsageError
 from torchlean_core.files import refuse_overwriting, write_text
-from torchlean_core.graph.picture import FORMATS, picture
+from torchlean_core.picture import FORMATS, picture
 from torchlean_core.reading import MOST_ARTIFACT, read_regular
 
 

@@ -55,7 +55,7 @@ def _print_json(value: Any) -> None:
 
 def rule_object(rule: Rule) -> dict[str, Any]:
     """One rule as `--output-format json` prints it; `artifact` says whether the example can be checked."""
-    from torchlean_core.check.offers import offers
+    from torchlean_core.rulebook.offers import offers
 
     return {
         "code": rule.code,
@@ -77,8 +77,8 @@ def rule_object(rule: Rule) -> dict[str, Any]:
 
 def explanation(rule: Rule) -> str:
     """What `torchlean rules CODE` says of a rule, below its name."""
-    from torchlean_core.check.offers import offers_text
-    from torchlean_core.check.pages import shown_text
+    from torchlean_core.rulebook.offers import offers_text
+    from torchlean_core.rulebook.pages import shown_text
 
     shown = shown_text(rule.example).rstrip("\n").replace("\n", "\n    ")
     note = f"\n  {rule.example.note}" if rule.example.note else ""

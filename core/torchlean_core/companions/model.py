@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from torchlean_core.approximations import known_approximations
 from torchlean_core.capture.meaning import meaning_of
+from torchlean_core.capture.onnx_files import is_onnx, within
 from torchlean_core.capture.workspace import Sources, decoded
 from torchlean_core.check.findings import PLAIN, Finding
 from torchlean_core.check.nodes import cut
 from torchlean_core.check.rules import RULES
-from torchlean_core.onnx.names import is_onnx, within
 from torchlean_core.reading import MOST_SOURCE, names_host, read_regular
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import onnx
 
 from torchlean_core.capture.errors import refused
+from torchlean_core.capture.onnx_files import within
 from torchlean_core.onnx.errors import quoted
 from torchlean_core.onnx.file import MOST, Document
-from torchlean_core.onnx.names import within
 from torchlean_core.reading import open_regular
 
 

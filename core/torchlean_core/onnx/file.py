@@ -12,8 +12,8 @@ from google.protobuf.message import DecodeError
 
 from torchlean_core.basics.gzipped import MAGIC, unpacked
 from torchlean_core.capture.errors import refused
+from torchlean_core.capture.onnx_files import PACKED
 from torchlean_core.errors import first_line
-from torchlean_core.onnx.names import PACKED
 from torchlean_core.onnx.texts import has_other_names
 from torchlean_core.reading import NotRegularError, TooLargeError, read_regular
 

@@ -10,7 +10,6 @@ import torch
 
 from torchlean_core.capture.errors import refused
 from torchlean_core.capture.load import Evaluation, Loaded
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.places import Stacks
 from torchlean_core.capture.returned import flatten_results
 from torchlean_core.capture.target import Shape
@@ -22,6 +21,7 @@ from torchlean_core.onnx.graph import Graph
 from torchlean_core.onnx.module import OnnxModule
 from torchlean_core.onnx.plan import planned
 from torchlean_core.onnx.read import read_graph
+from torchlean_core.options.capture import Options
 
 
 @dataclass(frozen=True, slots=True)

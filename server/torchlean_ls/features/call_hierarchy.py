@@ -10,7 +10,7 @@ from torchlean_core.check.places import place
 from torchlean_core.navigate.outline import detail_of, entries, role_of
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.features.symbols import SYMBOL_KINDS
 from torchlean_ls.lsp import methods, types
 

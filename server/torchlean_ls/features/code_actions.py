@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.artifact.companions import generated_module, params_path, stem
+from torchlean_core.capture.onnx_files import onnx_files
 from torchlean_core.check import Finding
 from torchlean_core.check.fixes import Edit, Fix, fixes
 from torchlean_core.check.fixing import FixResult, fix_text, has_unasked
 from torchlean_core.errors import UserError
-from torchlean_core.onnx.names import onnx_files
 from torchlean_ls.capabilities import FIX_ALL, QUICK_FIX, SOURCE
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.edits import workspace_edit
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.features.companions import remedy_uri
 from torchlean_ls.findings import diagnostic
 from torchlean_ls.lsp import methods, types

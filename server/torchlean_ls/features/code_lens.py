@@ -12,7 +12,7 @@ from torchlean_core.kinds.numbers import numel, show
 from torchlean_core.navigate.explain import parameters_of
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.findings import counted, in_words
 from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.lenses import OPEN, python_lenses

@@ -15,7 +15,7 @@ from torchlean_core.artifact.companions import (
 )
 from torchlean_core.capture.configured import capture_request, configured, needed_shape, with_dialect
 from torchlean_core.capture.models import find_models
-from torchlean_core.capture.options import parse_approximations
+from torchlean_core.capture.onnx_files import artifact_name, is_onnx
 from torchlean_core.capture.output import check_output
 from torchlean_core.capture.target import Target, parse_shape, read_source
 from torchlean_core.dialect_around import AUTO, CHOICES
@@ -23,7 +23,7 @@ from torchlean_core.errors import UserError
 from torchlean_core.jobs.preflight import require_interpreter
 from torchlean_core.kinds.dialects import DIALECTS
 from torchlean_core.live.stored import snake
-from torchlean_core.onnx.names import artifact_name, is_onnx
+from torchlean_core.options.capture import parse_approximations
 from torchlean_core.options.datasource import is_function
 from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.safekeeping.loss import confirmation
@@ -32,13 +32,13 @@ from torchlean_ls.capabilities import COMMANDS
 from torchlean_ls.client import Client
 from torchlean_ls.confirm import confirm, losses
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.lsp import types
 from torchlean_ls.lsp.errors import JsonRpcInvalidParams
 from torchlean_ls.python.commands import ask_model, ask_shape
-from torchlean_ls.questions import training_form
 from torchlean_ls.refused import Refused, Untrusted
 from torchlean_ls.running import JOB_NAMES, Jobs, refused
+from torchlean_ls.training_form import training_form
 from torchlean_ls.uris import file_path
 
 if TYPE_CHECKING:

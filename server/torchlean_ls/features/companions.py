@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.artifact.companions import has_files_beside
+from torchlean_core.capture.onnx_files import PACKED, SUFFIX
 from torchlean_core.check import Finding
 from torchlean_core.check.checker import check_document
-from torchlean_core.onnx.names import PACKED, SUFFIX
 from torchlean_core.text import read_text
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.uris import file_path, plain_uri
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from torchlean_core.navigate.explain import kind_markdown
 from torchlean_core.navigate.suggest import Sort, Suggestion, suggest
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.features.hover import plain
 from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.directives import directives

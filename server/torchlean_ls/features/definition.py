@@ -13,7 +13,7 @@ from torchlean_core.reading import MOST_SOURCE, read_lines, read_regular
 from torchlean_core.text import LineIndex
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.links import class_locations
 from torchlean_ls.uris import file_path, plain_uri

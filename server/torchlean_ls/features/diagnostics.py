@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torchlean_core.check import Finding
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.findings import diagnostics
 from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.diagnostics import python_diagnostics

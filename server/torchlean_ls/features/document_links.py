@@ -9,7 +9,7 @@ from torchlean_core.check.places import place
 from torchlean_core.navigate.origin import origin_of
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.lsp import methods, types
 from torchlean_ls.uris import file_path, plain_uri
 

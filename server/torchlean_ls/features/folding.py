@@ -8,7 +8,7 @@ from typing import Any
 from torchlean_core.navigate.outline import folds
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.lsp import methods, types
 
 MAX_FOLDS = 5_000

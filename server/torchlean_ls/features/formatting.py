@@ -10,7 +10,7 @@ from torchlean_core.check.fixes.edit import Edit
 from torchlean_ls.client import Client
 from torchlean_ls.documents import BIG, Snapshot
 from torchlean_ls.edits import text_edits
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.lsp import methods, types
 
 

@@ -11,7 +11,7 @@ from torchlean_core.lean import find_project
 from torchlean_core.navigate.explain import explain, tells_dialect
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.expressions import expression_of
 from torchlean_ls.python.hovers import python_hover

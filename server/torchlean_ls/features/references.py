@@ -9,7 +9,7 @@ from torchlean_core.check.places import place
 from torchlean_core.navigate import Use
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.lsp import methods, types
 from torchlean_ls.python.links import node_locations
 

@@ -10,7 +10,7 @@ from torchlean_core.artifact.companions import generated_module
 from torchlean_core.emit.writer import lost_by_emit
 from torchlean_core.errors import UserError
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.lsp import types
 from torchlean_ls.lsp.errors import JsonRpcException
 from torchlean_ls.uris import file_path

@@ -9,7 +9,7 @@ from torchlean_core.navigate.rename import RenameRefused, rename_edits
 from torchlean_ls.client import Client
 from torchlean_ls.documents import BIG, Snapshot
 from torchlean_ls.edits import workspace_edit
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.lsp import methods, types
 from torchlean_ls.refused import Refused
 

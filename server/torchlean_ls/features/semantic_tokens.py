@@ -12,7 +12,7 @@ from torchlean_core.navigate.links import Links
 from torchlean_ls.capabilities import TOKEN_MODIFIERS, TOKEN_TYPES
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.lsp import methods, types
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from torchlean_core.navigate.outline import Entry, entries, matches, search_text
 from torchlean_core.text import no_collector
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.lsp import methods, types
 from torchlean_ls.symbol_index import SymbolIndex
 from torchlean_ls.uris import file_name

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from torchlean_core.errors import UserError
 from torchlean_ls.lsp import types
 from torchlean_ls.lsp.errors import JsonRpcInvalidParams, JsonRpcRequestCancelled
+from torchlean_ls.python.questions import models, which_model
 from torchlean_ls.python.shapes import shape_text
-from torchlean_ls.questions import models, which_model
 from torchlean_ls.refused import Refused
 from torchlean_ls.uris import file_name, file_path
 

@@ -19,7 +19,7 @@ from torchlean_core.live.texts import text_that_ran
 from torchlean_core.text import Encoding
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.lsp import methods
 from torchlean_ls.python.classes import Classes, name_span
 from torchlean_ls.python.known import Key, OnDisk, key_of, offsets, read_disk, real_path, record_told

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlean_core.capture.models import Model
 from torchlean_ls.documents import Snapshot
-from torchlean_ls.features.base import Feature
+from torchlean_ls.feature import Feature
 from torchlean_ls.lsp.errors import JsonRpcException
 from torchlean_ls.python.lenses import capture_argument
 from torchlean_ls.uris import file_path

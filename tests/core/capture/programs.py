@@ -13,10 +13,10 @@ from torch import nn
 
 from torchlean_core.artifact import parse_graph
 from torchlean_core.capture.load import Loaded
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, capture
 from torchlean_core.capture.program.load import load_program
 from torchlean_core.capture.program.read import read_program
+from torchlean_core.options.capture import Options
 
 GENERALIZED = "generalized"
 

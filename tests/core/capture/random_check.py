@@ -20,13 +20,13 @@ import torch
 from tests.core.capture.random_models import Sample
 from tests.core.capture.support import loaded
 from torchlean_core.artifact import parse_graph
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, capture
 from torchlean_core.capture.write import write_captured
 from torchlean_core.emit import EmitOptions, emit_source
 from torchlean_core.errors import UserError
 from torchlean_core.graph import lower
 from torchlean_core.interp import Interpreter
+from torchlean_core.options.capture import Options
 from torchlean_core.params.resolve import resolve
 
 Results = tuple[torch.Tensor, ...]

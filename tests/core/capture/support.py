@@ -11,8 +11,8 @@ from torch import nn
 
 from torchlean_core.artifact import parse_graph
 from torchlean_core.capture.load import Loaded
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, capture
+from torchlean_core.options.capture import Options
 
 EXACT = 1e-7
 """Largest relative error in float64 of a capture whose parameters are rounded to float32."""

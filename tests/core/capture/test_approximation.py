@@ -11,9 +11,9 @@ from torch import nn
 
 from tests.core.capture.support import captured
 from torchlean_core.capture.errors import CaptureError
-from torchlean_core.capture.options import parse_approximations
 from torchlean_core.cli.main import main
 from torchlean_core.errors import UsageError
+from torchlean_core.options.capture import parse_approximations
 
 
 def _model() -> nn.Module:

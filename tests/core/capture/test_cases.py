@@ -9,12 +9,12 @@ import torch
 
 from torchlean_core.capture.configured import example_shape
 from torchlean_core.capture.load import load_model
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import capture
 from torchlean_core.capture.target import Target
 from torchlean_core.graph import lower
 from torchlean_core.interp import Interpreter
 from torchlean_core.kinds import DIALECTS
+from torchlean_core.options.capture import Options
 
 HERE = Path(__file__).parent / "cases"
 CASES = sorted(path.stem for path in HERE.glob("*.py") if path.stem != "__init__")

@@ -24,8 +24,8 @@ from tests.core.capture.programs import (
 )
 from tests.core.capture.zoo.survey import Entry, constructor
 from torchlean_core.capture.errors import CaptureError
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, capture
+from torchlean_core.options.capture import Options
 
 ZOO = {
     "multilayer": ("EveryActivation", "NormalizedPerceptron", "FourierFeatures"),

@@ -324,9 +324,9 @@ def test_recording_changes_nothing_of_the_artifact(explain: Explain, tmp_path: P
         """
     explain(source)
     first = (tmp_path / "o.ir.json").read_bytes()
-    from torchlean_core.capture.options import Options
     from torchlean_core.capture.target import Target
     from torchlean_core.capture.write import capture_file
+    from torchlean_core.options.capture import Options
 
     capture_file(Target(tmp_path / "model.py", "Net"), (1, 4), tmp_path / "o.ir.json", Options())
     assert (tmp_path / "o.ir.json").read_bytes() == first

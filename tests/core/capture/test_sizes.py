@@ -10,9 +10,9 @@ import pytest
 from torchlean_core.capture import pipeline
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.load import load_model
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, capture
 from torchlean_core.capture.target import Target
+from torchlean_core.options.capture import Options
 
 HEAD = """\
 from collections import Counter

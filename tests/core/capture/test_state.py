@@ -10,10 +10,10 @@ import torch
 
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.load import load_model
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, capture
 from torchlean_core.capture.target import Target
 from torchlean_core.errors import UserError
+from torchlean_core.options.capture import Options
 
 HEAD = """\
 import functools

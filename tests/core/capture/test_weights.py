@@ -14,11 +14,11 @@ from torchlean_core.capture import weights
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.instances import Instances, run_example
 from torchlean_core.capture.load import load_model
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, capture
 from torchlean_core.capture.target import Target
 from torchlean_core.capture.weights import LARGE, can_share, changed, fingerprints
 from torchlean_core.kinds import DIALECTS
+from torchlean_core.options.capture import Options
 
 HEAD = """\
 from collections import Counter

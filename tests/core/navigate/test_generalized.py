@@ -10,7 +10,6 @@ import pytest
 from tests.core.navigate.support import MARK, cursor_of, links_of, node
 from torchlean_core.check import check_text
 from torchlean_core.check.fixes import apply_edits
-from torchlean_core.graph.picture import drawing_of, picture
 from torchlean_core.kinds import GENERALIZED
 from torchlean_core.navigate import spot_at
 from torchlean_core.navigate.explain import explain, parameters_of
@@ -18,6 +17,7 @@ from torchlean_core.navigate.hints import hints
 from torchlean_core.navigate.outline import role_of
 from torchlean_core.navigate.rename import rename_edits
 from torchlean_core.navigate.suggest import suggest
+from torchlean_core.picture import drawing_of, picture
 
 INPUT = node(0, "input", [], [2, 3, 8, 8])
 RELU = node(1, "relu", [0], [2, 3, 8, 8])

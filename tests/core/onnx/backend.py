@@ -17,7 +17,6 @@ import onnx
 import torch
 
 from torchlean_core.capture.errors import CaptureError
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import capture
 from torchlean_core.errors import UserError
 from torchlean_core.graph import lower
@@ -27,6 +26,7 @@ from torchlean_core.onnx.load import Source, load_onnx
 from torchlean_core.onnx.operators.registry import OPERATORS
 from torchlean_core.onnx.plan import known_beforehand
 from torchlean_core.onnx.read import OLDEST, read_graph
+from torchlean_core.options.capture import Options
 
 
 @dataclass(frozen=True, slots=True)

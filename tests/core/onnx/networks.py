@@ -14,14 +14,14 @@ from pathlib import Path
 
 import torch
 
-from torchlean_core.capture.options import Options
+from torchlean_core.capture.onnx_files import is_onnx
 from torchlean_core.capture.pipeline import capture
 from torchlean_core.errors import UserError
 from torchlean_core.graph import lower
 from torchlean_core.interp import Interpreter
 from torchlean_core.onnx.evaluate import Evaluator
 from torchlean_core.onnx.load import load_onnx, read_onnx
-from torchlean_core.onnx.names import is_onnx
+from torchlean_core.options.capture import Options
 
 _INPUTS = 5
 

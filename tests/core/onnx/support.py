@@ -11,9 +11,9 @@ import onnx
 from onnx import helper
 
 from torchlean_core.artifact import parse_graph
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, capture
 from torchlean_core.onnx.load import load_onnx, read_onnx
+from torchlean_core.options.capture import Options
 
 Array = np.ndarray[Any, Any]
 FLOAT = onnx.TensorProto.FLOAT

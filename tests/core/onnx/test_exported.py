@@ -10,11 +10,11 @@ import torch
 
 from tests.core.capture.zoo.survey import Entry
 from torchlean_core.capture.load import load_model
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, capture
 from torchlean_core.capture.target import Target
 from torchlean_core.graph import lower
 from torchlean_core.interp import Interpreter
+from torchlean_core.options.capture import Options
 
 from .support import captured
 

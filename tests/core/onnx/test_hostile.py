@@ -15,12 +15,12 @@ from onnx import helper
 
 from torchlean_core.capture import write
 from torchlean_core.capture.errors import CaptureError
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.target import Target
 from torchlean_core.errors import UserError
 from torchlean_core.onnx import file as onnx_file
 from torchlean_core.onnx import memory
 from torchlean_core.onnx.load import load_onnx, read_onnx
+from torchlean_core.options.capture import Options
 
 from .support import FLOAT, captured, drawn, ints, model, node, saved
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from torchlean_core.capture.errors import refused
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.program.archive import Archive, read_archive
 from torchlean_core.capture.program.description import Description, described
+from torchlean_core.options.capture import Options
 
 
 def read_program(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torchlean_core.capture.onnx_files import is_onnx
 from torchlean_core.capture.program.archive import SUFFIX, is_program
 from torchlean_core.capture.target import Target, parse_target
 from torchlean_core.errors import UsageError
-from torchlean_core.onnx.names import is_onnx
 
 
 def parse_model(text: str) -> Target:

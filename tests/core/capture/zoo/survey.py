@@ -15,9 +15,9 @@ import torch
 from torchlean_core.capture.configured import example_shape
 from torchlean_core.capture.errors import CaptureError, CaptureFinding
 from torchlean_core.capture.load import Loaded, load_model
-from torchlean_core.capture.options import Options
 from torchlean_core.capture.pipeline import Captured, capture
 from torchlean_core.capture.target import Shape, Target
+from torchlean_core.options.capture import Options
 
 HERE = Path(__file__).parent
 CAPTURED = (

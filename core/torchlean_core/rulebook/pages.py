@@ -1,6 +1,6 @@
 """One page per rule, written from the rule's own text, its example and what the checker says of it.
 
-`python -m torchlean_core.check.pages docs/rules` writes them.
+`python -m torchlean_core.rulebook.pages docs/rules` writes them.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from torchlean_core.check.checker import Report, check_bytes
 from torchlean_core.check.fixes import fixes
-from torchlean_core.check.offers import offers
 from torchlean_core.check.rules import RULES, Example, Rule
 from torchlean_core.files import write_text
+from torchlean_core.rulebook.offers import offers
 
 INDEX = "README.md"
 

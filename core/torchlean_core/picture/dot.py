@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from torchlean_core.graph.picture.marks import MARKS
-from torchlean_core.graph.picture.scene import Frame, Scene
 from torchlean_core.kinds.families import FAMILIES
+from torchlean_core.picture.marks import MARKS
+from torchlean_core.picture.scene import Frame, Scene
 
 _SHAPES = {
     "input": "ellipse",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from torchlean_core.graph.clusters import Cluster
-from torchlean_core.graph.picture.marks import sign_of
-from torchlean_core.graph.picture.scene import Scene
+from torchlean_core.picture.marks import sign_of
+from torchlean_core.picture.scene import Scene
 
 MAX_RAILS = 24
 """Rails beside one another; of a wider graph only the operands' ids are shown."""

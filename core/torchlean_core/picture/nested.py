@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from torchlean_core.graph.picture.layered import Layout, layered
-from torchlean_core.graph.picture.scene import Frame, Scene
+from torchlean_core.picture.layered import Layout, layered
+from torchlean_core.picture.scene import Frame, Scene
 
 HEIGHT = 40.0
 GAP = 22.0

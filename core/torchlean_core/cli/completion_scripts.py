@@ -1,4 +1,4 @@
-"""Writes the scripts again from the command line's own parsers: `python -m torchlean_core.completion.write`.
+"""Writes the scripts again from the command line's own parsers: `python -m torchlean_core.cli.completion_scripts`.
 
 Needs shtab, which is no requirement of the package.
 """

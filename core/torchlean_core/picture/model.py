@@ -10,12 +10,12 @@ from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import PLAIN, Finding, Severity
 from torchlean_core.check.nodes import Record
 from torchlean_core.graph.clusters import Cluster, Tree
-from torchlean_core.graph.picture.drawing import Box, Drawing, opened_within
 from torchlean_core.kinds.families import FAMILIES
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.navigate.explain import code, parameters_of
 from torchlean_core.navigate.links import Links
 from torchlean_core.navigate.origin import origin_of
+from torchlean_core.picture.drawing import Box, Drawing, opened_within
 from torchlean_core.text.lines import Encoding
 
 BUDGET = 60

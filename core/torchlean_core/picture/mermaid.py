@@ -6,8 +6,8 @@ import html
 from collections.abc import Iterator
 from itertools import count
 
-from torchlean_core.graph.picture.marks import MARKS
-from torchlean_core.graph.picture.scene import Frame, Scene
+from torchlean_core.picture.marks import MARKS
+from torchlean_core.picture.scene import Frame, Scene
 
 _BRACKETS = {
     "input": ("([", "])"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 
-from torchlean_core.graph.picture.marks import MARKS
-from torchlean_core.graph.picture.nested import HEIGHT, Placed, nested
-from torchlean_core.graph.picture.scene import Card, Frame, Scene
 from torchlean_core.kinds.families import FAMILIES
+from torchlean_core.picture.marks import MARKS
+from torchlean_core.picture.nested import HEIGHT, Placed, nested
+from torchlean_core.picture.scene import Card, Frame, Scene
 
 _CHAR = 7.2
 _MARGIN = 16.0

@@ -7,12 +7,12 @@ from typing import Literal
 from torchlean_core.check.checker import Report
 from torchlean_core.errors import UserError
 from torchlean_core.graph.clusters import to_depth
-from torchlean_core.graph.picture.dot import dot
-from torchlean_core.graph.picture.drawing import Drawing, drawing_of, opened_within
-from torchlean_core.graph.picture.mermaid import mermaid
-from torchlean_core.graph.picture.rails import text
-from torchlean_core.graph.picture.scene import scene_of
-from torchlean_core.graph.picture.svg import placed_of, svg
+from torchlean_core.picture.dot import dot
+from torchlean_core.picture.drawing import Drawing, drawing_of, opened_within
+from torchlean_core.picture.mermaid import mermaid
+from torchlean_core.picture.rails import text
+from torchlean_core.picture.scene import scene_of
+from torchlean_core.picture.svg import placed_of, svg
 
 FORMATS = ("text", "dot", "mermaid", "svg")
 """What a picture can be written as."""

@@ -7,12 +7,12 @@ from typing import Any
 
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.nodes import Record
-from torchlean_core.graph.picture.drawing import box_of, short_value
-from torchlean_core.graph.picture.model import told
 from torchlean_core.kinds import Kind
 from torchlean_core.kinds.numbers import numel, show_shape
 from torchlean_core.navigate.explain import code, parameters_of
 from torchlean_core.navigate.links import Links
+from torchlean_core.picture.drawing import box_of, short_value
+from torchlean_core.picture.model import told
 
 MAX_USERS = 50
 """Users that are told."""

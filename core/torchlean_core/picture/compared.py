@@ -10,9 +10,9 @@ from torchlean_core.basics.sequences import first_things_first
 from torchlean_core.check.checker import Report
 from torchlean_core.check.nodes import Record
 from torchlean_core.graph.clusters import clusters_of
-from torchlean_core.graph.picture.drawing import Box, Drawing, box_of, drawing_of, parts_of, short_value
 from torchlean_core.navigate.explain import code
 from torchlean_core.navigate.links import Links
+from torchlean_core.picture.drawing import Box, Drawing, box_of, drawing_of, parts_of, short_value
 
 _WIDTH = 60
 """Characters of a value that a picture shows."""

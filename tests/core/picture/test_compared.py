@@ -11,8 +11,8 @@ import pytest
 from torchlean_core.artifact.diff import diff_graphs
 from torchlean_core.artifact.load import graph_of
 from torchlean_core.check import check_text
-from torchlean_core.graph.picture import draw
-from torchlean_core.graph.picture.compared import compared
+from torchlean_core.picture import draw
+from torchlean_core.picture.compared import compared
 
 
 def artifact(*kinds: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from torchlean_core.graph.clusters import Cluster, shown
-from torchlean_core.graph.picture.drawing import Box, Drawing
-from torchlean_core.graph.picture.marks import sign_of
+from torchlean_core.picture.drawing import Box, Drawing
+from torchlean_core.picture.marks import sign_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from benchmarks.artifacts import make_artifact
 
 from torchlean_core.check import check_text
 from torchlean_core.errors import UserError
-from torchlean_core.graph.picture import FORMATS, drawing_of, picture
-from torchlean_core.graph.picture.layered import layered
+from torchlean_core.picture import FORMATS, drawing_of, picture
+from torchlean_core.picture.layered import layered
 
 SVG = "{http://www.w3.org/2000/svg}"
 
