@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.artifact.write import serialize_graph
-from torchlean_core.check.checker import Report, check_document, check_text
+from torchlean_core.check.checker import check_document, check_text
 from torchlean_core.check.findings import PLAIN, PROBLEMS, Finding, Severity
 from torchlean_core.check.nodes import Record
+from torchlean_core.check.report import Report
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds import Dialect

@@ -8,74 +8,23 @@ attention's operand, and on nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from torchlean_core.basics.lazy import lazy
 from torchlean_core.check.advice import advise
 from torchlean_core.check.findings import Finding, Severity
+from torchlean_core.check.inputs import check_inputs, inputs_among
 from torchlean_core.check.judge import Judge, misplaced
 from torchlean_core.check.nodes import NeedsExact, Record, describe
 from torchlean_core.check.payload import check_payload
-from torchlean_core.check.places import place as place_of
-from torchlean_core.check.places import spans_of
 from torchlean_core.check.quick import advised_of, clean_id, declared_shape, scan
 from torchlean_core.check.reach import Reach
 from torchlean_core.check.records import Records
+from torchlean_core.check.report import Report
 from torchlean_core.check.root import check_endpoints, check_root, root_finding
 from torchlean_core.kinds import INPUT, Dialect, dialect_of
 from torchlean_core.kinds.dialects import DEFAULT
-from torchlean_core.kinds.numbers import show_shape
-from torchlean_core.text import BAD, Change, Document, Encoding, Range, no_collector, read_bytes, read_text
-
-
-class Report:
-    """The result of a check.
-
-    Attributes:
-        document: The text that was checked.
-        findings: Everything found: about the text, the root, then the nodes in their order.
-        records: What could be read of each node, by place.
-        dialect: The dialect that the file speaks.
-    """
-
-    def __init__(
-        self,
-        document: Document,
-        findings: list[Finding],
-        records: Sequence[Record | None],
-        dialect: Dialect,
-    ) -> None:
-        self.document = document
-        self.findings = findings
-        self.records = records
-        self.dialect = dialect
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is no error."""
-        return all(finding.severity is not Severity.ERROR for finding in self.findings)
-
-    @lazy
-    def by_id(self) -> dict[int, Record]:
-        """Records by raw id; of equal ids the first."""
-        found: dict[int, Record] = {}
-        for record in self.records:
-            if record is not None:
-                found.setdefault(record.ref, record)
-        return found
-
-    def span(self, finding: Finding) -> tuple[int, int]:
-        """Offsets of the text that a finding points at."""
-        return place_of(self.document, finding.index, finding.path, finding.span, finding.on_key)
-
-    def spans(self, findings: Iterable[Finding]) -> list[tuple[int, int]]:
-        """Offsets of the text that findings point at."""
-        return spans_of(self.document, findings)
-
-    def range(self, finding: Finding, encoding: Encoding = Encoding.UTF16) -> Range:
-        """Range of the text that a finding points at."""
-        return self.document.lines.range(*self.span(finding), encoding)
+from torchlean_core.text import BAD, Change, Document, no_collector, read_bytes, read_text
 
 
 def check_text(text: str) -> Report:
@@ -317,7 +266,7 @@ class Check:
         if any(self._counts(old[i], i) != self._counts(nodes[i], i) for i in places):
             if self._inputs is not None:
                 others = (place for place in self._inputs if place not in places)
-                self._inputs = sorted([*others, *self._inputs_among(places)])
+                self._inputs = sorted([*others, *inputs_among(self._nodes, places, self.dialect)])
             self._check_graph()
         elif self._reach is not None and self._reach.reached != reached:
             self._find_unused(self._reach.reached)
@@ -371,7 +320,9 @@ class Check:
         nodes = self._nodes
         if not nodes:
             return
-        self._check_inputs(findings)
+        if self._inputs is None:
+            self._inputs = inputs_among(nodes, range(len(nodes)), self.dialect)
+        check_inputs(nodes, self._inputs, self._records, self.dialect, findings)
         check_endpoints(root, self.dialect, len(nodes), self._named, findings)
         ids = [output for output in self.dialect.outputs_of(root) if type(output) is int]
         outputs = {record.index for output in ids if (record := self._named(output)) is not None}
@@ -384,46 +335,6 @@ class Check:
             self._find_unused(reach.reached)
         else:
             self._find_unused(self._reach_by_id(outputs))
-
-    def _check_inputs(self, findings: list[Finding]) -> None:
-        only_one = self.dialect.one_input
-        if self._inputs is None:
-            self._inputs = self._inputs_among(range(len(self._nodes)))
-        inputs = self._inputs
-        if not inputs and all(type(raw) is dict and type(raw.get("kind")) is str for raw in self._nodes):
-            message = "no `input` node: nothing receives the network's input"
-            findings.append(root_finding("TL105", message, ("nodes",), key=True))
-        if only_one and len(inputs) > 1:
-            message = f"{len(inputs)} `input` nodes: the {self.dialect.name} dialect has exactly one"
-            findings.append(root_finding("TL105", message, ("nodes",), key=True))
-        first = self._records[inputs[0]] if len(inputs) > 1 else None
-        for index in inputs[1:]:
-            record = self._records[index]
-            message = "more than one `input` node: every one receives the same tensor"
-            if only_one:
-                message = "one `input` node too many: another stands before it"
-            elif first is not None and record is not None and _differ(first.shape, record.shape):
-                message += (
-                    f", but this one has shape {show_shape(record.shape or ())}, and node {first.ref} "
-                    f"{show_shape(first.shape or ())}: `torchlean emit`, `run` and `train` refuse such a graph"
-                )
-            node_id = record.id if record is not None else None
-            severity = Severity.ERROR if only_one else Severity.WARNING
-            findings.append(Finding("TL105", severity, message, index, node_id, ("kind",)))
-
-    def _inputs_among(self, places: Iterable[int]) -> list[int]:
-        """Which of some places hold an `input` node that receives a tensor, in order."""
-        nodes, tuples = (
-            self._nodes,
-            self.dialect.one_input,
-        )  # that dialect counts what claims to be a tuple, too
-        return [
-            place
-            for place in places
-            if type(raw := nodes[place]) is dict
-            and raw.get("kind") == INPUT
-            and (tuples or raw.get("value_kind") != "tuple")
-        ]
 
     def _named(self, node_id: int) -> Record | None:
         """The node that a root id names: of equal ids the last."""
@@ -471,11 +382,6 @@ def _mixed(finding: Finding, dialect: Dialect) -> Finding:
         f"this file is {dialect.name} (by its root), but this node is not: convert the node, or the file"
     )
     return Finding("TL017", Severity.WARNING, message, finding.index, finding.node, ("kind",))
-
-
-def _differ(one: list[int] | None, other: list[int] | None) -> bool:
-    """Whether two shapes are known, and not the same."""
-    return one is not None and other is not None and one != other
 
 
 def _disciplined(nodes: list[Any]) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from torchlean_core.check.checker import Report, check_text
+from torchlean_core.check.checker import check_text
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.fixes.edit import Edit, apply_edits
 from torchlean_core.check.fixes.model import UNASKED, Family, Fix, fixes, passes
@@ -21,6 +21,7 @@ from torchlean_core.check.fixes.pieces import Pieces
 from torchlean_core.check.fixes.plan import merge, plan_edits
 from torchlean_core.check.fixes.shapes import sweep, sweep_edits
 from torchlean_core.check.fixes.view import view_of
+from torchlean_core.check.report import Report
 from torchlean_core.text.tree import MAX_TROUBLES
 
 MAX_ROUNDS = 100

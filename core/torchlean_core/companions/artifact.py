@@ -8,8 +8,8 @@ from typing import Any
 from torchlean_core.artifact.companions import generated_module_paths, params_path
 from torchlean_core.artifact.load import graph_of
 from torchlean_core.capture.workspace import Sources
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
+from torchlean_core.check.report import Report
 from torchlean_core.check.rules import RULES
 from torchlean_core.companions.judge import judge_module
 from torchlean_core.companions.model import model_findings

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from torchlean_core.artifact.load import graph_of
-from torchlean_core.check.checker import Report, check_bytes
+from torchlean_core.check.checker import check_bytes
 from torchlean_core.check.findings import Finding
+from torchlean_core.check.report import Report
 from torchlean_core.check.rules import RULES
 from torchlean_core.companions.judge import judge_module
 from torchlean_core.emit.provenance import header_span, read_header

@@ -7,9 +7,10 @@ from typing import Any
 
 from torchlean_core.artifact.load import graph_of, node_of
 from torchlean_core.artifact.write import canonical_text, node_object, serialize_graph
-from torchlean_core.check.checker import Report, check_text
+from torchlean_core.check.checker import check_text
 from torchlean_core.check.findings import Severity
 from torchlean_core.check.nodes import Reader, Record
+from torchlean_core.check.report import Report
 from torchlean_core.convert.graph import convert_graph
 from torchlean_core.convert.node import convert_node
 from torchlean_core.convert.refusal import ConversionRefused

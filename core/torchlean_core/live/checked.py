@@ -18,8 +18,8 @@ from torchlean_core.capture.directives import directive_problems
 from torchlean_core.capture.errors import CaptureError, CaptureFinding
 from torchlean_core.capture.models import Model, find_models
 from torchlean_core.capture.target import Target, decode_source, parsed
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
+from torchlean_core.check.report import Report
 from torchlean_core.check.rules import RULES
 from torchlean_core.companions.module import is_generated, module_findings
 from torchlean_core.kinds.dialects import DEFAULT

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from torchlean_core.basics.lazy import lazy
-from torchlean_core.check.checker import Report
 from torchlean_core.check.nodes import Record
+from torchlean_core.check.report import Report
 from torchlean_core.kinds import Dialect, Kind, TupleKind
 from torchlean_core.kinds.spec import Path
 from torchlean_core.navigate.spots import Spot

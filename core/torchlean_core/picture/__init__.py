@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from torchlean_core.check.checker import Report
+from torchlean_core.check.report import Report
 from torchlean_core.errors import UserError
 from torchlean_core.graph.clusters import to_depth
 from torchlean_core.picture.dot import dot

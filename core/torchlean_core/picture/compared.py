@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from torchlean_core.artifact.diff import FieldChange, GraphDiff
 from torchlean_core.basics.sequences import first_things_first
-from torchlean_core.check.checker import Report
 from torchlean_core.check.nodes import Record
+from torchlean_core.check.report import Report
 from torchlean_core.graph.clusters import clusters_of
 from torchlean_core.navigate.explain import code
 from torchlean_core.navigate.links import Links

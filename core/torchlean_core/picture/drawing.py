@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.nodes import Record
+from torchlean_core.check.report import Report
 from torchlean_core.graph.clusters import EMPTY, Part, Tree, around, clusters_of, within
 from torchlean_core.kinds import INPUT
 from torchlean_core.kinds.families import family_of

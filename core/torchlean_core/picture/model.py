@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import PLAIN, Finding, Severity
 from torchlean_core.check.nodes import Record
+from torchlean_core.check.report import Report
 from torchlean_core.graph.clusters import Cluster, Tree
 from torchlean_core.kinds.families import FAMILIES
 from torchlean_core.kinds.numbers import show_shape

@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from torchlean_core.check.checker import Report, check_bytes
+from torchlean_core.check.checker import check_bytes
 from torchlean_core.check.fixes import fixes
+from torchlean_core.check.report import Report
 from torchlean_core.check.rules import RULES, Example, Rule
 from torchlean_core.files import write_text
 from torchlean_core.rulebook.offers import offers

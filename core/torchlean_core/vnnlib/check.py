@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torchlean_core.check.checker import Report
+from torchlean_core.check.report import Report
 from torchlean_core.kinds.dialects import DEFAULT
 from torchlean_core.text import BAD, Document, no_collector
 from torchlean_core.vnnlib.fit import Network, compare

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from math import prod
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Severity
+from torchlean_core.check.report import Report
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.vnnlib.declarations import element
 from torchlean_core.vnnlib.facts import DeclaredNetwork, Span, Tensor, Variables

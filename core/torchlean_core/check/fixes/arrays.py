@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.fields import offer, set_field
@@ -13,6 +12,7 @@ from torchlean_core.check.fixes.layout import remove_elements
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.nodes import Record
+from torchlean_core.check.report import Report
 from torchlean_core.kinds import Field, FieldType
 from torchlean_core.kinds.guesses import of_length
 from torchlean_core.kinds.numbers import show, show_shape

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.fields import offer, set_field
@@ -14,6 +13,7 @@ from torchlean_core.check.fixes.values import field_of, fits, operand_shapes
 from torchlean_core.check.fixes.view import readable_node, view_of
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.places import place
+from torchlean_core.check.report import Report
 from torchlean_core.kinds import Field, FieldType, Problems
 from torchlean_core.kinds.numbers import show
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.plan import Insertion, New, Plan, plan_edits
 from torchlean_core.check.fixes.view import View, keyed_note, readable_node, takes_nodes_before, view_of
+from torchlean_core.check.report import Report
 from torchlean_core.kinds import Dialect, Problems, shared
 from torchlean_core.kinds.alignment import right_aligned
 from torchlean_core.kinds.dialects import others

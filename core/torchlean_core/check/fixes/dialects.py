@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.fields import offer
 from torchlean_core.check.fixes.layout import remove_elements, replace_members
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, readable_node, sound_text, view_of
+from torchlean_core.check.report import Report
 from torchlean_core.errors import UserError
 from torchlean_core.kinds import DIALECTS
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.layout import remove_elements, set_member
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, view_of
 from torchlean_core.check.nodes import Record
+from torchlean_core.check.report import Report
 from torchlean_core.kinds import INPUT
 from torchlean_core.kinds.dialect import INPUT_FIELD
 from torchlean_core.kinds.spec import Path

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.layout import set_member
@@ -15,6 +14,7 @@ from torchlean_core.check.fixes.trial import trial
 from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.nodes import Record, similar
 from torchlean_core.check.places import place
+from torchlean_core.check.report import Report
 from torchlean_core.check.root import misspelt
 from torchlean_core.kinds import FORMAT, Kind
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.ends import names_by_id
 from torchlean_core.check.fixes.fields import errors_note
@@ -26,6 +25,7 @@ from torchlean_core.check.fixes.numbering import (
     with_id,
 )
 from torchlean_core.check.fixes.view import View, keyed_note, readable_node, sound_text, view_of
+from torchlean_core.check.report import Report
 from torchlean_core.kinds.numbers import show
 
 

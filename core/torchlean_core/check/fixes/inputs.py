@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.ends import input_nodes
@@ -13,6 +12,7 @@ from torchlean_core.check.fixes.layout import replace_members
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import readable_node, view_of
 from torchlean_core.check.places import place
+from torchlean_core.check.report import Report
 from torchlean_core.kinds import INPUT, shared
 from torchlean_core.kinds.dialect import INPUT_FIELD
 from torchlean_core.kinds.numbers import show

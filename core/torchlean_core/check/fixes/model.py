@@ -13,8 +13,8 @@ from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.edit import Edit
 
 if TYPE_CHECKING:
-    from torchlean_core.check.checker import Report
     from torchlean_core.check.fixes.plan import Plan
+    from torchlean_core.check.report import Report
 
 
 class Family(enum.Enum):

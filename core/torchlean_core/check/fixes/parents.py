@@ -12,7 +12,6 @@ from functools import partial
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.fields import errors_note, offer, set_field
@@ -21,6 +20,7 @@ from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.judge import Judge
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.places import place
+from torchlean_core.check.report import Report
 from torchlean_core.check.root import is_id
 from torchlean_core.kinds.numbers import show, show_shape
 from torchlean_core.kinds.spec import Path

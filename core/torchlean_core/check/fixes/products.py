@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.broadcasts import broadcast, offer_plan
 from torchlean_core.check.fixes.fields import errors_note
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.plan import Insertion, New, Plan
 from torchlean_core.check.fixes.view import readable_node, takes_nodes_before, view_of
+from torchlean_core.check.report import Report
 from torchlean_core.kinds import Dialect, Problems
 from torchlean_core.kinds import operators as ops
 from torchlean_core.kinds.numbers import show_shape

@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any
 
 from torchlean_core.check.attention import check_projection
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.fields import errors_note
@@ -24,6 +23,7 @@ from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.nodes import Reader, Record
 from torchlean_core.check.payload import check_payload
+from torchlean_core.check.report import Report
 from torchlean_core.kinds import Dialect, Problems
 from torchlean_core.kinds import operators as ops
 from torchlean_core.kinds.numbers import show_shape

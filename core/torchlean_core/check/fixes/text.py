@@ -6,13 +6,13 @@ import bisect
 import re
 from collections.abc import Iterator
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.fields import errors_note, offer
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.trial import trial
 from torchlean_core.check.fixes.view import View, view_of
+from torchlean_core.check.report import Report
 from torchlean_core.text.tree import MAX_TROUBLES, Tree
 
 _SPACE = " \t\r\n"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.plan import Plan, plan_edits
 from torchlean_core.check.fixes.view import View, keyed_note, readable_node, settled_node, view_of
+from torchlean_core.check.report import Report
 
 _EDGES = ("TL00", "TL010", "TL011", "TL014", "TL015", "TL101", "TL102", "TL103")
 """Codes of errors for which an edge may be missing, or lead elsewhere: what stands before may be meant to be used."""

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.fixes.edit import Edit
 from torchlean_core.check.fixes.fields import offer, set_field
@@ -14,6 +13,7 @@ from torchlean_core.check.fixes.model import Family, Fix, quick_fix
 from torchlean_core.check.fixes.view import View, readable_node, view_of
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.places import place
+from torchlean_core.check.report import Report
 from torchlean_core.kinds import Field, Problems
 from torchlean_core.kinds.dialects.classic.table import TORCHLEAN_EPS
 from torchlean_core.kinds.guesses import own_shape

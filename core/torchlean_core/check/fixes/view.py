@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.nodes import Record
+from torchlean_core.check.report import Report
 from torchlean_core.kinds import DIALECTS, Dialect
 from torchlean_core.kinds.spec import Path
 from torchlean_core.text import Document, no_collector

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from torchlean_core.basics.visible import visible
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding, Severity
+from torchlean_core.check.report import Report
 from torchlean_core.text import Encoding
 
 _LEVELS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding
+from torchlean_core.check.report import Report
 
 
 def finding_object(name: str, report: Report, finding: Finding) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import quote
 
 from torchlean_core import __version__
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.fixes import Fix, fixes
 from torchlean_core.check.places import place
+from torchlean_core.check.report import Report
 from torchlean_core.check.rules import RULES, Rule
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.text import Text
 
 from torchlean_core.basics.visible import visible
-from torchlean_core.check.checker import Report
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.fixes import fixes
+from torchlean_core.check.report import Report
 from torchlean_core.check.rules import RULES
 from torchlean_core.text import Encoding
 

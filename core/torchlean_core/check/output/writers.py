@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from torchlean_core.check.checker import Report
 from torchlean_core.check.output.json import finding_object
+from torchlean_core.check.report import Report
 
 if TYPE_CHECKING:
     from rich.text import Text
