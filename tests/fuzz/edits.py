@@ -12,9 +12,10 @@ from typing import Any
 
 from tests.spelling import spelled_as_floats
 from torchlean_core.check import Report, check_text
-from torchlean_core.check.checker import Check
 from torchlean_core.check.fixes import apply_edits, fixes
-from torchlean_core.text import Change, Document, LineIndex, read_text
+from torchlean_core.text import Encoding, LineIndex
+from torchlean_ls.documents import Snapshot
+from torchlean_ls.lsp import types
 
 _CASES = Path(__file__).parents[1]
 _SHAPES = ("1", "0", "9", "7.0", "-", "2e0", "1e99999999999999999999", "-0", "1" * 30)
@@ -46,6 +47,7 @@ _WORDS = (
 )  # fmt: skip
 SNIPPETS = (*_SHAPES, *_MARKS, *_WORDS)
 _LENGTHS = (0, 0, 0, 1, 1, 2, 5, 30)
+_ENCODINGS = tuple(Encoding)
 _MOST_EDITS = 24
 
 
@@ -95,35 +97,22 @@ class _Reader:
 
 
 class _Version:
-    """A text and what is known of it, as a server passes it on from version to version."""
+    """A document as the server has it, from version to version."""
 
-    def __init__(self, text: str) -> None:
-        self.text, self.lines = text, LineIndex(text)
-        self.document: Document | None = None
-        self.check: Check | None = None
-        self.changes: list[Change] = []
+    def __init__(self, text: str, encoding: Encoding) -> None:
+        self.snapshot = Snapshot("file:///m.ir.json", "json", 1, text, encoding)
+
+    @property
+    def text(self) -> str:
+        return self.snapshot.text
 
     def report(self) -> Report:
-        if self.check is not None and self.document is not None:
-            self.check.update(self.document, self.changes)
-        else:
-            self.document = read_text(self.text, self.lines)
-            self.check = Check(self.document)
-        self.changes = []
-        return self.check.report()
+        return self.snapshot.report
 
     def edit(self, start: int, end: int, new: str) -> None:
-        self.text = self.text[:start] + new + self.text[end:]
-        self.lines = self.lines.edited(self.text, start, end, new)
-        edited = None
-        if self.document is not None:
-            edited = self.document.edited(self.text, self.lines, start, end, new)
-        if edited is None:
-            self.document = self.check = None
-            self.changes = []
-        else:
-            self.document = edited[0]
-            self.changes.append(edited[1])
+        """Replace a stretch, as a client says it: between two lines and columns, which is as near as it can say it."""
+        change = types.TextDocumentContentChangeEvent(new, self.snapshot.range(start, end))
+        self.snapshot = self.snapshot.changed(self.snapshot.version + 1, [change])
 
 
 def _told(report: Report) -> list[Any]:
@@ -141,7 +130,8 @@ def play(data: bytes, texts: list[str]) -> None:
     """
     reader = _Reader(data)
     choice = reader.byte()
-    version = _Version(reader.text(reader.byte() * 2) if choice == 255 else texts[choice % len(texts)])
+    text = reader.text(reader.byte() * 2) if choice == 255 else texts[choice % len(texts)]
+    version = _Version(text, _ENCODINGS[choice % len(_ENCODINGS)])
     for _ in range(_MOST_EDITS):
         if not reader.left:
             break
@@ -159,7 +149,7 @@ def play(data: bytes, texts: list[str]) -> None:
 
 def _require_fresh(version: _Version) -> Report:
     report, fresh = version.report(), check_text(version.text)
-    assert list(version.lines.starts) == list(LineIndex(version.text).starts), version.text
+    assert list(version.snapshot.lines.starts) == list(LineIndex(version.text).starts), version.text
     assert _told(report) == _told(fresh), version.text
     assert report.dialect is fresh.dialect, version.text
     assert len(report.records) == len(fresh.records), version.text
