@@ -155,6 +155,8 @@ def _require_fresh(version: _Version) -> Report:
     assert len(report.records) == len(fresh.records), version.text
     for index in range(len(fresh.records)):
         assert report.document.node_span(index) == fresh.document.node_span(index), version.text
+    troubles = [(one.code, one.message, one.start) for one in fresh.document.troubles]
+    assert len(set(troubles)) == len(troubles), version.text  # nothing is said twice
     return report
 
 

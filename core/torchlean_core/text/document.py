@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import gc
 import re
-from array import array
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,19 +19,21 @@ from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.text.condense import Condensed, condense
 from torchlean_core.text.lines import LineIndex
 from torchlean_core.text.numbers import Numbers, may_have_long_exponent
-from torchlean_core.text.offsets import Offsets
-from torchlean_core.text.parser import parse_elements, parse_node, parse_tree
+from torchlean_core.text.parser import parse_node, parse_tree
 from torchlean_core.text.quick_json import Unread, read, read_as_spelled, read_root
+from torchlean_core.text.regions import (
+    count_colons,
+    object_in_array,
+    read_elements,
+    recover_elements,
+    troubles_around,
+)
+from torchlean_core.text.spans import Spans, element_spans, spans_of_tree
 from torchlean_core.text.tree import BAD, HUGE, MARK, MARKED, MAX_TROUBLES, Tree, Trouble
 
 __all__ = ["BAD", "HUGE", "Change", "Document", "no_collector", "read_bytes", "read_file", "read_text"]
 
 _KEY = re.compile(r'[ \t\r\n]*[{,][ \t\r\n]*"(?:[^"\\]|\\.)*"[ \t\r\n]*:[ \t\r\n]*')
-_FLAT = r'\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+")*+\}'
-_ELEMENT = re.compile(
-    r'[ \t\r\n,]*+()\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+"|' + _FLAT + r")*+\}"
-)  # in valid JSON: an object in which there are objects, but none in those
-
 _FLOAT_ID = re.compile(r'id"[ \t\r\n]*+:[ \t\r\n]*+[0-9]++\.')
 _HEAD = 4096
 """Characters in which the first node begins, if a file is as others are."""
@@ -145,24 +146,24 @@ class Document:
             for trouble in self.troubles
         )
         take = read_as_spelled if self.as_spelled else read
-        found = _read_elements(text, region_start, region_end, first > 0, last < len(spans), take)
-        if found is not None and not (broken and _object_in_array(text, region_start, region_end)):
+        found = read_elements(text, region_start, region_end, first > 0, last < len(spans), take)
+        if found is not None and not (broken and object_in_array(text, region_start, region_end)):
             values, places = found
             troubles: list[Trouble] = []
         else:
-            recovered = _recover_elements(text, spans, region_start, first > 0, last, shift, broken)
+            recovered = recover_elements(text, spans, region_start, first > 0, last, shift, broken)
             if recovered is None:
                 return None
             values, places, troubles, last = recovered
         old_end = spans.starts[last] if last < len(spans) else spans.closing
-        around = _troubles_around(self.troubles, region_start, old_end, shift)
+        around = troubles_around(self.troubles, region_start, old_end, shift)
         nodes = self.value["nodes"]
         value = {**self.value, "nodes": [*nodes[:first], *values, *nodes[last:]]}
         if around is None or not value["nodes"] or sum(map(len, around)) + len(troubles) >= MAX_TROUBLES:
             return None
         was_broken = any(trouble.code == "TL001" for trouble in self.troubles)
         is_broken = any(trouble.code == "TL001" for part in (*around, troubles) for trouble in part)
-        if was_broken != is_broken and _object_in_array(text, spans.opening + 1, len(text)):
+        if was_broken != is_broken and object_in_array(text, spans.opening + 1, len(text)):
             return None  # how such a node is read depends on whether the text is JSON
         spans.replace(first, last, places, shift)
         all_troubles = [*around[0], *troubles, *around[1]]
@@ -192,7 +193,7 @@ class Document:
     def spans(self) -> Spans | None:
         """Places of the elements of `nodes`; None where there is no such array."""
         if self.exact:
-            return _spans_of_tree(self.text, self._tree)
+            return spans_of_tree(self.text, self._tree)
         if type(self.value) is not dict:
             return None
         short = self._short
@@ -207,9 +208,9 @@ class Document:
             if key == "nodes":
                 if text[match.end()] != "[":
                     return None
-                starts, ends = _element_spans(text, match.end() + 1, position - 1)
+                starts, ends = element_spans(text, match.end() + 1, position - 1)
                 if len(starts) != len(self.value["nodes"]):
-                    return _spans_of_tree(self.text, parse_tree(self.text)[0])
+                    return spans_of_tree(self.text, parse_tree(self.text)[0])
                 if short is None:
                     return Spans(starts, ends, match.end(), position - 1)
                 place = short.place
@@ -274,17 +275,6 @@ class Document:
         return None if span is None else parse_node(self.text, *span, self.value["nodes"][index])
 
 
-def _spans_of_tree(text: str, tree: Tree | None) -> Spans | None:
-    pair = tree.member("nodes") if tree is not None else None
-    if pair is None or type(pair[1].value) is not list:
-        return None
-    nodes = pair[1]
-    last = nodes.items[-1].end if nodes.items else nodes.start + 1
-    closed = text[nodes.start] == "[" and last < nodes.end and text[nodes.end - 1] == "]"
-    starts, ends = [item.start for item in nodes.items], [item.end for item in nodes.items]
-    return Spans(starts, ends, nodes.start, nodes.end - 1 if closed else len(text), closed)
-
-
 def _shift_tree(tree: Tree, behind: int, shift: int) -> None:
     """Move everything that stands behind an offset."""
     waiting = [tree]
@@ -295,171 +285,6 @@ def _shift_tree(tree: Tree, behind: int, shift: int) -> None:
         waiting += node.items
         for pair in node.members:
             waiting += pair
-
-
-class Spans:
-    """Places of the elements of `nodes` in a text that is edited.
-
-    Attributes:
-        starts: Offset of each element's first character.
-        ends: Offset behind each element's last character.
-        opening: Offset of the array's opening bracket.
-        closing: Offset of its closing bracket, or of the end of the text.
-        closed: Whether there is a closing bracket.
-        inside: Places inside elements, relative to their starts: by element, then by what was looked for.
-    """
-
-    def __init__(
-        self, starts: Iterable[int], ends: Iterable[int], opening: int, closing: int, closed: bool = True
-    ) -> None:
-        self.starts, self.ends = Offsets(starts), Offsets(ends)
-        self.opening = opening
-        self.closing = closing
-        self.closed = closed
-        self.inside: dict[int, dict[Hashable, tuple[int, int]]] = {}
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def touched(self, start: int, end: int) -> tuple[int, int]:
-        """The elements `[first:last]` that a replacement of `[start:end]` can change.
-
-        One that it only stands beside is among them: `1` becomes `12`, an unfinished object goes on.
-        """
-        first = self.ends.count_up_to(start - 1)
-        return first, max(first, self.starts.count_up_to(end))
-
-    def replace(self, first: int, last: int, places: list[tuple[int, int]], shift: int) -> None:
-        """Put others in place of `[first:last]`, and shift what follows."""
-        self.starts.replace(first, last, [start for start, _ in places], shift)
-        self.ends.replace(first, last, [end for _, end in places], shift)
-        self.closing += shift
-        if last - first == len(places):
-            for index in range(first, last):
-                self.inside.pop(index, None)
-        else:
-            self.inside.clear()
-
-
-def _recover_elements(
-    text: str, spans: Spans, start: int, follows: bool, last: int, shift: int, broken: bool
-) -> tuple[list[Any], list[tuple[int, int]], list[Trouble], int] | None:
-    """Read elements that are not clean, up to one that stands where it stood before.
-
-    Args:
-        text: The next version's text.
-        spans: Places in the version before.
-        start: Where to begin, in both versions.
-        follows: Whether an element stands before.
-        last: The first element of the version before that the edit did not touch.
-        shift: How far what stands behind the edit moved.
-        broken: Whether something else in the text is not JSON.
-
-    Returns:
-        Values, places and troubles of the elements, and the element of the version before that follows
-        them; None where the text is read otherwise from here on.
-    """
-    arrived = last
-
-    def stop(position: int) -> bool:
-        nonlocal arrived
-        old = position - shift
-        arrived = len(spans) if old == spans.closing else spans.starts.count_up_to(old) - 1
-        return arrived >= last and (arrived == len(spans) or spans.starts[arrived] == old)
-
-    found = parse_elements(text, start, follows, stop, broken=broken)
-    if found is None:
-        return None
-    items, troubles = found
-    return [item.value for item in items], [(item.start, item.end) for item in items], troubles, arrived
-
-
-def _troubles_around(
-    troubles: list[Trouble], start: int, end: int, shift: int
-) -> tuple[list[Trouble], list[Trouble]] | None:
-    """The troubles before and behind a region, those behind shifted; None where one cannot be told apart."""
-    if any(trouble.start == end for trouble in troubles):
-        return None
-    before = [trouble for trouble in troubles if trouble.start < start]
-    if any(trouble.reach > start for trouble in before):
-        return None
-    return before, [trouble.shifted(shift) for trouble in troubles if trouble.start > end]
-
-
-def _element_spans(text: str, start: int, end: int) -> tuple[array[int], array[int]]:
-    """Starts and ends of the objects between two places of valid JSON; fewer than there are where one is no such."""
-    starts, ends = array("q"), array("q")
-    match = _ELEMENT.match
-    found = match(text, start, end)
-    while found is not None:
-        starts.append(found.start(1))
-        ends.append(found.end())
-        found = match(text, found.end(), end)
-    return starts, ends
-
-
-def _read_elements(
-    text: str,
-    start: int,
-    end: int,
-    comma_before: bool,
-    comma_after: bool,
-    take: Callable[[str], Any],
-) -> tuple[list[Any], list[tuple[int, int]]] | None:
-    """Read the elements between two others (or the ends) of an array; None where they are not clean.
-
-    Args:
-        text: The text.
-        start: Where they begin: behind the element before, or behind the opening bracket.
-        end: Where they end: at the element behind, or at the closing bracket.
-        comma_before: Whether there is an element before.
-        comma_after: Whether there is an element behind.
-        take: Reads JSON.
-    """
-    region = text[start:end]
-    core = region.strip(" \t\r\n")
-    if core == ",":
-        return ([], []) if comma_before and comma_after else None
-    if not core:
-        return ([], []) if not (comma_before and comma_after) else None
-    if comma_before != core.startswith(",") or comma_after != core.endswith(","):
-        return None
-    try:
-        short = condense(region)
-        if short is not None:
-            core = short.text.strip(" \t\r\n")
-        if may_have_long_exponent(core):
-            return None
-        values = take("[" + core[comma_before : len(core) - comma_after] + "]")
-    except Unread:
-        return None
-    if short is None:
-        starts, ends = _element_spans(text, start, end)
-    else:
-        starts, ends = _element_spans(short.text, 0, len(short.text))
-    if not values or len(starts) != len(values):
-        return None
-    if core.count(":") != sum(map(len, values)) and (
-        "\\u003" in core or core.count(":") != _count_colons(values)
-    ):
-        return None
-    if short is None:
-        return values, list(zip(starts, ends, strict=True))
-    if not short.fill(values):
-        short.expand(values)
-    place = short.place
-    return values, [(start + place(a), start + place(b)) for a, b in zip(starts, ends, strict=True)]
-
-
-def _object_in_array(text: str, start: int, end: int) -> bool:
-    """Whether a brace opens behind a bracket that opened, with none that closed between them: by jumps."""
-    before, brace = start, text.find("{", start, end)
-    while brace >= 0:
-        closed = text.rfind("]", before, brace)
-        if text.find("[", closed if closed >= 0 else before, brace) >= 0:
-            return True
-        before, brace = brace, text.find("{", brace + 1, end)
-    return False
 
 
 @contextmanager
@@ -562,15 +387,4 @@ def _keys_are_unique(text: str, value: Any) -> bool:
                 return True
     if "\\u003" in text:  # an escaped colon would be counted in the value, but not in the text
         return False
-    return _count_colons(value) == colons
-
-
-def _count_colons(value: Any) -> int:
-    kind = type(value)
-    if kind is str:
-        return int(value.count(":"))
-    if kind is dict:
-        return sum(1 + key.count(":") + _count_colons(item) for key, item in value.items())
-    if kind is list:
-        return sum(map(_count_colons, value))
-    return 0
+    return count_colons(value) == colons

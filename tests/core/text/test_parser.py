@@ -39,6 +39,7 @@ def test_any_damage_is_reported_inside_the_text_and_never_raises(value, data):
     tree, troubles = parse_tree(damaged)
     for trouble in troubles:
         assert 0 <= trouble.start <= trouble.end <= len(damaged)
+    assert len({trouble[:4] for trouble in troubles}) == len(troubles)
     try:
         expected = json.loads(damaged, parse_constant=lambda name: pytest.fail("not JSON"))
     except (ValueError, pytest.fail.Exception):
@@ -76,6 +77,24 @@ def test_reading_goes_on_behind_an_error():
     tree, troubles = parse_tree('{"a": [1, 2 3], "b": nope, "c": {"d": 4}')
     assert len(troubles) == 3
     assert tree is not None and tree.value == {"a": [1, 2, 3], "b": BAD, "c": {"d": 4}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"nodes": [{"id": 0, // one\n {"id": 1}, {"id": 2, /* two */ // three\n {"id": 3}]}',
+        '{"nodes": [{"id": 0, "shape": [1, // one\n {"id": 1, "shape": [2]}]}',
+        '{"nodes": {"id": 0}, // one\n {"id": 1}}',
+        '{"nodes": [{"id": 0}, /* one */ "kind": "relu"}]}',
+        '{"nodes": [{"id": 0, "kind": "relu" ,, {"id": 1}]}',
+        '{"nodes": [{"id": 0, "shape": [5, 4]2e0"kind": "relu"}]}',
+    ],
+)
+def test_what_is_passed_twice_on_the_way_to_a_lost_bracket_is_told_once(text):
+    troubles = [(one.message, one.start) for one in parse_tree(text)[1]]
+    assert len(set(troubles)) == len(troubles) and troubles
+    comments = sum(message == "JSON has no comments" for message, _ in troubles)
+    assert comments == text.count("//") + text.count("/*")
 
 
 def test_an_unterminated_string_ends_with_its_line():

@@ -130,4 +130,13 @@ class Containers:
             self.troubles[-1] = self.troubles[-1].reaching(reach)
 
     def _add(self, code: str, message: str, start: int, end: int, reach: int | None = None) -> None:
-        self.troubles.append(Trouble(code, message, start, end, end if reach is None else max(reach, end)))
+        found = Trouble(code, message, start, end, end if reach is None else max(reach, end))
+        place = len(self.troubles)
+        while place and self.troubles[place - 1].start >= start:
+            place -= 1
+            if (
+                self.troubles[place][:4] == found[:4]
+            ):  # once is enough: a second bracket is missing there, for one
+                self.troubles[place] = self.troubles[place].reaching(found.reach)
+                return
+        self.troubles.append(found)

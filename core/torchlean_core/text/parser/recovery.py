@@ -155,9 +155,16 @@ class Recovery(Values):
 
     def _end_here(self, begin: int, closer: str, reach: int) -> None:
         """End the innermost container where its last member ended; its closing bracket is missing."""
+        self._back_to(begin)
         self._trouble(f"expected `{closer}` behind this", begin - 1, begin, reach)
-        self.position = begin
         self._close()
+
+    def _back_to(self, begin: int) -> None:
+        """Read on from where the value before ended; what was said of commas and comments since is said again."""
+        while self.troubles and self.troubles[-1].start >= begin:
+            self.troubles.pop()
+            self.noise -= 1
+        self.position = begin
 
     def _node_without_brace(self, nodes: Tree, begin: int, reach: int) -> None:
         """Members stand among the nodes: of a new one, or of the one before, which was closed too early."""
@@ -167,6 +174,7 @@ class Recovery(Values):
         last = nodes.items[-1] if nodes.items else None
         is_part = last is not None and isinstance(last.value, dict) and not (has_id and "id" in last.value)
         if last is not None and is_part and self.text[last.end - 1] == "}":
+            self._back_to(begin)
             self._trouble("unexpected `}`: more keys follow", last.end - 1, last.end, max(far, reach))
             if len(last.members) < len(last.value):  # it was simple, and read without places
                 last = self.with_places(last)
@@ -174,7 +182,6 @@ class Recovery(Values):
             nodes.value.pop()
             self.stack.append(Open(last, True))
             self.keys.append(None)
-            self.position = begin
             return
         self._trouble(
             "expected `{` before the first key of a node", self.position, self.position + 1, max(far, reach)
@@ -195,12 +202,13 @@ class Recovery(Values):
             return has_id and is_node
         if key.value != NODES or not isinstance(first.value, dict):
             return False
-        self._trouble("expected `[` before the nodes", first.start, first.start + 1, self.position + 1)
+        reach = self.position + 1
+        self._back_to(begin)
+        self._trouble("expected `[` before the nodes", first.start, first.start + 1, reach)
         root.members.pop()
         self.keys[0] = key
         self.stack.append(Open(Tree(first.start, begin, [first.value], [first]), False))
         self.keys.append(None)
-        self.position = begin
         return True
 
     def _is_lost_node(self, char: str, begin: int) -> bool:
@@ -219,8 +227,8 @@ class Recovery(Values):
         has_id, reach = ahead.id_ahead(self.text, self.position + 1, self.end)
         if key is None or key.value not in FIELD_NAMES or not has_id:
             return False
+        self._back_to(begin)
         self._trouble("expected `]` behind this", begin - 1, begin, reach)
-        self.position = begin
         while len(self.stack) > 2:
             self._close()
         return True
