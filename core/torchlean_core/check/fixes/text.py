@@ -147,12 +147,15 @@ def _python_constant(report: Report, finding: Finding) -> Iterator[Fix]:
 def _hidden_errors(report: Report, place: int) -> int:
     """How many errors of the node around a place are not told while something there cannot be read, at least."""
     view, root = view_of(report), report.document.tree
-    node = _element(root, place) if root is not None else None
-    if node is None:
+    if root is None:
         return 0
+    node = _element(root, place)
+    others = [one for one in report.document.troubles if one.code == "TL001" and one.start != place]
+    if node is None:  # between nodes, or at the root: what else cannot be read there may be read otherwise then
+        lost = (one.start for one in others if not one.message.startswith("expected `,`"))
+        return int(any(_element(root, start) is None for start in lost))
     index, tree = node
-    others = (one.start for one in report.document.troubles if one.code == "TL001" and one.start != place)
-    if any(tree.start <= start <= tree.end for start in others):
+    if any(tree.start <= one.start <= tree.end for one in others):
         return 1
     record = view.records[index] if index < len(view.records) else None
     found = trial(view, {index: record.raw}) if record is not None else None
