@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.approximations import known_approximations
+from torchlean_core.basics.reading import MOST_SETTINGS, names_host, read_regular, require_within_project
 from torchlean_core.dialect_around import AUTO, CHOICES
 from torchlean_core.errors import UsageError
 from torchlean_core.options.capture import Options as CaptureOptions
-from torchlean_core.reading import MOST_SETTINGS, names_host, read_regular, require_within_project
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -142,7 +142,7 @@ class SettingsFinder:
 
 def _absolute(path: Path) -> Path:
     """An absolute path without `..`; links are kept, since a file is where its user sees it."""
-    return Path(os.path.normpath(Path.cwd() / path))
+    return Path(os.path.abspath(path))  # noqa: PTH100 - of an absolute one, no working directory is needed
 
 
 def read_table(path: Path) -> dict[str, Any] | None:

@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from torchlean_core.basics.reading import open_regular
 from torchlean_core.kinds.common import FORMAT
 from torchlean_core.kinds.dialect import Dialect
 from torchlean_core.kinds.dialects import DEFAULT, DIALECTS
-from torchlean_core.reading import open_regular
 
 AUTO = "auto"
 """Stands for the choice, among names of dialects."""

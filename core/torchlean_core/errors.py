@@ -46,7 +46,12 @@ def first_line(error: BaseException) -> str:
 
 def told(error: BaseException) -> str:
     """An exception as a message says it: its type, and the first line of what it says."""
-    return f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+    return f"{type_name(error)}: {first_line(error)}".rstrip(": ")
+
+
+def type_name(value: object) -> str:
+    """The name of a value's type; a user's type may have an endless one."""
+    return cut_off(type(value).__name__)
 
 
 def exit_told(error: SystemExit) -> str:

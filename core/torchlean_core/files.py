@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torchlean_core.basics.paths import real
 from torchlean_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
         UsageError: Something that is no regular file stands there (a device, a pipe, a folder).
         OSError: The folder cannot be written.
     """
-    target = path.resolve()
+    target = real(path)
     require_regular(path)
     _tidy(target.parent)
     try:
@@ -51,7 +52,7 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(path)) from error
     temporary = Path(name)
     try:
-        with _held(descriptor):
+        with _held(descriptor), _named(path):
             yield temporary
             _sync(temporary)
         if target.exists():
@@ -63,6 +64,17 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """An error of the system that names no file is about this one: the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _sync(path: Path) -> None:
@@ -117,7 +129,7 @@ def kept_name(path: Path) -> Path:
 
     A file that was kept with the same content already is not kept twice.
     """
-    path = path.resolve()
+    path = real(path)
     kept = path.with_name(path.name + ".orig")
     number = 1
     while kept.exists() and not _same_content(kept, path):
@@ -179,8 +191,12 @@ def refuse_overwriting(output: Path, *inputs: Path | None) -> None:
     """Check, before the work, that an output replaces a regular file or none, and no input of the command.
 
     Raises:
-        UsageError: It is something else (a device, a pipe, a folder), or an input, by whatever name.
+        UsageError: It is something else (a device, a pipe, a folder), or an input, by whatever name; it is a link to
+            where nothing can be written.
+        OSError: It is one of links that form a circle.
     """
+    if output.is_symlink() and not real(output).parent.is_dir():
+        raise UsageError(f"{output}: is a link into a folder that is not there")
     if not output.exists():
         return
     require_regular(output)

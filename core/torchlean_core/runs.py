@@ -10,9 +10,9 @@ from typing import Any
 from torchlean_core.artifact.companions import RunPaths, run_paths, trained_params_path
 from torchlean_core.artifact.hashing import artifact_hash
 from torchlean_core.artifact.load import load_graph
+from torchlean_core.basics.reading import read_lines
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.params.store import ParameterStore
-from torchlean_core.reading import read_lines
 
 Entry = dict[str, Any]
 
@@ -92,6 +92,18 @@ def kept_run(artifact: Path, path: Path) -> Kept | None:
     if not (type(step) is int and type(steps) is int and 0 < step < steps):
         return None
     return Kept(path, step, steps, {name: value for name, value in asked.items() if value is not None})
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a file stands where a checkpoint is to be written that is more than one of a run that came to its end."""
+    if not path.exists():
+        return False
+    try:
+        metadata = ParameterStore.load(path).metadata
+        progress = json.loads(metadata.get("progress", ""))
+        return not progress["step"] >= progress["steps"]
+    except (UserError, UsageError, OSError, ValueError, KeyError, TypeError, RecursionError):
+        return True  # somebody's own file, or of another version
 
 
 def _is_number(value: Any) -> bool:

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torchlean_core.basics.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.capture.target import parse_shape
 from torchlean_core.check import Finding, Report, check_bytes
 from torchlean_core.errors import UserError
-from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.edits import file_edit
 from torchlean_ls.findings import counted, in_words

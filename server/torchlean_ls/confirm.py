@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.artifact.companions import params_path, trained_params_path
+from torchlean_core.basics.paths import real
 from torchlean_core.capture.target import source_words
 from torchlean_ls.lsp import types
 from torchlean_ls.lsp.errors import JsonRpcException
@@ -37,7 +38,7 @@ def losses(name: str, request: Mapping[str, Any]) -> list[Loss]:
     if name == "capture":
         if request.get("write") is False:
             return []
-        source = source_words(Path(request["file"]).resolve(), request["name"])
+        source = source_words(real(Path(request["file"])), request["name"])
         return lost_by_capture(Path(request["out"]), source, params=request.get("params", True))
     if name == "init":
         if request.get("out"):

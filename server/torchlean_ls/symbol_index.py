@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from torchlean_core.basics.reading import read_regular
 from torchlean_core.check import Report, check_bytes
 from torchlean_core.navigate import Links
 from torchlean_core.navigate.outline import entries, matches, search_texts
-from torchlean_core.reading import read_regular
 from torchlean_core.text import Encoding, no_collector
 
 MAX_NODES = 100_000

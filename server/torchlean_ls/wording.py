@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from torchlean_core.basics.paths import real
 from torchlean_core.capture.errors import CaptureFinding
 from torchlean_core.check.findings import PLAIN
 from torchlean_core.errors import UserError
@@ -62,7 +63,7 @@ def _folders(file: Path | None) -> list[str]:
     """The beginnings of paths beside a file, longest first."""
     if file is None or not file.is_absolute():
         return []
-    found = {f"{file.parent}/", f"{file.parent}\\", f"{file.resolve().parent}/"}
+    found = {f"{file.parent}/", f"{file.parent}\\", f"{real(file).parent}/"}
     return sorted((one for one in found if len(one) > 1), key=len, reverse=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from torchlean_core.files import replacing, write_text
+from torchlean_core.errors import UsageError
+from torchlean_core.files import keep_aside, refuse_overwriting, replacing, write_text
 
 WRITES = """
 import sys, time
@@ -97,3 +99,24 @@ def test_a_folder_that_is_not_there_is_told_with_the_name_that_was_asked_for(tmp
     with pytest.raises(FileNotFoundError) as caught:
         write_text(path, "{}")
     assert caught.value.filename == str(path)
+
+
+def test_a_circle_of_links_is_an_error_as_any_other(tmp_path):
+    path = tmp_path / "m.json"
+    path.symlink_to(path.name)
+    for call in (lambda: write_text(path, "{}"), lambda: refuse_overwriting(path), lambda: keep_aside(path)):
+        with pytest.raises((OSError, UsageError), match="Too many levels of symbolic links"):
+            call()
+    assert path.is_symlink()
+
+
+def test_a_link_into_a_folder_that_is_not_there_is_refused_before_the_work(tmp_path):
+    path = tmp_path / "m.json"
+    path.symlink_to(tmp_path / "none" / "m.json")
+    with pytest.raises(UsageError, match="is a link into a folder that is not there"):
+        refuse_overwriting(path)
+
+
+def test_an_error_without_a_name_gets_that_of_the_file(tmp_path):
+    with pytest.raises(OSError, match=r"No space.*m\.json"), replacing(tmp_path / "m.json"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

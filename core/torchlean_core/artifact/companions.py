@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from torchlean_core.basics.reading import open_regular
 from torchlean_core.errors import UsageError
-from torchlean_core.reading import open_regular
 
 ARTIFACT_SUFFIXES = (".ir.json", ".torchlean.json")
 """File names that say "this JSON file is an artifact"."""

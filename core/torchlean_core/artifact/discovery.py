@@ -10,9 +10,9 @@ import pathspec
 
 from torchlean_core.artifact.companions import is_artifact_name
 from torchlean_core.artifact.detect import looks_like_artifact
+from torchlean_core.basics.reading import MOST_ARTIFACT, MOST_SETTINGS, read_lines, require_within_project
 from torchlean_core.config import SettingsFinder
 from torchlean_core.errors import UsageError
-from torchlean_core.reading import MOST_ARTIFACT, MOST_SETTINGS, read_lines, require_within_project
 
 _NEVER = {"node_modules", "__pycache__"}
 _Ignores = list[tuple[Path, pathspec.GitIgnoreSpec]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-from torchlean_core.reading import TooLargeError
+from torchlean_core.basics.reading import TooLargeError
 
 MAGIC = b"\x1f\x8b"
 """The first bytes of a gzip file."""

@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.basics.paths import real
 from torchlean_core.capture.directives import options_in_source, shape_in_source
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.target import Shape, Target, read_source, shape_unknown
@@ -31,13 +32,13 @@ def configured(target: Target, finder: SettingsFinder | None = None) -> dict[str
     Raises:
         UsageError: The settings file cannot be read, or something in it is wrong.
     """
-    settings = (finder or SettingsFinder()).of_file(target.file.resolve())
+    settings = (finder or SettingsFinder()).of_file(real(target.file))
     if settings.path is None:
         return {}
     found: dict[str, Any] = {} if settings.dialect == AUTO else {"dialect": settings.dialect}
     if not settings.capture:
         return found
-    file = Path(os.path.relpath(target.file.resolve(), settings.path.parent.resolve())).as_posix()
+    file = Path(os.path.relpath(real(target.file), real(settings.path.parent))).as_posix()
     entry = settings.capture.get(file if target.is_program else f"{file}:{target.name}", {})
     found |= {name.replace("-", "_"): value for name, value in entry.items()}
     if "output" in found:
@@ -51,10 +52,10 @@ def named_in_settings(file: Path) -> frozenset[str]:
     Raises:
         UsageError: The settings file cannot be read, or something in it is wrong.
     """
-    settings = SettingsFinder().of_file(file.resolve())
+    settings = SettingsFinder().of_file(real(file))
     if settings.path is None or not settings.capture:
         return frozenset()
-    shown = Path(os.path.relpath(file.resolve(), settings.path.parent.resolve())).as_posix()
+    shown = Path(os.path.relpath(real(file), real(settings.path.parent))).as_posix()
     targets = (target.rpartition(":") for target in settings.capture)
     return frozenset(name for known, _, name in targets if known == shown)
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from torchlean_core.basics.paths import real
+from torchlean_core.basics.reading import MOST_SOURCE, read_regular
 from torchlean_core.capture.assemble import Finished
 from torchlean_core.capture.errors import CaptureFinding, Span
 from torchlean_core.capture.load import Loaded
@@ -21,7 +23,6 @@ from torchlean_core.capture.record import Bound, Expression, File, Line, Record,
 from torchlean_core.capture.recorder import Recorder
 from torchlean_core.capture.target import Shape, Target
 from torchlean_core.capture.trace import Traced
-from torchlean_core.reading import MOST_SOURCE, read_regular
 
 _Key = tuple[str, Span]
 
@@ -90,7 +91,7 @@ class Explainer(Observer):
         """
         recorder = self._recorder
         expressions = self._expressions()
-        paths = [str(self._target.file.resolve())]
+        paths = [str(real(self._target.file))]
         paths += [file for file, _ in expressions]
         paths += recorder.files() if recorder is not None else []
         paths += [finding.file for finding in findings if finding.file is not None]
@@ -117,7 +118,7 @@ class Explainer(Observer):
         )
 
     def _file(self, path: str) -> File:
-        if self._text is not None and path == str(self._target.file.resolve()):
+        if self._text is not None and path == str(real(self._target.file)):
             content = self._text.encode("utf-8", "surrogatepass")
         else:
             try:

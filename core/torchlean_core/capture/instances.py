@@ -30,6 +30,7 @@ from torchlean_core.capture.weights import (
     same_weights,
     sharing,
 )
+from torchlean_core.errors import type_name
 from torchlean_core.kinds import DIALECTS, Dialect
 
 _SEED = "seed what it is drawn from, as in numpy.random.default_rng(0) or torch.Generator().manual_seed(0)"
@@ -54,6 +55,7 @@ class Instances:
     """
 
     def __init__(self, loaded: Loaded, shape: Shape) -> None:
+        _require_values(loaded)
         self.loaded = loaded
         self.shape = shape
         self._ready = [(loaded.module, Namespace(loaded.namespace))]
@@ -220,7 +222,7 @@ class Instances:
             raise CaptureError.at(
                 self.loaded.shown,
                 "TL603",
-                f"the model can be neither constructed again nor copied ({type(error).__name__}), so nothing "
+                f"the model can be neither constructed again nor copied ({type_name(error)}), so nothing "
                 "tells whether forward keeps state; capture a function that builds a new one",
                 self.loaded.line,
             ) from error
@@ -239,7 +241,7 @@ class Instances:
             raise CaptureError.at(
                 loaded.shown,
                 "TL603",
-                f"{other}, and cannot be copied ({type(error).__name__}), so nothing tells whether forward keeps "
+                f"{other}, and cannot be copied ({type_name(error)}), so nothing tells whether forward keeps "
                 f"state; {_SEED}",
                 loaded.line,
             ) from error
@@ -259,6 +261,23 @@ class Instances:
         for part, attributes in kept:
             vars(part).clear()
             vars(part).update(attributes)
+
+
+def _require_values(loaded: Loaded) -> None:
+    """Check that there is something to capture.
+
+    Raises:
+        CaptureError: Tensors of the model are on the meta device.
+    """
+    module = loaded.module
+    named = (*module.named_parameters(), *module.named_buffers())
+    name = next((name for name, tensor in named if tensor.is_meta and not is_lazy(tensor)), None)
+    if name is None and torch.get_default_device().type != "meta":
+        return
+    what = 'torch.set_default_device("meta") is in force' if name is None else f"`{name}` is on the meta device"
+    raise CaptureError.at(
+        loaded.shown, "TL602", f"{what}, where tensors have no values; make the model on the CPU", loaded.line
+    )
 
 
 def _listed(names: list[str] | None) -> str:
@@ -314,7 +333,7 @@ def _no_outputs(result: Any, dialect: Dialect, other_type: str) -> str | None:
     """Why what forward returns are no outputs of an artifact; None where they are."""
     found = list(entries(result))
     if not found:
-        return f"an empty {type(result).__name__}; an artifact has an output tensor"
+        return f"an empty {type_name(result)}; an artifact has an output tensor"
     if len(found) > 1 and not dialect.many_outputs:
         return f"{len(found)} values; an artifact has one output tensor in the {dialect.name} dialect"
     for name, value in found:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.artifact import ArtifactError, parse_graph
+from torchlean_core.basics.paths import real
 from torchlean_core.capture.errors import CaptureError, CaptureFinding
 from torchlean_core.capture.explain import Explainer
 from torchlean_core.capture.load import Loaded
@@ -52,7 +53,7 @@ def run(request: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> di
     write = request.get("write", True) is not False
     kept: list[str] = []
 
-    source = source_words(target.file.resolve(), target.name)
+    source = source_words(real(target.file), target.name)
     lost = LostByCapture(output, source, params=options.params)
 
     def judge(captured: Captured) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from torchlean_core.basics.paths import real
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.meaning import Meaning, meaning_of
 from torchlean_core.capture.packages import package_of
@@ -33,7 +34,7 @@ from torchlean_core.capture.target import (
     syntax_error,
 )
 from torchlean_core.capture.workspace import project_folders
-from torchlean_core.errors import UsageError
+from torchlean_core.errors import UsageError, type_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def load_model(target: Target, text: str | None = None) -> Loaded:
         UsageError: There is no such file or name, or it needs arguments.
         CaptureError: The file is not Python, or its code raises.
     """
-    file, shown = target.file.resolve(), str(target.file)
+    file, shown = real(target.file), str(target.file)
     content = read_content(target.file) if text is None else text.encode("utf-8", "surrogatepass")
     source = decode_source(target.file, content) if text is None else text
     user = UserCode(file, source)
@@ -273,4 +274,4 @@ def _candidates(module: types.ModuleType) -> str:
 
 def describe(value: Any) -> str:
     """The value in a message."""
-    return f"a value of type {type(value).__name__}"
+    return f"a value of type {type_name(value)}"

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+from torchlean_core.basics.paths import real
 from torchlean_core.capture.names import Names, names_in
 from torchlean_core.capture.pyfile import Imported, PythonFile, bound, is_guard
 from torchlean_core.capture.treetext import tree_text
@@ -75,7 +76,7 @@ def meaning_of(
         None where the file is not there or does not parse, binds no such name, is nested too deep, or uses more
         files than are read.
     """
-    path = file.resolve()
+    path = real(file)
     workspace = Workspace(path, Sources(read) if sources is None else sources)
     own = workspace.file(path)
     if own is None or name not in own.bindings:
@@ -96,7 +97,7 @@ def text_hash(text: str) -> str:
 def files_of(file: Path, name: str, *, sources: Sources | None = None) -> tuple[Path, ...]:
     """The files whose change can change a model: its own first; that alone where nothing more can be told."""
     meaning = meaning_of(file, name, sources=sources)
-    return (file.resolve(),) if meaning is None else meaning.files
+    return (real(file),) if meaning is None else meaning.files
 
 
 class _Piece:

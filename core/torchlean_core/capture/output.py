@@ -6,10 +6,11 @@ import codecs
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.basics.paths import real
+from torchlean_core.basics.reading import open_regular
 from torchlean_core.capture.target import Target
 from torchlean_core.errors import UsageError
 from torchlean_core.kinds.dialects import DEFAULT
-from torchlean_core.reading import open_regular
 
 _SNIFFED = 4096
 
@@ -20,9 +21,9 @@ def check_output(output: Path, target: Target) -> None:
     Raises:
         UsageError: It is a folder, lies in none, is the model file or no JSON.
     """
-    if output.is_dir() or not output.resolve().parent.is_dir():
+    if output.is_dir() or not real(output).parent.is_dir():
         raise UsageError(f"{output}: " + ("is a folder" if output.is_dir() else "its folder does not exist"))
-    if output.resolve() == target.file.resolve():
+    if real(output) == real(target.file):
         raise UsageError(f"{output}: is the model file itself")
     if not output.exists():
         return

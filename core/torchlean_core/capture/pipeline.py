@@ -13,6 +13,7 @@ import torch
 from torchlean_core.approximations import Approximation, approximation
 from torchlean_core.artifact.hashing import sealed
 from torchlean_core.artifact.write import serialize_graph
+from torchlean_core.basics.paths import real
 from torchlean_core.capture.assemble import Finished, finish
 from torchlean_core.capture.builder import GraphBuilder
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Refused
@@ -224,7 +225,7 @@ def _left_out(loaded: Loaded, stack: Stack) -> CaptureFinding:
 
 
 def _provenance(loaded: Loaded, shape: Shape, output: Path) -> dict[str, object]:
-    folder = output.resolve().parent
+    folder = real(output).parent
     found: dict[str, object] = {
         "file": relative_path(loaded.file, folder),
         "class": loaded.name if loaded.format is None else None,

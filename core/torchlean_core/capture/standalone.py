@@ -23,6 +23,8 @@ from typing import Any
 
 import torch
 
+from torchlean_core.basics.paths import real
+from torchlean_core.basics.reading import MOST_SOURCE, read_regular
 from torchlean_core.basics.visible import visible
 from torchlean_core.capture.directives import options_in_source
 from torchlean_core.capture.load import Loaded, describe, load_model, needed_arguments, seed
@@ -42,7 +44,6 @@ from torchlean_core.capture.target import (
 from torchlean_core.capture.write import capture_file, write_captured
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.options.capture import Options, add_options, given_options
-from torchlean_core.reading import MOST_SOURCE, read_regular
 
 
 def main(script: str, description: str, defaults: Options, argv: Sequence[str] | None = None) -> int:
@@ -191,7 +192,7 @@ def _loaded(model: Any) -> Loaded:
     line = definition_line(read_source(file), Target(file, name), decorators=False)
     sha256 = hashlib.sha256(read_regular(file, MOST_SOURCE)).hexdigest()
     meaning = meaning_of(file, name)
-    return Loaded(module, file.resolve(), str(file), name, line, sha256, construct, meaning=meaning)
+    return Loaded(module, real(file), str(file), name, line, sha256, construct, meaning=meaning)
 
 
 def _copied(model: torch.nn.Module) -> torch.nn.Module:

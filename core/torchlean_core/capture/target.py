@@ -9,9 +9,9 @@ import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
+from torchlean_core.basics.reading import MOST_SOURCE, read_regular
 from torchlean_core.capture.errors import CaptureError, CaptureFinding, Span
 from torchlean_core.errors import UsageError
-from torchlean_core.reading import MOST_SOURCE, read_regular
 
 Shape = tuple[int, ...]
 

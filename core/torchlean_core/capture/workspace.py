@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from torchlean_core.basics.reading import read_regular
 from torchlean_core.capture.pyfile import Imported, PythonFile, chain, parse
-from torchlean_core.reading import read_regular
 
 Read = Callable[[Path], str | None]
 """Gives the text of a file that an editor has open, which counts instead of the file's; None for other files."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from torchlean_core.basics.paths import real
+from torchlean_core.basics.reading import MOST_SOURCE, read_lines
 from torchlean_core.capture.bundle import FILE_NAME, FUNCTION_NAME, MARK, adapter_source
 from torchlean_core.cli.console import out
 from torchlean_core.errors import UsageError
 from torchlean_core.files import require_regular, write_text
 from torchlean_core.options.capture import Options, add_options, given_options
-from torchlean_core.reading import MOST_SOURCE, read_lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_output(output: Path, *, force: bool) -> None:
     require_regular(output)
-    if not output.resolve().parent.is_dir():
+    if not real(output).parent.is_dir():
         raise UsageError(f"{output}: its folder does not exist")
     if output.exists() and not force and MARK not in read_lines(output, MOST_SOURCE):
         raise UsageError(f"{output}: exists and was not written by `torchlean adapter`; --force replaces it")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_core.artifact.companions import params_path
+from torchlean_core.basics.paths import real
 from torchlean_core.capture.configured import capture_request, configured, needed_shape, with_dialect
 from torchlean_core.capture.output import check_output, notes_of
 from torchlean_core.capture.program.target import parse_model
@@ -65,7 +66,7 @@ def listed(folder: Path) -> list[Entry]:
         output = root / entry["output"]
         added = Entry(str(_from_here(root / model)), _from_here(output))
         # `m.json` and `m.ir.json` are two artifacts with one file of parameters.
-        other = entries.setdefault(params_path(output.resolve()), added)
+        other = entries.setdefault(params_path(real(output)), added)
         if other is not added:
             raise UsageError(
                 f"{settings.path}: {other.model} and {added.model} would write the same files: "

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlean_core.artifact.companions import has_files_beside, names_model
+from torchlean_core.basics.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.capture.onnx_files import is_onnx
 from torchlean_core.check import Finding, Report, check_document
 from torchlean_core.check.findings import Severity
@@ -23,7 +24,6 @@ from torchlean_core.check.rules import RULES
 from torchlean_core.cli.console import console, plain, read_stdin, say
 from torchlean_core.config import Settings, SettingsFinder
 from torchlean_core.errors import UsageError
-from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.text import read_bytes, read_file
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from torchlean_core.artifact.diff import FieldChange, GraphDiff, NodeChange, diff_graphs
 from torchlean_core.artifact.load import ArtifactError, graph_of
 from torchlean_core.artifact.write import node_object
+from torchlean_core.basics.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.basics.visible import visible
 from torchlean_core.check import Report, check_bytes
 from torchlean_core.cli.console import out, plain, read_stdin, say
@@ -21,7 +22,6 @@ from torchlean_core.graph.model import Graph, Node
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.picture import FORMATS, Drawing, draw
 from torchlean_core.picture.compared import compared
-from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.text.numbers import Numbers, json_text
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from torchlean_core.basics.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.basics.visible import visible
 from torchlean_core.check import check_bytes
 from torchlean_core.check.findings import Severity
@@ -14,7 +15,6 @@ from torchlean_core.cli.console import plain, read_stdin, say
 from torchlean_core.errors import UsageError
 from torchlean_core.files import refuse_overwriting, write_text
 from torchlean_core.picture import FORMATS, picture
-from torchlean_core.reading import MOST_ARTIFACT, read_regular
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

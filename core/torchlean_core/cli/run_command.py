@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.artifact import load_graph, params_path, stem
+from torchlean_core.basics.reading import require_readable
 from torchlean_core.cli.console import say
 from torchlean_core.environment.extras import require_torch
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import refuse_overwriting, replacing
 from torchlean_core.graph import Graph
-from torchlean_core.reading import require_readable
 
 if TYPE_CHECKING:
     import torch

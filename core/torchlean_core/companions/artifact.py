@@ -7,6 +7,8 @@ from typing import Any
 
 from torchlean_core.artifact.companions import generated_module_paths, params_path
 from torchlean_core.artifact.load import graph_of
+from torchlean_core.basics.paths import real
+from torchlean_core.basics.reading import MOST_SOURCE, read_regular
 from torchlean_core.capture.workspace import Sources
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.report import Report
@@ -19,7 +21,6 @@ from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.params import ParameterStore, ParamIssue
 from torchlean_core.params.held import HeldStore
 from torchlean_core.params.resolve import resolve
-from torchlean_core.reading import MOST_SOURCE, read_regular
 
 
 def artifact_findings(
@@ -114,7 +115,7 @@ def read_module(path: Path) -> str | None:
 
 
 def _same(path: Path, artifact: Path) -> bool:
-    return path.resolve() == artifact.resolve()
+    return real(path) == real(artifact)
 
 
 def _whole(code: str, message: str, data: dict[str, str | None]) -> Finding:

@@ -12,13 +12,14 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from torchlean_core.approximations import known_approximations
+from torchlean_core.basics.paths import real
+from torchlean_core.basics.reading import MOST_SOURCE, names_host, read_regular
 from torchlean_core.capture.meaning import meaning_of
 from torchlean_core.capture.onnx_files import is_onnx, within
 from torchlean_core.capture.workspace import Sources, decoded
 from torchlean_core.check.findings import PLAIN, Finding
 from torchlean_core.check.nodes import cut
 from torchlean_core.check.rules import RULES
-from torchlean_core.reading import MOST_SOURCE, names_host, read_regular
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _SOURCES = Sources()
@@ -81,7 +82,7 @@ def model_of(root: Any, artifact: Path) -> Model | None:
         return None
     meaning = captured.get("meaning")
     recorded = meaning if isinstance(meaning, dict) else {}
-    folder = artifact.resolve().parent
+    folder = real(artifact).parent
     return Model(
         folder / shown,
         shown,
@@ -218,9 +219,9 @@ def _changed_data(model: Model) -> Iterator[str]:
     """Names of the files with further numbers that hold others now; only such in the model's folder are looked at."""
     for name, sha256 in model.data:
         try:
-            folder = model.file.resolve().parent
+            folder = real(model.file).parent
             path = within(folder, name)
-            if path is None or not path.resolve().is_relative_to(folder):
+            if path is None or not real(path).is_relative_to(folder):
                 continue
         except (OSError, ValueError, RuntimeError):  # no name for a file, or links in a circle
             continue
@@ -249,7 +250,7 @@ def _judged(
 def _unsaved(file: Path, on_disk: bytes | None, sources: Sources) -> bytes | None:
     """The bytes that a file's text in an editor would have; None where it is that of the file, or not open."""
     try:
-        text = sources.opened(file.resolve())
+        text = sources.opened(real(file))
     except (OSError, ValueError, RuntimeError):  # no name for a file, or links in a circle
         return None
     if text is None:
@@ -344,7 +345,7 @@ def _is_same_file(one: Path, other: Path) -> bool:
     try:
         if one.name != other.name and not (one.is_symlink() or other.is_symlink()):
             return False  # most of them, at no cost
-        return one.resolve() == other.resolve()
+        return real(one) == real(other)
     except (OSError, ValueError):
         return False
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from torchlean_core.artifact.load import graph_of
+from torchlean_core.basics.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.check.checker import check_bytes
 from torchlean_core.check.findings import Finding
 from torchlean_core.check.report import Report
@@ -14,7 +15,6 @@ from torchlean_core.companions.judge import judge_module
 from torchlean_core.emit.provenance import header_span, read_header
 from torchlean_core.errors import UserError
 from torchlean_core.graph import Program, lower
-from torchlean_core.reading import MOST_ARTIFACT, read_regular
 
 
 def is_generated(text: str) -> bool:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlean_core.artifact import artifact_hash, load_graph, params_path, parse_graph, serialize_graph
+from torchlean_core.basics.paths import real
+from torchlean_core.basics.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.convert.graph import Converted, convert_graph
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import keep_aside, refuse_overwriting, replacing
@@ -15,7 +17,6 @@ from torchlean_core.kinds import Dialect
 from torchlean_core.params.content import Content, Origin
 from torchlean_core.params.resolve import resolve
 from torchlean_core.params.store import ParameterStore
-from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.safekeeping.find import lost_by_writing_params
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def convert_file(
     carried = {} if store is None else store.carried()
     if found.tensors:
         refuse_overwriting(ours, artifact, params, beside)
-    if ours.resolve() == beside.resolve() and (found.tensors or beside.exists()):
+    if real(ours) == real(beside) and (found.tensors or beside.exists()):
         raise UsageError(
             f"{out}: its parameter file would be {ours.name}, which is that of {artifact}; give it another name"
         )

@@ -15,6 +15,8 @@ from torchlean_core.artifact import (
     require_valid,
 )
 from torchlean_core.artifact.companions import WEIGHTS
+from torchlean_core.basics.paths import real
+from torchlean_core.basics.reading import MOST_SOURCE, read_lines
 from torchlean_core.check.findings import NEEDS_PARAMS, PLAIN
 from torchlean_core.emit.class_name import class_name_of
 from torchlean_core.emit.formatter import format_source
@@ -37,7 +39,6 @@ from torchlean_core.params import ParameterStore
 from torchlean_core.params.content import Origin
 from torchlean_core.params.held import HeldStore
 from torchlean_core.params.resolve import Resolved, is_whole_inline, resolve
-from torchlean_core.reading import MOST_SOURCE, read_lines
 from torchlean_core.safekeeping.loss import Loss, WouldReplace
 
 
@@ -139,11 +140,11 @@ def used_params(text: str, target: Path, artifact: Path) -> Path | None:
 
 def recorded_params(header: Header, target: Path, artifact: Path) -> Path | None:
     """The parameter file that a header names, where that is not what the artifact has by itself."""
-    if (target.parent / header.artifact).resolve() != artifact.resolve():
+    if real(target.parent / header.artifact) != real(artifact):
         return None
     if header.params is not None and header.params_sha256 is not None:
         recorded = target.parent / header.params
-        if recorded.is_file() and recorded.resolve() != params_path(artifact).resolve():
+        if recorded.is_file() and real(recorded) != real(params_path(artifact)):
             return recorded
     return None
 
@@ -389,6 +390,6 @@ def _write_weights(sources: _Sources, path: Path) -> None:
 def relative(path: Path, target: Path) -> str:
     """The way to a file as the folder of a generated one sees it."""
     try:
-        return Path(os.path.relpath(path.resolve(), target.resolve().parent)).as_posix()
+        return Path(os.path.relpath(real(path), real(target).parent)).as_posix()
     except ValueError:  # another drive
-        return path.resolve().as_posix()
+        return real(path).as_posix()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.basics.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.basics.visible import shortened
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Parameter, Program
@@ -17,7 +18,6 @@ from torchlean_core.init.schemes import FAN_SCHEMES, SCHEMES, Scheme, not_taken
 from torchlean_core.kinds import Operator
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.kinds.operators import CONST, CONV, LINEAR
-from torchlean_core.reading import MOST_ARTIFACT, read_regular
 
 Plan = dict[str, Scheme]
 """Initializers by parameter name, in the order of the parameters."""

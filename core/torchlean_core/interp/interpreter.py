@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from torchlean_core.errors import UserError, first_line
+from torchlean_core.errors import UserError, first_line, type_name
 from torchlean_core.graph import Program, TensorNode
 from torchlean_core.interp.compile import compile_payload, compile_steps
 from torchlean_core.kinds.numbers import show_shape
@@ -201,7 +201,7 @@ def _parameters(
 
 
 def _refused(program: Program, node: TensorNode, error: Exception) -> UserError:
-    reason = first_line(error) or type(error).__name__
+    reason = first_line(error) or type_name(error)
     return UserError(
         f"node {node.raw} ({program.kind_of(node)}) of shape {show_shape(node.shape)} cannot be computed: {reason}"
     )

@@ -180,7 +180,7 @@ def _describe(error: BaseException) -> dict[str, Any]:
         return {"message": "out of memory", "exit_code": 1}
     if isinstance(error, SystemExit):
         return {"message": f"the code being run called {errors.exit_told(error)}", "exit_code": 1}
-    name = type(error).__name__
+    name = errors.type_name(error)
     if not isinstance(error, Exception):
         return {"message": f"the code being run raised {name}", "exit_code": 1}
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torchlean_core import reading
+from torchlean_core.basics import reading
 
 MOST_BYTES = 1_000_000
 """Largest file that is read."""

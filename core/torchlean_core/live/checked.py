@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torchlean_core.artifact.detect import looks_like_artifact
+from torchlean_core.basics.paths import real, working_folder
+from torchlean_core.basics.reading import MOST_SOURCE, read_lines
 from torchlean_core.capture.configured import configured, named_in_settings
 from torchlean_core.capture.directives import directive_problems
 from torchlean_core.capture.errors import CaptureError, CaptureFinding
@@ -24,7 +26,6 @@ from torchlean_core.check.rules import RULES
 from torchlean_core.companions.module import is_generated, module_findings
 from torchlean_core.kinds.dialects import DEFAULT
 from torchlean_core.live.stored import Stored, artifact_path, snake, stored
-from torchlean_core.reading import MOST_SOURCE, read_lines
 from torchlean_core.text import BAD, Document, LineIndex
 
 _MAX_ARTIFACT = 1 << 26
@@ -98,7 +99,7 @@ def _of_model(
     if model.needs or model.abstract:
         why = f"needs arguments ({', '.join(model.needs)})" if model.needs else "has abstract methods"
         return [], [f"{name} {why}: a function without arguments that builds one can be captured"]
-    paths = {path.resolve(): path for path in [*artifacts, artifact_path(target)]}.values()
+    paths = {real(path): path for path in [*artifacts, artifact_path(target)]}.values()
     known = [found for path in paths if (found := stored(path, target)) is not None]
     if not known:
         command = f"`{_capture(model, target, shown)}`"
@@ -139,7 +140,9 @@ def _capture(model: Model, target: Target, shown: str, output: str | None = None
 
 def _artifacts(file: Path) -> Iterator[Path]:
     """The artifacts beside a file, and in the working directory."""
-    for folder in dict.fromkeys([file.parent.resolve(), Path.cwd()]):
+    for folder in dict.fromkeys([real(file.parent), working_folder()]):
+        if folder is None:
+            continue
         try:
             found = sorted(folder.glob("*.json"))
         except OSError:  # a folder that cannot be listed shows nothing

@@ -12,6 +12,8 @@ from typing import Any
 
 from torchlean_core.artifact.companions import generated_module_paths, params_path
 from torchlean_core.artifact.hashing import SEAL, seal_of
+from torchlean_core.basics.paths import real
+from torchlean_core.basics.reading import MOST_SOURCE, read_regular
 from torchlean_core.capture.configured import configured
 from torchlean_core.capture.errors import Span
 from torchlean_core.capture.meaning import meaning_of, text_hash
@@ -22,7 +24,6 @@ from torchlean_core.companions import model_findings, model_of
 from torchlean_core.companions.module import is_generated
 from torchlean_core.config import SettingsFinder
 from torchlean_core.live.texts import text_that_ran
-from torchlean_core.reading import MOST_SOURCE, read_regular
 
 _MAX_ARTIFACT = 1 << 26
 _UNSEEN = frozenset({"input", "const"})
@@ -184,7 +185,7 @@ def other_texts(artifact: Stored, record: Record, sources: Sources) -> dict[str,
         return {}
     hashes = dict(model.texts)
     used = dict(zip(map(str, meaning.files), meaning.names(model.folder), strict=True))
-    folder = model.file.resolve().parent
+    folder = real(model.file).parent
     found = {}
     for file in record.files[1:]:
         path = os.path.normpath(folder / os.path.relpath(file.path, Path(record.files[0].path).parent))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from torchlean_core.basics.reading import MOST_SOURCE, read_regular
 from torchlean_core.capture.target import decode_source
 from torchlean_core.companions.model import text_hashes
 from torchlean_core.errors import UserError
-from torchlean_core.reading import MOST_SOURCE, read_regular
 
 
 def text_that_ran(path: Path, sha256: str | None, others: Iterable[str] = ()) -> str | None:

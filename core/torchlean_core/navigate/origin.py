@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
+from torchlean_core.basics.reading import names_host
 from torchlean_core.check.nodes import Record
-from torchlean_core.reading import names_host
 
 
 class Origin(NamedTuple):

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import onnx
 
+from torchlean_core.basics.paths import real
+from torchlean_core.basics.reading import open_regular
 from torchlean_core.capture.errors import refused
 from torchlean_core.capture.onnx_files import within
 from torchlean_core.onnx.errors import quoted
 from torchlean_core.onnx.file import MOST, Document
-from torchlean_core.reading import open_regular
 
 
 def take_in(document: Document) -> dict[str, str]:
@@ -66,7 +67,7 @@ def _content(document: Document, where: str, most: int) -> bytes:
     if path is None:
         raise refused(shown, f"{what}, which is no file in its folder; nothing else is opened")
     try:
-        if not path.resolve(strict=True).is_relative_to(folder.resolve()):
+        if not real(path, strict=True).is_relative_to(real(folder)):
             raise refused(shown, f"{what}, a link that leads out of its folder; it is not followed")
         with open_regular(path, most) as file:
             return file.read(most + 1)

@@ -11,11 +11,12 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from torchlean_core.basics.gzipped import MAGIC, unpacked
+from torchlean_core.basics.paths import real
+from torchlean_core.basics.reading import NotRegularError, TooLargeError, read_regular
 from torchlean_core.capture.errors import refused
 from torchlean_core.capture.onnx_files import PACKED
 from torchlean_core.errors import first_line
 from torchlean_core.onnx.texts import has_other_names
-from torchlean_core.reading import NotRegularError, TooLargeError, read_regular
 
 MOST = (1 << 31) - 1
 """Bytes of a model with its external data: what protobuf reads."""
@@ -76,7 +77,7 @@ def read_document(file: Path) -> Document:
         raise refused(shown, f"is no ONNX file: it holds no graph ({_reason(content)})")
     if has_other_names(proto):
         raise refused(shown, "is a damaged ONNX file: a name in it is no UTF-8")
-    return Document(file.resolve(), shown, sha256, len(content), proto)
+    return Document(real(file), shown, sha256, len(content), proto)
 
 
 def _reason(content: bytes) -> str:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from torchlean_core.basics.reading import open_regular
 from torchlean_core.basics.visible import shortened
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import replacing
-from torchlean_core.reading import open_regular
 
 if TYPE_CHECKING:
     from torchlean_core.params.format import Array
@@ -97,5 +97,5 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Array]) -> None:
         OSError: The file cannot be written.
     """
     state = {name: torch.from_numpy(tensors[name].copy()) for name in sorted(tensors)}
-    with replacing(path) as temporary:
-        torch.save(state, temporary)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        torch.save(state, file)  # by its name, torch writes itself, and says "iostream error" of a full disk

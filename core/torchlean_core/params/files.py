@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torchlean_core.basics.reading import open_regular
 from torchlean_core.basics.visible import shortened
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.params.content import CARRIED, write_with_metadata
@@ -22,7 +23,6 @@ from torchlean_core.params.format import NUMPY_TYPES, as_array, as_content, writ
 from torchlean_core.params.header import DTYPES
 from torchlean_core.params.store import ParameterStore
 from torchlean_core.params.weights import read_weights, write_weights
-from torchlean_core.reading import open_regular
 
 if TYPE_CHECKING:
     from torchlean_core.params.format import Array

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from torchlean_core.basics.reading import open_regular
 from torchlean_core.basics.visible import shortened
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.reading import open_regular
 
 MAX_HEADER = 100_000_000
 """Bytes that a header may have; as in the library."""

@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torchlean_core.basics.reading import open_regular
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.graph import Program
 from torchlean_core.params.content import CARRIED, Content, content_hash
 from torchlean_core.params.header import DTYPES, TensorInfo, read_header
 from torchlean_core.params.validate import ParamIssue, ensure_fits, validate
-from torchlean_core.reading import open_regular
 
 if TYPE_CHECKING:
     from torchlean_core.params.format import Array

@@ -13,12 +13,12 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torchlean_core.basics.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.basics.visible import shortened
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.files import replacing
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.params.header import MAX_RANK
-from torchlean_core.reading import MOST_ARTIFACT, read_regular
 
 if TYPE_CHECKING:
     from torchlean_core.params.format import Array

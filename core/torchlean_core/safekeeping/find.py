@@ -9,12 +9,12 @@ from typing import Any
 from torchlean_core.artifact.companions import params_path
 from torchlean_core.artifact.hashing import SEAL, seal_of
 from torchlean_core.artifact.load import load_document
+from torchlean_core.basics.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.basics.visible import visible
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.kinds import dialect_of
 from torchlean_core.params.content import Origin
 from torchlean_core.params.store import ParameterStore
-from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.safekeeping.loss import Loss
 from torchlean_core.text import read_text
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torchlean_core.basics.lazy import lazy
-from torchlean_core.reading import MOST_ARTIFACT, read_regular
+from torchlean_core.basics.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.text.condense import Condensed, condense
 from torchlean_core.text.lines import LineIndex
 from torchlean_core.text.numbers import Numbers, may_have_long_exponent

@@ -20,12 +20,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from torchlean_core.basics.reading import MOST_ARTIFACT, open_regular, require_readable
 from torchlean_core.basics.visible import shortened
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.interp import Batch
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.options.datasource import SUFFIXES
-from torchlean_core.reading import MOST_ARTIFACT, open_regular, require_readable
 from torchlean_core.train.fitting import Wanted, csv_targets, fit
 from torchlean_core.train.losses import Objective
 

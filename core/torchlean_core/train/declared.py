@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from torchlean_core.errors import UserError
+from torchlean_core.errors import UserError, type_name
 from torchlean_core.train.fitting import by_targets, class_numbers, without_axis
 from torchlean_core.train.losses import Objective
 
@@ -64,7 +64,7 @@ def require_inputs(xs: Sequence[torch.Tensor], declared: Sequence[Input], dtype:
     sizes: dict[str, int] = {}
     for x, one in zip(xs, declared, strict=True):
         if not isinstance(x, torch.Tensor):
-            raise UserError(f"{one.name} is of type {type(x).__name__}, expected a tensor")
+            raise UserError(f"{one.name} is of type {type_name(x)}, expected a tensor")
         found = (
             matched
             for shape, kind in one.forms()

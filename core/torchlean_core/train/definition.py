@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from torchlean_core.errors import UserError
+from torchlean_core.errors import UserError, type_name
 from torchlean_core.graph import Program
 from torchlean_core.init import Scheme, allocate, fill, pair_with_schemes
 from torchlean_core.init.plan import attention_scales, require_schemes
@@ -285,12 +285,12 @@ def _on(objective: Objective, axis: int, outputs: Sequence[int]) -> Objective:
 def _cast(values: Mapping[str, torch.Tensor], cast: Cast) -> dict[str, torch.Tensor]:
     """What `cast` makes of values: floats of one type, in the shapes that they had."""
     if not callable(cast):
-        raise UserError(f"cast is of type {type(cast).__name__}, expected a function of a tensor")
+        raise UserError(f"cast is of type {type_name(cast)}, expected a function of a tensor")
     found: dict[str, torch.Tensor] = {}
     for name, tensor in values.items():
         value = cast(tensor)
         if not isinstance(value, torch.Tensor) or value.shape != tensor.shape:
-            what = show_shape(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+            what = show_shape(value.shape) if isinstance(value, torch.Tensor) else type_name(value)
             raise UserError(f"cast makes {what} of {name}, expected {show_shape(tensor.shape)}")
         _require_float(value.dtype)
         found[name] = value

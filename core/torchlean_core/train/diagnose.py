@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from torchlean_core.errors import UserError, first_line
+from torchlean_core.errors import UserError, first_line, type_name
 from torchlean_core.graph import Program, TensorNode
 from torchlean_core.interp import Interpreter
 
@@ -42,7 +42,7 @@ class Diagnosis:
             self._interpreter(params, x).function(params, self._samples(x)[0])
         except UserError as refused:
             return refused
-        return UserError(f"torch cannot compute a step: {first_line(error) or type(error).__name__}")
+        return UserError(f"torch cannot compute a step: {first_line(error) or type_name(error)}")
 
     def _interpreter(self, params: Mapping[str, torch.Tensor], x: torch.Tensor) -> Interpreter:
         tensor = next(iter(params.values()), x)

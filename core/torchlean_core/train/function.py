@@ -15,6 +15,7 @@ from typing import Any
 
 from safetensors.torch import save_file
 
+from torchlean_core.basics.paths import real
 from torchlean_core.errors import UsageError, UserError, told
 from torchlean_core.jobs import run_job
 from torchlean_core.options.datasource import NAMED_FUNCTION
@@ -101,7 +102,7 @@ def _imported(name: str) -> ModuleType:
     if not name.endswith(".py"):
         sys.path.insert(0, str(Path.cwd()))
         return importlib.import_module(name)
-    path = Path(name).resolve()
+    path = real(Path(name))
     if not path.is_file():
         raise UsageError(f"{name}: no such file")
     sys.path.insert(0, str(path.parent))

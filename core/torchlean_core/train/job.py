@@ -22,6 +22,7 @@ from torchlean_core.params.content import Origin
 from torchlean_core.params.model_names import ModelState
 from torchlean_core.params.resolve import resolve
 from torchlean_core.params.tensors import load_tensors, save_tensors
+from torchlean_core.runs import is_unfinished
 from torchlean_core.safekeeping.find import lost_by_writing_params
 from torchlean_core.train.board import Board, require_tensorboard
 from torchlean_core.train.checkpoint import Checkpoint, Progress, load_checkpoint
@@ -95,6 +96,9 @@ class _Job:
             options = parse_options(resumed_request(request, self._checkpoint.progress, self._resumed_from))
         check_outputs(self._outputs, options)
         self._options = options
+        # Whether the checkpoint there is this run's own: another one is kept when it is replaced.
+        own = self._outputs.checkpoint
+        self._has_checkpoint = bool(options.resume) and own.exists() and own.samefile(self._resumed_from)
         self._notes: list[str] = []
         self._objective = options.objective(has_own_loss(self._program, options.loss))
         self._rank = len(self._program.nodes[self._program.output_id].shape)
@@ -186,7 +190,8 @@ class _Job:
             self._write_params(training)
             kept = True  # what was trained is there, whatever becomes of its picture
             self._write_curve(metrics)
-        if self._options.checkpoint_every is None and self._options.checkpoint_seconds is not None:
+        has_end = self._options.checkpoint_every is None and self._options.checkpoint_seconds is not None
+        if has_end and self._has_checkpoint:
             self._outputs.checkpoint.unlink(missing_ok=True)  # it was for the case that the run is stopped
         return self._result(training, metrics)
 
@@ -277,7 +282,10 @@ class _Job:
             progress, training.module.params(), training.state.tensors(), training.best.params
         )
         path = self._outputs.checkpoint
+        if not self._has_checkpoint and is_unfinished(path):
+            self._note(f"the run that was kept in {path.name} is kept as {keep_aside(path).name}")
         checkpoint.save(path, self._program)
+        self._has_checkpoint = True
         self._report(
             {
                 "kind": "checkpoint",

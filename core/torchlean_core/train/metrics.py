@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.basics.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.errors import UsageError
 from torchlean_core.files import replacing, write_text
-from torchlean_core.reading import MOST_ARTIFACT, read_regular
 
 Entry = dict[str, Any]
 """The metrics of a step: `step`, `loss` and the loss's metrics (before it, of its samples: `accuracy`, or `mae` and

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torchlean_core.artifact import params_path
 from torchlean_core.artifact.companions import RunPaths, run_paths, trained_params_path
+from torchlean_core.basics.paths import real
 from torchlean_core.errors import UsageError
 from torchlean_core.files import refuse_overwriting
 from torchlean_core.options.datasource import is_function
@@ -44,6 +45,6 @@ def check_outputs(files: RunPaths, options: TrainRequest) -> None:
     for path in (files.params, files.curve):
         if not path.parent.is_dir():
             raise UsageError(f"{path}: there is no folder {path.parent}")
-    if files.params.resolve() == files.curve.resolve():
+    if real(files.params) == real(files.curve):
         raise UsageError(f"{files.curve}: would be the trained parameters and the curve")
     require_drawable(files.curve)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.basics.reading import names_host
 from torchlean_core.errors import UsageError, UserError
 from torchlean_core.options.datasource import is_function
-from torchlean_core.reading import names_host
 from torchlean_core.train.checkpoint import Option, Progress
 from torchlean_core.train.course import is_laid_out
 from torchlean_core.train.options import COURSE, HABITS, TrainRequest, option

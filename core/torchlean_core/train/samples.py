@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from torchlean_core.errors import UserError
+from torchlean_core.errors import UserError, type_name
 from torchlean_core.kinds.numbers import show_shape
 from torchlean_core.train.data import native
 from torchlean_core.train.fitting import Wanted, fits
@@ -66,7 +66,7 @@ def _of_one(result: Any, wanted: Wanted) -> Tensors:
         return _joined([result[position] for position in range(len(result))], wanted)
     if isinstance(result, Iterable):
         return _joined(list(result), wanted)
-    raise UserError(f"the function gives a value of type {type(result).__name__}; expected {EXPECTED}")
+    raise UserError(f"the function gives a value of type {type_name(result)}; expected {EXPECTED}")
 
 
 def _is_parts(result: Sequence[Any], wanted: Wanted) -> bool:
@@ -124,7 +124,7 @@ def _parts(item: Any, wanted: Wanted) -> dict[str, Any]:
     if isinstance(item, tuple | list) and len(item) == 1 and _is_array(item[0]):
         return {"x": item[0]}
     if isinstance(item, tuple | list) and wanted.takes_targets:
-        kinds = ", ".join(type(part).__name__ for part in islice(item, 5))
+        kinds = ", ".join(type_name(part) for part in islice(item, 5))
         raise UserError(f"a sample has {len(item)} parts ({kinds}), expected (x, y) or {{'x': …, 'y': …}}")
     return {"x": item}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from torchlean_core.basics.gzipped import MAGIC, unpacked
-from torchlean_core.reading import read_regular
+from torchlean_core.basics.reading import read_regular
 
 MOST_PROPERTY: Final = 1 << 29
 """Bytes of a property's text: the largest that are known have 100 MB."""

@@ -13,6 +13,8 @@ from torchlean_core.artifact.companions import (
     generated_module,
     generated_module_path,
 )
+from torchlean_core.basics.paths import real
+from torchlean_core.basics.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.capture.configured import capture_request, configured, needed_shape, with_dialect
 from torchlean_core.capture.models import find_models
 from torchlean_core.capture.onnx_files import artifact_name, is_onnx
@@ -25,7 +27,6 @@ from torchlean_core.kinds.dialects import DIALECTS
 from torchlean_core.live.stored import snake
 from torchlean_core.options.capture import parse_approximations
 from torchlean_core.options.datasource import is_function
-from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.safekeeping.loss import confirmation
 from torchlean_ls.at_once import AtOnce, path_of, require_artifact
 from torchlean_ls.capabilities import COMMANDS
@@ -265,10 +266,10 @@ class Commands(Feature):
         """Refuse to write a file that is open with changes: the editor would have two versions of it then."""
         if out is None:
             return
-        output = Path(out).resolve()
+        output = real(Path(out))
         for document in self.server.documents:
             path = file_path(document.uri)
-            if path is None or path.resolve() != output or not path.is_file():
+            if path is None or real(path) != output or not path.is_file():
                 continue
             if not _is_saved(document, path):
                 raise UserError(

@@ -6,10 +6,10 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+from torchlean_core.basics.reading import MOST_SOURCE, read_lines, read_regular
 from torchlean_core.check.places import place
 from torchlean_core.navigate import Links, Spot
 from torchlean_core.navigate.origin import Origin, origin_of
-from torchlean_core.reading import MOST_SOURCE, read_lines, read_regular
 from torchlean_core.text import LineIndex
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot

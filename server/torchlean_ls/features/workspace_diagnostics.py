@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlean_core.artifact.companions import companion_paths, has_files_beside, names_model
+from torchlean_core.basics.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.check import Report, check_bytes
-from torchlean_core.reading import MOST_ARTIFACT, read_regular
 from torchlean_ls.client import Client
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.feature import Feature

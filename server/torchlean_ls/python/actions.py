@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchlean_core.approximations import is_below_rounding
+from torchlean_core.basics.reading import MOST_SETTINGS, read_regular
 from torchlean_core.capture.errors import Span
 from torchlean_core.capture.models import Model
 from torchlean_core.check import Finding
@@ -16,7 +17,6 @@ from torchlean_core.errors import UserError
 from torchlean_core.live.fixes import Insertion, Rewrite, allow_in_settings
 from torchlean_core.live.gelu import tanh_gelu
 from torchlean_core.live.rewrites import rewrites
-from torchlean_core.reading import MOST_SETTINGS, read_regular
 from torchlean_ls.capabilities import CAPTURE, QUICK_FIX, SOURCE
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.edits import file_edit

@@ -6,8 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from torchlean_core.basics.reading import read_regular
 from torchlean_core.capture.record import Record
-from torchlean_core.reading import read_regular
 from torchlean_core.text import Encoding, read_text
 from torchlean_ls.lsp import types
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from torchlean_core.basics.paths import real
 from torchlean_ls.documents import Documents, Snapshot
 from torchlean_ls.uris import file_path
 
@@ -57,5 +58,5 @@ class OpenTexts:
         known = self._paths.get(uri)
         if known is None:
             path = file_path(uri)
-            known = self._paths[uri] = frozenset() if path is None else frozenset({path, path.resolve()})
+            known = self._paths[uri] = frozenset() if path is None else frozenset({path, real(path)})
         return known

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.core.cli.support import torchlean
 from torchlean_core.capture.errors import CaptureError
 from torchlean_core.capture.instances import Instances, run_example
 from torchlean_core.capture.load import load_model
@@ -147,6 +148,20 @@ def test_an_exception_in_the_constructor_is_shown_at_its_line(model: Path) -> No
     line = line_of('        raise ValueError("bad width")')
     assert str(caught.value) == f"{model}:{line}: TL602 ValueError: bad width"
     assert (caught.value.findings[0].code, caught.value.findings[0].line) == ("TL602", line)
+
+
+def test_a_model_without_values_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    for line, device in (("torch.set_default_device('meta')", "None"), ("", "'meta'")):
+        path.write_text(f"import torch\n{line}\ndef Net(): return torch.nn.Linear(4, 3, device={device})\n")
+        done = torchlean("capture", "net.py:Net", "--example-shape", "1,4", "-o", "o.ir.json", cwd=tmp_path)
+        assert b"net.py:3: TL602 `weight` is on the meta device" in done.stderr
+
+
+def test_an_exception_of_an_endless_type_is_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("raise type('E' * 200_000, (Exception,), {})('x')\n")
+    done = torchlean("capture", "net.py:Net", "--example-shape", "1,4", "-o", "o.ir.json", cwd=tmp_path)
+    assert b"(200,000 characters): x" in done.stderr and len(done.stderr) < 2_000
 
 
 def test_sys_exit_is_shown_at_its_line(model: Path) -> None:

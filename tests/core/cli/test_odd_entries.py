@@ -52,7 +52,33 @@ def pipe_as_ignores(folder: Path) -> None:
     os.mkfifo(folder / ".gitignore")
 
 
+def settings_that_are_a_circle(folder: Path) -> None:
+    (folder / "torchlean.toml").symlink_to("torchlean.toml")
+
+
+def project_that_is_a_circle(folder: Path) -> None:
+    (folder / "pyproject.toml").symlink_to("other")
+    (folder / "other").symlink_to("pyproject.toml")
+
+
+def ignores_that_are_a_circle(folder: Path) -> None:
+    (folder / ".gitignore").symlink_to(".gitignore")
+
+
+def file_of_the_system(folder: Path) -> None:
+    (folder / "p.ir.json").symlink_to("/proc/self/pagemap")
+
+
+def parameters_of_the_system(folder: Path) -> None:
+    (folder / "p.ir.json").write_text(GOOD)
+    (folder / "p.params.safetensors").symlink_to("/proc/self/pagemap")
+
+
 ODD = {
+    settings_that_are_a_circle: "torchlean.toml: Too many levels of symbolic links",
+    project_that_is_a_circle: "pyproject.toml: Too many levels of symbolic links",
+    ignores_that_are_a_circle: ".gitignore: Too many levels of symbolic links",
+    file_of_the_system: "p.ir.json: is a file of the system",
     link_to_itself: "l.ir.json: Too many levels of symbolic links",
     plain_link_to_itself: "l.json: Too many levels of symbolic links",
     pipe: "p.ir.json: is a pipe or socket, no regular file",

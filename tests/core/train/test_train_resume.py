@@ -148,6 +148,28 @@ def test_a_checkpoint_that_is_read_is_not_written_over(folder):
     assert train(resume="c.safetensors", out="d.safetensors")["steps"] == 8
 
 
+def test_a_run_that_was_stopped_is_kept_when_another_one_begins(folder):
+    train_until(4, steps=8, checkpoint_every=4)
+    stopped = Path(CHECKPOINT).read_bytes()
+    train(
+        steps=2, checkpoint_seconds=1000.0
+    )  # it writes no checkpoint, and there is none of its own to remove
+    assert Path(CHECKPOINT).read_bytes() == stopped
+    result = train(steps=2, checkpoint_every=1)
+    kept = f"{CHECKPOINT}.orig"
+    assert Path(kept).read_bytes() == stopped
+    assert f"the run that was kept in {CHECKPOINT} is kept as {kept}" in result["notes"]
+    train(steps=2, checkpoint_every=1)  # what is there now came to its end
+    assert not Path(f"{CHECKPOINT}.orig2").exists()
+    assert train(resume=kept)["steps"] == 8
+
+
+def test_a_run_that_goes_on_writes_in_its_own_checkpoint(folder):
+    train_until(4, steps=8, checkpoint_every=2)
+    train(resume=True)
+    assert not Path(f"{CHECKPOINT}.orig").exists()
+
+
 def test_more_steps_go_on_from_the_end(folder):
     train(steps=30, log_every=5)
     expected = outcome()

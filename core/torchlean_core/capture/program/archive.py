@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from torchlean_core.basics.paths import real
+from torchlean_core.basics.reading import NotRegularError, open_regular
 from torchlean_core.capture.errors import refused
-from torchlean_core.reading import NotRegularError, open_regular
 
 SUFFIX = ".pt2"
 """The ending of files of `torch.export.save`."""
@@ -69,7 +70,7 @@ def read_archive(file: Path) -> Archive:
             while chunk := opened.read(_CHUNK):
                 digest.update(chunk)
             opened.seek(0)
-            return _read(file.resolve(), shown, digest.hexdigest(), opened)
+            return _read(real(file), shown, digest.hexdigest(), opened)
     except IsADirectoryError as error:
         raise refused(shown, "is a folder") from error
     except NotRegularError as error:

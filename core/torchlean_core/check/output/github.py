@@ -43,7 +43,7 @@ def _in_workspace(name: str) -> str:
     workspace = os.environ.get("GITHUB_WORKSPACE")
     if name == "-" or not workspace:
         return name
-    path = Path(os.path.normpath(Path.cwd() / name))
+    path = Path(os.path.abspath(name))  # noqa: PTH100 - links stay what they are
     return path.relative_to(workspace).as_posix() if path.is_relative_to(workspace) else name
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from torchlean_core import __version__
+from torchlean_core.basics.paths import working_folder
 from torchlean_core.check.findings import Finding, Severity
 from torchlean_core.check.fixes import Fix, fixes
 from torchlean_core.check.places import place
@@ -130,9 +131,10 @@ def uri(name: str) -> str:
         return name
     path = Path(os.path.normpath(name))
     if path.is_absolute():
-        if not path.is_relative_to(Path.cwd()):
+        cwd = working_folder()
+        if cwd is None or not path.is_relative_to(cwd):
             return path.as_uri()
-        path = path.relative_to(Path.cwd())
+        path = path.relative_to(cwd)
     return quote(os.fsencode(PurePath(path).as_posix()))
 
 

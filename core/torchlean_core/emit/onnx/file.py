@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 
 from torchlean_core.artifact import load_graph, params_path
 from torchlean_core.artifact.companions import stem
+from torchlean_core.basics.reading import read_regular
 from torchlean_core.emit.onnx.model import onnx_model
 from torchlean_core.emit.onnx.verify import Verified, verify
 from torchlean_core.emit.options import NAMES_OF
@@ -26,7 +27,6 @@ from torchlean_core.emit.writer import (
 from torchlean_core.errors import UsageError
 from torchlean_core.files import keep_aside, refuse_overwriting, replacing, require_regular
 from torchlean_core.params.resolve import resolve
-from torchlean_core.reading import read_regular
 from torchlean_core.safekeeping.loss import Loss, WouldReplace
 
 _PROVENANCE = "torchlean"

@@ -9,8 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Final
+
+from torchlean_core.basics.paths import real, working_folder
 
 MOST_SETTINGS: Final = 1 << 20
 """Bytes of a file of settings, and of one of ignored files."""
@@ -29,7 +33,7 @@ class NotRegularError(OSError):
 
     def __init__(self, path: Path, mode: int) -> None:
         is_device = stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
-        kind = "device" if is_device else "pipe or socket"
+        kind = "device" if is_device else "file of the system" if stat.S_ISREG(mode) else "pipe or socket"
         super().__init__(errno.EINVAL, f"is a {kind}, no regular file", str(path))
 
 
@@ -70,11 +74,12 @@ def require_within_project(path: Path) -> None:
     """
     if not path.is_symlink():
         return
-    folder = path.parent.resolve()
+    folder = real(path.parent)
     above = (folder, *folder.parents)
-    cwd = Path.cwd()
-    project = next((one for one in above if (one / ".git").exists()), cwd if cwd in above else folder)
-    if not path.resolve(strict=True).is_relative_to(project):
+    cwd = working_folder()
+    top = cwd if cwd is not None and cwd in above else folder
+    project = next((one for one in above if (one / ".git").exists()), top)
+    if not real(path, strict=True).is_relative_to(project):
         raise LeadsOutError(path)
 
 
@@ -125,7 +130,7 @@ def read_regular(path: Path, most: int) -> bytes:
     """
     with open_regular(path, most) as file:
         content = file.read(os.fstat(file.fileno()).st_size)
-        # The system's own files have no size, and others may grow.
+        # It may grow.
         while more := file.read(_CHUNK):
             content += more
             if len(content) > most:
@@ -143,10 +148,22 @@ def read_lines(path: Path, most: int) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+@cache
+def _made_up() -> frozenset[int]:
+    """Devices of files that the system makes while they are read, some without end, and that it calls regular."""
+    found = set()
+    for folder in ("/proc", "/sys", "/sys/kernel/debug", "/sys/kernel/tracing"):
+        with suppress(OSError):
+            found.add(Path(folder).stat().st_dev)
+    with suppress(OSError):
+        found.discard(Path("/").stat().st_dev)  # not mounted, the folders are as any other
+    return frozenset(found)
+
+
 def _require(path: Path, status: os.stat_result, most: int | None) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(status.st_mode) or status.st_dev in _made_up():
         raise NotRegularError(path, status.st_mode)
     if most is not None and status.st_size > most:
         raise TooLargeError(path, most)
