@@ -48,7 +48,7 @@ class Rule:
         why: Why that matters.
         fix: How to mend it.
         example: What it finds, shown.
-        no_fix: Why nothing that an editor could offer mends it; empty where something does (`check.offers`).
+        no_fix: Why nothing that an editor could offer mends it; empty where something does (`rulebook.offers`).
     """
 
     code: str
