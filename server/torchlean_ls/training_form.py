@@ -49,7 +49,8 @@ def training_form(artifact: Path, report: Report, device: str, argument: dict[st
         `fields`. A field has a `label`, the `names` of what it says in the command's argument, and `choices`. A choice
         has a `label`, a `detail`, and either an `answer` (what the argument gets, perhaps nothing) or what to `ask`:
         a `name`, a `type` (`whole`, `number` or `file`), a `prompt`, a `value` to propose, the `unit` of an answer, of
-        numbers what they are `above`, of files their `endings`. The first choice is what happens where nothing is said.
+        numbers what they are `above`, of files their `endings`. The first choice is taken where nothing is chosen,
+        and its answer is sent as every other.
 
     Raises:
         ArtifactError: It has errors.

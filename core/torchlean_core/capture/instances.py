@@ -274,7 +274,9 @@ def _require_values(loaded: Loaded) -> None:
     name = next((name for name, tensor in named if tensor.is_meta and not is_lazy(tensor)), None)
     if name is None and torch.get_default_device().type != "meta":
         return
-    what = 'torch.set_default_device("meta") is in force' if name is None else f"`{name}` is on the meta device"
+    what = (
+        'torch.set_default_device("meta") is in force' if name is None else f"`{name}` is on the meta device"
+    )
     raise CaptureError.at(
         loaded.shown, "TL602", f"{what}, where tensors have no values; make the model on the CPU", loaded.line
     )

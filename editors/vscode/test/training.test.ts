@@ -1,6 +1,6 @@
 // What is asked before a training, what is told of it, and how its page puts it.
 import { describe, expect, test } from 'vitest';
-import { choiceOf, fieldText, fileName, numberProblem, stillAsked, summary, withAnswer, type Form } from '../src/training/answers';
+import { allAnswers, choiceOf, fieldText, fileName, numberProblem, stillAsked, summary, withAnswer, type Form } from '../src/training/answers';
 import { after, withSeen, type Point, type Told, type Training } from '../src/training/messages';
 import { oneLine } from '../src/text';
 import { amountOf, columnsOf, duration, isWide, metricsOf, shortNumber, spoken, stateText, thinned } from '../src/webview/training/series';
@@ -28,6 +28,11 @@ describe('answers', () => {
   test('replace what else a field says', () => {
     expect(withAnswer({ steps: 5, loss: 'l1' }, AMOUNT, { epochs: 2 })).toEqual({ loss: 'l1', epochs: 2 });
     expect(withAnswer({ data: 'd.npz' }, DATA, {})).toEqual({});
+  });
+
+  test('say all that the form shows when it starts', () => {
+    expect(allAnswers(FORM, {})).toEqual({ loss: 'mse', steps: 200 });
+    expect(allAnswers(FORM, { data: 'd.npz', epochs: 3 })).toEqual({ data: 'd.npz', epochs: 3, loss: 'mse' });
   });
 
   test('are remembered as far as they are still asked for', () => {

@@ -33,7 +33,8 @@ def _about_end(report: Report, finding: Finding) -> bool:
     },
     family=Family.FIELDS,
     requires=(_about_end,),
-    why="Safe for the input where there is only one `input` node; every other end is a guess.",
+    why="Safe for the input where there is only one `input` node, and none that may be a misspelt one; every other end "
+    "is a guess.",
 )
 def _set_end(report: Report, finding: Finding) -> Iterator[Fix]:
     """Name the input node, or the nodes that nobody uses as outputs."""
@@ -65,12 +66,18 @@ def _set_end(report: Report, finding: Finding) -> Iterator[Fix]:
         value = ids[0] if is_input else view.dialect.outputs_json(ids)
         title = f"Add {name}: {value}" if verb == "Add" else f"Set {name} to {value}"
         edit = set_member(view.document.text, tree, name, value, first=True)
-        safe = is_input and len(candidates) == 1
+        safe = is_input and len(candidates) == 1 and not _may_be_input(view, finding.path)
         yield Fix(title + _kind_note(records), (edit,), safe=safe, preferred=number == 0)
 
 
 _MAX_OUTPUTS = 8
 """Nodes that may all be meant as outputs; of more, one is."""
+
+
+def _may_be_input(view: View, path: Path) -> bool:
+    """Whether an end names a node of no known kind, which may be a misspelt input."""
+    record = view.record(view.place(view.ends.get(path), None))
+    return record is not None and record.entry is None and record.kind != INPUT
 
 
 def _kind_note(records: Sequence[Record]) -> str:
@@ -136,12 +143,12 @@ def _inputs(view: View) -> list[Record]:
 
 
 def _outputs(view: View) -> list[Record]:
-    """Nodes that nobody uses, the last first; else the last node."""
-    sinks = []
-    for index in range(len(view.records) - 1, -1, -1):
-        one = None if view.users.get(index) else view.records[index]
-        if one is not None and one.kind != INPUT and _usable(view, one):
-            sinks.append(one)
-    if sinks:
-        return sinks
+    """Nodes that nobody uses, the last first; else the last node, where everything is used."""
+    sinks = [
+        one
+        for index in range(len(view.records) - 1, -1, -1)
+        if not view.users.get(index) and (one := view.records[index]) is not None and one.kind != INPUT
+    ]
+    if sinks:  # whose ids have to be put right first, or of what is a tuple nothing: those are not named
+        return [one for one in sinks if _usable(view, one)]
     return next(([one] for one in reversed(view.records) if one is not None and _usable(view, one)), [])

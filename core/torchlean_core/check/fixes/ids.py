@@ -94,11 +94,15 @@ def _make_rewrites(view: View) -> Iterator[tuple[Fix, Numbering]]:
         if (fix := _offer(view, title, new, found, sure=True, preferred=preferred)) is not None:
             yield fix, new
         return
+    readings = []
     for first, reading in ((False, "last node before its user"), (True, "first node that has it")):
         new = renumbered(view, order, first=first)
-        said = f"{title}; a repeated id means the {reading}"
-        fix = _offer(view, said, new, outcome(view, new), sure=False, preferred=preferred and not first)
+        readings.append((f"{title}; a repeated id means the {reading}", new, outcome(view, new)))
+    best = min(result.change for _, _, result in readings)
+    for said, new, result in readings:
+        fix = _offer(view, said, new, result, sure=False, preferred=preferred and result.change == best)
         if fix is not None:
+            preferred &= not fix.preferred  # of two that are as good, the checker's reading
             yield fix, new
 
 

@@ -20,6 +20,8 @@ from torchlean_core.check.fixes.view import Parents, View, by_ref
 from torchlean_core.check.judge import Judge
 from torchlean_core.check.nodes import Record
 from torchlean_core.check.root import check_endpoints
+from torchlean_core.kinds import INPUT
+from torchlean_core.kinds.dialect import INPUT_FIELD
 from torchlean_core.kinds.spec import Path
 
 
@@ -68,7 +70,12 @@ def renumbered(view: View, order: Sequence[int], *, first: bool = False) -> Numb
             return ref + count
         return ref
 
-    ends = {path: end if (number := new(end, None)) is None else number for path, end in view.ends.items()}
+    ends = {}
+    for path, end in view.ends.items():
+        # Of several nodes with the id that the input has, the one that can be it is meant.
+        inputs = [place for place in view.shared.get(end, ()) if _is_input(view, place)]
+        number = numbers[inputs[0]] if path[0] == INPUT_FIELD and inputs else new(end, None)
+        ends[path] = end if number is None else number
     return Numbering(
         list(order),
         [None if node_id is None else numbers[place] for place, node_id in enumerate(view.ids)],
@@ -80,6 +87,11 @@ def renumbered(view: View, order: Sequence[int], *, first: bool = False) -> Numb
         ends,
         strays,
     )
+
+
+def _is_input(view: View, place: int) -> bool:
+    record = view.records[place]
+    return record is not None and record.kind == INPUT
 
 
 def _numbers(order: Sequence[int]) -> list[int]:

@@ -241,7 +241,8 @@ def _sets_shape(report: Report, finding: Finding) -> bool:
     },
     family=Family.SHAPES,
     requires=(readable_node, _sets_shape),
-    why="TorchLean infers the shape and accepts no other; unsafe where a user of the node then fails.",
+    why="TorchLean infers the shape and accepts no other; unsafe where a user of the node then fails, and where an "
+    "operand has an error of its own: its shape may be what is wrong.",
 )
 def _set_shape(report: Report, finding: Finding) -> Iterator[Fix]:
     """Set the declared shape to the inferred one, of this node or of everything that follows from it too."""
@@ -273,16 +274,25 @@ def _set_shape(report: Report, finding: Finding) -> Iterator[Fix]:
 
 
 def _fix(view: View, title: str, found: Sweep, start: int, *, preferred: bool) -> Fix:
-    """Setting shapes as a fix: they follow from the operands, so it is sure where no node has more errors then."""
-    clean = not found.worse and not found.new
+    """Setting shapes as a fix: they follow from the operands, so it is sure where no node has more errors then.
+
+    Where an operand has an error of its own, its shape may be what is wrong, and not the one that follows from it.
+    """
+    clean = not found.worse and not found.new and not _is_in_doubt(view, start)
     return Fix(
         title + errors_note(found.new),
         partial(sweep_edits, view, found),
         safe=clean,
         preferred=preferred,
         start=start,
-        sure=not clean and not found.worse,
+        sure=not clean and not found.worse and not _is_in_doubt(view, start),
     )
+
+
+def _is_in_doubt(view: View, index: int) -> bool:
+    record = view.records[index]
+    operands = view.operands(record) if record is not None else None
+    return any(operand.index in view.faulty for operand in operands or ())
 
 
 @quick_fix(
@@ -312,7 +322,7 @@ def _repeat_shape(report: Report, finding: Finding) -> Iterator[Fix]:
     new = (errors - before).total()
     title = f"Set {name} to the parent's shape {show_shape(operand.shape)}{errors_note(new)}"
     edits = _member_edit(view, record.index, name, operand.shape)
-    yield Fix(title, edits, safe=not errors, preferred=True)
+    yield Fix(title, edits, safe=not errors and not _is_in_doubt(view, record.index), preferred=True)
 
 
 def _member_edit(view: View, index: int, name: str, value: Sequence[int]) -> tuple[Edit, ...]:

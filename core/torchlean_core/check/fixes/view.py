@@ -31,17 +31,24 @@ class View:
         document: The text.
         records: What could be read of each node.
         errors: Number of errors in the report.
+        faulty: Places of the nodes with an error that is not about their ids: what they declare is not to be relied on.
         dialect: The dialect of the file.
         root: The root object; empty where it is none.
     """
 
     def __init__(
-        self, document: Document, records: Sequence[Record | None], errors: int, dialect: Dialect
+        self,
+        document: Document,
+        records: Sequence[Record | None],
+        errors: int,
+        dialect: Dialect,
+        faulty: frozenset[int] = frozenset(),
     ) -> None:
         self.document = document
         self.dialect = dialect
         self.records = records
         self.errors = errors
+        self.faulty = faulty
         self.root = document.value if isinstance(document.value, dict) else {}
         self.made: dict[str, object] = {}
 
@@ -306,7 +313,13 @@ def view_of(report: Report) -> View:
     """The view of a report, made once."""
     view = _VIEWS.get(report)
     if view is None:
-        view = _VIEWS[report] = View(report.document, report.records, count_errors(report), report.dialect)
+        faulty = frozenset(
+            finding.index
+            for finding in report.findings
+            if finding.index is not None and finding.severity is Severity.ERROR and finding.path != ("id",)
+        )
+        errors = count_errors(report)
+        view = _VIEWS[report] = View(report.document, report.records, errors, report.dialect, faulty)
     return view
 
 

@@ -75,6 +75,12 @@ export function choiceOf(field: Field, answers: Answers): Choice | undefined {
   });
 }
 
+/** Answers with what is chosen of each field where nothing is said: all that the form shows. */
+export function allAnswers(form: Form, answers: Answers): Answers {
+  const unsaid = form.fields.filter((field) => saidBy(field, answers).length === 0);
+  return unsaid.reduce<Answers>((all, { choices }) => ({ ...choices[0]?.answer, ...all }), answers);
+}
+
 /** What answers say of a field, in a few words. */
 export function fieldText(field: Field, answers: Answers): string {
   const choice = choiceOf(field, answers);

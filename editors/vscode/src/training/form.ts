@@ -2,7 +2,7 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { pick } from '../asking';
-import { fieldText, fileName, numberProblem, choiceOf, stillAsked, summary, withAnswer, type Answers, type Ask, type Field, type Form } from './answers';
+import { allAnswers, fieldText, fileName, numberProblem, choiceOf, stillAsked, summary, withAnswer, type Answers, type Ask, type Field, type Form } from './answers';
 
 interface Row extends vscode.QuickPickItem {
   readonly field?: Field;
@@ -33,7 +33,7 @@ export async function askForm(form: Form, uri: string, memory: vscode.Memento | 
       if (chosen.starts === undefined) {
         await memory?.update(key, answers);
       }
-      return chosen.starts ?? answers;
+      return chosen.starts ?? allAnswers(form, answers);
     }
     const answer = await askField(form, chosen.field, answers, uri);
     if (answer !== undefined) {
