@@ -15,7 +15,9 @@ from torchlean_core.approximations import known_approximations
 from torchlean_core.basics.paths import real
 from torchlean_core.basics.reading import MOST_SOURCE, names_host, read_regular
 from torchlean_core.capture.meaning import meaning_of
+from torchlean_core.capture.models import find_models
 from torchlean_core.capture.onnx_files import is_onnx, within
+from torchlean_core.capture.pyfile import parse
 from torchlean_core.capture.workspace import Sources, decoded
 from torchlean_core.check.findings import PLAIN, Finding
 from torchlean_core.check.nodes import cut
@@ -277,13 +279,35 @@ def model_findings(artifact: Path, root: Any, sources: Sources | None = None) ->
     field = "sha256"
     if judged.state is State.USES_CHANGED:
         field = "meaning" if model.name is not None else "data"
-    why = f"{_what_changed(model, judged)} changed since {name} was captured from it"
-    plain = message = f"{why}; capture again"
-    if model.name is not None or model.is_program:
+    others = _others_in_place_of(model, sources)
+    if others is None:
+        why = f"{_what_changed(model, judged)} changed since {name} was captured from it"
+        plain = message = f"{why}; capture again"
+    else:
+        there = f"it has {_listed([cut(other) for other in others], 'and')}" if others else "it has no model"
+        why = f"{cut(model.shown)} has no {name} any more, from which this artifact was captured"
+        plain = message = f"{why}; {there}"
+        model = model._replace(name=others[0] if len(others) == 1 else None)
+    if model.name is not None or (model.is_program and others is None):
         message += f": `{_command(model, artifact)}`"
     arguments = capture_arguments(model, artifact)
     data = {"model": str(model.file), "arguments": arguments, "why": why, PLAIN: plain}
     return [Finding("TL521", RULES["TL521"].severity, message, path=("captured_from", field), data=data)]
+
+
+def _others_in_place_of(model: Model, sources: Sources | None) -> list[str] | None:
+    """The models of a file that does not even name the one that was captured; None where it does, or is none."""
+    if model.name is None or model.is_program:
+        return None
+    try:
+        text = None if sources is None else sources.opened(real(model.file))
+    except OSError:
+        return None
+    if text is None and (content := _content(model.file)) is not None:
+        text = decoded(content)
+    if text is None or re.search(rf"\b{re.escape(model.name)}\b", text) or parse(text) is None:
+        return None
+    return [one.name for one in find_models(text, model.file, sources=sources)]
 
 
 def _what_changed(model: Model, judged: Judged) -> str:

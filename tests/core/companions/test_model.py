@@ -71,7 +71,7 @@ def test_a_model_that_changed_is_said_at_the_recorded_hash(tmp_path, model):
 def test_the_command_keeps_what_was_allowed_and_quotes_what_needs_it(tmp_path):
     folder = tmp_path / "my models"
     folder.mkdir()
-    (folder / "a b.py").write_text("changed\n")
+    (folder / "a b.py").write_text("class Net: changed\n")
     marks = [{"operator": "gelu", "form": "tanh"}, {"operator": "gelu", "form": "of another program"}, 3]
     (found,) = findings(tmp_path, text_of(file="my models/a b.py", example_shape=None, approximations=marks))
     command = "torchlean capture 'my models/a b.py:Net' -o m.ir.json --approximate gelu=tanh"
