@@ -40,4 +40,4 @@ def test_what_there_is_in_its_place_is_said(tmp_path, text, message, offered):
     assert message in finding.message
     assert [remedy.arguments["name"] for remedy in remedies(finding)] == ([offered] if offered else [])
     if offered:
-        assert f"`torchlean capture net.py:{offered} -o m.ir.json`" in finding.message
+        assert f"`torchlean capture net.py:{offered} -o m.ir.json" in finding.message
