@@ -245,17 +245,18 @@ def test_an_onnx_file_is_captured_by_its_name(neovim: Neovim) -> None:
     pytest.importorskip("onnx")
     from tests.server.test_onnx import network
 
-    (neovim.project / "net.onnx").write_bytes(network())
+    (neovim.project / "my net.onnx").write_bytes(network())
     seen = neovim.run("onnx", CLEAN)
-    assert seen["offered"] == ["net.onnx"]
+    assert seen["offered"] == ["my\\ net.onnx"]
     assert [node["kind"] for node in json.loads(seen["text"])["nodes"]] == ["input", "linear", "relu"]
-    assert json.loads(seen["text"])["captured_from"]["file"] == "net.onnx"
+    assert json.loads(seen["text"])["captured_from"]["file"] == "my net.onnx"
 
 
 def test_what_is_missing_is_asked_and_training_is_shown_and_stopped(neovim: Neovim) -> None:
     pytest.importorskip("torch")
     rows = "".join(f"{row},0,1,0,1,0,{row}\n" for row in range(40))
-    seen = neovim.run("questions", TWO_MODELS, name="model.py", files={"samples.csv": rows})
+    files = {"samples.csv": rows, "my data.csv": rows}
+    seen = neovim.run("questions", TWO_MODELS, name="model.py", files=files)
     assert seen["trust_questions"] == 1
     chosen = next(asked for asked in seen["asked"] if asked["prompt"] == "Which model of model.py?")
     assert [item.split()[0] for item in chosen["items"]] == ["Second", "Net"], (
@@ -275,6 +276,7 @@ def test_what_is_missing_is_asked_and_training_is_shown_and_stopped(neovim: Neov
     ]
     assert "Amount: 1000000 steps" in forms[1]
     assert any(item.startswith("Data: samples.csv") for item in forms[-1]) and "Amount: 3 steps" in forms[-1]
+    assert seen["files"] == ["data=my\\ data.csv"]
     assert (neovim.project / "net.trained.safetensors").exists()
     assert "captured from Net" in seen["question"]
     assert not [text for text in messages(seen) if "\n" in text or str(neovim.project) in text]
@@ -300,7 +302,8 @@ def test_words_without_a_meaning_are_refused_and_others_are_completed(neovim: Ne
     assert {option.rstrip("=") for option in seen["options"]} == fields
     assert [option for option in seen["options"] if not option.endswith("=")] == ["best", "resume"]
     assert seen["losses"] == [f"loss={name}" for name in LOSSES]
-    assert seen["curves"] == ["curve=model.py"]
+    model, odd = ["curve=model.py"], ["curve=TorchLean/a\\ b\\\\c.svg"]
+    assert seen["curves"] == [model, odd, odd, model, model, []]
 
 
 def test_checkhealth_shows_what_doctor_found(neovim: Neovim) -> None:
