@@ -306,6 +306,12 @@ def test_words_without_a_meaning_are_refused_and_others_are_completed(neovim: Ne
     assert seen["curves"] == [model, odd, odd, model, model, []]
 
 
+def test_why_a_file_cannot_be_saved_is_said_in_one_line(neovim: Neovim) -> None:
+    [message] = messages(neovim.run("readonly", CLEAN))
+    assert message.startswith("TorchLean: model.ir.json has to be saved first: E45:")
+    assert "\n" not in message
+
+
 def test_checkhealth_shows_what_doctor_found(neovim: Neovim) -> None:
     health = neovim.run("health", CLEAN)["health"]
     assert "torchlean doctor: Required" in health and "msgspec" in health

@@ -435,6 +435,15 @@ function steps.words()
   end
 end
 
+--- An artifact that cannot be saved.
+function steps.readonly()
+  judged()
+  vim.bo.readonly = true
+  vim.api.nvim_buf_set_lines(0, 0, 0, false, { '' })
+  vim.cmd.TorchLean('emit')
+  notification('saved first')
+end
+
 function steps.health()
   judged()
   vim.cmd.checkhealth('torchlean')
