@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from tests.e2e.shared import BROKEN, CLEAN, MODEL, find_server
 
 from torchlean_core import __version__
+from torchlean_ls import settings
 
 pytestmark = pytest.mark.e2e
 
@@ -317,6 +319,13 @@ def test_checkhealth_shows_what_doctor_found(neovim: Neovim) -> None:
     assert "torchlean doctor: Required" in health and "msgspec" in health
     assert f"torchlean-ls {__version__}" in health
     assert "ERROR" not in health
+
+
+def test_every_setting_of_the_server_is_in_the_help() -> None:
+    text = (PLUGIN / "doc" / "torchlean.txt").read_text("utf-8")
+    example = text.partition("*torchlean-settings*")[2].partition("\n<\n")[0]
+    told = set(re.findall(r"^ {8}(\w+) = ", example, re.MULTILINE))
+    assert told == {one.name.partition(".")[0] for one in settings._TABLE}
 
 
 def test_without_a_server_the_journeys_fail(neovim: Neovim) -> None:
