@@ -292,6 +292,7 @@ def test_nothing_runs_in_a_folder_that_was_refused_until_it_is_trusted(neovim: N
 
 
 def test_words_without_a_meaning_are_refused_and_others_are_completed(neovim: Neovim) -> None:
+    from torchlean_core.kinds import DIALECTS
     from torchlean_core.options.choices import LOSSES
     from torchlean_core.train.options import TrainRequest
 
@@ -304,6 +305,7 @@ def test_words_without_a_meaning_are_refused_and_others_are_completed(neovim: Ne
     assert {option.rstrip("=") for option in seen["options"]} == fields
     assert [option for option in seen["options"] if not option.endswith("=")] == ["best", "resume"]
     assert seen["losses"] == [f"loss={name}" for name in LOSSES]
+    assert seen["dialects"] == list(DIALECTS)
     model, odd = ["curve=model.py"], ["curve=TorchLean/a\\ b\\\\c.svg"]
     assert seen["curves"] == [model, odd, odd, model, model, []]
 

@@ -420,6 +420,7 @@ function steps.words()
   seen.models = vim.fn.getcompletion('TorchLean capture ', 'cmdline')
   seen.options = vim.fn.getcompletion('TorchLean train ', 'cmdline')
   seen.losses = vim.fn.getcompletion('TorchLean train steps=3 loss=', 'cmdline')
+  seen.dialects = vim.fn.getcompletion('TorchLean convert ', 'cmdline')
   vim.fn.mkdir('TorchLean')
   vim.fn.writefile({}, 'TorchLean/a b\\c.svg')
   seen.curves = {}

@@ -1,4 +1,5 @@
 -- :TorchLean and its subcommands.
+local compat = require('torchlean.compat')
 local models = require('torchlean.models')
 local notify = require('torchlean.notify')
 local request = require('torchlean.request')
@@ -85,6 +86,17 @@ local function complete_training(lead, bufnr)
   return {}
 end
 
+--- The dialects that an artifact can be converted to, at once; none where the server does not answer soon.
+---@param _ string
+---@param bufnr integer
+---@return string[]
+local function dialects(_, bufnr)
+  local client = server.clients(bufnr)[1]
+  local params = { command = 'torchlean.dialects', arguments = {} }
+  local answer = client and compat.call(client, 'request_sync', 'workspace/executeCommand', params, 1000, bufnr)
+  return vim.tbl_get(answer or {}, 'result', 'dialects') or {}
+end
+
 ---@type table<string, torchlean.Subcommand>
 local subcommands = {
   capture = {
@@ -107,6 +119,7 @@ local subcommands = {
   check = { most = 0, run = of_artifact('check') },
   convert = {
     most = 1,
+    complete = dialects,
     run = function(context)
       models.artifact(context.client, context.bufnr, function(uri)
         local argument = { uri = uri, dialect = context.words[1], force = context.bang or nil }
