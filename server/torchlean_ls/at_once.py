@@ -10,6 +10,7 @@ from torchlean_core.basics.reading import MOST_ARTIFACT, read_regular
 from torchlean_core.capture.target import parse_shape
 from torchlean_core.check import Finding, Report, check_bytes
 from torchlean_core.errors import UserError
+from torchlean_core.kinds import DIALECTS
 from torchlean_ls.documents import Snapshot
 from torchlean_ls.edits import file_edit
 from torchlean_ls.findings import counted, in_words
@@ -42,6 +43,7 @@ class AtOnce:
             "writeShape": self._write_shape,
             "training": self._training,
             "trainOptions": self._train_options,
+            "dialects": self._dialects,
             "openFile": lambda argument: open_file(self.server, argument),
         }
 
@@ -139,6 +141,10 @@ class AtOnce:
         from torchlean_ls.train_options import train_options
 
         return {"options": await self.server.in_thread(train_options)}
+
+    async def _dialects(self, _argument: dict[str, Any]) -> dict[str, Any]:
+        """What an artifact can be converted to."""
+        return {"dialects": list(DIALECTS)}
 
 
 def require_artifact(uri: str) -> None:

@@ -24,6 +24,7 @@ COMMANDS = (
     "torchlean.trainOptions",
     "torchlean.useParams",
     "torchlean.convert",
+    "torchlean.dialects",
     "torchlean.stop",
     "torchlean.showGraph",
     "torchlean.openFile",

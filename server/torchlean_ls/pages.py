@@ -102,6 +102,7 @@ _COMMANDS = {
     "torchlean.convert": "Write the artifact in the other dialect, with its parameters, or say which node has no "
     "exact counterpart (`dialect`, `out`: a path or URI, by default `m.DIALECT.ir.json` beside it, `params`, "
     "`output`: place of the output to keep, `force`: over a file that is there, which is kept).",
+    "torchlean.dialects": "The names that `dialect` of `torchlean.convert` may be: `dialects`.",
     "torchlean.stop": "Stop the work on a document; without `uri` all work.",
     "torchlean.openFile": "Have the editor show a file.",
     "torchlean.showGraph": "Draw the graph (`format`: `svg`, `dot`, `mermaid` or `text`; `depth`: levels of clusters "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from tests.e2e.shared import BROKEN, CLEAN, MODEL, find_server
 
 from torchlean_core import __version__
+from torchlean_ls import settings
 
 pytestmark = pytest.mark.e2e
 
@@ -245,17 +247,18 @@ def test_an_onnx_file_is_captured_by_its_name(neovim: Neovim) -> None:
     pytest.importorskip("onnx")
     from tests.server.test_onnx import network
 
-    (neovim.project / "net.onnx").write_bytes(network())
+    (neovim.project / "my net.onnx").write_bytes(network())
     seen = neovim.run("onnx", CLEAN)
-    assert seen["offered"] == ["net.onnx"]
+    assert seen["offered"] == ["my\\ net.onnx"]
     assert [node["kind"] for node in json.loads(seen["text"])["nodes"]] == ["input", "linear", "relu"]
-    assert json.loads(seen["text"])["captured_from"]["file"] == "net.onnx"
+    assert json.loads(seen["text"])["captured_from"]["file"] == "my net.onnx"
 
 
 def test_what_is_missing_is_asked_and_training_is_shown_and_stopped(neovim: Neovim) -> None:
     pytest.importorskip("torch")
     rows = "".join(f"{row},0,1,0,1,0,{row}\n" for row in range(40))
-    seen = neovim.run("questions", TWO_MODELS, name="model.py", files={"samples.csv": rows})
+    files = {"samples.csv": rows, "my data.csv": rows}
+    seen = neovim.run("questions", TWO_MODELS, name="model.py", files=files)
     assert seen["trust_questions"] == 1
     chosen = next(asked for asked in seen["asked"] if asked["prompt"] == "Which model of model.py?")
     assert [item.split()[0] for item in chosen["items"]] == ["Second", "Net"], (
@@ -275,6 +278,7 @@ def test_what_is_missing_is_asked_and_training_is_shown_and_stopped(neovim: Neov
     ]
     assert "Amount: 1000000 steps" in forms[1]
     assert any(item.startswith("Data: samples.csv") for item in forms[-1]) and "Amount: 3 steps" in forms[-1]
+    assert seen["files"] == ["data=my\\ data.csv"]
     assert (neovim.project / "net.trained.safetensors").exists()
     assert "captured from Net" in seen["question"]
     assert not [text for text in messages(seen) if "\n" in text or str(neovim.project) in text]
@@ -288,6 +292,7 @@ def test_nothing_runs_in_a_folder_that_was_refused_until_it_is_trusted(neovim: N
 
 
 def test_words_without_a_meaning_are_refused_and_others_are_completed(neovim: Neovim) -> None:
+    from torchlean_core.kinds import DIALECTS
     from torchlean_core.options.choices import LOSSES
     from torchlean_core.train.options import TrainRequest
 
@@ -300,7 +305,15 @@ def test_words_without_a_meaning_are_refused_and_others_are_completed(neovim: Ne
     assert {option.rstrip("=") for option in seen["options"]} == fields
     assert [option for option in seen["options"] if not option.endswith("=")] == ["best", "resume"]
     assert seen["losses"] == [f"loss={name}" for name in LOSSES]
-    assert seen["curves"] == ["curve=model.py"]
+    assert seen["dialects"] == list(DIALECTS)
+    model, odd = ["curve=model.py"], ["curve=TorchLean/a\\ b\\\\c.svg"]
+    assert seen["curves"] == [model, odd, odd, model, model, []]
+
+
+def test_why_a_file_cannot_be_saved_is_said_in_one_line(neovim: Neovim) -> None:
+    [message] = messages(neovim.run("readonly", CLEAN))
+    assert message.startswith("TorchLean: model.ir.json has to be saved first: E45:")
+    assert "\n" not in message
 
 
 def test_checkhealth_shows_what_doctor_found(neovim: Neovim) -> None:
@@ -308,6 +321,13 @@ def test_checkhealth_shows_what_doctor_found(neovim: Neovim) -> None:
     assert "torchlean doctor: Required" in health and "msgspec" in health
     assert f"torchlean-ls {__version__}" in health
     assert "ERROR" not in health
+
+
+def test_every_setting_of_the_server_is_in_the_help() -> None:
+    text = (PLUGIN / "doc" / "torchlean.txt").read_text("utf-8")
+    example = text.partition("*torchlean-settings*")[2].partition("\n<\n")[0]
+    told = set(re.findall(r"^ {8}(\w+) = ", example, re.MULTILINE))
+    assert told == {one.name.partition(".")[0] for one in settings._TABLE}
 
 
 def test_without_a_server_the_journeys_fail(neovim: Neovim) -> None:

@@ -15,8 +15,8 @@ end, {
   nargs = '+',
   bang = true,
   desc = 'Capture, emit, train and show networks (!: over files that are there)',
-  complete = function(lead, line)
-    return require('torchlean.command').complete(lead, line)
+  complete = function(lead, line, position)
+    return require('torchlean.command').complete(lead, line, position)
   end,
 })
 

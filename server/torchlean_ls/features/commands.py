@@ -314,7 +314,7 @@ def _convert_request(path: Path, argument: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_OF_NO_FILE = ("torchlean.stop", "torchlean.trainOptions")
+_OF_NO_FILE = ("torchlean.stop", "torchlean.trainOptions", "torchlean.dialects")
 """Commands that need no file."""
 
 

@@ -360,6 +360,9 @@ function steps.questions()
   answers = { '^Data', '^samples.csv', '^Amount', '^Steps', '3', '^Start' }
   vim.cmd.TorchLean('train')
   notification('after 3 steps')
+  seen.files = vim.fn.getcompletion('TorchLean train data=my', 'cmdline')
+  vim.cmd('TorchLean! train ' .. seen.files[1] .. ' steps=2')
+  notification('after 2 steps')
 
   -- Captured weights are somebody's work: there is a question before they are replaced.
   local before = #seen.asked
@@ -377,15 +380,16 @@ end
 --- An ONNX file beside an artifact is captured by its name, once its folder is trusted.
 function steps.onnx()
   wait('the server', attached)
-  seen.offered = vim.fn.getcompletion('TorchLean capture n', 'cmdline')
-  vim.cmd.TorchLean('capture', 'net.onnx')
+  seen.offered = vim.fn.getcompletion('TorchLean capture my', 'cmdline')
+  local command = 'TorchLean capture ' .. seen.offered[1]
+  vim.cmd(command)
   notification('not trusted')
   vim.cmd.TorchLean('trust')
   notification('is trusted')
   wait('the server', attached)
-  vim.cmd.TorchLean('capture', 'net.onnx')
-  notification('net.ir.json: 3 nodes')
-  vim.cmd.edit('net.ir.json')
+  vim.cmd(command)
+  notification('my net.ir.json: 3 nodes')
+  vim.cmd.edit('my\\ net.ir.json')
   wait('the server', attached)
   seen.text = text_of(0)
 end
@@ -416,7 +420,29 @@ function steps.words()
   seen.models = vim.fn.getcompletion('TorchLean capture ', 'cmdline')
   seen.options = vim.fn.getcompletion('TorchLean train ', 'cmdline')
   seen.losses = vim.fn.getcompletion('TorchLean train steps=3 loss=', 'cmdline')
-  seen.curves = vim.fn.getcompletion('TorchLean train curve=mod', 'cmdline')
+  seen.dialects = vim.fn.getcompletion('TorchLean convert ', 'cmdline')
+  vim.fn.mkdir('TorchLean')
+  vim.fn.writefile({}, 'TorchLean/a b\\c.svg')
+  seen.curves = {}
+  for _, line in ipairs({
+    'TorchLean train curve=mod',
+    'TorchLean! train curve=TorchLean/',
+    'TorchLean train curve=TorchLean/a\\ b',
+    'silent TorchL train curve=mod',
+    'nohlsearch | TorchLean train curve=mod',
+    'TorchLean train curve={mod', -- no pattern
+  }) do
+    table.insert(seen.curves, vim.fn.getcompletion(line, 'cmdline'))
+  end
+end
+
+--- An artifact that cannot be saved.
+function steps.readonly()
+  judged()
+  vim.bo.readonly = true
+  vim.api.nvim_buf_set_lines(0, 0, 0, false, { '' })
+  vim.cmd.TorchLean('emit')
+  notification('saved first')
 end
 
 function steps.health()

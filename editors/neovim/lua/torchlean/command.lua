@@ -1,4 +1,5 @@
 -- :TorchLean and its subcommands.
+local compat = require('torchlean.compat')
 local models = require('torchlean.models')
 local notify = require('torchlean.notify')
 local request = require('torchlean.request')
@@ -44,13 +45,22 @@ local function onnx_file(context)
   return is_onnx(name) and vim.fn.fnamemodify(name, ':p') or nil
 end
 
+--- The files or folders that what was typed begins; none where it is no pattern, such as `{a`.
+---@param text string
+---@param kind 'file'|'dir'
+---@return string[]
+local function files(text, kind)
+  local ok, found = pcall(vim.fn.getcompletion, text, kind)
+  return ok and found or {}
+end
+
 --- The ONNX files that what was typed begins, and the folders on the way to others.
 ---@param lead string
 ---@return string[]
 local function onnx_files(lead)
   return vim.tbl_filter(function(name)
     return is_onnx(name) or (lead ~= '' and vim.endswith(name, '/'))
-  end, vim.fn.getcompletion(lead, 'file'))
+  end, files(lead, 'file'))
 end
 
 --- The options of a training, and what stands behind them: words, files.
@@ -70,10 +80,21 @@ local function complete_training(lead, bufnr)
       local kind = ({ file = 'file', folder = 'dir' })[option.type]
       return vim.tbl_map(function(value)
         return name .. '=' .. value
-      end, kind and vim.fn.getcompletion(text, kind) or option.values)
+      end, kind and files(text, kind) or option.values)
     end
   end
   return {}
+end
+
+--- The dialects that an artifact can be converted to, at once; none where the server does not answer soon.
+---@param _ string
+---@param bufnr integer
+---@return string[]
+local function dialects(_, bufnr)
+  local client = server.clients(bufnr)[1]
+  local params = { command = 'torchlean.dialects', arguments = {} }
+  local answer = client and compat.call(client, 'request_sync', 'workspace/executeCommand', params, 1000, bufnr)
+  return vim.tbl_get(answer or {}, 'result', 'dialects') or {}
 end
 
 ---@type table<string, torchlean.Subcommand>
@@ -98,6 +119,7 @@ local subcommands = {
   check = { most = 0, run = of_artifact('check') },
   convert = {
     most = 1,
+    complete = dialects,
     run = function(context)
       models.artifact(context.client, context.bufnr, function(uri)
         local argument = { uri = uri, dialect = context.words[1], force = context.bang or nil }
@@ -258,24 +280,45 @@ function M.run(args)
   end
 end
 
---- Completes subcommands and their arguments.
+--- The words behind :TorchLean as a subcommand gets them, up to the one that is typed, which may be empty.
 ---@param lead string
 ---@param line string
 ---@return string[]
-function M.complete(lead, line)
-  local words = vim.split(line:gsub('^.*TorchLean!?%s*', ''), '%s+')
+local function words_of(lead, line)
+  local ok, parsed = pcall(vim.api.nvim_parse_cmd, line, {})
+  while ok and parsed.cmd ~= 'TorchLean' and parsed.nextcmd ~= '' do -- behind a bar
+    ok, parsed = pcall(vim.api.nvim_parse_cmd, parsed.nextcmd, {})
+  end
+  local words = ok and parsed.cmd == 'TorchLean' and parsed.args or {}
+  if lead == '' or #words == 0 then
+    table.insert(words, lead)
+  end
+  return words
+end
+
+--- Completes subcommands and their arguments.
+---@param lead string
+---@param line string
+---@param position integer of the cursor in the line, in bytes
+---@return string[]
+function M.complete(lead, line, position)
+  local words = words_of(lead, line:sub(1, position))
+  local typed = words[#words]
   local found
-  if #words <= 1 then
+  if #words == 1 then
     found = names()
   else
     local subcommand = subcommands[words[1]]
     local has_room = subcommand and #words - 2 < subcommand.most
     local complete = has_room and (#words == 2 or subcommand.most == math.huge) and subcommand.complete
-    found = complete and complete(lead, vim.api.nvim_get_current_buf()) or {}
+    found = complete and complete(typed, vim.api.nvim_get_current_buf()) or {}
   end
-  return vim.tbl_filter(function(one)
-    return vim.startswith(one, lead)
+  local matching = vim.tbl_filter(function(one)
+    return vim.startswith(one, typed)
   end, found)
+  return vim.tbl_map(function(one)
+    return vim.fn.escape(one, ' \t\\') -- no more than <f-args> takes off again: not as a file's name for :edit
+  end, matching)
 end
 
 return M

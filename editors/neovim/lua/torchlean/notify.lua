@@ -7,10 +7,18 @@ local function notify(message, level)
   vim.notify('TorchLean: ' .. message, level)
 end
 
+--- What a message says: stack traces and the like stand in the lines below.
+---@param message string
+---@return string
+function M.first_line(message)
+  return (message:match('^[^\r\n]*'))
+end
+
 --- In one line: of a message that is longer, what stands before the first semicolon.
 ---@param message string
 ---@return string
 local function fitted(message)
+  message = M.first_line(message)
   local is_long = vim.fn.strdisplaywidth('TorchLean: ' .. message) > vim.v.echospace
   return is_long and (message:gsub(';.*', '')) or message
 end

@@ -43,7 +43,8 @@ local function save(uri)
   end)
   if not ok then
     local name = vim.fs.basename(vim.api.nvim_buf_get_name(bufnr))
-    notify.error(('%s has to be saved first: %s'):format(name, tostring(problem):gsub('^.*Vim%b():', '')))
+    local reason = notify.first_line(tostring(problem)):gsub('^.*Vim%b():', '')
+    notify.error(('%s has to be saved first: %s'):format(name, reason))
   end
   return ok
 end
@@ -159,15 +160,16 @@ local questions = {
 ---@param call torchlean.Call
 ---@param err { code: integer, message: string, data?: table }
 local function on_error(call, err)
+  local message = notify.first_line(err.message)
   for name, ask in pairs(questions) do
     local question = type(err.data) == 'table' and err.data[name]
     if type(question) == 'table' then
-      ask(call, question, err.message)
+      ask(call, question, message)
       return
     end
   end
   if not (call.on_error and call.on_error(err, call.argument)) then
-    notify.error(vim.split(err.message, '\n')[1])
+    notify.error(message)
   end
 end
 
@@ -193,7 +195,7 @@ function M.show(result)
     return
   end
   local file = type(result.output) == 'string' and vim.fs.basename(result.output) or nil
-  local message = type(result.message) == 'string' and vim.split(result.message, '\n')[1] or nil
+  local message = type(result.message) == 'string' and notify.first_line(result.message) or nil
   if message and file and not message:find(file, 1, true) then
     message = ('%s: %s'):format(file, message)
   end
