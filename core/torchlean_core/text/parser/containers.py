@@ -12,7 +12,7 @@ from torchlean_core.text.tree import BAD, MAX_DEPTH, MAX_IN_ELEMENT, Tree, Troub
 NODES = "nodes"
 _SPACE = re.compile(r"[ \t\r\n]*")
 STRAY_QUOTE = re.compile(r'"[ \t]*+[,:\]}]')
-_SKIP_DEEP = re.compile(r'[^"\[\]{}]*(?:"(?:[^"\\]|\\.)*"|([\[{])|([\]}])|$)', re.DOTALL)
+_SKIP_DEEP = re.compile(r'[^"\[\]{}]*(?:"(?:[^"\\]++|\\.)*+"|([\[{])|([\]}])|$)', re.DOTALL)
 
 
 class Open(NamedTuple):
