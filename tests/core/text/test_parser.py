@@ -182,3 +182,16 @@ def test_a_string_of_nothing_but_escapes_takes_little_time_and_memory(escape):
         tracemalloc.stop()
     assert seconds < 5
     assert most < 8 * len(text)
+
+
+@pytest.mark.parametrize("inner", ["", "[" * 5, '["]", {"a": "\\"]"}]', "[" * 2_000_000])
+def test_what_is_nested_too_deep_is_passed_over_quickly(inner):
+    closing = "" if inner.count("[") > inner.count("]") + 2 else "]"
+    begin = time.process_time()
+    tree, troubles = parse_tree("[" * 10_000 + "[" + inner + closing + ("," + "7]") * bool(closing))
+    assert time.process_time() - begin < 3
+    assert "nested more than 10,000 deep" in [trouble.message for trouble in troubles]
+    innermost = tree
+    while innermost.items and innermost.items[0].value is not BAD:
+        innermost = innermost.items[0]
+    assert [item.value for item in innermost.items] == ([BAD, 7] if closing else [BAD])
