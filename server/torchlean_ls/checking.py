@@ -10,6 +10,7 @@ from typing import Any
 
 from torchlean_core.text import no_collector
 from torchlean_ls.documents import Documents, Snapshot
+from torchlean_ls.findings import diagnostics
 
 
 class Checking:
@@ -85,12 +86,10 @@ class Checking:
 
 
 def _check(document: Snapshot) -> None:
-    """Make the report, which the document keeps, and what says where its findings stand."""
+    """Make the report, which the document keeps, and the places of its findings, those that take long for good."""
 
     def work() -> None:
-        report = document.report
-        if report.findings:
-            _ = report.document.spans
+        diagnostics(document, document.report.findings)
 
     _kept(work)
 

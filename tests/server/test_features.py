@@ -250,6 +250,22 @@ async def test_what_is_long_can_be_folded_and_selected_step_by_step(editor):
     assert [len(one) for one in seen] == sorted((len(one) for one in seen), reverse=True)
 
 
+async def test_selections_of_what_is_nested_deep_are_the_innermost_and_the_outermost(editor):
+    text = '{"nodes":' + "[" * 1_000 + "]" * 1_000 + "}"
+    uri = await editor.open("m.ir.json", text)
+    [selection] = await editor.request(
+        "textDocument/selectionRange",
+        {"textDocument": {"uri": uri}, "positions": [{"line": 0, "character": 1_009}]},
+    )
+    seen = []
+    while selection is not None:
+        ends = selection["range"]
+        seen.append((ends["start"]["character"], ends["end"]["character"]))
+        selection = selection.get("parent")
+    assert len(seen) == 100 and seen[-1] == (0, len(text))
+    assert seen[0] == (1_008, 1_010) and seen[1] == (1_007, 1_011)
+
+
 async def test_kinds_and_ids_have_semantic_tokens(editor):
     uri = await editor.open("m.ir.json", LINES)
     answer = await editor.request("textDocument/semanticTokens/full", {"textDocument": {"uri": uri}})

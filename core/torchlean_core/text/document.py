@@ -33,7 +33,7 @@ from torchlean_core.text.tree import BAD, HUGE, MARK, MARKED, MAX_TROUBLES, Tree
 
 __all__ = ["BAD", "HUGE", "Change", "Document", "no_collector", "read_bytes", "read_file", "read_text"]
 
-_KEY = re.compile(r'[ \t\r\n]*[{,][ \t\r\n]*"(?:[^"\\]|\\.)*"[ \t\r\n]*:[ \t\r\n]*')
+_KEY = re.compile(r'[ \t\r\n]*[{,][ \t\r\n]*"(?:[^"\\]++|\\.)*+"[ \t\r\n]*:[ \t\r\n]*')
 _FLOAT_ID = re.compile(r'id"[ \t\r\n]*+:[ \t\r\n]*+[0-9]++\.')
 _HEAD = 4096
 """Characters in which the first node begins, if a file is as others are."""

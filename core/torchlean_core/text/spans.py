@@ -9,10 +9,19 @@ from collections.abc import Hashable, Iterable
 from torchlean_core.text.offsets import Offsets
 from torchlean_core.text.tree import Tree
 
-_FLAT = r'\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+")*+\}'
-_ELEMENT = re.compile(
-    r'[ \t\r\n,]*+()\{(?:[^{}"]++|"(?:[^"\\]++|\\.)*+"|' + _FLAT + r")*+\}"
-)  # in valid JSON: an object in which there are objects, but none in those
+_QUICK_DEPTH = 6
+_PLAIN = r'[^{}"]++|"(?:[^"\\]++|\\.)*+"'
+
+
+def _objects(depth: int) -> str:
+    """A pattern of an object of valid JSON with objects in it up to a depth."""
+    inside = "|" + _objects(depth - 1) if depth > 1 else ""
+    return rf"\{{(?:{_PLAIN}{inside})*+\}}"
+
+
+_ELEMENT = re.compile(r"[ \t\r\n,]*+()" + _objects(_QUICK_DEPTH))
+_OPENING = re.compile(r"[ \t\r\n,]*+(?=(\{))")
+_BRACE = re.compile(rf"(?:{_PLAIN})*+(?:(\{{)|\}})")
 
 
 class Spans:
@@ -74,10 +83,26 @@ def spans_of_tree(text: str, tree: Tree | None) -> Spans | None:
 def element_spans(text: str, start: int, end: int) -> tuple[array[int], array[int]]:
     """Starts and ends of the objects between two places of valid JSON; fewer than there are where one is no such."""
     starts, ends = array("q"), array("q")
-    match = _ELEMENT.match
-    found = match(text, start, end)
-    while found is not None:
-        starts.append(found.start(1))
-        ends.append(found.end())
-        found = match(text, found.end(), end)
-    return starts, ends
+    match, position = _ELEMENT.match, start
+    while True:
+        while (found := match(text, position, end)) is not None:
+            position = found.end()
+            starts.append(found.start(1))
+            ends.append(position)
+        opening = _OPENING.match(text, position, end)
+        if opening is None:
+            return starts, ends
+        position = _closing(text, opening.start(1), end)
+        starts.append(opening.start(1))
+        ends.append(position)
+
+
+def _closing(text: str, start: int, end: int) -> int:
+    """Where an object of valid JSON ends that is nested deeper than a pattern goes: brace by brace."""
+    depth, position = 0, start
+    while (found := _BRACE.match(text, position, end)) is not None:
+        position = found.end()
+        depth += 1 if found[1] else -1
+        if not depth:
+            break
+    return position

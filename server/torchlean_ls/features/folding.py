@@ -16,6 +16,11 @@ MAX_FOLDS = 5_000
 _SPARE = 100
 """Ranges that are looked at beyond the limit: some are on one line and cannot be folded."""
 
+MAX_SELECTIONS = 100
+"""Ranges around one position, each in the next as JSON: more could not be written, or be read by an editor."""
+_OUTERMOST = 4
+"""Of those, how many are the outermost where there are more: the text, the root, its nodes, and the node."""
+
 
 class Folding(Feature):
     """Answers `textDocument/foldingRange` and `textDocument/selectionRange`."""
@@ -61,13 +66,16 @@ class Folding(Feature):
                 spans.append((text.spans.opening, min(text.spans.closing + 1, len(text.text))))
             spans += [*reversed(spot.around), spot.span]
         offset = document.offset(position)
-        selection: types.SelectionRange | None = None
-        last: tuple[int, int] | None = None
+        chain: list[tuple[int, int]] = []
         for start, end in spans:
             if start <= offset <= end and (
-                last is None or (last != (start, end) and last[0] <= start and end <= last[1])
+                not chain or (chain[-1] != (start, end) and chain[-1][0] <= start and end <= chain[-1][1])
             ):
-                selection = types.SelectionRange(document.range(start, end), selection)
-                last = (start, end)
+                chain.append((start, end))
+        if len(chain) > MAX_SELECTIONS:
+            chain[_OUTERMOST : len(chain) - MAX_SELECTIONS + _OUTERMOST] = []
+        selection: types.SelectionRange | None = None
+        for start, end in chain:
+            selection = types.SelectionRange(document.range(start, end), selection)
         assert selection is not None, "the whole text holds every position"
         return selection

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import time
+import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from torchlean_core.text.parser import parse_tree
-from torchlean_core.text.tree import BAD
+from torchlean_core.text.parser import values as parser_values
+from torchlean_core.text.tree import BAD, MAX_IN_ELEMENT
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.text(max_size=12),
@@ -106,3 +110,88 @@ def test_an_unterminated_string_ends_with_its_line():
 def test_the_number_of_troubles_is_bounded():
     _, troubles = parse_tree("[" + "x " * 10_000 + "]")
     assert len(troubles) <= 110
+
+
+_ESCAPES = [
+    *'abfnrtxu"/1',
+    "\\u0041",
+    "\\ud83d\\ude00",
+    "\\uD83D",
+    "\\uDE00",
+    "\\u12",
+    "\\",
+    "\\\\",
+    "\x01",
+    "\t",
+]
+_NAMES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", '"': '"', "/": "/", "\\": "\\"}
+
+
+def _read_by_character(content):
+    """What stands in a string, escape by escape, and where in it there are faults."""
+    value, faults, position = "", [], 0
+    while position < len(content):
+        char, behind = content[position], content[position + 1 : position + 2]
+        number = re.compile("u([0-9a-fA-F]{4})").match(content, position + 1)
+        length = 1 if char != "\\" else 6 if number else 2
+        if length == 1:
+            value += char
+            faults += [position] * (char < " ")
+        elif number:
+            value += chr(int(number[1], 16))
+        elif behind in _NAMES:
+            value += _NAMES[behind]
+        else:
+            value += char + behind
+            faults.append(position)
+        position += length
+    return re.sub(
+        "[\ud800-\udbff][\udc00-\udfff]",
+        lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"),
+        value,
+    ), faults
+
+
+@settings(max_examples=400)
+@given(st.lists(st.sampled_from(_ESCAPES), max_size=30), st.sampled_from([1, 2, 3, 4096]))
+def test_strings_are_read_as_character_by_character_wherever_pieces_end(parts, most):
+    content = "".join(parts)
+    plain = re.fullmatch(r'(?:[^"\\]|\\.)*', content) is not None
+    assume(plain)
+    small = re.compile(parser_values._PIECE.pattern.replace("4096", str(most)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parser_values, "_PIECE", small)
+        tree, troubles = parse_tree(f'"{content}"')
+    value, faults = _read_by_character(content)
+    assert tree.value == value
+    assert [trouble.start - 1 for trouble in troubles] == faults[:MAX_IN_ELEMENT]
+
+
+@pytest.mark.parametrize("escape", ["\\u0041", "\\n", "\\x", "\\u12", "\\ud83d\\ude00"])
+def test_a_string_of_nothing_but_escapes_takes_little_time_and_memory(escape):
+    count = 100_000
+    text = f'{{"nodes": [{{"kind": "{escape * count}"}}]}}'
+    parse_tree(text[:1000])
+    tracemalloc.start()
+    try:
+        begin = time.process_time()
+        parse_tree(text)
+        seconds = time.process_time() - begin
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert seconds < 5
+    assert most < 8 * len(text)
+
+
+@pytest.mark.parametrize("inner", ["", "[" * 5, '["]", {"a": "\\"]"}]', "[" * 2_000_000])
+def test_what_is_nested_too_deep_is_passed_over_quickly(inner):
+    closing = "" if inner.count("[") > inner.count("]") + 2 else "]"
+    begin = time.process_time()
+    tree, troubles = parse_tree("[" * 10_000 + "[" + inner + closing + ("," + "7]") * bool(closing))
+    assert time.process_time() - begin < 3
+    assert "nested more than 10,000 deep" in [trouble.message for trouble in troubles]
+    innermost = tree
+    while innermost.items and innermost.items[0].value is not BAD:
+        innermost = innermost.items[0]
+    assert [item.value for item in innermost.items] == ([BAD, 7] if closing else [BAD])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,7 +13,10 @@ from torchlean_core.text.tree import BAD, MAX_DEPTH, MAX_IN_ELEMENT, Tree, Troub
 NODES = "nodes"
 _SPACE = re.compile(r"[ \t\r\n]*")
 STRAY_QUOTE = re.compile(r'"[ \t]*+[,:\]}]')
-_SKIP_DEEP = re.compile(r'[^"\[\]{}]*(?:"(?:[^"\\]|\\.)*"|([\[{])|([\]}])|$)', re.DOTALL)
+_STRETCH = re.compile(
+    r'"(?:[^"\\]++|\\.)*+"|([\[{][^"\]}]{0,65535}+)|([^"\[{]{1,65536}+)', re.DOTALL
+)  # a string, brackets of which none closes, or of which none opens
+_CLOSING = re.compile(r"[\]}]")
 
 
 class Open(NamedTuple):
@@ -91,15 +95,18 @@ class Containers:
     def _skip_deep(self) -> None:
         """Go past a container without reading it."""
         depth = 0
-        while self.position < self.end:
-            match = _SKIP_DEEP.match(self.text, self.position, self.end)
-            if match is None or match.end() == self.position:
-                self.position = self.end  # an unterminated string
-                return
-            self.position = match.end()
-            depth += (match[1] is not None) - (match[2] is not None)
-            if depth == 0 and (match[1] or match[2]):
-                return
+        while (found := _STRETCH.match(self.text, self.position, self.end)) is not None:
+            start, self.position = found.span()
+            if found[1] is not None:
+                depth += found[1].count("[") + found[1].count("{")
+            elif found[2] is not None:
+                closed = found[2].count("]") + found[2].count("}")
+                if closed >= depth:
+                    for closing in itertools.islice(_CLOSING.finditer(found[2]), depth):
+                        self.position = start + closing.end()
+                    return
+                depth -= closed
+        self.position = self.end  # a string that does not end, or nothing more
 
     def _finish(self, tree: Tree) -> None:
         """A value is read: it is the root, or part of the innermost container."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 
@@ -12,20 +13,23 @@ from torchlean_core.text.parser import ahead
 from torchlean_core.text.parser.containers import STRAY_QUOTE, Containers
 from torchlean_core.text.parser.messages import too_long_exponent, word_message
 from torchlean_core.text.quick_json import Unread, read
-from torchlean_core.text.tree import BAD, HUGE, Tree
+from torchlean_core.text.tree import BAD, HUGE, MAX_IN_ELEMENT, Tree
 
 _SIMPLE_NODE = re.compile(r'\{(?:[^{}"\[\]\\-]++|"[^"\\\x00-\x1f]*+"|\[[^\[\]{}"\\-]*+\])*+\}')
 _STRUCTURE = re.compile(r"[,:\[\]{}]")
 _STRING = re.compile(r'"([^"\\\x00-\x1f]*)"')
-_STRING_WITH_ESCAPES = re.compile(r'"((?:[^"\\\r\n]|\\[^\r\n])*)("?)')
+_PIECE = re.compile(
+    r'(?:[^"\\\r\n]{1,256}+|\\(?:u(?:[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[0-9a-fA-F]{4})'
+    r"|[^\r\n])){1,4096}+"
+)  # of a string; no escape and no pair of them is cut, and none takes so long that other threads would wait
 NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?(\d+))?", re.ASCII)
 _LEAST_RUN = 64
 WORD = re.compile(r"[^\s,:\[\]{}\"]+")
 _BAD_ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|(\\.?)|([\x00-\x1f])')
-_ESCAPE = re.compile(
-    r'\\(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|["\\/bfnrt])'
+_UP_TO_FAULT = re.compile(
+    r'(?:[^\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+(?:(\\.?|[\x00-\x1f])|\Z)'
 )
-_LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_INTO_BAD_ESCAPE = re.compile(r'(?:[^\\]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+(?:\\|\Z)')
 CONSTANTS = {"true": True, "false": False, "null": None}
 
 
@@ -159,19 +163,40 @@ class Values(Containers):
                 if _STRUCTURE.search(match[1]):
                     return self._cut_string(start, match.end(), is_key)
             return Tree(start, match.end(), match[1])
-        loose = _STRING_WITH_ESCAPES.match(self.text, start, self.end)
-        if loose is None:  # pragma: no cover - the pattern matches any text that starts with a quote
-            raise AssertionError("a string starts with a quote")
-        if not loose[2]:
-            return self._cut_string(start, loose.end(), is_key)
-        self.position = loose.end()
-        for found in _BAD_ESCAPE.finditer(self.text, loose.start(1), loose.end(1)):
+        return self._escaped_string(start, is_key)
+
+    def _escaped_string(self, start: int, is_key: bool) -> Tree:
+        """A string with escapes, or with what should be one, piece by piece: it may be the whole of a big file."""
+        pieces, position = [], start + 1
+        while (piece := _PIECE.match(self.text, position, self.end)) is not None:
+            position = piece.end()
+            pieces.append(piece[0])
+        if not self.text.startswith('"', position, self.end):
+            return self._cut_string(start, position, is_key)
+        self.position, position = position + 1, start + 1
+        values = []
+        for content in pieces:
+            try:
+                values.append(json.loads(f'"{content}"'))
+            except json.JSONDecodeError:
+                self._tell_faults(content, position)
+                as_it_stands = "\\".join(_INTO_BAD_ESCAPE.findall(content)[:-1])  # the last match is empty
+                values.append(json.loads(f'"{as_it_stands}"', strict=False))
+            position += len(content)
+        return Tree(start, self.position, "".join(values))
+
+    def _tell_faults(self, content: str, start: int) -> None:
+        """Tell of the bad escapes and control characters in a piece of a string."""
+        if self.noise >= MAX_IN_ELEMENT:  # they are only counted: there can be millions
+            self.noise += sum(map(bool, _UP_TO_FAULT.findall(content)))
+            return
+        for found in _BAD_ESCAPE.finditer(content):
+            place, behind = start + found.start(), start + found.end()
             if found[1]:
-                self._trouble(f"`{found[1]}` is no JSON escape", found.start(), found.end())
+                self._trouble(f"`{found[1]}` is no JSON escape", place, behind)
             elif found[2]:
                 message = f"control character U+{ord(found[2]):04X} in a string; write an escape"
-                self._trouble(message, found.start(), found.end())
-        return Tree(start, self.position, _ESCAPE.sub(_unescape, loose[1]))
+                self._trouble(message, place, behind)
 
     def _cut_string(self, start: int, end: int, is_key: bool) -> Tree:
         """A string whose closing quote is missing ends before what looks like the end of a member.
@@ -186,13 +211,3 @@ class Values(Containers):
         self._trouble("the string has no closing quote", start, self.position, end + 1)
         name = self.text[start + 1 : self.position]
         return Tree(start, self.position, name if is_key and name.isidentifier() else BAD)
-
-
-def _unescape(match: re.Match[str]) -> str:
-    escape = match[1]
-    if escape[0] != "u":
-        return _LETTERS.get(escape, escape)
-    if len(escape) > 5:
-        high, low = int(escape[1:5], 16), int(escape[7:], 16)
-        return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
-    return chr(int(escape[1:], 16))
