@@ -155,14 +155,26 @@ def _hidden_errors(report: Report, place: int) -> int:
         node is None
     ):  # between nodes, or at the root: what else cannot be read there may be read otherwise then
         lost = (one.start for one in others if not one.message.startswith("expected `,`"))
-        return int(any(_element(root, start) is None for start in lost))
+        return int(any(_element(root, start) is None for start in lost)) or _untold_duplicates(report, root)
     index, tree = node
     if any(tree.start <= one.start <= tree.end for one in others):
         return 1
     record = view.records[index] if index < len(view.records) else None
     found = trial(view, {index: record.raw}) if record is not None else None
-    errors = (one for one in report.findings if one.severity is Severity.ERROR and one.index == index)
-    return max(found.after - sum(1 for _ in errors), 0) if found is not None else 1
+    if found is None:
+        return 1
+    errors = sum(one.severity is Severity.ERROR and one.index == index for one in report.findings)
+    return max(found.after - errors, 0) + _untold_duplicates(report, tree)
+
+
+def _untold_duplicates(report: Report, tree: Tree) -> int:
+    """How many keys stand twice in an object without anything said of that."""
+    keys = [key.value for key, _ in tree.members]
+    troubles = report.document.troubles
+    told = sum(
+        one.code == "TL002" and any(key.start == one.start for key, _ in tree.members) for one in troubles
+    )
+    return max(len(keys) - len(set(keys)) - told, 0)
 
 
 def _element(root: Tree, offset: int) -> tuple[int, Tree] | None:
