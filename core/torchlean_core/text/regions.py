@@ -123,12 +123,17 @@ def object_in_array(text: str, start: int, end: int) -> bool:
 
 
 def count_colons(value: Any) -> int:
-    """How many colons stand in the shortest text of a JSON value."""
-    kind = type(value)
-    if kind is str:
-        return int(value.count(":"))
-    if kind is dict:
-        return sum(1 + key.count(":") + count_colons(item) for key, item in value.items())
-    if kind is list:
-        return sum(map(count_colons, value))
-    return 0
+    """How many colons stand in the shortest text of a JSON value, however deep it is nested."""
+    count = 0
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        kind = type(one)
+        if kind is str:
+            count += one.count(":")
+        elif kind is dict:
+            count += len(one) + sum(key.count(":") for key in one)
+            waiting += one.values()
+        elif kind is list:
+            waiting += one
+    return count

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from torchlean_core.check import check_text
 from torchlean_core.text.parser import parse_tree
 from torchlean_core.text.parser import values as parser_values
 from torchlean_core.text.tree import BAD, MAX_IN_ELEMENT
@@ -195,3 +196,16 @@ def test_what_is_nested_too_deep_is_passed_over_quickly(inner):
     while innermost.items and innermost.items[0].value is not BAD:
         innermost = innermost.items[0]
     assert [item.value for item in innermost.items] == ([BAD, 7] if closing else [BAD])
+
+
+@pytest.mark.parametrize("depth", [450, 600, 900, 990, 5_000, 20_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
+def test_a_field_may_be_nested_as_deep_as_somebody_likes(depth, opening, closing):
+    inner = opening * depth + "1" + closing * depth
+    nodes = '{"id": 0, "kind": "input", "parents": [], "shape": [1], "x": %s}, {"id": 1, "kind": "relu"}'
+    text = '{"input_id": 0, "output_id": 1, "nodes": [' + nodes % inner + "]}"
+    document = check_text(text).document
+    at = text.index('"relu"')
+    edited = text[:at] + " " + text[at:]
+    after = document.edited(edited, document.lines.edited(edited, at, at, " "), at, at, " ")
+    assert after is None or after[0].value == document.value
