@@ -290,9 +290,22 @@ def _fix(view: View, title: str, found: Sweep, start: int, *, preferred: bool) -
 
 
 def _is_in_doubt(view: View, index: int) -> bool:
+    """Whether what an operand declares may be wrong: it has an error, and its shape follows from no parent of its."""
     record = view.records[index]
     operands = view.operands(record) if record is not None else None
-    return any(operand.index in view.faulty for operand in operands or ())
+    return any(one.index in view.faulty and not _is_plausible(view, one) for one in operands or ())
+
+
+def _is_plausible(view: View, record: Record) -> bool:
+    """Whether a node with too many or too few parents declares the shape that follows from those that it can have."""
+    if not view.faulty[record.index] or record.entry is None or record.shape is None or not record.complete:
+        return False
+    operands = [view.operand(record, position) for position in range(len(record.parents or ()))]
+    shapes = [one.shape for one in operands if one is not None and one.shape is not None]
+    fewest, _ = record.entry.arity
+    return bool(shapes) and all(
+        _inferred(record, record.fields, [shape] * fewest, record.shape) == record.shape for shape in shapes
+    )
 
 
 @quick_fix(

@@ -7,8 +7,9 @@ what cannot be read is left out. So a fix asks of the graph only what it needs i
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -31,7 +32,7 @@ class View:
         document: The text.
         records: What could be read of each node.
         errors: Number of errors in the report.
-        faulty: Places of the nodes with an error that is not about their ids: what they declare is not to be relied on.
+        faulty: Places of the nodes with an error that is not about their ids, and whether all are about their parents.
         dialect: The dialect of the file.
         root: The root object; empty where it is none.
     """
@@ -42,7 +43,7 @@ class View:
         records: Sequence[Record | None],
         errors: int,
         dialect: Dialect,
-        faulty: frozenset[int] = frozenset(),
+        faulty: Mapping[int, bool] = MappingProxyType({}),
     ) -> None:
         self.document = document
         self.dialect = dialect
@@ -313,11 +314,11 @@ def view_of(report: Report) -> View:
     """The view of a report, made once."""
     view = _VIEWS.get(report)
     if view is None:
-        faulty = frozenset(
-            finding.index
-            for finding in report.findings
-            if finding.index is not None and finding.severity is Severity.ERROR and finding.path != ("id",)
-        )
+        faulty: dict[int, bool] = {}
+        for one in report.findings:
+            if one.index is not None and one.severity is Severity.ERROR and one.path != ("id",):
+                of_parents = one.path[:1] == ("parents",)
+                faulty[one.index] = faulty.get(one.index, True) and of_parents
         errors = count_errors(report)
         view = _VIEWS[report] = View(report.document, report.records, errors, report.dialect, faulty)
     return view

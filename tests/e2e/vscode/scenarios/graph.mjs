@@ -110,6 +110,12 @@ export const scenarios = {
       await graph.locator('#details').click();
       await graph.locator('#panel h3', { hasText: 'Operands' }).waitFor();
       assert.match(await graph.locator('#panel').innerText(), /linear_3_W[^]*\[3, 8\]/);
+      const isInSight = () => graph.locator('#stage').evaluate((stage) => {
+        const [selected, all] = [stage.querySelector('.card.selected'), stage].map((one) => one.getBoundingClientRect());
+        return selected.top >= all.top && selected.bottom <= all.bottom;
+      });
+      await workbench.until(isInSight, 'the selected node is in sight beside its details');
+      await workbench.screenshot('details');
       await graph.locator('#panel button', { hasText: 'Show in Python' }).click();
       await workbench.page.waitForSelector('.tab.active[data-resource-name="net.py"]');
       await workbench.until(async () => (await cursorLine(workbench)) === 14, 'the cursor is where node 3 came from');

@@ -496,6 +496,7 @@ export class App {
 
   togglePanel(): void {
     document.body.classList.toggle('no-panel');
+    this.revealSelection(); // there is less room for it, or more
     this.save();
     this.minimap.update();
   }

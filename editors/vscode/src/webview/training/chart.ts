@@ -60,7 +60,7 @@ export class Chart {
       { label: 'step', value },
       { ...line, label: this.name, stroke: training, points: dots(training, own), show: own !== 'none' },
       { ...line, label: 'validation', stroke: other, points: dots(other, validation), dash: [6, 3], show: validation !== 'none' },
-      { ...line, label: 'last run', stroke: training, points: last === 'one' ? dots(training, last) : { show: false }, alpha: 0.35, width: 1.5, show: last !== 'none' },
+      { ...line, label: 'last run', class: 'last-run', stroke: training, points: last === 'one' ? dots(training, last) : { show: false }, alpha: 0.35, width: 1.5, show: last !== 'none' },
     ];
     // Those without a value have no place in the legend either.
     const told = series.map((one) => (one.show === false ? { ...one, class: 'absent' } : one));
