@@ -225,7 +225,7 @@ def _changed_data(model: Model) -> Iterator[str]:
             path = within(folder, name)
             if path is None or not real(path).is_relative_to(folder):
                 continue
-        except (OSError, ValueError, RuntimeError):  # no name for a file, or links in a circle
+        except (OSError, ValueError):  # no name for a file, or links in a circle
             continue
         content = _content(path)
         if content is not None and hashlib.sha256(content).hexdigest() != sha256:
@@ -251,16 +251,21 @@ def _judged(
 
 def _unsaved(file: Path, on_disk: bytes | None, sources: Sources) -> bytes | None:
     """The bytes that a file's text in an editor would have; None where it is that of the file, or not open."""
-    try:
-        text = sources.opened(real(file))
-    except (OSError, ValueError, RuntimeError):  # no name for a file, or links in a circle
-        return None
+    text = _opened(file, sources)
     if text is None:
         return None
     plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if on_disk is not None and decoded(on_disk) == plain:
         return None
     return text.encode("utf-8", "surrogatepass")
+
+
+def _opened(file: Path, sources: Sources) -> str | None:
+    """The text that a file has in an editor; None where it is not open."""
+    try:
+        return sources.opened(real(file))
+    except (OSError, ValueError):  # no name for a file, or links in a circle
+        return None
 
 
 def model_findings(artifact: Path, root: Any, sources: Sources | None = None) -> list[Finding]:
@@ -299,10 +304,7 @@ def _others_in_place_of(model: Model, sources: Sources | None) -> list[str] | No
     """The models of a file that does not even name the one that was captured; None where it does, or is none."""
     if model.name is None or model.is_program:
         return None
-    try:
-        text = None if sources is None else sources.opened(real(model.file))
-    except OSError:
-        return None
+    text = None if sources is None else _opened(model.file, sources)
     if text is None and (content := _content(model.file)) is not None:
         text = decoded(content)
     if text is None or re.search(rf"\b{re.escape(model.name)}\b", text) or parse(text) is None:

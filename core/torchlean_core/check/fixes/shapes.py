@@ -278,14 +278,14 @@ def _fix(view: View, title: str, found: Sweep, start: int, *, preferred: bool) -
 
     Where an operand has an error of its own, its shape may be what is wrong, and not the one that follows from it.
     """
-    clean = not found.worse and not found.new and not _is_in_doubt(view, start)
+    harmless = not found.worse and not _is_in_doubt(view, start)
     return Fix(
         title + errors_note(found.new),
         partial(sweep_edits, view, found),
-        safe=clean,
+        safe=harmless and not found.new,
         preferred=preferred,
         start=start,
-        sure=not clean and not found.worse and not _is_in_doubt(view, start),
+        sure=harmless and found.new > 0,
     )
 
 

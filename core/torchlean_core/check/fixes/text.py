@@ -151,9 +151,8 @@ def _hidden_errors(report: Report, place: int) -> int:
         return 0
     node = _element(root, place)
     others = [one for one in report.document.troubles if one.code == "TL001" and one.start != place]
-    if (
-        node is None
-    ):  # between nodes, or at the root: what else cannot be read there may be read otherwise then
+    if node is None:
+        # Between nodes, or at the root: what else cannot be read there may be read otherwise then.
         lost = (one.start for one in others if not one.message.startswith("expected `,`"))
         return int(any(_element(root, start) is None for start in lost)) or _untold_duplicates(report, root)
     index, tree = node

@@ -141,9 +141,8 @@ class Containers:
         place = len(self.troubles)
         while place and self.troubles[place - 1].start >= start:
             place -= 1
-            if (
-                self.troubles[place][:4] == found[:4]
-            ):  # once is enough: a second bracket is missing there, for one
+            if self.troubles[place][:4] == found[:4]:
+                # Once is enough: a second bracket is missing there, for one.
                 self.troubles[place] = self.troubles[place].reaching(found.reach)
                 return
         self.troubles.append(found)
