@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +32,7 @@ from torchlean_core.emit.provenance import (
     with_header,
 )
 from torchlean_core.errors import UsageError, UserError
-from torchlean_core.files import keep_aside, refuse_overwriting, require_regular, write_text
+from torchlean_core.files import keep_aside, refuse_overwriting, relative_path, require_regular, write_text
 from torchlean_core.graph import Graph, Program, lower
 from torchlean_core.params import ParameterStore
 from torchlean_core.params.content import Origin
@@ -389,7 +388,4 @@ def _write_weights(sources: _Sources, path: Path) -> None:
 
 def relative(path: Path, target: Path) -> str:
     """The way to a file as the folder of a generated one sees it."""
-    try:
-        return Path(os.path.relpath(real(path), real(target).parent)).as_posix()
-    except ValueError:  # another drive
-        return real(path).as_posix()
+    return relative_path(real(path), real(target).parent)
