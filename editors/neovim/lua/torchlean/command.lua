@@ -92,9 +92,7 @@ end
 ---@return string[]
 local function dialects(_, bufnr)
   local client = server.clients(bufnr)[1]
-  local params = { command = 'torchlean.dialects', arguments = {} }
-  local answer = client and compat.call(client, 'request_sync', 'workspace/executeCommand', params, 1000, bufnr)
-  return vim.tbl_get(answer or {}, 'result', 'dialects') or {}
+  return client and compat.execute_sync(client, bufnr, 'torchlean.dialects').dialects or {}
 end
 
 ---@type table<string, torchlean.Subcommand>

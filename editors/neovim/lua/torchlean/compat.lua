@@ -15,6 +15,18 @@ function M.call(client, method, ...)
   return client[method](...)
 end
 
+--- The result of a command of the server, at once; empty where it does not answer soon.
+---@param client vim.lsp.Client
+---@param bufnr integer
+---@param command string
+---@param ... table its argument, where it takes one
+---@return table
+function M.execute_sync(client, bufnr, command, ...)
+  local params = { command = command, arguments = { ... } }
+  local answer = M.call(client, 'request_sync', 'workspace/executeCommand', params, 1000, bufnr)
+  return vim.tbl_get(answer or {}, 'result') or {}
+end
+
 --- Shows the code lenses of a buffer, or shows them anew. From 0.12 on the server is listened to, and asking is needless.
 --- Before, vim.lsp.codelens.refresh() would wait for ever for the answer of a server that was ended meanwhile.
 ---@param client vim.lsp.Client

@@ -21,9 +21,10 @@ end
 ---@param bufnr integer
 ---@return string[]
 function M.names(client, bufnr)
-  local answer = compat.call(client, 'request_sync', 'workspace/executeCommand', params_of(bufnr), 1000, bufnr)
+  local params = params_of(bufnr)
+  local result = compat.execute_sync(client, bufnr, params.command, unpack(params.arguments))
   local names = {}
-  for _, model in ipairs(vim.tbl_get(answer or {}, 'result', 'models') or {}) do
+  for _, model in ipairs(result.models or {}) do
     if type(model.needs) ~= 'string' then
       table.insert(names, model.name)
     end

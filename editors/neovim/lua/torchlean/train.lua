@@ -90,9 +90,7 @@ end
 ---@param bufnr integer
 ---@return torchlean.Option[]
 function M.options(client, bufnr)
-  local params = { command = COMMAND, arguments = {} }
-  local answer = compat.call(client, 'request_sync', 'workspace/executeCommand', params, 1000, bufnr)
-  return vim.tbl_get(answer or {}, 'result', 'options') or {}
+  return compat.execute_sync(client, bufnr, COMMAND).options or {}
 end
 
 --- Reads the words behind `:TorchLean train`.
